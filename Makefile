@@ -1,0 +1,90 @@
+# Everything happens in one .venv, filled from hash-pinned locks. Plain make (3.81 and later) and plain sh.
+
+.SUFFIXES:
+.DEFAULT_GOAL := help
+.PHONY: help run test check fmt lock catalogue clean clean-data
+
+VENV := .venv
+BIN := $(VENV)/bin
+DATA := .nocontent
+
+# Wheels only: building from source would download build tools that no hash pins.
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --require-hashes --only-binary :all:
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Without a home pip's cache would land in /.cache.
+ifeq ($(strip $(HOME)),)
+export PIP_NO_CACHE_DIR := 1
+endif
+
+LOCK := $(BIN)/python -m uv --no-config pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --annotation-style line --custom-compile-command "make lock" \
+	$(if $(UPGRADE),--upgrade)
+
+help: ## show this list
+	@if [ -t 1 ]; then bold=$$(printf '\033[1m') plain=$$(printf '\033[0m'); fi; \
+	awk -v bold="$$bold" -v plain="$$plain" 'BEGIN { FS = ":.*## "; \
+	    print "nocontent: telemetry for LLM proxies that cannot store a prompt\n" } \
+	  /^[a-z-]+:.*## / { printf "  %smake %-11s%s %s\n", bold, $$1, plain, $$2 } \
+	  END { print "\nPython 3.11 or later is found by itself; PYTHON=/path/to/python3 names another." }' Makefile
+
+run: $(VENV)/.run ## start it and send it events (ONCE=1: then stop; NOCONTENT_DSN=...: in your PostgreSQL)
+	@$(BIN)/python -m ingest demo $(if $(ONCE),--once)
+
+test: $(VENV)/.dev ## run the tests (ARGS="-k gate": some of them)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev ## lint, formatting, types, and who imports whom
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+	$(BIN)/lint-imports --no-logo
+
+fmt: $(VENV)/.dev ## format, and mend what the linter can
+	$(BIN)/python -m ruff check --fix-only --exit-zero .
+	$(BIN)/python -m ruff format .
+
+lock: $(VENV)/.dev ## pin anew what pyproject.toml asks for (UPGRADE=1: the newest versions)
+	$(LOCK) --extra embedded --output-file requirements.lock
+	$(LOCK) --extra embedded --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+
+catalogue: $(VENV)/.run ## add the model ids of the newest public price tables
+	$(BIN)/python ingest/catalogue.py
+
+clean: ## remove .venv, caches and builds
+	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+clean-data: ## remove the database that `make run` keeps in .nocontent
+	rm -rf $(DATA)
+
+# The development lock holds the runtime lock's pins and more, so either one only adds to the other.
+$(VENV)/.run: requirements.lock $(BIN)/python
+	@echo "installing the pinned packages into $(VENV) ..."
+	@$(PIP_INSTALL) -r requirements.lock
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(BIN)/python
+	@echo "installing the pinned packages and the development tools into $(VENV) ..."
+	@$(PIP_INSTALL) -r requirements-dev.lock
+	@touch $(VENV)/.run $@
+
+# The first Python that runs (a pyenv shim may not), is new enough and can make an environment (Debian's may not).
+# The command `nocontent` finds the checkout by its own place, so nothing has to be installed.
+$(BIN)/python:
+	@old=; bare=; found=; \
+	for python in $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python3 python3.14); do \
+	  version=$$("$$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue; \
+	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { old="$$python is $$version"; continue; }; \
+	  "$$python" -c 'import ensurepip, venv' 2>/dev/null || { bare=$$version; continue; }; \
+	  found=$$python; break; \
+	done; \
+	if [ -z "$$found" ] && [ -n "$$bare" ]; then \
+	  echo "Python $$bare has no venv module. On Debian and Ubuntu: apt-get install python$$bare-venv" >&2; exit 1; \
+	elif [ -z "$$found" ]; then \
+	  echo "Python 3.11 or later was not found ($${old:-none runs}). Name one: make PYTHON=/path/to/python3" >&2; exit 1; \
+	fi; \
+	echo "making $(VENV) with Python $$version ..."; \
+	"$$found" -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }
+	@printf '%s\n' '#!/bin/sh' 'here=$$(cd "$$(dirname "$$0")/../.." && pwd)' \
+	  'PYTHONPATH="$$here" exec "$$here/$(BIN)/python" -P -m ingest "$$@"' > $(BIN)/nocontent
+	@chmod +x $(BIN)/nocontent

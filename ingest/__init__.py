@@ -1,0 +1,1 @@
+"""The machine that keeps the promise of `schema`."""

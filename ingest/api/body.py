@@ -1,0 +1,89 @@
+"""Reads a body within bounds: of bytes on the wire, of bytes once decompressed, of time."""
+
+import asyncio
+import zlib
+
+import zstandard
+from starlette.requests import Request
+
+from ingest.errors import (
+    BadEncoding,
+    BodyTooLarge,
+    EncodingUnsupported,
+    MediaTypeUnsupported,
+    SlowBody,
+    WireTooLarge,
+)
+from schema.limits import BODY_BYTES_MAX, WIRE_BYTES_MAX
+
+BODY_TIMEOUT_S = 15.0
+_ZSTD_WINDOW_BYTES_MAX = 8 * 1024 * 1024  # What RFC 8878, section 3.1.1.1.2, asks every decoder to support.
+_GZIP = 16 + zlib.MAX_WBITS
+_MEDIA_TYPES = {"application/json", "application/json;charset=utf-8"}
+
+
+class ClientGone(Exception):
+    """The connection ended inside the body: there is nobody to answer."""
+
+
+async def read(request: Request) -> bytes:
+    """Give the decompressed body; raises what the headers or the bytes deserve."""
+    media_types = request.headers.getlist("content-type")
+    if len(media_types) != 1 or media_types[0].lower().replace(" ", "") not in _MEDIA_TYPES:
+        raise MediaTypeUnsupported
+    codings = request.headers.getlist("content-encoding")
+    coding = codings[0].strip().lower() if codings else "identity"
+    if len(codings) > 1 or coding not in {"identity", "gzip", "zstd"}:
+        raise EncodingUnsupported
+    if int(request.headers.get("content-length", "0")) > WIRE_BYTES_MAX:  # The server has checked that it is a number.
+        raise WireTooLarge
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            wire = await _receive(request)
+    except TimeoutError:
+        raise SlowBody from None
+    if coding == "gzip":
+        return gunzip(wire)
+    return unzstd(wire) if coding == "zstd" else wire
+
+
+async def _receive(request: Request) -> bytes:
+    parts = []
+    size = 0
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > WIRE_BYTES_MAX:
+            raise WireTooLarge
+        if not message.get("more_body", False):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def gunzip(wire: bytes) -> bytes:
+    """Inflate one gzip member (RFC 1952) of bounded size."""
+    inflater = zlib.decompressobj(_GZIP)
+    try:
+        body = inflater.decompress(wire, BODY_BYTES_MAX + 1)
+    except zlib.error:
+        raise BadEncoding from None
+    if len(body) > BODY_BYTES_MAX:
+        raise BodyTooLarge
+    if not inflater.eof or inflater.unused_data:
+        raise BadEncoding
+    return body
+
+
+def unzstd(wire: bytes) -> bytes:
+    """Decompress zstd frames (RFC 8878) of bounded size and window."""
+    decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES_MAX)
+    try:
+        with decompressor.stream_reader(wire, read_across_frames=True) as reader:
+            body = reader.read(BODY_BYTES_MAX + 1)
+    except zstandard.ZstdError:
+        raise BadEncoding from None
+    if len(body) > BODY_BYTES_MAX:
+        raise BodyTooLarge
+    return body

@@ -1,0 +1,46 @@
+"""The outermost layer: every request gets an id and every exception a face; only a class and a place reach the log."""
+
+import uuid
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ingest import logs
+from ingest.api import problems
+from ingest.errors import Bug, IngestError
+
+
+class Boundary:
+    """ASGI middleware. The id is ours: a sender's own could be text."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = str(uuid.uuid4())
+        scope["state"]["request_id"] = request_id
+        is_answered = False
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal is_answered
+            if message["type"] == "http.response.start":
+                is_answered = True
+                message["headers"] = [
+                    *message["headers"],
+                    (b"x-request-id", request_id.encode()),
+                    (b"cache-control", b"no-store"),
+                    (b"x-content-type-options", b"nosniff"),
+                ]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        except IngestError as error:
+            await problems.response(error, request_id)(scope, receive, send_with_id)
+        except Exception as error:
+            # The message may quote the request, so nobody sees it: not the sender, not the log, not the server.
+            logs.error("bug", request_id=request_id, error=type(error).__name__, place=logs.place_of(error))
+            if not is_answered:
+                await problems.response(Bug(), request_id)(scope, receive, send_with_id)

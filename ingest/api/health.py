@@ -1,0 +1,30 @@
+"""Probes: `/livez` says that the process should go on, `/readyz` that it may be sent traffic."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ingest.api import auth
+from ingest.errors import NotReady
+from ingest.service import SNAPSHOT_AGE_S_MAX
+
+
+async def get_livez(request: Request) -> Response:
+    """200 while every task of the worker runs."""
+    service = auth.service_of(request)
+    if service.broken:
+        raise NotReady(tuple(sorted(service.broken)))
+    return Response("ok\n", media_type="text/plain")
+
+
+async def get_readyz(request: Request) -> Response:
+    """200 while tokens and terms are fresh and nobody has asked us to stop."""
+    service = auth.service_of(request)
+    failing = []
+    if service.is_stopping:
+        failing.append("stopping")
+    if service.snapshot_age_s > SNAPSHOT_AGE_S_MAX:
+        failing.append("database")
+    failing.extend(sorted(service.broken))
+    if failing:
+        raise NotReady(tuple(failing))
+    return Response("ok\n", media_type="text/plain")

@@ -1,0 +1,78 @@
+"""`GET /v1/policy`: the rules, bounds and terms in force, and what an event can hold at most."""
+
+import hashlib
+from functools import cache
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ingest import capacity
+from ingest.api import auth
+from ingest.store.snapshot import Tenant
+from schema import limits
+from schema.event import DROP_REASONS, TERMS_MAX, Batch, Event, Kind
+from schema.rules import RULES
+from schema.vocabulary import GRAMMAR
+
+_BOUNDS = {name.lower(): value for name, value in vars(limits).items() if name.isupper()}
+
+
+class Policy(Struct, frozen=True):
+    """What a sender may rely on."""
+
+    digest: Annotated[str, Meta(description="SHA-256 of contract, bounds, grammar and rules; alike means the same.")]
+    retention_days: int
+    fields: Annotated[list[str], Meta(description="Of an event; a newer reporter leaves out what is not here.")]
+    drop_reasons: list[str]
+    bounds: Annotated[dict[str, int], Meta(description="Units are in the names.")]
+    grammar: Annotated[dict[str, str], Meta(description="Of terms, by kind.")]
+    rules: Annotated[dict[str, str], Meta(description="Rule ids, and what to do about each.")]
+    event_bits_max: Annotated[float, Meta(description="What one stored event can hold.")]
+    event_bits: Annotated[dict[str, float], Meta(description="The same by field.")]
+    modes: Annotated[dict[str, str], Meta(description="What becomes of a term that is not registered, by kind.")]
+    terms: Annotated[dict[str, list[str]], Meta(description="What may be sent, by kind.")]
+    tags: Annotated[dict[str, list[str]], Meta(description="Declared tag keys and their values.")]
+
+
+@cache
+def digest() -> str:
+    """Tell this policy from another."""
+    schemas = msgspec.json.schema_components([Batch], ref_template="{name}")
+    grammar = {kind.name: pattern for kind, pattern in GRAMMAR.items()}
+    sizes = {kind.name: size for kind, size in TERMS_MAX.items()}
+    whole = (schemas, _BOUNDS, grammar, sizes, sorted(RULES))
+    return hashlib.sha256(msgspec.json.encode(whole, order="deterministic")).hexdigest()
+
+
+async def get_policy(request: Request) -> Response:
+    """Give the policy as it is for the token's tenant."""
+    token = auth.require(request, "policy:read")
+    service = auth.service_of(request)
+    policy = _policy(service.snapshot.tenants[token.tenant_id], service.settings.retention_days)
+    return Response(msgspec.json.encode(policy), media_type="application/json")
+
+
+def _policy(tenant: Tenant, retention_days: int) -> Policy:
+    vocabulary = tenant.vocabulary
+    held = capacity.of_event(retention_days)
+    kinds = (Kind.TASK_CATEGORY, Kind.PROVIDER, Kind.MODEL)
+    return Policy(
+        digest=digest(),
+        retention_days=retention_days,
+        fields=list(Event.__struct_fields__),
+        drop_reasons=list(DROP_REASONS),
+        bounds=_BOUNDS,
+        grammar={kind.name.lower(): pattern for kind, pattern in GRAMMAR.items()},
+        rules={rule.id: rule.says for rule in RULES.values()},
+        event_bits_max=round(capacity.total(held), 1),
+        event_bits={field: round(bits, 1) for field, bits in held},
+        modes={kind.name.lower(): mode.name.lower() for kind, mode in vocabulary.modes.items()},
+        terms={
+            kind.name.lower(): sorted(vocabulary.kinds[kind].keys() | vocabulary.kinds[kind].shipped.keys())
+            for kind in kinds
+        },
+        tags={key: sorted(vocabulary.tag_values[key_id]) for key, key_id in sorted(vocabulary.tag_keys.items())},
+    )

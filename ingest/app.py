@@ -1,0 +1,63 @@
+"""Composes the worker's application: routes, boundary, and the service that lives as long as the worker."""
+
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ingest import config, lifeline, logs, metrics
+from ingest.api import events, health, openapi, policy
+from ingest.api.boundary import Boundary
+from ingest.errors import MethodNotAllowed, NotFound
+from ingest.service import Service
+
+
+def create() -> Starlette:
+    """Give the application of one worker, with settings from the environment."""
+    app = Starlette(
+        routes=[
+            Route("/v1/events", events.post_events, methods=["POST"]),
+            Route("/v1/policy", policy.get_policy, methods=["GET"]),
+            Route("/v1/streams/{id}", events.get_stream, methods=["GET"]),
+            Route("/openapi.json", openapi.get_openapi, methods=["GET"]),
+            Route("/livez", health.get_livez, methods=["GET"]),
+            Route("/readyz", health.get_readyz, methods=["GET"]),
+        ],
+        middleware=[Middleware(Boundary)],
+        exception_handlers={HTTPException: _router_says_no},
+        lifespan=_lifespan,
+    )
+    # An OTLP exporter takes a redirect for success, and loses its data.
+    app.router.redirect_slashes = False
+    return app
+
+
+async def _router_says_no(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:  # noqa: PLR2004 (RFC 9110, section 15.5.6)
+        raise MethodNotAllowed((error.headers or {}).get("Allow", ""))
+    raise NotFound
+
+
+@asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    logs.capture()
+    logs.capture_loop()
+    lifeline.end_with_parent()
+    metrics.build.labels(openapi.VERSION, policy.digest()).set(1)
+    app.state.service = Service(config.load())
+    await app.state.service.start()
+    # What is here now stays: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    logs.info("started")
+    yield
+    logs.info("stopping")
+    await app.state.service.stop()
+    logs.info("stopped")

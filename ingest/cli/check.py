@@ -1,0 +1,97 @@
+"""`check`: runs the gates on a file, offline, and explains."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from ingest.api import body
+from ingest.cli.server import Subparsers
+from ingest.errors import BadEncoding, BodyTooLarge, CannotStart
+from ingest.explain import explain
+from schema import limits
+from schema.decode import Refused, Window, decode
+from schema.event import Kind
+from schema.rules import RULES
+from schema.vocabulary import Vocabulary, shipped_terms
+
+_EPILOG = """\
+Without --policy the terms are those of the shipped catalogue and no tag is declared. To check as a tenant:
+  curl -sS -H "Authorization: Bearer $TOKEN" https://…/v1/policy > policy.json
+  nocontent check --policy policy.json batch.json
+"""
+
+
+class _Policy(msgspec.Struct, frozen=True):
+    """What of `GET /v1/policy` the gates need."""
+
+    retention_days: int
+    terms: dict[str, list[str]]
+    tags: dict[str, list[str]]
+
+
+def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
+    """Declare the command."""
+    says = "would this body be accepted, and if not, why; nothing is sent"
+    command = commands.add_parser(
+        "check", help=says, description=says, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    command.add_argument("file", help="a body of POST /v1/events; .gz and .zst are decompressed; - for standard input")
+    command.add_argument("--policy", help="the answer of GET /v1/policy")
+    command.set_defaults(run=_check)
+
+
+def _check(args: argparse.Namespace) -> int:
+    policy = _policy(args.policy)
+    vocabulary = _vocabulary(policy)
+    now_ms = time.time_ns() // 1_000_000
+    window = Window(now_ms - policy.retention_days * 86_400_000, now_ms + limits.AHEAD_MS_MAX)
+    data = _read(args.file)
+    try:
+        decoded = decode(data, vocabulary, window)
+    except Refused:
+        refusal = explain(data, vocabulary, window)
+    else:
+        print(f"accepted: {len(decoded.batch.events)} events, {decoded.coarsened} strings coarsened")
+        return 0
+    for rule, pointer in refusal.violations:
+        print(f"{rule:34} {pointer or '/':28} {RULES[rule].says}")
+    print(f"refused: {len(refusal.violations)} violations", file=sys.stderr)
+    return 1
+
+
+def _read(name: str) -> bytes:
+    try:
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        if name.endswith(".gz"):
+            return body.gunzip(data)
+        return body.unzstd(data) if name.endswith(".zst") else data
+    except OSError:
+        raise CannotStart("The file cannot be read.") from None
+    except (BadEncoding, BodyTooLarge):
+        raise CannotStart("The file is not what its name says, or too large once decompressed.") from None
+
+
+def _policy(name: str | None) -> _Policy:
+    if name is None:
+        terms = {kind.name.lower(): list(shipped_terms(kind)) for kind in Kind}
+        return _Policy(limits.RETENTION_DAYS_MAX, terms, {})
+    try:
+        return msgspec.json.decode(Path(name).read_bytes(), type=_Policy)
+    except (OSError, msgspec.MsgspecError):
+        raise CannotStart("The policy is not the answer of GET /v1/policy.") from None
+
+
+def _vocabulary(policy: _Policy) -> Vocabulary:
+    """Number the terms in any way: nothing is stored."""
+    shipped = {
+        kind: {term: number for number, term in enumerate(policy.terms.get(kind.name.lower(), []), 1)} for kind in Kind
+    }
+    vocabulary = Vocabulary({}, shipped)
+    for key_id, (key, values) in enumerate(policy.tags.items(), 1):
+        vocabulary.add(Kind.TAG_KEY, 0, key, key_id)
+        for value_id, value in enumerate(values, 1):
+            vocabulary.add(Kind.TAG_VALUE, key_id, value, key_id * limits.EVENTS_MAX + value_id)
+    return vocabulary

@@ -1,0 +1,232 @@
+"""`tenant`, `token`, `vocabulary`, `tags`: what an operator says. Works on the database; workers follow in a second."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ingest import config
+from ingest.cli.server import Subparsers
+from ingest.errors import CannotStart
+from ingest.store import pool, tenants, tokens, vocabulary
+from ingest.store.pool import Connection
+from schema.event import Kind
+from schema.rules import RULES
+from schema.vocabulary import Mode, Unlearned
+
+_Act = Callable[[Connection, argparse.Namespace], Awaitable[int]]
+_KINDS = {"category": Kind.TASK_CATEGORY, "provider": Kind.PROVIDER, "model": Kind.MODEL}
+_MODED = {**_KINDS, "tag": Kind.TAG_VALUE}
+_KIND_HELP = "category, provider, model, or tag:KEY for values of a declared tag key"
+
+
+def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
+    """Declare the commands of an operator."""
+    _add_tenant(_family(commands, "tenant", "customers whose proxies send"))
+    _add_token(_family(commands, "token", "bearer tokens of a tenant"))
+    _add_vocabulary(_family(commands, "vocabulary", "the terms that a tenant may send, beside the shipped catalogue"))
+    tags = _family(commands, "tags", "tag keys that a tenant opted in to")
+    declare = _act(tags, "declare", _declare, "opt in to tag keys; a key that names content or a credential is refused")
+    declare.add_argument("tenant")
+    declare.add_argument("key", nargs="+")
+
+
+def _add_tenant(family: "Subparsers[argparse.ArgumentParser]") -> None:
+    _act(family, "add", _tenant_add, "add a tenant").add_argument("tenant", help="a short lower-case name")
+    _act(family, "list", _tenant_list, "list tenants with their modes and quotas")
+    mode = _act(family, "mode", _tenant_mode, "say what becomes of a term that is not registered")
+    mode.add_argument("tenant")
+    mode.add_argument("kind", choices=[*_MODED])
+    mode.add_argument(
+        "mode", choices=[mode.name.lower() for mode in Mode], help="refuse it, store `unknown`, or learn it"
+    )
+    quota = _act(family, "quota", _tenant_quota, "limit a tenant's events in a minute")
+    quota.add_argument("tenant")
+    quota.add_argument("events_per_minute", type=int, help="0 for no limit")
+    _act(family, "disable", _tenant_disable, "stop taking a tenant's events").add_argument("tenant")
+    _act(family, "enable", _tenant_enable, "take them again").add_argument("tenant")
+
+
+def _add_token(family: "Subparsers[argparse.ArgumentParser]") -> None:
+    issue = _act(family, "issue", _token_issue, "print a new token, once; only its SHA-256 is stored")
+    issue.add_argument("tenant")
+    issue.add_argument(
+        "--scope", action="append", choices=tokens.SCOPES, help="may be given again (default: all but the last)"
+    )
+    issue.add_argument("--days", type=float, help="until it expires (default: never)")
+    revoke = _act(family, "revoke", _token_revoke, "revoke a token; every worker follows within seconds")
+    revoke.add_argument("token_id", help="the 12 characters after nct_, as `token list` shows them")
+    _act(family, "list", _token_list, "list tokens, without their secrets").add_argument("tenant", nargs="?")
+
+
+def _add_vocabulary(family: "Subparsers[argparse.ArgumentParser]") -> None:
+    add_terms = _act(family, "add", _vocabulary_add, "register terms; each passes the same checks that refuse a secret")
+    remove = _act(family, "remove", _vocabulary_remove, "refuse terms from now on; rows that have them keep them")
+    for command in (add_terms, remove):
+        command.add_argument("tenant")
+        command.add_argument("kind", help=_KIND_HELP)
+        command.add_argument("term", nargs="+")
+    bring = _act(family, "import", _vocabulary_import, "register the terms of a file, one a line")
+    bring.add_argument("tenant")
+    bring.add_argument("kind", help=_KIND_HELP)
+    bring.add_argument("file", help="- for standard input")
+    show = _act(family, "list", _vocabulary_list, "list a tenant's own terms")
+    show.add_argument("tenant")
+
+
+def _family(
+    commands: "Subparsers[argparse.ArgumentParser]", name: str, says: str
+) -> "Subparsers[argparse.ArgumentParser]":
+    return commands.add_parser(name, help=says, description=says).add_subparsers(metavar="ACT", required=True)
+
+
+def _act(family: "Subparsers[argparse.ArgumentParser]", name: str, act: _Act, says: str) -> argparse.ArgumentParser:
+    command = family.add_parser(name, help=says, description=says)
+    command.set_defaults(run=lambda args: asyncio.run(_run(act, args)))
+    return command
+
+
+async def _run(act: _Act, args: argparse.Namespace) -> int:
+    connection = await pool.connect_as_operator(config.require_dsn(config.load()), "nocontent_control")
+    try:
+        return await act(connection, args)
+    except pool.PostgresError as refused:
+        # The schema's own checks: a name outside the grammar, say. Its message would quote the value.
+        raise CannotStart(
+            f"PostgreSQL refused (SQLSTATE {pool.sqlstate(refused)}): is a name out of grammar?"
+        ) from None
+    finally:
+        await pool.close(connection)
+
+
+async def _tenant_add(connection: Connection, args: argparse.Namespace) -> int:
+    print(f"tenant {await tenants.add(connection, args.tenant)}")
+    return 0
+
+
+async def _tenant_list(connection: Connection, _args: argparse.Namespace) -> int:
+    for row in await tenants.list_all(connection):
+        modes = " ".join(f"{kind.name.lower()}={mode.name.lower()}" for kind, mode in row.modes.items())
+        quota = f"{row.events_per_minute_max} events/min" if row.events_per_minute_max else "no quota"
+        print(f"{row.tenant_id:6}  {row.name:24} {'disabled' if row.disabled else 'enabled':9} {quota:20} {modes}")
+    return 0
+
+
+async def _tenant_mode(connection: Connection, args: argparse.Namespace) -> int:
+    tenant = await tenants.find(connection, args.tenant)
+    await tenants.set_mode(connection, tenant, _MODED[args.kind], Mode[args.mode.upper()])
+    return 0
+
+
+async def _tenant_quota(connection: Connection, args: argparse.Namespace) -> int:
+    tenant = await tenants.find(connection, args.tenant)
+    await tenants.set_quota(connection, tenant, args.events_per_minute or None)
+    return 0
+
+
+async def _tenant_disable(connection: Connection, args: argparse.Namespace) -> int:
+    await tenants.set_disabled(connection, await tenants.find(connection, args.tenant), disabled=True)
+    return 0
+
+
+async def _tenant_enable(connection: Connection, args: argparse.Namespace) -> int:
+    await tenants.set_disabled(connection, await tenants.find(connection, args.tenant), disabled=False)
+    return 0
+
+
+async def _token_issue(connection: Connection, args: argparse.Namespace) -> int:
+    tenant = await tenants.find(connection, args.tenant)
+    expires_at = None if args.days is None else datetime.now(UTC) + timedelta(days=args.days)
+    print(await tokens.issue(connection, tenant, args.scope or tokens.SCOPES_DEFAULT, expires_at))
+    return 0
+
+
+async def _token_revoke(connection: Connection, args: argparse.Namespace) -> int:
+    if await tokens.revoke(connection, args.token_id):
+        return 0
+    print("nocontent: there is no token of that id; see `nocontent token list`", file=sys.stderr)
+    return 1
+
+
+async def _token_list(connection: Connection, args: argparse.Namespace) -> int:
+    tenant = await tenants.find(connection, args.tenant) if args.tenant else None
+    for row in await tokens.list_all(connection, tenant):
+        state = (
+            "revoked" if row["revoked_at"] else f"until {row['expires_at']:%Y-%m-%d}" if row["expires_at"] else "good"
+        )
+        print(f"{row['token_id']}  {row['name']:24} {state:17} {' '.join(row['scopes'])}")
+    return 0
+
+
+async def _declare(connection: Connection, args: argparse.Namespace) -> int:
+    tenant = await tenants.find(connection, args.tenant)
+    refused = 0
+    for place, key in enumerate(args.key, 1):
+        rule = await vocabulary.declare_tag(connection, tenant, key)
+        refused += _say_refused(place, rule)
+    return 1 if refused else 0
+
+
+async def _vocabulary_add(connection: Connection, args: argparse.Namespace) -> int:
+    return await _add_all(connection, args, args.term)
+
+
+async def _vocabulary_import(connection: Connection, args: argparse.Namespace) -> int:
+    try:
+        text = sys.stdin.read() if args.file == "-" else Path(args.file).read_text("ascii")
+    except (OSError, UnicodeDecodeError):
+        raise CannotStart("The file cannot be read, or is not ASCII.") from None
+    return await _add_all(connection, args, text.split())
+
+
+async def _add_all(connection: Connection, args: argparse.Namespace, terms: list[str]) -> int:
+    tenant = await tenants.find(connection, args.tenant)
+    kind, parent = await _kind(connection, tenant, args.kind)
+    refused = 0
+    for place, term in enumerate(tqdm(terms, unit="term", disable=not sys.stderr.isatty() or len(terms) < 10), 1):
+        refused += _say_refused(place, await vocabulary.add(connection, tenant, Unlearned(kind, parent, term)))
+    print(f"{len(terms) - refused} registered, {refused} refused")
+    return 1 if refused else 0
+
+
+async def _vocabulary_remove(connection: Connection, args: argparse.Namespace) -> int:
+    tenant = await tenants.find(connection, args.tenant)
+    kind, parent = await _kind(connection, tenant, args.kind)
+    removed = [await vocabulary.remove(connection, tenant, Unlearned(kind, parent, term)) for term in args.term]
+    print(f"{sum(removed)} removed, {len(removed) - sum(removed)} were not there")
+    return 0 if all(removed) else 1
+
+
+async def _vocabulary_list(connection: Connection, args: argparse.Namespace) -> int:
+    rows = await vocabulary.list_all(connection, await tenants.find(connection, args.tenant))
+    keys = {row["term_id"]: row["term"] for row in rows if row["kind"] == Kind.TAG_KEY}
+    for row in rows:
+        kind = (
+            f"tag:{keys.get(row['parent_id'], '?')}"
+            if row["kind"] == Kind.TAG_VALUE
+            else Kind(row["kind"]).name.lower()
+        )
+        print(f"{kind:24} {row['term']:40} {'learned' if row['learned'] else ''}".rstrip())
+    return 0
+
+
+async def _kind(connection: Connection, tenant: int, name: str) -> tuple[Kind, int]:
+    if name in _KINDS:
+        return _KINDS[name], 0
+    if not name.startswith("tag:"):
+        raise CannotStart(f"A kind is {_KIND_HELP}.")
+    parent = await vocabulary.tag_key_id(connection, tenant, name.removeprefix("tag:"))
+    if parent is None:
+        raise CannotStart("This tenant has not declared that tag key: `nocontent tags declare` first.")
+    return Kind.TAG_VALUE, parent
+
+
+def _say_refused(place: int, rule: str | None) -> int:
+    if rule is None:
+        return 0
+    print(f"nocontent: term {place}: {rule}: {RULES[rule].says}", file=sys.stderr)
+    return 1

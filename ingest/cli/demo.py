@@ -1,0 +1,266 @@
+"""`demo`: the whole service on this machine, fed with a real trace and with what must be refused."""
+
+import argparse
+import asyncio
+import http.client
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+from tqdm import tqdm
+
+from ingest import config, embedded, lifeline, maintain
+from ingest.cli import trace
+from ingest.cli.refusals import Bad, bad_requests
+from ingest.cli.server import Subparsers
+from ingest.config import Settings
+from ingest.errors import CannotStart
+from ingest.store import migrate, pool, summary, tenants, tokens, vocabulary
+from schema.event import Kind
+from schema.vocabulary import Unlearned
+
+TENANT = "demo"
+TAGS = {"team": ("assistant", "editor", "search")}
+BATCH_EVENTS = 1_000
+REBATCH_EVENTS = 700  # The second time in other batches: then it is the events that are known, not the batch.
+READY_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 40.0
+
+
+def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
+    """Declare the command."""
+    says = (
+        "start everything on this machine, send a real trace twice and what must be refused, and show what became of it"
+    )
+    demo = commands.add_parser("demo", help=says, description=says)
+    demo.add_argument("--once", action="store_true", help="end after the summary")
+    demo.set_defaults(run=_demo)
+
+
+def _demo(args: argparse.Namespace) -> int:
+    # SIGTERM ends it the way Ctrl-C does, so that everything it started ends too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    wanted = config.load()
+    folder = Path(wanted.data_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with _database(wanted) as dsn:
+            settings = msgspec.structs.replace(
+                wanted, dsn=dsn, bind=_free(wanted.bind), metrics_bind=_free(wanted.metrics_bind)
+            )
+            token = asyncio.run(_prepare(settings))
+            _keep_secret(folder / "token", token)
+            with _service(settings, folder / "serve.log") as service:
+                _Tour(settings, token).run()
+                if not args.once:
+                    print("\nserving until Ctrl-C …", flush=True)
+                    service.wait()
+    except KeyboardInterrupt:
+        print("\nstopped; the rows are kept for the next start")
+    return 0
+
+
+@contextmanager
+def _database(wanted: Settings) -> Iterator[str]:
+    if wanted.dsn:
+        print("using the PostgreSQL of NOCONTENT_DSN")
+        yield wanted.dsn
+        return
+    started = time.monotonic()
+    with embedded.start(Path(wanted.data_dir).resolve() / "postgres") as server:
+        print(f"PostgreSQL started in {time.monotonic() - started:.1f} s, data in {server.data_dir}")
+        yield server.dsn
+
+
+async def _prepare(settings: Settings) -> str:
+    """Migrate, add the tenant and its words, issue a token."""
+    operator = await pool.connect_as_operator(settings.dsn)
+    try:
+        await migrate.migrate(operator)
+    finally:
+        await pool.close(operator)
+    await maintain.keep(settings.dsn, settings.retention_days)
+    async with pool.connected(settings.dsn, "nocontent_control") as connection:
+        tenant = await tenants.add(connection, TENANT)
+        for key, values in TAGS.items():
+            await vocabulary.declare_tag(connection, tenant, key)
+            key_id = await vocabulary.tag_key_id(connection, tenant, key)
+            assert key_id is not None
+            for value in values:
+                await vocabulary.add(connection, tenant, Unlearned(Kind.TAG_VALUE, key_id, value))
+        return await tokens.issue(connection, tenant, tokens.SCOPES_DEFAULT, datetime.now(UTC) + timedelta(days=30))
+
+
+@contextmanager
+def _service(settings: Settings, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    with log.open("wb") as lines:
+        service = subprocess.Popen(
+            [sys.executable, "-m", "ingest", "serve"],
+            env=config.environment(settings) | {"PYTHONPATH": str(Path(__file__).parents[2])},
+            stderr=lines,
+            preexec_fn=lifeline.end_with_parent,  # noqa: PLW1509 (one system call, and this process has one thread)
+        )
+    try:
+        _wait_ready(settings.bind, service, log)
+        yield service
+    finally:
+        service.send_signal(signal.SIGTERM)
+        try:
+            service.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            service.kill()
+
+
+def _wait_ready(bind: str, service: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    while time.monotonic() < deadline and service.poll() is None:
+        try:
+            connection = http.client.HTTPConnection(bind, timeout=2)
+            connection.request("GET", "/readyz")
+            if connection.getresponse().status == http.HTTPStatus.OK:
+                return
+        except OSError:
+            pass
+        time.sleep(0.05)
+    raise CannotStart(f"The service did not become ready; its log is {log}.")
+
+
+def _free(bind: str) -> str:
+    """Give the address, or the same host with a free port where it is taken."""
+    host, _, port = bind.rpartition(":")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, int(port)))
+        except OSError:
+            probe.bind((host, 0))
+            return f"{host}:{probe.getsockname()[1]}"
+    return bind
+
+
+def _keep_secret(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(text + "\n", "ascii")
+
+
+class _Tour:
+    """Sends everything and says what became of it."""
+
+    def __init__(self, settings: Settings, token: str) -> None:
+        self._settings = settings
+        self._token = token
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self._connection = http.client.HTTPConnection(settings.bind, timeout=60)
+
+    def run(self) -> None:
+        before = asyncio.run(self._totals())
+        arrivals = trace.read()
+        now_ms = time.time_ns() // 1_000_000
+        events = list(trace.events(arrivals, now_ms))
+        self._title("A real trace: 28,185 requests that two Azure services received on 2023-11-16")
+        stream, first_s, stored = self._replay("first time", events, BATCH_EVENTS)
+        print(
+            f"  stored      {stored['accepted']:>7,} events, {stored['accepted'] / first_s:,.0f} events/s from one connection"
+        )
+        again, _, known = self._replay("second time", events, REBATCH_EVENTS)
+        del again
+        print(f"  duplicates  {known['duplicates']:>7,} of {len(events):,} when sent again in other batches")
+        receipt = self._post(self._body(events[:BATCH_EVENTS], stream, 0))[1]
+        print(f"  replayed    {receipt['accepted']:>7,} events: the first receipt of a batch that was sent before")
+        self._refuse(arrivals, now_ms)
+        self._summarize(before)
+        self._try_it(arrivals, now_ms)
+
+    def _replay(self, name: str, events: list[dict[str, object]], size: int) -> tuple[str, float, Counter[str]]:
+        stream = str(trace.uuid7(time.time_ns() // 1_000_000))
+        sums: Counter[str] = Counter()
+        started = time.monotonic()
+        with tqdm(
+            total=len(events), desc=f"  {name}", unit="event", leave=False, disable=not sys.stderr.isatty()
+        ) as bar:
+            for sequence, start in enumerate(range(0, len(events), size)):
+                part = events[start : start + size]
+                status, answer = self._post(self._body(part, stream, sequence))
+                if status != http.HTTPStatus.OK:
+                    raise CannotStart(f"The service answered {status} to the trace; see serve.log beside the data.")
+                sums.update({name: answer[name] for name in ("accepted", "duplicates")})
+                bar.update(len(part))
+        return stream, time.monotonic() - started, sums
+
+    def _refuse(self, arrivals: list[trace.Arrival], now_ms: int) -> None:
+        self._title("What must be refused")
+        good = trace.event(arrivals[0], now_ms)
+        old = str(trace.uuid7(now_ms - (self._settings.retention_days + 2) * 86_400_000))
+        failed = 0
+        for bad in bad_requests(good, old):
+            status, answer = self._send(bad)
+            rules = [str(violation["rule"]) for violation in answer.get("violations", [])]
+            found = rules or [str(answer["type"]).rpartition(":")[2]]
+            is_right = bad.expected in found and status >= http.HTTPStatus.BAD_REQUEST
+            failed += not is_right
+            pointer = next((v["pointer"] for v in answer.get("violations", []) if v["rule"] == bad.expected), "")
+            print(f"  {'refused' if is_right else 'WRONG  '}  {status}  {bad.what:30} {bad.expected:30} {pointer}")
+        if failed:
+            raise CannotStart(f"{failed} requests were not refused as they must be.")
+
+    def _summarize(self, before: summary.Totals) -> None:
+        totals = asyncio.run(self._totals())
+        self._title("In the database")
+        print(
+            f"  events      {totals.events:>7,}"
+            + (f", of them {before.events:,} from earlier runs" if before.events else "")
+        )
+        print(f"  cost        {totals.cost_nanousd / 1e9:>10,.2f} USD (prices are real, the routing is made up)")
+        print(f"  saved       {totals.savings_nanousd / 1e9:>10,.2f} USD against the requested models")
+        print(f"  columns of `events` that could hold text: {totals.text_columns}")
+        state = "no" if totals.events - before.events == len(trace.read()) else "UNEXPECTED"
+        print(f"  {state} event came from the refused requests")
+
+    def _try_it(self, arrivals: list[trace.Arrival], now_ms: int) -> None:
+        self._title("Send one yourself (again: a duplicate; with a field more: refused)")
+        body = json.dumps({"events": [trace.event(arrivals[0], now_ms)]}, separators=(",", ":"))
+        sample = Path(self._settings.data_dir) / "batch.json"
+        sample.write_text(body + "\n", "ascii")
+        token = Path(self._settings.data_dir) / "token"
+        print(
+            f"\ncurl -sS http://{self._settings.bind}/v1/events -H \"Authorization: Bearer $(cat '{token}')\""
+            f" -H 'Content-Type: application/json' -d '{body}'"
+        )
+        print(f"\nthe same event stands in {sample}; metrics: http://{self._settings.metrics_bind}/metrics")
+
+    async def _totals(self) -> summary.Totals:
+        async with pool.connected(self._settings.dsn, "nocontent_reader") as connection:
+            return await summary.totals(connection)
+
+    @staticmethod
+    def _body(events: list[dict[str, object]], stream: str, sequence: int) -> bytes:
+        return msgspec.json.encode({"stream": {"id": stream, "sequence": sequence}, "events": events})
+
+    def _post(self, body: bytes) -> tuple[int, dict[str, int]]:
+        self._connection.request("POST", "/v1/events", body, self._headers)
+        answer = self._connection.getresponse()
+        return answer.status, json.loads(answer.read())
+
+    def _send(self, bad: Bad) -> tuple[int, dict[str, object]]:
+        """Send on a connection of its own; the answer may come before the body is through."""
+        connection = http.client.HTTPConnection(self._settings.bind, timeout=60)
+        try:
+            connection.request("POST", f"/v1/events{bad.query}", bad.body, self._headers | dict(bad.headers))
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+
+    @staticmethod
+    def _title(text: str) -> None:
+        print(f"\n{text}", flush=True)

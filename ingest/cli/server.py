@@ -1,0 +1,140 @@
+"""`serve`, `migrate`, `maintain`, `config`."""
+
+import argparse
+import asyncio
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+
+import hypercorn.config
+import hypercorn.run
+import prometheus_client
+from prometheus_client.multiprocess import MultiProcessCollector
+from tqdm import tqdm
+
+from ingest import config, logs, maintain
+from ingest.config import Settings
+from ingest.errors import CannotStart
+from ingest.store import migrate, pool, settings
+
+GRACEFUL_TIMEOUT_S = 30.0  # Longer than a request waits for its COMMIT.
+KEEP_ALIVE_TIMEOUT_S = 75.0  # Longer than a load balancer's usual minute, so that it is never us who close first.
+KEEP_ALIVE_REQUESTS_MAX = 1_000_000
+BACKLOG = 1_024
+Subparsers = argparse._SubParsersAction  # noqa: SLF001 (argparse gives this type no public name)
+
+
+def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
+    """Declare the commands of a server."""
+    serve = _command(commands, "serve", _serve, "take events until SIGTERM", _settings_help())
+    serve.add_argument(
+        "--print-config", action="store_true", help="print the settings in force, secrets masked, and end"
+    )
+    serve.add_argument("--strict", action="store_true", help="refuse a PostgreSQL whose log could hold values")
+    _command(commands, "migrate", _migrate, "make or update the tables; safe to repeat, and on many nodes at once")
+    _command(commands, "maintain", _maintain, "create partitions ahead and drop those past retention, once")
+
+
+def _command(
+    commands: "Subparsers[argparse.ArgumentParser]",
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    says: str,
+    more: str = "",
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        name, help=says, description=says, epilog=more, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def _settings_help() -> str:
+    lines = [f"  {name:31} {meaning} (default: {default!r})" for name, meaning, default in config.describe()]
+    return "\n".join(["settings, from the environment:", *lines])
+
+
+def _serve(args: argparse.Namespace) -> int:
+    wanted = config.load()
+    if args.print_config:
+        for name, value in config.masked(wanted).items():
+            print(f"{config.PREFIX}{name.upper()}={value}")
+        return 0
+    logs.capture()
+    asyncio.run(_check_database(config.require_dsn(wanted), is_strict=args.strict))
+    folder = tempfile.mkdtemp(prefix="nocontent-metrics-")
+    config.export("PROMETHEUS_MULTIPROC_DIR", folder)
+    try:
+        _serve_metrics(wanted, folder)
+        logs.info("starting", count=wanted.workers)
+        return hypercorn.run.run(_hypercorn(wanted))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _check_database(dsn: str, *, is_strict: bool) -> None:
+    connection = await pool.connect_as_operator(dsn)
+    try:
+        await migrate.require_current(connection)
+        leaks = await settings.leaks(connection)
+    finally:
+        await pool.close(connection)
+    for leak in leaks:
+        logs.warning("setting-leaks", setting=leak)
+    if leaks and is_strict:
+        raise CannotStart(f"PostgreSQL's own log could hold values: see {', '.join(leaks)} in docs/operations.md.")
+
+
+def _serve_metrics(wanted: Settings, folder: str) -> None:
+    """Serve /metrics from this process, which has nothing else to do: the sums over all workers."""
+    registry = prometheus_client.CollectorRegistry()
+    MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]  # The library's.
+    host, _, port = wanted.metrics_bind.rpartition(":")
+    try:
+        prometheus_client.start_http_server(int(port), host, registry)
+    except OSError:
+        raise CannotStart("NOCONTENT_METRICS_BIND is in use, or not an address of this machine.") from None
+
+
+def _hypercorn(wanted: Settings) -> hypercorn.config.Config:
+    server = hypercorn.config.Config()
+    server.application_path = "ingest.app:create()"
+    server.bind = [wanted.bind]
+    server.workers = wanted.workers
+    server.worker_class = "uvloop"
+    # Its lines have paths, referers and user agents: text that a stranger chose.
+    server.accesslog = None
+    server.errorlog = None
+    server.backlog = BACKLOG
+    server.graceful_timeout = GRACEFUL_TIMEOUT_S
+    server.keep_alive_timeout = KEEP_ALIVE_TIMEOUT_S
+    server.keep_alive_max_requests = KEEP_ALIVE_REQUESTS_MAX
+    server.read_timeout = int(KEEP_ALIVE_TIMEOUT_S)
+    server.include_server_header = False
+    return server
+
+
+def _migrate(_args: argparse.Namespace) -> int:
+    async def run(dsn: str) -> int:
+        connection = await pool.connect_as_operator(dsn)
+        try:
+            pending = await migrate.pending(connection)
+            with tqdm(total=len(pending) + 1, unit="step", disable=not sys.stderr.isatty()) as bar:
+                ran = await migrate.migrate(connection, bar.update)
+        finally:
+            await pool.close(connection)
+        print("\n".join(f"applied {name}" for name in ran) or "up to date")
+        return 0
+
+    status = asyncio.run(run(config.require_dsn(config.load())))
+    return status or _maintain(_args)
+
+
+def _maintain(_args: argparse.Namespace) -> int:
+    wanted = config.load()
+    kept = asyncio.run(maintain.keep(config.require_dsn(wanted), wanted.retention_days))
+    if not kept.was_leader:
+        print("another maintainer is at work; nothing done here")
+    print(f"partitions: {kept.created} created, {kept.dropped} dropped, {kept.ahead_days} days ahead")
+    return 0

@@ -1,0 +1,250 @@
+"""Why a body was refused: walks it once, bounded in time and memory, names rules and places, and forgets it.
+
+Runs only after a gate has closed, and cannot open one. Objects are read one level at a time as raw members, so that a
+hostile body is skipped over by the decoder and not built in memory.
+"""
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Protocol
+
+import msgspec
+from msgspec import Raw, Struct
+
+from ingest.errors import Malformed, Rejected
+from schema import limits
+from schema.decode import Refused, Window, decode
+from schema.event import Batch, Event, Kind, Stream
+from schema.rules import ORDER, Violation, rule_of_name, rule_of_value
+from schema.vocabulary import Mode, Unlearned, Vocabulary, fault
+
+
+class _Full(Exception):
+    """VIOLATIONS_MAX were found."""
+
+
+class _Decoder(Protocol):
+    def decode(self, buf: bytes, /) -> object: ...
+
+
+_Fields = Mapping[str, _Decoder]
+
+
+def _fields(struct: type[Struct]) -> _Fields:
+    return {field.name: msgspec.json.Decoder(field.type) for field in msgspec.structs.fields(struct)}
+
+
+_BATCH, _EVENT, _STREAM = _fields(Batch), _fields(Event), _fields(Stream)
+_TERMS = {
+    "task_category": (Kind.TASK_CATEGORY, "vocabulary.unknown-task-category"),
+    "provider": (Kind.PROVIDER, "vocabulary.unknown-provider"),
+    "requested_model": (Kind.MODEL, "vocabulary.unknown-model"),
+    "routed_model": (Kind.MODEL, "vocabulary.unknown-model"),
+}
+_object = msgspec.json.Decoder(dict[str, Raw])
+_array = msgspec.json.Decoder(list[Raw])
+_event = msgspec.json.Decoder(Event)
+_NAMES = (*_BATCH, *_EVENT, *_STREAM)
+_named = msgspec.json.Decoder(msgspec.defstruct("_Named", [(name, Raw, Raw()) for name in _NAMES]))
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_INTEGER = re.compile(rb"-?[0-9]+\Z")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
+_UUIDV7 = re.compile(r".{14}7.{4}[89abAB]")
+_COMMAS_MAX = limits.EVENTS_MAX * 2 * len(_EVENT)
+
+
+def explain(body: bytes, vocabulary: Vocabulary, window: Window) -> Malformed | Rejected:
+    """Name what is wrong with a refused body, best explanation first."""
+    walk = _Walk(vocabulary, window)
+    with suppress(_Full):
+        walk.body(body)
+    assert walk.violations, "a body was refused for no reason that can be named"
+    violations = tuple(sorted(walk.violations, key=lambda violation: ORDER[violation.rule]))
+    if any(violation.rule == "shape.malformed-json" for violation in violations):
+        return Malformed(violations)
+    return Rejected(violations, frozenset(walk.unlearned if walk.is_learnable else ()))
+
+
+class _Walk:
+    def __init__(self, vocabulary: Vocabulary, window: Window) -> None:
+        self.vocabulary = vocabulary
+        self.window = window
+        self.violations: dict[Violation, None] = {}
+        self.unlearned: set[Unlearned] = set()
+        self.is_learnable = True
+
+    def found(self, rule: str, pointer: str, *, learnable: bool = False) -> None:
+        self.is_learnable &= learnable
+        self.violations[Violation(rule, pointer)] = None
+        if len(self.violations) >= limits.VIOLATIONS_MAX:
+            raise _Full
+
+    def body(self, body: bytes) -> None:
+        if not body.isascii():
+            self.found("shape.non-ascii", "")
+        if b"\\" in body:
+            self.found("shape.escape", "")
+        if _CONTROL.search(body):
+            self.found("shape.control-character", "")
+        try:
+            msgspec.json.decode(body, type=Raw)
+            members = self.members(body, _BATCH, "", {"stream", "dropped"})
+        except UnicodeDecodeError:
+            return None
+        except RecursionError:
+            return self.found("shape.too-deep", "")
+        except msgspec.MsgspecError:
+            return self.found("shape.malformed-json", "")
+        if "events" in members:
+            self.events(members["events"])
+        if "stream" in members:
+            for name, raw in self.members(members["stream"], _STREAM, "/stream").items():
+                self.field(_STREAM[name], name, raw, f"/stream/{name}")
+        if "dropped" in members:
+            self.dropped(members["dropped"])
+        return None
+
+    def dropped(self, raw: bytes) -> None:
+        if not _passes(_BATCH["dropped"], raw):
+            self.found(_shape(raw, _text(raw)), "/dropped")
+        elif raw.count(b'"') != 2 * len(_object.decode(raw)):
+            self.found("shape.duplicate-key", "/dropped")
+
+    def members(self, raw: bytes, fields: _Fields, at: str, optional: set[str] | None = None) -> dict[str, bytes]:
+        """Give the members of an object that the contract names; whatever else it has is a violation."""
+        if raw.lstrip()[:1] != b"{":
+            self.found("shape.wrong-type", at)
+            return {}
+        named = _named.decode(raw)
+        found = {name: bytes(getattr(named, name)) for name in fields}
+        if raw.count(b":") - sum(part.count(b":") for part in found.values()) > limits.NAMES_MAX:
+            self.found("size.too-many-names", at)
+            return {name: part for name, part in found.items() if part}
+        members = {name: bytes(part) for name, part in _object.decode(raw).items()}
+        for name in members.keys() - fields.keys():
+            self.unknown(name, members[name], at)
+        for name in fields.keys() - members.keys() - (optional or set()):
+            self.found("shape.missing-field", f"{at}/{name}")
+        if b"\\" not in raw and raw.count(b'"') != 2 * len(members) + sum(
+            part.count(b'"') for part in members.values()
+        ):
+            self.found("shape.duplicate-key", at)
+        return {name: members[name] for name in fields if name in members}
+
+    def unknown(self, name: str, raw: bytes, at: str) -> None:
+        value = raw[: limits.VALUE_BYTES_MAX].decode("utf-8", "replace")
+        self.found(rule_of_value(value) or rule_of_name(name[:64]) or "shape.unknown-field", f"{at}/*")
+
+    def events(self, raw: bytes) -> None:
+        if raw[:1] != b"[":
+            return self.found("shape.wrong-type", "/events")
+        if raw.count(b",") > _COMMAS_MAX:
+            return self.found("size.too-many-events", "/events")
+        events = _array.decode(raw)
+        if not 0 < len(events) <= limits.EVENTS_MAX:
+            self.found("size.too-many-events" if events else "size.no-events", "/events")
+        for place, event in enumerate(events[: limits.EVENTS_MAX]):
+            raw = bytes(event)
+            if not self.is_clean(raw):
+                self.event(raw, f"/events/{place}")
+        return None
+
+    def is_clean(self, event: bytes) -> bool:
+        try:
+            decode(b'{"events":[' + event + b"]}", self.vocabulary, self.window)
+        except Refused:
+            return False
+        return True
+
+    def event(self, raw: bytes, at: str) -> None:
+        members = self.members(raw, _EVENT, at)
+        for name, part in members.items():
+            if name != "tags":
+                self.field(_EVENT[name], name, part, f"{at}/{name}")
+        if "tags" in members:
+            self.tags(members["tags"], f"{at}/tags")
+        if not _passes(_event, raw):
+            return
+        event = _event.decode(raw)
+        if event.reasoning_tokens > event.output_tokens or (event.ttft_ms or 0) > event.latency_ms:
+            self.found("shape.inconsistent", at)
+
+    def field(self, decoder: _Decoder, name: str, raw: bytes, at: str) -> None:
+        value = _text(raw)
+        if value is not None and name in _TERMS:
+            self.term(_TERMS[name], value, at)
+        elif value is not None and name in {"event_id", "id"}:
+            self.uuid(value, at, is_event=name == "event_id")
+        elif not _passes(decoder, raw):
+            self.found(_shape(raw, value), at)
+
+    def uuid(self, value: str, at: str, *, is_event: bool) -> None:
+        if not _UUID.match(value):
+            self.found(rule_of_value(value) or "shape.not-a-uuid", at)
+        elif is_event and not _UUIDV7.match(value):
+            self.found("shape.not-a-uuidv7", at)
+        elif is_event and int(value[:8] + value[9:13], 16) < self.window.oldest_ms:
+            self.found("time.too-old", at)
+        elif is_event and int(value[:8] + value[9:13], 16) > self.window.newest_ms:
+            self.found("time.in-future", at)
+
+    def term(self, kind_and_rule: tuple[Kind, str], term: str, at: str) -> None:
+        kind, rule = kind_and_rule
+        terms = self.vocabulary.kinds[kind]
+        if (terms.coarsens and len(term) <= limits.TERM_CHARS_MAX) or term in terms or term in terms.shipped:
+            return
+        self.unregistered(Unlearned(kind, 0, term), rule, at)
+
+    def unregistered(self, candidate: Unlearned, rule: str, at: str) -> None:
+        if self.vocabulary.modes.get(candidate.kind) is not Mode.LEARN:
+            self.found(rule_of_value(candidate.term) or rule, at)
+        elif bar := fault(candidate.kind, candidate.term):
+            self.found(bar, at)
+        else:
+            self.unlearned.add(candidate)
+            self.found(rule, at, learnable=True)
+
+    def tags(self, raw: bytes, at: str) -> None:
+        if raw[:1] != b"{":
+            return self.found("shape.wrong-type", at)
+        if raw.count(b":") > limits.NAMES_MAX:
+            return self.found("size.too-many-tags", at)
+        tags = {key: bytes(value) for key, value in _object.decode(raw).items()}
+        if len(tags) > limits.TAGS_MAX:
+            self.found("size.too-many-tags", at)
+        if b"\\" not in raw and raw.count(b'"') != 2 * len(tags) + sum(value.count(b'"') for value in tags.values()):
+            self.found("shape.duplicate-key", at)
+        for key, value in tags.items():
+            self.tag(key, value, f"{at}/*")
+        return None
+
+    def tag(self, key: str, raw: bytes, at: str) -> None:
+        key_id = self.vocabulary.tag_keys.get(key)
+        value = _text(raw)
+        if key_id is None:
+            read = raw[: limits.VALUE_BYTES_MAX].decode("utf-8", "replace")
+            self.found(rule_of_value(read) or rule_of_name(key[:64]) or "vocabulary.undeclared-tag-key", at)
+        elif value is None:
+            self.found("shape.wrong-type", at)
+        elif value not in self.vocabulary.tag_values[key_id] and not self.vocabulary.kinds[Kind.TAG_VALUE].coarsens:
+            self.unregistered(Unlearned(Kind.TAG_VALUE, key_id, value), "vocabulary.unknown-tag-value", at)
+
+
+def _passes(decoder: _Decoder, raw: bytes) -> bool:
+    try:
+        decoder.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def _text(raw: bytes) -> str | None:
+    """Give a JSON string's contents as written, cut to what the rules read; None if it is no string."""
+    return raw[1:-1][: limits.VALUE_BYTES_MAX].decode("utf-8", "replace") if raw[:1] == b'"' else None
+
+
+def _shape(raw: bytes, value: str | None) -> str:
+    if value is not None:
+        return rule_of_value(value) or "shape.unknown-value"
+    return "shape.out-of-range" if _INTEGER.match(raw) else "shape.wrong-type"

@@ -1,0 +1,220 @@
+"""One worker's machine: what it knows, what it queues, and the tasks that keep both moving."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Coroutine, Mapping
+from datetime import UTC, datetime
+from uuid import UUID
+
+from ingest import logs, maintain, metrics
+from ingest.config import Settings, require_dsn
+from ingest.errors import (
+    IngestError,
+    Malformed,
+    OutcomeUnknown,
+    QuotaExceeded,
+    Rejected,
+    TenantDisabled,
+    Unavailable,
+)
+from ingest.explain import explain
+from ingest.queue import Queue
+from ingest.store import pool, rows, snapshot, streams, vocabulary
+from ingest.store.batches import NO_SEQUENCE, Entry
+from ingest.store.snapshot import Snapshot, Tenant, Token
+from ingest.writer import Writer
+from schema import limits
+from schema.decode import Decoded, Refused, Window, decode
+from schema.event import DROP_REASONS
+from schema.receipt import Receipt
+from schema.rules import Violation
+from schema.vocabulary import Unlearned
+
+REFRESH_S = 1.0
+SNAPSHOT_AGE_S_MAX = 10.0  # A revoked token works no longer than this, on any worker.
+ANSWER_TIMEOUT_S = 25.0  # Longer than a flush and one before it.
+DAY_MS = 86_400_000
+
+
+class Service:
+    """Started and stopped with the worker; what the HTTP layer calls."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.snapshot = Snapshot()
+        self.queue = Queue()
+        self.is_stopping = False
+        self.broken: set[str] = set()
+        self._dsn = require_dsn(settings)
+        self._refreshed_at = float("-inf")
+        self._background: list[asyncio.Task[None]] = []
+        self._writers: list[asyncio.Task[None]] = []
+        self._stored: dict[int, int] = {}  # This minute's events of tenants with a quota, as the database has them,
+        self._since: Counter[int] = Counter()  # and what this worker has stored since.
+
+    async def start(self) -> None:
+        """Start the tasks; the worker serves once the snapshot is there."""
+        self._background = [self._spawn("refresher", self._refresh_for_ever())]
+        if self.settings.maintain:
+            self._background.append(self._spawn("maintainer", maintain.run(self._dsn, self.settings.retention_days)))
+        for _ in range(self.settings.writer_connections):
+            self._writers.append(self._spawn("writer", Writer(self._dsn, self.queue).run()))
+
+    async def stop(self) -> None:
+        """Take no more, finish what was taken, close."""
+        self.is_stopping = True
+        self.queue.close()
+        if self._writers:
+            await asyncio.wait(self._writers, timeout=ANSWER_TIMEOUT_S)
+        for task in (*self._background, *self._writers):
+            task.cancel()
+        await asyncio.gather(*self._background, *self._writers, return_exceptions=True)
+
+    @property
+    def snapshot_age_s(self) -> float:
+        return time.monotonic() - self._refreshed_at
+
+    def authenticate(self, token_id: str, secret: str) -> Token:
+        """Give the token; raises BadToken, RevokedToken, ExpiredToken, TenantDisabled, Unavailable."""
+        if self.snapshot_age_s > SNAPSHOT_AGE_S_MAX:
+            raise Unavailable
+        token = self.snapshot.token(token_id, secret, datetime.now(UTC))
+        if self.snapshot.tenants[token.tenant_id].disabled:
+            raise TenantDisabled
+        return token
+
+    def window(self) -> Window:
+        """Give the times that an event may have now."""
+        now_ms = time.time_ns() // 1_000_000
+        return Window(now_ms - self.settings.retention_days * DAY_MS, now_ms + limits.AHEAD_MS_MAX)
+
+    async def ingest(self, token: Token, body: bytes) -> Receipt:
+        """Store a body's events; raises Rejected, SequenceReused, QuotaExceeded, Overloaded, OutcomeUnknown…"""
+        tenant = self.snapshot.tenants[token.tenant_id]
+        decoded = await self._decode(tenant, token, body)
+        entry = _entry(tenant.tenant_id, decoded)
+        self._spend(tenant, entry.events)
+        waiting = self.queue.put(entry)
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                receipt = await asyncio.shield(waiting)
+        except TimeoutError:
+            raise OutcomeUnknown from None
+        _count(entry, receipt)
+        if tenant.events_per_minute_max is not None and not receipt.replayed:
+            self._since[tenant.tenant_id] += receipt.accepted
+        return receipt
+
+    def remaining(self, tenant_id: int) -> tuple[int, int, int] | None:
+        """Give quota, what is left of it, and the seconds until it is whole again; None without a quota."""
+        quota = self.snapshot.tenants[tenant_id].events_per_minute_max
+        if quota is None:
+            return None
+        used = self._stored.get(tenant_id, 0) + self._since[tenant_id]
+        return quota, max(0, quota - used), 60 - int(time.time()) % 60
+
+    async def stream(self, token: Token, stream_id: UUID) -> streams.StreamState:
+        """Sum up a stream of the token's tenant; raises StreamNotFound."""
+        async with pool.connected(self._dsn, "nocontent_writer") as connection:
+            return await streams.state(connection, token.tenant_id, stream_id)
+
+    async def _decode(self, tenant: Tenant, token: Token, body: bytes) -> Decoded:
+        window = self.window()
+        try:
+            return decode(body, tenant.vocabulary, window)
+        except Refused:
+            refusal = explain(body, tenant.vocabulary, window)
+        if isinstance(refusal, Malformed) or not refusal.unlearned or "vocabulary:write" not in token.scopes:
+            raise refusal
+        await self._learn(tenant, refusal.unlearned)
+        try:
+            return decode(body, tenant.vocabulary, window)
+        except Refused:
+            raise explain(body, tenant.vocabulary, window) from None
+
+    async def _learn(self, tenant: Tenant, candidates: frozenset[Unlearned]) -> None:
+        async with pool.connected(self._dsn, "nocontent_writer") as connection:
+            try:
+                learned = await vocabulary.learn(connection, tenant.tenant_id, candidates)
+            except (vocabulary.BudgetSpent, vocabulary.VocabularyFull):
+                metrics.learned_terms.labels("refused").inc(len(candidates))
+                logs.warning("term-refused", tenant_id=tenant.tenant_id, count=len(candidates))
+                raise Rejected((Violation("vocabulary.budget", ""),)) from None
+        for (kind, parent, term), term_id in learned.items():
+            tenant.vocabulary.add(kind, parent, term, term_id)
+        metrics.learned_terms.labels("learned").inc(len(learned))
+        logs.info("term-learned", tenant_id=tenant.tenant_id, count=len(learned))
+
+    def _spend(self, tenant: Tenant, events: int) -> None:
+        left = self.remaining(tenant.tenant_id)
+        if left is not None and events > left[1]:
+            raise QuotaExceeded(left[2])
+
+    async def _refresh_for_ever(self) -> None:
+        while True:
+            try:
+                async with pool.connected(self._dsn, "nocontent_writer") as connection:
+                    while True:
+                        await self._refresh(connection)
+                        await asyncio.sleep(REFRESH_S)
+            except (IngestError, pool.PostgresError, *pool.LOST) as failure:
+                logs.warning("snapshot-failed", error=type(failure).__name__, sqlstate=pool.sqlstate(failure))
+                metrics.snapshot_age_seconds.set(min(self.snapshot_age_s, 1e9))
+                await asyncio.sleep(REFRESH_S)
+
+    async def _refresh(self, connection: pool.Connection) -> None:
+        began = time.monotonic()
+        if await snapshot.refresh(connection, self.snapshot):
+            logs.info("snapshot-loaded", revision=self.snapshot.revision)
+        limited = [known.tenant_id for known in self.snapshot.tenants.values() if known.events_per_minute_max]
+        if limited:
+            # What was stored before the query is in its answer.
+            since, self._since = self._since, Counter()
+            try:
+                self._stored = await streams.used_this_minute(connection, limited)
+            except (pool.PostgresError, *pool.LOST):
+                self._since += since
+                raise
+        self._refreshed_at = began
+        metrics.snapshot_age_seconds.set(self.snapshot_age_s)
+
+    def _spawn(self, name: str, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=name)
+
+        def notice(ended: asyncio.Task[None]) -> None:
+            if not ended.cancelled() and (error := ended.exception()) is not None:
+                self.broken.add(name)  # /livez says so, and whoever runs us starts us anew.
+                logs.error("bug", error=type(error).__name__, place=logs.place_of(error))
+
+        task.add_done_callback(notice)
+        return task
+
+
+def _entry(tenant_id: int, decoded: Decoded) -> Entry:
+    batch = decoded.batch
+    digest = rows.digest(decoded)
+    dropped: Mapping[str, int] = batch.dropped or {}
+    return Entry(
+        tenant_id=tenant_id,
+        stream_id=UUID(batch.stream.id) if batch.stream else digest,
+        sequence=batch.stream.sequence if batch.stream else NO_SEQUENCE,
+        digest=digest,
+        events=len(batch.events),
+        coarsened=decoded.coarsened,
+        dropped=tuple(dropped.get(reason, 0) for reason in DROP_REASONS),
+        rows=rows.encode(decoded, tenant_id),
+    )
+
+
+def _count(entry: Entry, receipt: Receipt) -> None:
+    if receipt.replayed:
+        metrics.batches.labels("replayed").inc()
+        metrics.events.labels("duplicate").inc(entry.events)
+        return
+    metrics.batches.labels("stored").inc()
+    metrics.events.labels("accepted").inc(receipt.accepted)
+    metrics.events.labels("duplicate").inc(receipt.duplicates)
+    metrics.coarsened_terms.inc(receipt.coarsened)
+    for reason, count in zip(DROP_REASONS, entry.dropped, strict=True):
+        metrics.dropped_events.labels(reason).inc(count)

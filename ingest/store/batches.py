@@ -1,0 +1,146 @@
+"""One transaction for a group of batches: the ledger and the rows, or neither.
+
+The ledger catches a replayed batch, the primary key a repeated event. COPY is tried first, because repeats are rare;
+what it cannot take goes by INSERT with ON CONFLICT, and if even that fails, each batch by itself.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import asyncpg
+
+from ingest.errors import SequenceReused
+from ingest.store import rows
+from ingest.store.pool import Connection
+from schema.event import DROP_REASONS
+from schema.receipt import Receipt
+
+NO_SEQUENCE = -1
+COMMIT_TIMEOUT_S = 20.0  # Longer than any flush; what a stuck synchronous standby costs a sender before it hears 503.
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """A batch that waits to be stored: what the ledger will say, and its rows ready to be copied."""
+
+    tenant_id: int
+    stream_id: UUID  # The digest, where the batch has no stream.
+    sequence: int  # NO_SEQUENCE, where it has none.
+    digest: UUID
+    events: int
+    coarsened: int
+    dropped: tuple[int, ...]  # In the order of DROP_REASONS.
+    rows: bytes
+
+    @property
+    def key(self) -> tuple[int, UUID, int]:
+        return self.tenant_id, self.stream_id, self.sequence
+
+
+Outcome = Receipt | SequenceReused
+RETRYABLE = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
+REPEATED = asyncpg.UniqueViolationError
+DATA = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+
+_DROPPED = ", ".join(f"dropped_{reason}" for reason in DROP_REASONS)
+_LEDGER = f"""
+INSERT INTO batches (tenant_id, stream_id, sequence, digest, accepted, duplicates, coarsened, {_DROPPED})
+SELECT tenant_id, stream_id, sequence, digest, events, 0, coarsened, {_DROPPED}
+FROM unnest(
+    $1::integer[], $2::uuid[], $3::bigint[], $4::uuid[], $5::integer[], $6::integer[],
+    $7::integer[], $8::integer[], $9::integer[], $10::integer[]
+) AS entry (tenant_id, stream_id, sequence, digest, events, coarsened, {_DROPPED})
+ON CONFLICT DO NOTHING
+RETURNING tenant_id, stream_id, sequence
+"""  # noqa: S608 (the names are our own)
+_FIRST = """
+SELECT tenant_id, stream_id, sequence, digest, accepted, duplicates, coarsened
+FROM batches
+JOIN unnest($1::integer[], $2::uuid[], $3::bigint[]) AS replayed (tenant_id, stream_id, sequence)
+    USING (tenant_id, stream_id, sequence)
+"""
+_SETTLE = """
+UPDATE batches SET accepted = $4, duplicates = $5 WHERE tenant_id = $1 AND stream_id = $2 AND sequence = $3
+"""
+
+
+async def store(connection: Connection, entries: Sequence[Entry]) -> list[Outcome]:
+    """Store a group in one transaction by COPY; raises UniqueViolationError if any event is there already."""
+    async with connection.transaction():
+        fresh = await _enter(connection, entries)
+        if fresh:
+            await _copy(connection, rows.merge([entry.rows for entry in fresh]))
+        return await _outcomes(
+            connection, entries, {entry: Receipt(entry.events, 0, entry.coarsened) for entry in fresh}
+        )
+
+
+async def store_skipping(connection: Connection, entries: Sequence[Entry]) -> list[Outcome]:
+    """Store a group in one transaction, leaving out events that are there already."""
+    async with connection.transaction():
+        fresh = await _enter(connection, entries)
+        receipts = await _insert(connection, fresh) if fresh else {}
+        return await _outcomes(connection, entries, receipts)
+
+
+async def _enter(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
+    """Write the ledger; gives the entries that were new. In key order, so that two writers cannot deadlock."""
+    by_key = {entry.key: entry for entry in reversed(entries)}  # Of two with one key, the first to arrive.
+    ordered = sorted(by_key.values(), key=lambda entry: entry.key)
+    first = [(*entry.key, entry.digest, entry.events, entry.coarsened, *entry.dropped) for entry in ordered]
+    entered = await connection.fetch(_LEDGER, *map(list, zip(*first, strict=True)))
+    return [by_key[row["tenant_id"], row["stream_id"], row["sequence"]] for row in entered]
+
+
+async def _copy(connection: Connection, copy: bytes) -> None:
+    async def source() -> AsyncIterator[bytes]:
+        yield copy
+
+    await connection.copy_to_table("events", source=source(), columns=rows.COLUMNS, format="binary")
+
+
+_ARRAYS = {"occurred_at": "bigint", "event_id": "uuid", "cost_nanousd": "bigint", "baseline_cost_nanousd": "bigint"}
+_PLACES = ", ".join(f"${place}::{_ARRAYS.get(name, 'integer')}[]" for place, name in enumerate(rows.COLUMNS, 1))
+_VALUES = ", ".join(
+    "'2000-01-01T00:00:00Z'::timestamptz + occurred_at * interval '1 microsecond'" if name == "occurred_at" else name
+    for name in rows.COLUMNS
+)
+_INSERT = f"""
+INSERT INTO events ({", ".join(rows.COLUMNS)})
+SELECT {_VALUES} FROM unnest({_PLACES}) AS event ({", ".join(rows.COLUMNS)})
+ON CONFLICT DO NOTHING
+RETURNING tenant_id, event_id
+"""  # noqa: S608 (the names are our own)
+
+
+async def _insert(connection: Connection, entries: Sequence[Entry]) -> dict[Entry, Receipt]:
+    """Insert what is not there yet. Of an event that two batches of the group have, the first batch gets the credit."""
+    added = await connection.fetch(_INSERT, *rows.columns(rows.merge([entry.rows for entry in entries])))
+    new = {(row["tenant_id"], row["event_id"]) for row in added}
+    receipts = {}
+    for entry in entries:
+        own = {(entry.tenant_id, event_id) for event_id in rows.event_ids(entry.rows)} & new
+        new -= own
+        receipts[entry] = Receipt(len(own), entry.events - len(own), entry.coarsened)
+    settled = [(*entry.key, receipt.accepted, receipt.duplicates) for entry, receipt in receipts.items()]
+    await connection.executemany(_SETTLE, [row for row in settled if row[-1]])
+    return receipts
+
+
+async def _outcomes(connection: Connection, entries: Sequence[Entry], receipts: dict[Entry, Receipt]) -> list[Outcome]:
+    """Give each entry's outcome; what the ledger had already gets the receipt that it has."""
+    if len(receipts) == len(entries):
+        return [receipts[entry] for entry in entries]
+    replayed = [entry.key for entry in entries if entry not in receipts]
+    found = await connection.fetch(_FIRST, *map(list, zip(*replayed, strict=True)))
+    first = {(row["tenant_id"], row["stream_id"], row["sequence"]): row for row in found}
+    return [receipts.get(entry) or _replay(entry, first[entry.key]) for entry in entries]
+
+
+def _replay(entry: Entry, first: asyncpg.Record) -> Outcome:
+    if entry.sequence == NO_SEQUENCE:
+        return Receipt(0, entry.events, entry.coarsened)
+    if first["digest"] != entry.digest:
+        return SequenceReused()
+    return Receipt(first["accepted"], first["duplicates"], first["coarsened"], replayed=True)

@@ -1,0 +1,127 @@
+"""Applies schema/sql in order, once each, and gives the shipped terms their ids."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import asyncpg
+
+import schema
+from ingest.errors import CannotStart
+from ingest.store.pool import Connection
+from schema.event import TERMS_MAX, Kind
+from schema.vocabulary import UNKNOWN, UNKNOWN_ID, shipped_terms
+
+FOLDER = Path(schema.__file__).parent / "sql"
+SERVER_VERSION_MIN = 15
+_LOCK = 0x6E6F636F6E74656E  # "noconten": the advisory lock of whoever migrates.
+
+
+class Migration(NamedTuple):
+    number: int
+    name: str
+    statements: tuple[str, ...]
+    sha256: str
+
+
+def migrations() -> list[Migration]:
+    """Read the files. A statement ends with a semicolon and an empty line, so that each is sent by itself."""
+    found = []
+    for path in sorted(FOLDER.glob("*.sql")):
+        text = path.read_text("ascii")
+        statements = tuple(part.strip() for part in re.split(r";\n(?:\n|\Z)", text) if part.strip())
+        found.append(Migration(int(path.name[:4]), path.stem, statements, hashlib.sha256(text.encode()).hexdigest()))
+    return found
+
+
+async def migrate(connection: Connection, step: Callable[[], object] = lambda: None) -> list[str]:
+    """Bring a database up to date, calling `step` after each migration; gives the names of those that ran."""
+    if connection.get_server_version() < (SERVER_VERSION_MIN,):
+        raise CannotStart(f"PostgreSQL {SERVER_VERSION_MIN} or later is needed.")
+    await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+    try:
+        return await _migrate(connection, step)
+    except asyncpg.InsufficientPrivilegeError:
+        raise CannotStart("This login may not create the schema or the roles: see docs/operations.md.") from None
+    finally:
+        await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
+
+
+async def pending(connection: Connection) -> list[str]:
+    """Name the migrations that a database lacks."""
+    try:
+        done = {row["number"] for row in await connection.fetch(_DONE)}
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
+        done = set()
+    return [migration.name for migration in migrations() if migration.number not in done]
+
+
+async def require_current(connection: Connection) -> None:
+    """Raise CannotStart if the database lacks a migration."""
+    if await pending(connection):
+        raise CannotStart("The database is not up to date: run `nocontent migrate` first.")
+
+
+_DONE = "SELECT number, sha256 FROM nocontent.migrations"
+_MARK = "INSERT INTO nocontent.migrations (number, name, sha256) VALUES ($1, $2, $3)"
+_LEDGER = """
+CREATE TABLE IF NOT EXISTS nocontent.migrations (
+    number integer PRIMARY KEY,
+    name text NOT NULL,
+    sha256 text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+)
+"""
+
+
+async def _migrate(connection: Connection, step: Callable[[], object]) -> list[str]:
+    await connection.execute("SET client_min_messages = warning")
+    await connection.execute("CREATE SCHEMA IF NOT EXISTS nocontent")
+    await connection.execute(_LEDGER)
+    done = {row["number"]: row["sha256"] for row in await connection.fetch(_DONE)}
+    ran = []
+    for migration in migrations():
+        if migration.number not in done:
+            await _apply(connection, migration)
+            ran.append(migration.name)
+            step()
+        elif done[migration.number] != migration.sha256:
+            raise CannotStart(f"Migration {migration.name} differs from the one this database has: restore the file.")
+    await _ship(connection)
+    step()
+    return ran
+
+
+async def _apply(connection: Connection, migration: Migration) -> None:
+    async with connection.transaction():
+        for statement in migration.statements:
+            await connection.execute(statement)
+        await connection.execute(_MARK, migration.number, migration.name, migration.sha256)
+
+
+_SHIPPED = "SELECT term FROM nocontent.vocabulary WHERE tenant_id = 0 AND kind = $1"
+_NEXT_ID = "SELECT coalesce(max(term_id), -1) + 1 FROM nocontent.vocabulary WHERE tenant_id = 0 AND kind = $1"
+_BUMP = "UPDATE nocontent.control SET revision = revision + 1 WHERE control_id = 1 RETURNING revision"
+_SHIP = """
+INSERT INTO nocontent.vocabulary (tenant_id, kind, term_id, parent_id, term, revision)
+SELECT 0, $1, $2 + place - 1, 0, term, $3 FROM unnest($4::text[]) WITH ORDINALITY AS shipped (term, place)
+"""
+
+
+async def _ship(connection: Connection) -> None:
+    """Add the catalogue's terms that the database lacks; an id once given stays."""
+    async with connection.transaction():
+        revision = None
+        for kind in (Kind.TASK_CATEGORY, Kind.PROVIDER, Kind.MODEL):
+            known = {row["term"] for row in await connection.fetch(_SHIPPED, kind)}
+            missing = [term for term in (UNKNOWN, *shipped_terms(kind)) if term not in known]
+            if not missing:
+                continue
+            first = await connection.fetchval(_NEXT_ID, kind)
+            assert first != UNKNOWN_ID or missing[0] == UNKNOWN
+            if first + len(missing) > TERMS_MAX[kind] // 2:
+                raise CannotStart("The catalogue has outgrown its half of the ids.")
+            revision = revision or await connection.fetchval(_BUMP)
+            await connection.execute(_SHIP, kind, first, revision, missing)

@@ -1,0 +1,84 @@
+"""Connections: one role each, values kept out of the server's log, and what asyncpg raises turned into our errors."""
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Literal
+
+import asyncpg
+
+from ingest import logs
+from ingest.errors import CannotStart, Unavailable
+
+Connection = asyncpg.Connection
+PostgresError = asyncpg.PostgresError
+LogMessage = asyncpg.PostgresLogMessage
+Role = Literal["nocontent_owner", "nocontent_writer", "nocontent_control", "nocontent_reader"]
+CONNECT_TIMEOUT_S = 5.0
+STATEMENT_TIMEOUT_S = 10.0  # No single statement of ours takes longer; COMMIT has its own bound in the writer.
+LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,  # "connection is closed", and InternalClientError in a fail-over.
+    asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,  # A former primary: connect anew.
+    ssl.SSLError,
+    OSError,
+    TimeoutError,
+)
+
+
+async def connect(dsn: str, role: Role) -> Connection:
+    """Open a connection that acts as one role; raises Unavailable."""
+    try:
+        return await asyncpg.connect(
+            dsn,
+            timeout=CONNECT_TIMEOUT_S,
+            command_timeout=STATEMENT_TIMEOUT_S,
+            server_settings={"application_name": role.replace("_", "-"), "search_path": "nocontent", "role": role},
+        )
+    except (*LOST, asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as lost:
+        logs.warning("database-lost", error=type(lost).__name__, sqlstate=sqlstate(lost))
+        raise Unavailable from None
+
+
+async def connect_as_operator(dsn: str, role: Role | None = None) -> Connection:
+    """Open a connection for a person at a terminal; raises CannotStart that says what to do."""
+    own = {"application_name": "nocontent"} | ({"search_path": "nocontent", "role": role} if role else {})
+    try:
+        return await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S, server_settings=own)
+    except asyncpg.InvalidCatalogNameError:
+        raise CannotStart("PostgreSQL has no such database: create it, or correct NOCONTENT_DSN.") from None
+    except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError):
+        raise CannotStart("PostgreSQL refused the user or password in NOCONTENT_DSN.") from None
+    except (asyncpg.InvalidParameterValueError, asyncpg.UndefinedObjectError):
+        raise CannotStart("The database has no nocontent roles yet: run `nocontent migrate` first.") from None
+    except ValueError:
+        raise CannotStart("NOCONTENT_DSN is not a DSN: postgresql://user@host:port/database.") from None
+    except LOST as lost:
+        raise CannotStart(f"PostgreSQL does not answer at NOCONTENT_DSN ({type(lost).__name__}).") from None
+
+
+@asynccontextmanager
+async def connected(dsn: str, role: Role) -> AsyncIterator[Connection]:
+    """Lend a connection for one act."""
+    connection = await connect(dsn, role)
+    try:
+        yield connection
+    finally:
+        await close(connection)
+
+
+async def close(connection: Connection) -> None:
+    """Close, politely for a second and then at once."""
+    try:
+        await connection.close(timeout=1)
+    except LOST:
+        connection.terminate()
+
+
+def sqlstate(error: BaseException) -> str:
+    """Give the five characters of an error; its message may hold values and is never read."""
+    return str(error.sqlstate) if isinstance(error, asyncpg.PostgresError) else ""

@@ -1,0 +1,112 @@
+"""From a decoded batch to binary COPY rows: every row has the same width, so whole columns are set at once.
+
+The format is PostgreSQL's (COPY, Binary Format): a row is its field count, then length and value of each, big-endian.
+"""
+
+import hashlib
+from array import array
+from collections.abc import Sequence
+from itertools import chain
+from operator import attrgetter
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+
+from schema.decode import Decoded
+from schema.event import FLAGS, STATUS_CODES, STOP_REASON_CODES
+from schema.limits import EVENTS_MAX, TAGS_MAX
+
+HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+TRAILER = b"\xff\xff"
+UNKNOWN_NUMBER = -1
+_TYPES = {
+    "occurred_at": ">i8", "event_id": "V16", "cost_nanousd": ">i8", "baseline_cost_nanousd": ">i8", "tenant_id": ">i4",
+    "input_tokens": ">i4", "output_tokens": ">i4", "cache_read_tokens": ">i4", "cache_write_5m_tokens": ">i4",
+    "cache_write_1h_tokens": ">i4", "reasoning_tokens": ">i4", "latency_ms": ">i4", "ttft_ms": ">i4",
+    "task_category": ">i2", "provider": ">i2", "requested_model": ">i2", "routed_model": ">i2", "http_status": ">i2",
+    "outcome": ">i2", "tag_1": ">i2", "tag_2": ">i2", "tag_3": ">i2", "tag_4": ">i2",
+}  # fmt: skip
+COLUMNS = tuple(_TYPES)
+TERM_COLUMNS = ("task_category", "provider", "requested_model", "routed_model")
+TAG_COLUMNS = tuple(f"tag_{place}" for place in range(1, TAGS_MAX + 1))
+_NUMBERS = (
+    "cost_nanousd", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_5m_tokens",
+    "cache_write_1h_tokens", "reasoning_tokens", "latency_ms",
+)  # fmt: skip
+_GET = {name: attrgetter(name) for name in (*_NUMBERS, "baseline_cost_nanousd", "ttft_ms", "http_status")}
+_ROW = np.dtype(
+    [("fields", ">i2")] + [part for name, kind in _TYPES.items() for part in ((f"{name}#", ">i4"), (name, kind))]
+)
+ROW_BYTES = _ROW.itemsize
+_BLANK = np.zeros(EVENTS_MAX, _ROW)
+_BLANK["fields"] = len(COLUMNS)
+for _name in COLUMNS:
+    _BLANK[f"{_name}#"] = _ROW[_name].itemsize
+_POSTGRES_EPOCH_MS = 946_684_800_000  # 2000-01-01, where timestamptz counts microseconds from.
+_TYPECODES = {">i8": "q", ">i4": "i", ">i2": "h"}
+
+
+def encode(decoded: Decoded, tenant_id: int) -> bytes:
+    """Give the rows of a batch, without the header and trailer of COPY."""
+    events = decoded.batch.events
+    rows = _BLANK[: len(events)].copy()
+    ids = np.frombuffer(decoded.event_ids, "V16")
+    rows["event_id"] = ids
+    milliseconds = ids.view(">u8")[::2] >> np.uint64(16)
+    rows["occurred_at"] = (milliseconds.astype(np.int64) - _POSTGRES_EPOCH_MS) * 1_000
+    rows["tenant_id"] = tenant_id
+    for name in _NUMBERS:
+        rows[name] = _column(_TYPES[name], list(map(_GET[name], events)))
+    for name in ("baseline_cost_nanousd", "ttft_ms"):
+        known = [UNKNOWN_NUMBER if number is None else number for number in map(_GET[name], events)]
+        rows[name] = _column(_TYPES[name], known)
+    rows["http_status"] = _column(">i2", [status or 0 for status in map(_GET["http_status"], events)])
+    rows["outcome"] = _outcomes(decoded)
+    for name, term_ids in zip(TERM_COLUMNS, decoded.term_ids, strict=True):
+        rows[name] = _column(">i2", term_ids)
+    tags = _column(">i2", list(chain.from_iterable([tag.ids for tag in decoded.tags]))).reshape(-1, TAGS_MAX)
+    for place, name in enumerate(TAG_COLUMNS):
+        rows[name] = tags[:, place]
+    return rows.tobytes()
+
+
+def digest(decoded: Decoded) -> UUID:
+    """Give what tells a batch from another: 128 bits of the SHA-256 of its event ids, and of nothing else."""
+    return UUID(bytes=hashlib.sha256(decoded.event_ids).digest()[:16])
+
+
+def merge(parts: Sequence[bytes]) -> bytes:
+    """Give one COPY of several batches in the order of the primary key, so that two writers cannot deadlock."""
+    rows = np.frombuffer(b"".join(parts), _ROW)
+    ids = rows["event_id"].copy().view(">u8")
+    order = np.lexsort((ids[1::2], ids[::2], rows["tenant_id"]))
+    return HEADER + rows[order].tobytes() + TRAILER
+
+
+def columns(copy: bytes) -> list[list[int] | list[UUID]]:
+    """Give a COPY's rows back as lists by column, in the order of COLUMNS; times in microseconds since 2000."""
+    rows = np.frombuffer(copy[len(HEADER) : -len(TRAILER)], _ROW)
+    return [
+        [UUID(bytes=bytes(event_id)) for event_id in rows[name]] if name == "event_id" else rows[name].tolist()
+        for name in COLUMNS
+    ]
+
+
+def _column(kind: str, numbers: Sequence[int]) -> npt.NDArray[np.int64]:
+    code = _TYPECODES[kind]
+    return np.frombuffer(array(code, numbers), code)
+
+
+def _outcomes(decoded: Decoded) -> npt.NDArray[np.int16]:
+    events = decoded.batch.events
+    outcome = np.frombuffer(array("h", [STATUS_CODES[event.status] for event in events]), "h") << 5
+    outcome |= np.frombuffer(array("h", [STOP_REASON_CODES[event.stop_reason] for event in events]), "h") << 8
+    for bit, flag in enumerate(FLAGS):
+        outcome |= np.frombuffer(array("h", map(attrgetter(flag), events)), "h") << bit
+    return outcome
+
+
+def event_ids(part: bytes) -> list[UUID]:
+    """Give the ids of a batch's rows."""
+    return [UUID(bytes=bytes(event_id)) for event_id in np.frombuffer(part, _ROW)["event_id"]]

@@ -1,0 +1,18 @@
+"""PostgreSQL parameters that would let values of a row or statement into its log."""
+
+from ingest.store.pool import Connection
+
+_SAFE = {
+    "log_error_verbosity": {"terse"},
+    "log_parameter_max_length": {"0"},
+    "log_parameter_max_length_on_error": {"0"},
+    "log_min_error_statement": {"panic", "fatal"},
+    "log_statement": {"none", "ddl"},
+}
+_CURRENT = "SELECT name, setting FROM pg_settings WHERE name = ANY($1)"
+
+
+async def leaks(connection: Connection) -> list[str]:
+    """Name the parameters that should have another value."""
+    current = {row["name"]: row["setting"] for row in await connection.fetch(_CURRENT, list(_SAFE))}
+    return sorted(name for name, safe in _SAFE.items() if current.get(name) not in safe)

@@ -1,0 +1,130 @@
+"""What a worker knows of tenants, tokens and terms: read whole once, then what each revision changed."""
+
+import hmac
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+
+import asyncpg
+
+from ingest.errors import BadToken, ExpiredToken, RevokedToken
+from ingest.store.pool import Connection
+from schema.event import Kind
+from schema.vocabulary import Mode, Vocabulary
+
+CATALOGUE_TENANT_ID = 0
+
+
+@dataclass(slots=True)
+class Tenant:
+    """A customer whose proxies send."""
+
+    tenant_id: int
+    vocabulary: Vocabulary
+    disabled: bool = False
+    events_per_minute_max: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A bearer token of a tenant, without its secret."""
+
+    token_id: str
+    tenant_id: int
+    secret_sha256: bytes
+    scopes: frozenset[str]
+    expires_at: datetime | None
+    is_revoked: bool
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """Everything that deciding on a request needs; `refresh` keeps it up to date."""
+
+    revision: int = -1
+    tenants: dict[int, Tenant] = field(default_factory=dict)
+    tokens: dict[str, Token] = field(default_factory=dict)
+    shipped: dict[Kind, dict[str, int]] = field(default_factory=lambda: {kind: {} for kind in Kind})
+
+    def token(self, token_id: str, secret: str, now: datetime) -> Token:
+        """Give the token with this id and secret, if it is good."""
+        token = self.tokens.get(token_id)
+        # An unknown id is compared as well, with nothing, so that it takes the time of a known one.
+        expected = token.secret_sha256 if token else bytes(32)
+        if not hmac.compare_digest(sha256(secret.encode("ascii")).digest(), expected) or token is None:
+            raise BadToken
+        if token.is_revoked:
+            raise RevokedToken
+        if token.expires_at is not None and token.expires_at <= now:
+            raise ExpiredToken
+        return token
+
+
+_REVISION = "SELECT revision FROM control WHERE control_id = 1"
+_TENANTS = """
+SELECT tenant_id, task_category_mode, provider_mode, model_mode, tag_value_mode, events_per_minute_max, disabled
+FROM tenants WHERE revision > $1
+"""
+_TOKENS = """
+SELECT token_id, tenant_id, secret_sha256, scopes, expires_at, revoked_at IS NOT NULL AS is_revoked
+FROM ingest_tokens WHERE revision > $1
+"""
+_TERMS = """
+SELECT tenant_id, kind, term_id, parent_id, term, retired_at IS NOT NULL AS is_retired
+FROM vocabulary WHERE revision > $1 ORDER BY kind
+"""  # A tag key (4) comes before its values (5).
+
+
+async def refresh(connection: Connection, snapshot: Snapshot) -> bool:
+    """Bring a snapshot up to date; tells whether anything changed."""
+    revision = await connection.fetchval(_REVISION)
+    if revision == snapshot.revision:
+        return False
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        revision = await connection.fetchval(_REVISION)
+        tenants = await connection.fetch(_TENANTS, snapshot.revision)
+        tokens = await connection.fetch(_TOKENS, snapshot.revision)
+        terms = await connection.fetch(_TERMS, snapshot.revision)
+    # No await from here on: a request sees all of a revision or nothing.
+    for row in tenants:
+        _set_tenant(snapshot, row)
+    for row in tokens:
+        snapshot.tokens[row["token_id"]] = Token(
+            row["token_id"],
+            row["tenant_id"],
+            row["secret_sha256"],
+            frozenset(row["scopes"]),
+            row["expires_at"],
+            row["is_revoked"],
+        )
+    for row in terms:
+        _set_term(snapshot, row)
+    snapshot.revision = revision
+    return True
+
+
+def _set_tenant(snapshot: Snapshot, row: asyncpg.Record) -> None:
+    modes = {
+        Kind.TASK_CATEGORY: Mode(row["task_category_mode"]),
+        Kind.PROVIDER: Mode(row["provider_mode"]),
+        Kind.MODEL: Mode(row["model_mode"]),
+        Kind.TAG_VALUE: Mode(row["tag_value_mode"]),
+    }
+    tenant = snapshot.tenants.get(row["tenant_id"])
+    if tenant is None:
+        tenant = snapshot.tenants[row["tenant_id"]] = Tenant(row["tenant_id"], Vocabulary(modes, snapshot.shipped))
+    tenant.vocabulary.set_modes(modes)
+    tenant.disabled = row["disabled"]
+    tenant.events_per_minute_max = row["events_per_minute_max"]
+
+
+def _set_term(snapshot: Snapshot, row: asyncpg.Record) -> None:
+    kind = Kind(row["kind"])
+    if row["tenant_id"] == CATALOGUE_TENANT_ID:
+        snapshot.shipped[kind][row["term"]] = row["term_id"]
+        return
+    vocabulary = snapshot.tenants[row["tenant_id"]].vocabulary
+    if row["is_retired"]:
+        vocabulary.remove(kind, row["parent_id"], row["term"])
+    else:
+        vocabulary.add(kind, row["parent_id"], row["term"], row["term_id"])

@@ -1,0 +1,100 @@
+"""Acts of an operator on tenants. Every control-plane act bumps the revision that workers watch, and is audited."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from ingest.store.pool import Connection
+from schema.event import Kind
+from schema.vocabulary import Mode
+
+_MODE_COLUMNS = {
+    Kind.TASK_CATEGORY: "task_category_mode",
+    Kind.PROVIDER: "provider_mode",
+    Kind.MODEL: "model_mode",
+    Kind.TAG_VALUE: "tag_value_mode",
+}
+BUMP = "UPDATE control SET revision = revision + 1 WHERE control_id = 1 RETURNING revision"
+AUDIT = "INSERT INTO audit (tenant_id, act, kind, term_id, token_id, rule) VALUES ($1, $2, $3, $4, $5, $6)"
+
+
+class UnknownTenant(Exception):
+    """There is no tenant of that name."""
+
+
+class TenantRow(NamedTuple):
+    tenant_id: int
+    name: str
+    modes: dict[Kind, Mode]
+    events_per_minute_max: int | None
+    disabled: bool
+    created_at: datetime
+
+
+_ADD_TENANT = """
+INSERT INTO tenants (tenant_id, name, revision)
+SELECT coalesce(max(tenant_id), 0) + 1, $1, $2 FROM tenants RETURNING tenant_id
+"""
+_TENANT = "SELECT tenant_id FROM tenants WHERE name = $1"
+_LIST_TENANTS = """
+SELECT tenant_id, name, task_category_mode, provider_mode, model_mode, tag_value_mode, events_per_minute_max,
+    disabled, created_at
+FROM tenants ORDER BY tenant_id
+"""
+
+
+async def find(connection: Connection, name: str) -> int:
+    """Find a tenant by name; raises UnknownTenant."""
+    found = await connection.fetchval(_TENANT, name)
+    if found is None:
+        raise UnknownTenant(name)
+    return int(found)
+
+
+async def add(connection: Connection, name: str) -> int:
+    """Add a tenant, or find it; gives its id."""
+    async with connection.transaction():
+        revision = await connection.fetchval(BUMP)
+        found = await connection.fetchval(_TENANT, name)
+        if found is None:
+            found = await connection.fetchval(_ADD_TENANT, name, revision)
+            await connection.execute(AUDIT, found, "tenant.add", None, None, None, None)
+    return int(found)
+
+
+async def list_all(connection: Connection) -> list[TenantRow]:
+    return [
+        TenantRow(
+            row["tenant_id"],
+            row["name"],
+            {kind: Mode(row[column]) for kind, column in _MODE_COLUMNS.items()},
+            row["events_per_minute_max"],
+            row["disabled"],
+            row["created_at"],
+        )
+        for row in await connection.fetch(_LIST_TENANTS)
+    ]
+
+
+async def set_mode(connection: Connection, tenant: int, kind: Kind, mode: Mode) -> None:
+    """Say what becomes of a tenant's unregistered terms."""
+    await _set(connection, tenant, _MODE_COLUMNS[kind], mode)
+
+
+async def set_quota(connection: Connection, tenant: int, events_per_minute_max: int | None) -> None:
+    """Limit a tenant's events in a minute; None for no limit."""
+    await _set(connection, tenant, "events_per_minute_max", events_per_minute_max)
+
+
+async def set_disabled(connection: Connection, tenant: int, *, disabled: bool) -> None:
+    """Stop a tenant's proxies from sending, or let them again."""
+    await _set(connection, tenant, "disabled", disabled)
+
+
+async def _set(connection: Connection, tenant: int, column: str, value: object) -> None:
+    async with connection.transaction():
+        revision = await connection.fetchval(BUMP)
+        await connection.execute(
+            f"UPDATE tenants SET {column} = $2, revision = $3 WHERE tenant_id = $1",  # noqa: S608 (our own name)
+            tenant, value, revision,
+        )  # fmt: skip
+        await connection.execute(AUDIT, tenant, f"tenant.set-{column.replace('_', '-')}", None, None, None, None)

@@ -1,0 +1,145 @@
+"""Acts on a tenant's terms: an operator's, and what its own traffic may teach within a budget."""
+
+from collections.abc import Iterable
+
+import asyncpg
+
+from ingest.store.pool import Connection
+from ingest.store.tenants import AUDIT, BUMP
+from schema import limits
+from schema.event import TERMS_MAX, Kind
+from schema.vocabulary import UNKNOWN, Unlearned, fault
+
+
+class VocabularyFull(Exception):
+    """The tenant's half of this kind's ids is used up."""
+
+
+class BudgetSpent(Exception):
+    """The tenant's traffic has brought as many terms as it may, today or ever."""
+
+
+_FIND = """
+SELECT term_id, retired_at IS NOT NULL AS is_retired FROM vocabulary
+WHERE tenant_id IN (0, $1) AND kind = $2 AND parent_id = $3 AND term = $4 ORDER BY tenant_id LIMIT 1
+"""
+_NEXT_ID = "SELECT coalesce(max(term_id), $3::integer - 1) + 1 FROM vocabulary WHERE tenant_id = $1 AND kind = $2"
+_ADD = """
+INSERT INTO vocabulary (tenant_id, kind, term_id, parent_id, term, learned, revision)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+"""
+_REVIVE = """
+UPDATE vocabulary SET retired_at = NULL, revision = $5
+WHERE tenant_id = $1 AND kind = $2 AND parent_id = $3 AND term = $4
+"""
+_RETIRE = """
+UPDATE vocabulary SET retired_at = now(), revision = $5
+WHERE tenant_id = $1 AND kind = $2 AND parent_id = $3 AND term = $4 AND retired_at IS NULL
+RETURNING term_id
+"""
+_LIST = """
+SELECT kind, parent_id, term_id, term, learned, created_at FROM vocabulary
+WHERE tenant_id = $1 AND retired_at IS NULL
+ORDER BY kind, parent_id, term
+"""
+
+
+async def add(connection: Connection, tenant: int, candidate: Unlearned) -> str | None:
+    """Register a term after the gauntlet; gives the rule that barred it, or None. Adding it again changes nothing."""
+    kind, parent, term = candidate
+    rule = fault(kind, term)
+    async with connection.transaction():
+        revision = await connection.fetchval(BUMP)
+        if rule is not None:
+            await connection.execute(AUDIT, tenant, "vocabulary.refuse", kind, None, None, rule)
+            return rule
+        found = await connection.fetchrow(_FIND, tenant, kind, parent, term)
+        if found is None:
+            await _insert(connection, tenant, candidate, revision, learned=False)
+        elif found["is_retired"]:
+            await connection.execute(_REVIVE, tenant, kind, parent, term, revision)
+            await connection.execute(AUDIT, tenant, "vocabulary.add", kind, found["term_id"], None, None)
+    return None
+
+
+async def declare_tag(connection: Connection, tenant: int, key: str) -> str | None:
+    """Opt in to a tag key, with `unknown` as its first value; gives the rule that barred it, or None."""
+    rule = await add(connection, tenant, Unlearned(Kind.TAG_KEY, 0, key))
+    if rule is not None:
+        return rule
+    parent = await tag_key_id(connection, tenant, key)
+    assert parent is not None
+    async with connection.transaction():
+        revision = await connection.fetchval(BUMP)
+        if await connection.fetchrow(_FIND, tenant, Kind.TAG_VALUE, parent, UNKNOWN) is None:
+            unknown = Unlearned(Kind.TAG_VALUE, parent, UNKNOWN)
+            await _insert(connection, tenant, unknown, revision, learned=False)
+    return None
+
+
+async def tag_key_id(connection: Connection, tenant: int, key: str) -> int | None:
+    """Find a declared tag key."""
+    found = await connection.fetchrow(_FIND, tenant, Kind.TAG_KEY, 0, key)
+    return None if found is None or found["is_retired"] else int(found["term_id"])
+
+
+async def remove(connection: Connection, tenant: int, candidate: Unlearned) -> bool:
+    """Refuse a term from now on; rows that have it keep it. Tells whether it was there."""
+    async with connection.transaction():
+        revision = await connection.fetchval(BUMP)
+        term_id = await connection.fetchval(_RETIRE, tenant, candidate.kind, candidate.parent, candidate.term, revision)
+        if term_id is not None:
+            await connection.execute(AUDIT, tenant, "vocabulary.remove", candidate.kind, term_id, None, None)
+    return term_id is not None
+
+
+async def list_all(connection: Connection, tenant: int) -> list[asyncpg.Record]:
+    return await connection.fetch(_LIST, tenant)
+
+
+_LEARNED = """
+SELECT count(*) AS ever, count(*) FILTER (WHERE created_at >= date_trunc('day', now(), 'UTC')) AS today
+FROM vocabulary WHERE tenant_id = $1 AND kind = $2 AND learned
+"""
+
+
+async def learn(connection: Connection, tenant: int, candidates: Iterable[Unlearned]) -> dict[Unlearned, int]:
+    """Register what a tenant's traffic brought, all or nothing; raises BudgetSpent.
+
+    The bump's row lock makes the counts right over all workers.
+    """
+    learned = {}
+    async with connection.transaction():
+        revision = await connection.fetchval(BUMP)
+        for candidate in sorted(candidates):
+            kind, parent, term = candidate
+            assert fault(kind, term) is None
+            found = await connection.fetchrow(_FIND, tenant, kind, parent, term)
+            if found is not None and found["is_retired"]:
+                raise BudgetSpent  # An operator removed it: traffic does not bring it back.
+            if found is None:
+                (spent,) = await connection.fetch(_LEARNED, tenant, kind)
+                if spent["ever"] >= limits.LEARN_TOTAL_MAX or spent["today"] >= limits.LEARN_PER_DAY_MAX:
+                    raise BudgetSpent
+            learned[candidate] = (
+                await _insert(connection, tenant, candidate, revision, learned=True)
+                if found is None
+                else int(found["term_id"])
+            )
+    return learned
+
+
+async def audit_refusal(connection: Connection, tenant: int, kind: Kind, rule: str) -> None:
+    """Note that a term was refused: the rule, not the term."""
+    await connection.execute(AUDIT, tenant, "vocabulary.refuse", kind, None, None, rule)
+
+
+async def _insert(connection: Connection, tenant: int, candidate: Unlearned, revision: int, *, learned: bool) -> int:
+    kind, parent, term = candidate
+    term_id = await connection.fetchval(_NEXT_ID, tenant, kind, TERMS_MAX[kind] // 2)
+    if term_id >= TERMS_MAX[kind]:
+        raise VocabularyFull
+    await connection.execute(_ADD, tenant, kind, term_id, parent, term, learned, revision)
+    act = "vocabulary.learn" if learned else "vocabulary.add"
+    await connection.execute(AUDIT, tenant, act, kind, term_id, None, None)
+    return int(term_id)

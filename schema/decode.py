@@ -1,0 +1,154 @@
+"""The only door: bytes in, a batch that passed every gate out, or `Refused`. Nothing else makes a `Decoded`."""
+
+import struct
+from array import array
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import NamedTuple
+
+import msgspec
+from msgspec import UNSET
+
+from . import limits
+from .event import Batch, Event, Kind
+from .vocabulary import UNKNOWN, UNKNOWN_ID, TagSet, Vocabulary
+
+_batch = msgspec.json.Decoder(Batch)
+_tags = msgspec.json.Decoder(dict[str, str])
+_STRINGS = ("event_id", "task_category", "provider", "requested_model", "routed_model", "status")  # Never null.
+_EVENT_QUOTES = 2 * (len(Event.__struct_fields__) + len(_STRINGS))
+_TERMS = (
+    (attrgetter("task_category"), Kind.TASK_CATEGORY),
+    (attrgetter("provider"), Kind.PROVIDER),
+    (attrgetter("requested_model"), Kind.MODEL),
+    (attrgetter("routed_model"), Kind.MODEL),
+)
+_TAGS_CACHED_MAX = 50_000
+
+
+class Window(NamedTuple):
+    """The times that an event may have, in milliseconds since 1970, both ends included."""
+
+    oldest_ms: int
+    newest_ms: int
+
+
+class Refused(Exception):
+    """A gate closed. Holds nothing: which one, where and why is found out by whoever wants to tell the sender."""
+
+
+class Decoded(NamedTuple):
+    """A batch that passed. Columns are in the order of `events`; nobody checks them again."""
+
+    batch: Batch
+    event_ids: bytes  # 16 each.
+    term_ids: tuple[list[int], ...]  # Task category, provider, requested model, routed model.
+    tags: list[TagSet]
+    coarsened: int  # Strings replaced by `unknown`.
+
+
+def decode(body: bytes, vocabulary: Vocabulary, window: Window) -> Decoded:
+    """Decode a body that keeps the contract, or raise Refused."""
+    try:
+        return _decode(body, vocabulary, window)
+    # msgspec quotes the body in its messages and a UnicodeDecodeError holds all of it: neither goes further.
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise Refused from None
+
+
+def _decode(body: bytes, vocabulary: Vocabulary, window: Window) -> Decoded:
+    if not body.isascii() or b"\\" in body:
+        raise Refused
+    batch = _batch.decode(body)
+    events = batch.events
+    tags = _tag_sets(events, vocabulary)
+    if body.count(b'"') != _quotes(batch, tags):
+        raise Refused  # A repeated name: JSON readers keep one of the two and drop the other unseen.
+    _check_parts(events)
+    columns: list[list[int]] = []
+    coarsened = sum([tag.coarsened for tag in tags])
+    for get, kind in _TERMS:
+        terms = vocabulary.kinds[kind]
+        names = list(map(get, events))
+        try:
+            ids = [terms[name] for name in names]
+        except KeyError:
+            raise Refused from None
+        if terms.coarsens:
+            coarsened += ids.count(UNKNOWN_ID) - names.count(UNKNOWN)
+        columns.append(ids)
+    return Decoded(batch, _event_ids(events, window), tuple(columns), tags, coarsened)
+
+
+def _quotes(batch: Batch, tags: Sequence[TagSet]) -> int:
+    """Count the quotes of a body with these contents and no name twice; without escapes each string has two."""
+    total = 2 + len(batch.events) * _EVENT_QUOTES + sum([tag.quotes for tag in tags])
+    total += 2 * sum([event.stop_reason is not None for event in batch.events])
+    if batch.stream is not UNSET:
+        total += 2 * (1 + 2 + 1)
+    if batch.dropped is not UNSET:
+        total += 2 * (1 + len(batch.dropped))
+    return total
+
+
+def _check_parts(events: Sequence[Event]) -> None:
+    if any([event.reasoning_tokens > event.output_tokens for event in events]):
+        raise Refused
+    if any([event.ttft_ms is not None and event.ttft_ms > event.latency_ms for event in events]):
+        raise Refused
+
+
+def _event_ids(events: Sequence[Event], window: Window) -> bytes:
+    """Give the ids' bytes; every one is a UUIDv7 (RFC 9562: version 7, variant 10) whose time is in the window."""
+    count = len(events)
+    text = "".join([event.event_id for event in events])
+    dashes = all(text[place::36] == "-" * count for place in (8, 13, 18, 23))
+    if not dashes or text[14::36] != "7" * count or not set(text[19::36]) <= set("89abAB"):
+        raise Refused
+    try:
+        ids = bytes.fromhex(text.replace("-", ""))
+    except ValueError:
+        raise Refused from None
+    if len(ids) != 16 * count:  # fromhex skips spaces.
+        raise Refused
+    heads = array("Q", ids)[::2]
+    if struct.pack("=H", 1) != struct.pack(">H", 1):
+        heads.byteswap()
+    if min(heads) >> 16 < window.oldest_ms or max(heads) >> 16 > window.newest_ms:
+        raise Refused
+    return ids
+
+
+def _tag_sets(events: Sequence[Event], vocabulary: Vocabulary) -> list[TagSet]:
+    known = vocabulary.tags
+    try:
+        return [known[bytes(event.tags)] for event in events]
+    except KeyError:
+        pass
+    if len(known) > _TAGS_CACHED_MAX:
+        known.clear()
+    for event in events:
+        raw = bytes(event.tags)
+        if raw not in known:
+            known[raw] = _tag_set(raw, vocabulary)
+    return [known[bytes(event.tags)] for event in events]
+
+
+def _tag_set(raw: bytes, vocabulary: Vocabulary) -> TagSet:
+    tags = _tags.decode(raw)
+    if len(tags) > limits.TAGS_MAX or raw.count(b'"') != 4 * len(tags):
+        raise Refused
+    ids = []
+    coarsened = 0
+    for key, value in tags.items():
+        values = vocabulary.tag_values.get(vocabulary.tag_keys.get(key, UNKNOWN_ID))
+        if values is None:
+            raise Refused
+        if value not in values:
+            if not vocabulary.kinds[Kind.TAG_VALUE].coarsens:
+                raise Refused
+            coarsened += 1
+            value = UNKNOWN  # noqa: PLW2901 (the literal is what is kept)
+        ids.append(values[value])
+    ids.sort()
+    return TagSet((*ids, 0, 0, 0, 0)[: limits.TAGS_MAX], 4 * len(tags), coarsened)

@@ -1,0 +1,124 @@
+"""The wire types of `POST /v1/events`: every string is an enum, a UUID or a term of a vocabulary."""
+
+from enum import IntEnum
+from typing import Annotated, Literal, get_args
+
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+from . import limits
+
+
+class Kind(IntEnum):
+    """What a term is a term of; the value is stored. A tag value belongs to a tag key."""
+
+    TASK_CATEGORY = 1
+    PROVIDER = 2
+    MODEL = 3
+    TAG_KEY = 4
+    TAG_VALUE = 5
+
+
+TERMS_MAX = {
+    Kind.TASK_CATEGORY: limits.TASK_CATEGORIES_MAX,
+    Kind.PROVIDER: limits.PROVIDERS_MAX,
+    Kind.MODEL: limits.MODELS_MAX,
+    Kind.TAG_KEY: limits.TAG_KEYS_MAX,
+    Kind.TAG_VALUE: limits.TAG_VALUES_MAX,
+}
+
+_UUID = {"format": "uuid"}
+# `extra` is read by schema.capacity; decode checks what it says: a UUIDv7 in the window, a term of that kind.
+EventId = Annotated[str, Meta(min_length=36, max_length=36, extra={"uuid": 7}, extra_json_schema=_UUID)]
+_TERM = Meta(min_length=1, max_length=limits.TERM_CHARS_MAX)
+TaskCategory = Annotated[str, _TERM, Meta(extra={"kind": Kind.TASK_CATEGORY})]
+Provider = Annotated[str, _TERM, Meta(extra={"kind": Kind.PROVIDER})]
+Model = Annotated[str, _TERM, Meta(extra={"kind": Kind.MODEL})]
+InputTokens = Annotated[int, Meta(ge=0, le=limits.INPUT_TOKENS_MAX)]
+OutputTokens = Annotated[int, Meta(ge=0, le=limits.OUTPUT_TOKENS_MAX)]
+NanoUsd = Annotated[int, Meta(ge=0, le=limits.COST_NANOUSD_MAX)]
+Milliseconds = Annotated[int, Meta(ge=0, le=limits.LATENCY_MS_MAX)]
+Status = Literal["ok", "error", "timeout", "rate_limited", "cancelled", "refused"]
+StopReason = Literal[
+    "end_turn", "max_tokens", "stop_sequence", "tool_use", "content_filter", "pause_turn", "context_window", "other"
+]
+# RFC 9110's codes that a provider or a proxy answers with, and 499 (nginx), 520-526 (Cloudflare), 529 (Anthropic).
+HttpStatus = Literal[
+    200, 201, 202, 204, 206, 301, 302, 304, 307, 308, 400, 401, 402, 403, 404, 405, 406, 408, 409, 410, 411, 413, 414,
+    415, 416, 418, 421, 422, 423, 424, 425, 426, 428, 429, 431, 451, 499, 500, 501, 502, 503, 504, 505, 507, 508, 511,
+    520, 521, 522, 523, 524, 525, 526, 529,
+]  # fmt: skip
+# Kept as raw bytes: the same few objects come again and again, so decode looks the bytes up (`Vocabulary.tags`).
+Tags = Annotated[
+    Raw,
+    Meta(
+        extra={"kind": Kind.TAG_VALUE},
+        description="Declared tag keys to terms of that key.",
+        extra_json_schema={
+            "type": "object",
+            "maxProperties": limits.TAGS_MAX,
+            "additionalProperties": {"type": "string", "minLength": 1, "maxLength": limits.TERM_CHARS_MAX},
+        },
+    ),
+]
+
+
+class Event(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """One request that a proxy routed. Every field is required; null says unknown, which is not zero."""
+
+    event_id: EventId
+    task_category: TaskCategory
+    provider: Provider
+    requested_model: Model
+    routed_model: Model
+    input_tokens: InputTokens
+    output_tokens: OutputTokens
+    cache_read_tokens: InputTokens
+    cache_write_5m_tokens: InputTokens
+    cache_write_1h_tokens: InputTokens
+    reasoning_tokens: OutputTokens
+    cost_nanousd: NanoUsd
+    baseline_cost_nanousd: NanoUsd | None
+    latency_ms: Milliseconds
+    ttft_ms: Milliseconds | None
+    status: Status
+    http_status: HttpStatus | None
+    stop_reason: StopReason | None
+    streamed: bool
+    cached: bool
+    fallback: bool
+    retried: bool
+    escalated: bool
+    tags: Tags
+
+
+class Stream(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """Where a batch stands in the sequence that one reporter sends; a replay returns the first receipt."""
+
+    id: Annotated[str, Meta(min_length=36, max_length=36, extra={"uuid": 0}, extra_json_schema=_UUID)]
+    sequence: Annotated[int, Meta(ge=0, le=limits.SEQUENCE_MAX)]
+
+
+DropReason = Literal["queue_full", "retries_exhausted", "refused", "shutdown"]
+Count = Annotated[int, Meta(ge=0, le=limits.DROPPED_MAX)]
+Dropped = Annotated[
+    dict[DropReason, Count],
+    Meta(
+        description="Events lost at the proxy since its last report, by reason.",
+        extra_json_schema={"propertyNames": {"enum": list(get_args(DropReason))}},
+    ),
+]
+
+
+class Batch(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """The body of `POST /v1/events`."""
+
+    events: Annotated[list[Event], Meta(min_length=1, max_length=limits.EVENTS_MAX)]
+    stream: Stream | UnsetType = UNSET
+    dropped: Dropped | UnsetType = UNSET
+
+
+FLAGS = ("streamed", "cached", "fallback", "retried", "escalated")
+STATUS_CODES = {name: code for code, name in enumerate(get_args(Status))}
+STOP_REASON_CODES = {None: 0} | {name: code for code, name in enumerate(get_args(StopReason), 1)}
+DROP_REASONS: tuple[str, ...] = get_args(DropReason)
+assert len(STATUS_CODES) <= 2**3 and len(STOP_REASON_CODES) <= 2**4  # Their share of `events.outcome`.

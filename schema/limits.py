@@ -1,0 +1,37 @@
+"""Every bound of the contract and how they relate; `GET /v1/policy` publishes them."""
+
+WIRE_BYTES_MAX = 4_194_304  # A body as received.
+BODY_BYTES_MAX = 4_194_304  # The same body after decompression.
+EVENTS_MAX = 5_000  # In one batch.
+NAMES_MAX = 1_000  # Unknown names in one object that the explain path looks at.
+VALUE_BYTES_MAX = 2_048  # Of one refused value that the explain path looks at.
+VIOLATIONS_MAX = 100  # In one refusal.
+
+# Ids of terms, by kind. The lower half is the shipped catalogue's, the upper half the tenant's own; 0 is `unknown`.
+TASK_CATEGORIES_MAX = 256
+PROVIDERS_MAX = 256
+MODELS_MAX = 32_768
+TAG_KEYS_MAX = 32
+TAG_VALUES_MAX = 16_384
+TERM_ID_MAX = 32_767  # smallint
+TERM_CHARS_MAX = 96
+TAGS_MAX = 4  # On one event.
+assert max(TASK_CATEGORIES_MAX, PROVIDERS_MAX, MODELS_MAX, TAG_KEYS_MAX, TAG_VALUES_MAX) <= TERM_ID_MAX + 1
+assert TAGS_MAX <= TAG_KEYS_MAX // 2
+
+INPUT_TOKENS_MAX = 10_000_000  # The largest context window on sale is 10 M tokens (Llama 4 Scout).
+OUTPUT_TOKENS_MAX = 2_000_000
+COST_NANOUSD_MAX = 1_000_000_000_000  # 1,000 USD for one request.
+LATENCY_MS_MAX = 3_600_000
+SEQUENCE_MAX = 2**53 - 1  # Exact in every JSON reader (RFC 8259, section 6).
+DROPPED_MAX = 2**31 - 1
+
+RETENTION_DAYS_MAX = 400
+AHEAD_MS_MAX = 300_000  # How far an event's clock may run ahead of ours.
+TIME_MS_MAX = 2**48 - 1  # What a UUIDv7 holds (RFC 9562, section 5.7).
+
+LEARN_PER_DAY_MAX = 50  # New terms that one tenant's traffic may bring in a day, of one kind,
+LEARN_TOTAL_MAX = 500  # and ever. Beyond: `nocontent vocabulary add`.
+assert LEARN_PER_DAY_MAX <= LEARN_TOTAL_MAX <= MODELS_MAX // 2
+
+EVENT_BITS_MAX = 480  # What one stored event can hold; `schema.capacity` computes it.

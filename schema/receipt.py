@@ -1,0 +1,14 @@
+"""What a sender hears of a stored batch."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+
+class Receipt(Struct, frozen=True, omit_defaults=True):
+    """The answer to a stored batch, sent after COMMIT; every event is counted once."""
+
+    accepted: Annotated[int, Meta(ge=0, description="Events stored now.")]
+    duplicates: Annotated[int, Meta(ge=0, description="Events that were stored before; the first one stands.")]
+    coarsened: Annotated[int, Meta(ge=0, description="Strings replaced by `unknown`, as the tenant asked.")] = 0
+    replayed: Annotated[bool, Meta(description="This is the first receipt of the same (stream, sequence).")] = False

@@ -1,0 +1,125 @@
+"""Why something is refused: one line a rule, best explanation first. Ids are for ever; docs/rules.md has a row for each.
+
+A rule explains a refusal or adds one; none can let anything in. Patterns have no nested repetition, so their time is
+linear in what they read, and they read a bounded piece (`limits.VALUE_BYTES_MAX`).
+"""
+
+import re
+from typing import NamedTuple
+
+
+class Rule(NamedTuple):
+    """A reason to refuse; `says` tells the sender what to do, in one sentence without any value."""
+
+    id: str
+    says: str
+    pattern: re.Pattern[str] | None = None  # Of a value.
+    names: frozenset[str] = frozenset()  # Of a field or tag key, as `normalised` writes it.
+
+
+class Violation(NamedTuple):
+    """A rule and where it was broken: never what was there. A pointer has contract names only, an unknown one is `*`."""
+
+    rule: str
+    pointer: str
+
+
+def normalised(name: str) -> str:
+    """Give a name without case and separators, so that `userPrompt`, `user_prompt` and `user.prompt` are one."""
+    return re.sub(r"[^a-z0-9]", "", name.casefold())
+
+
+def _secret(name: str, pattern: str) -> Rule:
+    return Rule(f"secret.{name}", "Remove the credential, and revoke it where it was issued.", re.compile(pattern))
+
+
+def _content(name: str, names: str) -> Rule:
+    says = "Remove the field: nothing that a person or a model wrote may be sent."
+    return Rule(f"content.{name}", says, names=frozenset(names.split()))
+
+
+SECRETS = (
+    _secret("private-key", r"-----BEGIN|AGE-SECRET-KEY-1"),
+    _secret("anthropic-key", r"\bsk-ant-[a-z0-9]+-"),
+    _secret("openrouter-key", r"\bsk-or-v1-"),
+    _secret("langfuse-key", r"\b[sp]k-lf-"),
+    _secret("openai-key", r"\bsk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{20}"),
+    _secret("stripe-key", r"\b[sr]k_(?:live|test)_[A-Za-z0-9]{8}"),
+    _secret("google-key", r"\bAIza[A-Za-z0-9_-]{20}|\bya29\.|\bGOCSPX-"),
+    _secret("aws-key", r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12}|\bABSK[A-Za-z0-9+/]{20}"),
+    _secret("model-host-key", r"\b(?:gsk_|xai-|pplx-|hf_|r8_|nvapi-|jina_|tvly-|pa-|fw_|esecret_)[A-Za-z0-9_]{20}"),
+    _secret("vector-store-key", r"\bpcsk_[A-Za-z0-9]{8}|\bckey_[A-Za-z0-9]{16}"),
+    _secret("observability-key", r"\b(?:lsv2_|phx_|phc_|glsa_|glc_|NRAK-|dd_api_|sntrys_|sntryu_)[A-Za-z0-9_]{8}"),
+    _secret("github-token", r"\bgh[pousr]_[A-Za-z0-9]{16}|\bgithub_pat_|\bglpat-[A-Za-z0-9_-]{16}"),
+    _secret("slack-token", r"\bxox[abeprs]-|\bxapp-[0-9]|hooks\.slack\.com/services/"),
+    _secret("package-registry-token", r"\bnpm_[A-Za-z0-9]{16}|\bpypi-AgEI|\bdckr_pat_|\brubygems_[a-f0-9]{16}"),
+    _secret("cloud-token", r"\bdapi[a-f0-9]{16}|\bdo[opr]_v1_|\bhvs\.|\bdp\.pt\.|\btskey-|\bpscale_|\bsbp_|\bLTAI[A-Za-z0-9]{12}"),
+    _secret("saas-token", r"\bSG\.[\w-]{16}|\blin_api_|\bntn_[A-Za-z0-9]{16}|\bPMAK-|\bshp(?:at|ca|pa|ss)_|\bsq0[a-z]{3}-|\bkey-[0-9a-f]{32}"),
+    _secret("nocontent-token", r"\bnct_[0-9a-f]{12}_"),
+    _secret("jwt", r"\bey[A-Za-z0-9_-]{10,}\.ey[A-Za-z0-9_-]{5,}"),
+    _secret("authorization", r"(?i)\b(?:bearer|basic)\s+[A-Za-z0-9._~+/-]{8}"),
+    _secret("url-credentials", r"[a-z]://[^/\s:@]{1,256}:[^/\s@]{1,256}@"),
+)  # fmt: skip
+
+NAMES = (
+    _content("prompt", "prompt prompts systemprompt userprompt inputprompt promptkey promptcachekey prompttext preamble instructions instruction system query question userinput utterance template input inputs inputtext variables stopsequences stop"),
+    _content("message", "message messages msg msgs chat conversation history transcript parts turn turns memo comment feedback memory"),
+    _content("output", "output outputs outputtext completion completions response responses responsetext responsebody answer choices candidates generation generations generatedtext result results modeloutput content contents text delta refusal summary caption snippet quote rationale body payload requestbody raw words"),
+    _content("reasoning", "reasoning reason thinking thought thoughts reasoningcontent scratchpad explanation"),
+    _content("tool", "tool tools toolcalls toolcall toolinput tooloutput toolchoice functioncall functions function arguments args invocationparameters parameters jsonschema responseformat responseschema websearchqueries"),
+    _content("document", "document documents doc docs chunk chunks passage passages context contexts citation citations code embedding embeddings vector file files url urls sample example examples"),
+    _content("media", "image images imageurl audio video b64 b64json attachment attachments"),
+    _content("tokens", "logprobs toplogprobs tokenids tokens prompttokenids"),
+    _content("error", "error errormessage errors errorstr errordetail exception traceback stacktrace statusmessage debug log logs"),
+    _content("free-form", "metadata properties attributes extra data object description note notes title custom user username userid email name ip requestheaders headers"),
+    Rule("secret.field", "Remove the field: no credential may be sent.", names=frozenset(
+        "apikey key keys accesstoken refreshtoken idtoken token auth authorization bearer awssecretaccesskey secretaccesskey accesskeyid certificate clientsecret connectionstring cookie cookies setcookie credential credentials csrf databaseurl dsn jwt otp passphrase passwd password pin privatekey secret secretkey session sessionid signingkey sshkey virtualkey xapikey".split())),
+)  # fmt: skip
+
+SHAPES = (
+    Rule("secret.high-entropy", "A term may not look like a random key: register a readable name."),
+    Rule("vocabulary.bad-term", "A term has the letters, digits and marks that the policy lists, and its length bound."),
+    Rule("vocabulary.encoded", "A term may not be encoded text: register a readable name."),
+    Rule("vocabulary.prose", "A term may not read as a sentence: register a short name."),
+    Rule("vocabulary.budget", "The tenant's budget of learned terms is used up: an operator registers the term."),
+    Rule("vocabulary.unknown-task-category", "Send a task category that GET /v1/policy lists, or register the term."),
+    Rule("vocabulary.unknown-provider", "Send a provider that GET /v1/policy lists, or register the term."),
+    Rule("vocabulary.unknown-model", "Send a model id that GET /v1/policy lists, or register the term."),
+    Rule("vocabulary.undeclared-tag-key", "Declare the tag key first: that is the opt-in."),
+    Rule("vocabulary.unknown-tag-value", "Send a value that was registered for this tag key, or register it."),
+    Rule("shape.unknown-field", "Remove the field: the contract has no such name."),
+    Rule("shape.duplicate-key", "Send every name once in an object."),
+    Rule("shape.missing-field", "Every field of the contract is required; send null where it may be unknown."),
+    Rule("shape.not-a-uuid", "Send an RFC 9562 UUID in its 36-character form."),
+    Rule("shape.not-a-uuidv7", "Send a version 7 UUID (RFC 9562): its time is the event's time."),
+    Rule("shape.unknown-value", "Send one of the values that the contract lists."),
+    Rule("shape.out-of-range", "Send a number within the bounds that the contract states."),
+    Rule("shape.inconsistent", "reasoning_tokens is part of output_tokens, and ttft_ms is at most latency_ms."),
+    Rule("shape.wrong-type", "Send the JSON type that the contract states; integers have no fraction or exponent."),
+    Rule("shape.too-deep", "Send the contract's own nesting: nothing is deeper than tags."),
+    Rule("shape.malformed-json", "Send one JSON document (RFC 8259)."),
+    Rule("shape.non-ascii", "Send ASCII only: every name and term of the contract is ASCII."),
+    Rule("shape.escape", "Send no backslash: no name or term of the contract needs an escape."),
+    Rule("shape.control-character", "Send no control character."),
+    Rule("time.too-old", "The event is older than the retention: drop it."),
+    Rule("time.in-future", "The event is ahead of the server: check the sender's clock."),
+    Rule("size.too-many-events", "Send fewer events in a batch."),
+    Rule("size.no-events", "Send at least one event."),
+    Rule("size.too-many-tags", "Send fewer tags on an event."),
+    Rule("size.too-many-names", "The object has too many unknown names to explain one by one."),
+)  # fmt: skip
+
+RULES = {rule.id: rule for rule in SECRETS + NAMES + SHAPES}
+ORDER = {rule: place for place, rule in enumerate(RULES)}
+_BY_NAME = {name: rule.id for rule in NAMES for name in rule.names}
+assert len(_BY_NAME) == sum(len(rule.names) for rule in NAMES), "a name belongs to one rule"
+
+
+def rule_of_name(name: str) -> str | None:
+    """Give the rule that a field name breaks by naming content or a credential."""
+    return _BY_NAME.get(normalised(name))
+
+
+def rule_of_value(value: str) -> str | None:
+    """Give the rule that a value breaks by looking like a credential; reads VALUE_BYTES_MAX at most (caller cuts)."""
+    return next((rule.id for rule in SECRETS if rule.pattern and rule.pattern.search(value)), None)
