@@ -57,7 +57,7 @@ def _bits(kind: inspect.Type, retention_days: int) -> float:
 
 
 def _coded(extra: dict[str, int], retention_days: int) -> float:
-    if extra.get("uuid") == 7:
+    if "uuid" in extra:
         return math.log2(retention_days * _DAY_MS + limits.AHEAD_MS_MAX) + _UUIDV7_RANDOM_BITS
     if extra.get("kind") == Kind.TAG_VALUE:
         # Any set of up to TAGS_MAX of the tenant's own half of the ids.

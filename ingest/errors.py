@@ -91,7 +91,7 @@ class NotFound(IngestError):
 
 
 class StreamNotFound(IngestError):
-    """This tenant has sent no such stream."""
+    """The tenant has sent no such stream."""
 
 
 class MethodNotAllowed(IngestError):

@@ -81,21 +81,29 @@ class _Walk:
             raise _Full
 
     def body(self, body: bytes) -> None:
+        self.characters(body)
+        try:
+            msgspec.json.decode(body, type=Raw)
+            members = self.members(body, _BATCH, "", {"stream", "dropped"})
+        except UnicodeDecodeError:
+            return  # shape.non-ascii has said it.
+        except RecursionError:
+            self.found("shape.too-deep", "")
+            return
+        except msgspec.MsgspecError:
+            self.found("shape.malformed-json", "")
+            return
+        self.batch(members)
+
+    def characters(self, body: bytes) -> None:
         if not body.isascii():
             self.found("shape.non-ascii", "")
         if b"\\" in body:
             self.found("shape.escape", "")
         if _CONTROL.search(body):
             self.found("shape.control-character", "")
-        try:
-            msgspec.json.decode(body, type=Raw)
-            members = self.members(body, _BATCH, "", {"stream", "dropped"})
-        except UnicodeDecodeError:
-            return None
-        except RecursionError:
-            return self.found("shape.too-deep", "")
-        except msgspec.MsgspecError:
-            return self.found("shape.malformed-json", "")
+
+    def batch(self, members: Mapping[str, bytes]) -> None:
         if "events" in members:
             self.events(members["events"])
         if "stream" in members:
@@ -103,7 +111,6 @@ class _Walk:
                 self.field(_STREAM[name], name, raw, f"/stream/{name}")
         if "dropped" in members:
             self.dropped(members["dropped"])
-        return None
 
     def dropped(self, raw: bytes) -> None:
         if not _passes(_BATCH["dropped"], raw):
@@ -174,19 +181,21 @@ class _Walk:
         value = _text(raw)
         if value is not None and name in _TERMS:
             self.term(_TERMS[name], value, at)
-        elif value is not None and name in {"event_id", "id"}:
-            self.uuid(value, at, is_event=name == "event_id")
+        elif value is not None and name == "event_id":
+            self.event_id(value, at)
+        elif value is not None and name == "id" and not _passes(decoder, raw):
+            self.found(rule_of_value(value) or "shape.not-a-uuid", at)
         elif not _passes(decoder, raw):
             self.found(_shape(raw, value), at)
 
-    def uuid(self, value: str, at: str, *, is_event: bool) -> None:
+    def event_id(self, value: str, at: str) -> None:
         if not _UUID.match(value):
             self.found(rule_of_value(value) or "shape.not-a-uuid", at)
-        elif is_event and not _UUIDV7.match(value):
+        elif not _UUIDV7.match(value):
             self.found("shape.not-a-uuidv7", at)
-        elif is_event and int(value[:8] + value[9:13], 16) < self.window.oldest_ms:
+        elif (time_ms := int(value[:8] + value[9:13], 16)) < self.window.oldest_ms:
             self.found("time.too-old", at)
-        elif is_event and int(value[:8] + value[9:13], 16) > self.window.newest_ms:
+        elif time_ms > self.window.newest_ms:
             self.found("time.in-future", at)
 
     def term(self, kind_and_rule: tuple[Kind, str], term: str, at: str) -> None:

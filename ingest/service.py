@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -90,7 +90,7 @@ class Service:
         return Window(now_ms - self.settings.retention_days * DAY_MS, now_ms + limits.AHEAD_MS_MAX)
 
     async def ingest(self, token: Token, body: bytes) -> Receipt:
-        """Store a body's events; raises Rejected, SequenceReused, QuotaExceeded, Overloaded, OutcomeUnknown…"""
+        """Store a body's events; raises Rejected, SequenceReused, QuotaExceeded, Overloaded or OutcomeUnknown."""
         tenant = self.snapshot.tenants[token.tenant_id]
         decoded = await self._decode(tenant, token, body)
         entry = _entry(tenant.tenant_id, decoded)
@@ -194,10 +194,10 @@ class Service:
 def _entry(tenant_id: int, decoded: Decoded) -> Entry:
     batch = decoded.batch
     digest = rows.digest(decoded)
-    dropped: Mapping[str, int] = batch.dropped or {}
+    dropped = batch.dropped or {}
     return Entry(
         tenant_id=tenant_id,
-        stream_id=UUID(batch.stream.id) if batch.stream else digest,
+        stream_id=batch.stream.id if batch.stream else digest,
         sequence=batch.stream.sequence if batch.stream else NO_SEQUENCE,
         digest=digest,
         events=len(batch.events),

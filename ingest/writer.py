@@ -1,4 +1,4 @@
-"""Group commit: whenever the connection is free, what has arrived goes in one transaction, acknowledged after COMMIT."""
+"""Group commit: when the connection is free, what has arrived goes in one transaction, acknowledged after COMMIT."""
 
 import asyncio
 import time
@@ -47,12 +47,13 @@ class Writer:
     async def _store(self, group: Sequence[Waiting]) -> None:
         try:
             _answer(group, await self._transact(batches.store, group))
-            metrics.flushes.labels("copied").inc()
-            return
         except batches.REPEATED:
             metrics.flushes.labels("repeated").inc()
         except batches.DATA as bad:
             logs.error("flush-failed", sqlstate=pool.sqlstate(bad), count=len(group))
+        else:
+            metrics.flushes.labels("copied").inc()
+            return
         try:
             _answer(group, await self._transact(batches.store_skipping, group))
         except batches.DATA as bad:
@@ -84,21 +85,22 @@ class Writer:
                 logs.warning("flush-failed", sqlstate=pool.sqlstate(again), count=attempt)
             except batches.DATA:
                 raise
-            except pool.LOST as lost:
-                self._drop(lost)
-                raise OutcomeUnknown from None
-            except asyncio.CancelledError as stopped:
-                self._drop(stopped)
-                _fail(group, OutcomeUnknown())
-                raise
-            except pool.PostgresError as failed:
-                logs.error("flush-failed", sqlstate=pool.sqlstate(failed), count=len(group))
-                raise Unavailable from None
+            except (*pool.LOST, pool.PostgresError, asyncio.CancelledError) as failed:
+                raise self._doubt(failed, group) from None
             else:
                 if self._was_warned:
                     raise OutcomeUnknown
                 return outcomes
         raise Unavailable
+
+    def _doubt(self, failed: BaseException, group: Sequence[Waiting]) -> BaseException:
+        """Give what to raise for a transaction that broke off; COMMIT may have happened if the connection did."""
+        if isinstance(failed, (*pool.LOST, asyncio.CancelledError)):
+            self._drop(failed)
+            _fail(group, OutcomeUnknown())
+            return failed if isinstance(failed, asyncio.CancelledError) else OutcomeUnknown()
+        logs.error("flush-failed", sqlstate=pool.sqlstate(failed), count=len(group))
+        return Unavailable()
 
     async def _connected(self) -> pool.Connection:
         if self._connection is None or self._connection.is_closed():

@@ -1,7 +1,6 @@
 """The only door: bytes in, a batch that passed every gate out, or `Refused`. Nothing else makes a `Decoded`."""
 
 import struct
-from array import array
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import NamedTuple
@@ -71,7 +70,7 @@ def _decode(body: bytes, vocabulary: Vocabulary, window: Window) -> Decoded:
         terms = vocabulary.kinds[kind]
         names = list(map(get, events))
         try:
-            ids = [terms[name] for name in names]
+            ids = list(map(terms.__getitem__, names))
         except KeyError:
             raise Refused from None
         if terms.coarsens:
@@ -92,10 +91,9 @@ def _quotes(batch: Batch, tags: Sequence[TagSet]) -> int:
 
 
 def _check_parts(events: Sequence[Event]) -> None:
-    if any([event.reasoning_tokens > event.output_tokens for event in events]):
-        raise Refused
-    if any([event.ttft_ms is not None and event.ttft_ms > event.latency_ms for event in events]):
-        raise Refused
+    for event in events:
+        if event.reasoning_tokens > event.output_tokens or (event.ttft_ms or 0) > event.latency_ms:
+            raise Refused
 
 
 def _event_ids(events: Sequence[Event], window: Window) -> bytes:
@@ -111,27 +109,23 @@ def _event_ids(events: Sequence[Event], window: Window) -> bytes:
         raise Refused from None
     if len(ids) != 16 * count:  # fromhex skips spaces.
         raise Refused
-    heads = array("Q", ids)[::2]
-    if struct.pack("=H", 1) != struct.pack(">H", 1):
-        heads.byteswap()
-    if min(heads) >> 16 < window.oldest_ms or max(heads) >> 16 > window.newest_ms:
+    times_ms = [head >> 16 for (head,) in struct.iter_unpack(">Q8x", ids)]
+    if min(times_ms) < window.oldest_ms or max(times_ms) > window.newest_ms:
         raise Refused
     return ids
 
 
 def _tag_sets(events: Sequence[Event], vocabulary: Vocabulary) -> list[TagSet]:
     known = vocabulary.tags
+    raws = [bytes(event.tags) for event in events]
     try:
-        return [known[bytes(event.tags)] for event in events]
-    except KeyError:
+        return list(map(known.__getitem__, raws))
+    except KeyError:  # Most often none is new.
         pass
     if len(known) > _TAGS_CACHED_MAX:
         known.clear()
-    for event in events:
-        raw = bytes(event.tags)
-        if raw not in known:
-            known[raw] = _tag_set(raw, vocabulary)
-    return [known[bytes(event.tags)] for event in events]
+    known.update({raw: _tag_set(raw, vocabulary) for raw in set(raws) - known.keys()})
+    return list(map(known.__getitem__, raws))
 
 
 def _tag_set(raw: bytes, vocabulary: Vocabulary) -> TagSet:

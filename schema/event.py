@@ -2,6 +2,7 @@
 
 from enum import IntEnum
 from typing import Annotated, Literal, get_args
+from uuid import UUID
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
@@ -26,9 +27,8 @@ TERMS_MAX = {
     Kind.TAG_VALUE: limits.TAG_VALUES_MAX,
 }
 
-_UUID = {"format": "uuid"}
 # `extra` is read by schema.capacity; decode checks what it says: a UUIDv7 in the window, a term of that kind.
-EventId = Annotated[str, Meta(min_length=36, max_length=36, extra={"uuid": 7}, extra_json_schema=_UUID)]
+EventId = Annotated[str, Meta(min_length=36, max_length=36, extra={"uuid": 7}, extra_json_schema={"format": "uuid"})]
 _TERM = Meta(min_length=1, max_length=limits.TERM_CHARS_MAX)
 TaskCategory = Annotated[str, _TERM, Meta(extra={"kind": Kind.TASK_CATEGORY})]
 Provider = Annotated[str, _TERM, Meta(extra={"kind": Kind.PROVIDER})]
@@ -94,7 +94,7 @@ class Event(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 class Stream(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """Where a batch stands in the sequence that one reporter sends; a replay returns the first receipt."""
 
-    id: Annotated[str, Meta(min_length=36, max_length=36, extra={"uuid": 0}, extra_json_schema=_UUID)]
+    id: UUID
     sequence: Annotated[int, Meta(ge=0, le=limits.SEQUENCE_MAX)]
 
 
@@ -120,5 +120,5 @@ class Batch(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 FLAGS = ("streamed", "cached", "fallback", "retried", "escalated")
 STATUS_CODES = {name: code for code, name in enumerate(get_args(Status))}
 STOP_REASON_CODES = {None: 0} | {name: code for code, name in enumerate(get_args(StopReason), 1)}
-DROP_REASONS: tuple[str, ...] = get_args(DropReason)
-assert len(STATUS_CODES) <= 2**3 and len(STOP_REASON_CODES) <= 2**4  # Their share of `events.outcome`.
+DROP_REASONS: tuple[DropReason, ...] = get_args(DropReason)
+assert (len(STATUS_CODES), len(STOP_REASON_CODES)) <= (2**3, 2**4), "their share of `events.outcome`"

@@ -22,6 +22,7 @@ _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
 GRAMMAR = {kind: (_MODEL if kind is Kind.MODEL else _SLUG).pattern for kind in Kind}
 WORDS_MAX = 6  # Of three letters and more; a sentence has more. Shipped model ids are exempt: people wrote them.
 _OPAQUE = re.compile(r"[A-Fa-f0-9]{24,}|[A-Fa-f0-9]{8}(?:-[A-Fa-f0-9]{4}){3}-[A-Fa-f0-9]{12}")
+_CATALOGUE = Path(__file__).parent / "catalogue"
 _RUN = re.compile(r"[A-Za-z0-9+/]{16,}")
 
 
@@ -100,8 +101,7 @@ class Terms(dict[str, int]):
         self.coarsens = False
 
     def __missing__(self, term: str) -> int:
-        term_id = self.shipped.get(term)
-        if term_id is not None:
+        if (term_id := self.shipped.get(term)) is not None:
             self[term] = term_id
             return term_id
         if self.coarsens:
@@ -113,26 +113,20 @@ class Terms(dict[str, int]):
 def shipped_terms(kind: Kind) -> tuple[str, ...]:
     """Give the catalogue's terms of a kind; the database gives them ids when it is migrated."""
     names = {Kind.TASK_CATEGORY: "task_categories", Kind.PROVIDER: "providers", Kind.MODEL: "models"}
-    if kind not in names:
-        return ()
-    return tuple((Path(__file__).parent / "catalogue" / f"{names[kind]}.txt").read_text("ascii").split())
+    return tuple((_CATALOGUE / f"{names[kind]}.txt").read_text("ascii").split()) if kind in names else ()
 
 
 def fault(kind: Kind, term: str) -> str | None:
     """Give the rule that bars a term from a vocabulary, or None: the gauntlet, run once for each new term."""
     if not re.match(GRAMMAR[kind], term) or term == UNKNOWN:
         return "vocabulary.bad-term"
-    if kind is Kind.TAG_KEY and (rule := rule_of_name(term)):
-        return rule
-    if rule := rule_of_value(term):
+    if rule := (rule_of_name(term) if kind is Kind.TAG_KEY else None) or rule_of_value(term):
         return rule
     if _OPAQUE.search(term) or any(_is_random(run) for run in re.findall(r"[A-Za-z0-9]{16,}", term)):
         return "secret.high-entropy"
     if any(_is_encoded(run) for run in _RUN.findall(term)):
         return "vocabulary.encoded"
-    if len(re.findall(r"[A-Za-z]{3,}", term)) > WORDS_MAX:
-        return "vocabulary.prose"
-    return None
+    return "vocabulary.prose" if len(re.findall(r"[A-Za-z]{3,}", term)) > WORDS_MAX else None
 
 
 def _is_random(run: str) -> bool:

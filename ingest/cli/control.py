@@ -21,6 +21,7 @@ from schema.vocabulary import Mode, Unlearned
 _Act = Callable[[Connection, argparse.Namespace], Awaitable[int]]
 _KINDS = {"category": Kind.TASK_CATEGORY, "provider": Kind.PROVIDER, "model": Kind.MODEL}
 _MODED = {**_KINDS, "tag": Kind.TAG_VALUE}
+_LONG = 10  # Terms from which there is a progress bar.
 _KIND_HELP = "category, provider, model, or tag:KEY for values of a declared tag key"
 
 
@@ -177,7 +178,7 @@ async def _vocabulary_add(connection: Connection, args: argparse.Namespace) -> i
 
 async def _vocabulary_import(connection: Connection, args: argparse.Namespace) -> int:
     try:
-        text = sys.stdin.read() if args.file == "-" else Path(args.file).read_text("ascii")
+        text = sys.stdin.read() if args.file == "-" else Path(args.file).read_text("ascii")  # noqa: ASYNC240 (alone)
     except (OSError, UnicodeDecodeError):
         raise CannotStart("The file cannot be read, or is not ASCII.") from None
     return await _add_all(connection, args, text.split())
@@ -187,7 +188,7 @@ async def _add_all(connection: Connection, args: argparse.Namespace, terms: list
     tenant = await tenants.find(connection, args.tenant)
     kind, parent = await _kind(connection, tenant, args.kind)
     refused = 0
-    for place, term in enumerate(tqdm(terms, unit="term", disable=not sys.stderr.isatty() or len(terms) < 10), 1):
+    for place, term in enumerate(tqdm(terms, unit="term", disable=not sys.stderr.isatty() or len(terms) < _LONG), 1):
         refused += _say_refused(place, await vocabulary.add(connection, tenant, Unlearned(kind, parent, term)))
     print(f"{len(terms) - refused} registered, {refused} refused")
     return 1 if refused else 0
