@@ -14,13 +14,9 @@ RETRY_S = 30.0
 
 async def keep(dsn: str, retention_days: int) -> Kept:
     """Do what is due, once; raises Unavailable."""
-    started = time.monotonic()
     async with pool.connected(dsn, "nocontent_owner") as connection:
         kept = await partitions.keep(connection, retention_days)
     metrics.partitions_ahead_days.set(kept.ahead_days)
-    duration_ms = int((time.monotonic() - started) * 1000)
-    if kept.created or kept.dropped:
-        logs.info("partitions-kept", count=kept.created + kept.dropped, duration_ms=duration_ms)
     return kept
 
 
@@ -28,7 +24,11 @@ async def run(dsn: str, retention_days: int) -> None:
     """Keep for ever; a failure is logged and tried again, since there are days to spare."""
     while True:
         try:
-            await keep(dsn, retention_days)
+            started = time.monotonic()
+            kept = await keep(dsn, retention_days)
+            if kept.created or kept.dropped:
+                duration_ms = int((time.monotonic() - started) * 1000)
+                logs.info("partitions-kept", count=kept.created + kept.dropped, duration_ms=duration_ms)
             await asyncio.sleep(INTERVAL_S)
         except (Unavailable, pool.PostgresError, *pool.LOST) as failure:
             logs.error("maintenance-failed", error=type(failure).__name__, sqlstate=pool.sqlstate(failure))

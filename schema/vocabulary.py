@@ -82,7 +82,7 @@ class Vocabulary:
     def remove(self, kind: Kind, parent: int, term: str) -> None:
         """Refuse a term from now on; rows that have it keep it."""
         if kind is Kind.TAG_KEY:
-            self.tag_values.pop(self.tag_keys.pop(term, UNKNOWN_ID), None)
+            self.tag_keys.pop(term, None)  # Its values stay, for when it is declared again.
         elif kind is Kind.TAG_VALUE:
             self.tag_values.get(parent, {}).pop(term, None)
         else:

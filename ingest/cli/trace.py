@@ -13,7 +13,7 @@ from uuid import UUID
 
 _FILE = Path(__file__).parent.parent / "trace" / "azure_llm_inference_2023.csv"
 _REQUESTED = "claude-opus-4-5"
-_PRICES = {  # Input and output, platform.claude.com/docs/en/about-claude/pricing, 2026-11-22.
+_PRICES = {  # Input and output, as in genai-prices 0.2.3.
     "claude-opus-4-5": (5.0, 25.0),
     "claude-sonnet-4-5": (3.0, 15.0),
     "claude-haiku-4-5": (1.0, 5.0),
