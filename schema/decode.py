@@ -2,7 +2,6 @@
 
 import struct
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -16,12 +15,6 @@ _batch = msgspec.json.Decoder(Batch)
 _tags = msgspec.json.Decoder(dict[str, str])
 _STRINGS = ("event_id", "task_category", "provider", "requested_model", "routed_model", "status")  # Never null.
 _EVENT_QUOTES = 2 * (len(Event.__struct_fields__) + len(_STRINGS))
-_TERMS = (
-    (attrgetter("task_category"), Kind.TASK_CATEGORY),
-    (attrgetter("provider"), Kind.PROVIDER),
-    (attrgetter("requested_model"), Kind.MODEL),
-    (attrgetter("routed_model"), Kind.MODEL),
-)
 _TAGS_CACHED_MAX = 50_000
 
 
@@ -66,9 +59,13 @@ def _decode(body: bytes, vocabulary: Vocabulary, window: Window) -> Decoded:
     _check_parts(events)
     columns: list[list[int]] = []
     coarsened = sum([tag.coarsened for tag in tags])
-    for get, kind in _TERMS:
+    for kind, names in (
+        (Kind.TASK_CATEGORY, [event.task_category for event in events]),
+        (Kind.PROVIDER, [event.provider for event in events]),
+        (Kind.MODEL, [event.requested_model for event in events]),
+        (Kind.MODEL, [event.routed_model for event in events]),
+    ):
         terms = vocabulary.kinds[kind]
-        names = list(map(get, events))
         try:
             ids = list(map(terms.__getitem__, names))
         except KeyError:

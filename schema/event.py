@@ -117,7 +117,6 @@ class Batch(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     dropped: Dropped | UnsetType = UNSET
 
 
-FLAGS = ("streamed", "cached", "fallback", "retried", "escalated")
 STATUS_CODES = {name: code for code, name in enumerate(get_args(Status))}
 STOP_REASON_CODES = {None: 0} | {name: code for code, name in enumerate(get_args(StopReason), 1)}
 DROP_REASONS: tuple[DropReason, ...] = get_args(DropReason)

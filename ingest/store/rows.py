@@ -4,17 +4,16 @@ The format is PostgreSQL's (COPY, Binary Format): a row is its field count, then
 """
 
 import hashlib
-from array import array
+import struct
 from collections.abc import Sequence
 from itertools import chain
-from operator import attrgetter
 from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
 
 from schema.decode import Decoded
-from schema.event import FLAGS, STATUS_CODES, STOP_REASON_CODES
+from schema.event import STATUS_CODES, STOP_REASON_CODES, Event
 from schema.limits import EVENTS_MAX, TAGS_MAX
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -30,11 +29,6 @@ _TYPES = {
 COLUMNS = tuple(_TYPES)
 TERM_COLUMNS = ("task_category", "provider", "requested_model", "routed_model")
 TAG_COLUMNS = tuple(f"tag_{place}" for place in range(1, TAGS_MAX + 1))
-_NUMBERS = (
-    "cost_nanousd", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_5m_tokens",
-    "cache_write_1h_tokens", "reasoning_tokens", "latency_ms",
-)  # fmt: skip
-_GET = {name: attrgetter(name) for name in (*_NUMBERS, "baseline_cost_nanousd", "ttft_ms", "http_status")}
 _ROW = np.dtype(
     [("fields", ">i2")] + [part for name, kind in _TYPES.items() for part in ((f"{name}#", ">i4"), (name, kind))]
 )
@@ -44,7 +38,6 @@ _BLANK["fields"] = len(COLUMNS)
 for _name in COLUMNS:
     _BLANK[f"{_name}#"] = _ROW[_name].itemsize
 _POSTGRES_EPOCH_MS = 946_684_800_000  # 2000-01-01, where timestamptz counts microseconds from.
-_TYPECODES = {">i8": "q", ">i4": "i", ">i2": "h"}
 
 
 def encode(decoded: Decoded, tenant_id: int) -> bytes:
@@ -56,19 +49,50 @@ def encode(decoded: Decoded, tenant_id: int) -> bytes:
     milliseconds = ids.view(">u8")[::2] >> np.uint64(16)
     rows["occurred_at"] = (milliseconds.astype(np.int64) - _POSTGRES_EPOCH_MS) * 1_000
     rows["tenant_id"] = tenant_id
-    for name in _NUMBERS:
-        rows[name] = _column(_TYPES[name], list(map(_GET[name], events)))
-    for name in ("baseline_cost_nanousd", "ttft_ms"):
-        known = [UNKNOWN_NUMBER if number is None else number for number in map(_GET[name], events)]
-        rows[name] = _column(_TYPES[name], known)
-    rows["http_status"] = _column(">i2", [status or 0 for status in map(_GET["http_status"], events)])
-    rows["outcome"] = _outcomes(decoded)
+    _set_numbers(rows, events)
+    rows["outcome"] = _outcomes(events)
     for name, term_ids in zip(TERM_COLUMNS, decoded.term_ids, strict=True):
-        rows[name] = _column(">i2", term_ids)
-    tags = _column(">i2", list(chain.from_iterable([tag.ids for tag in decoded.tags]))).reshape(-1, TAGS_MAX)
+        rows[name] = _column("h", term_ids)
+    tags = _column("h", list(chain.from_iterable([tag.ids for tag in decoded.tags]))).reshape(-1, TAGS_MAX)
     for place, name in enumerate(TAG_COLUMNS):
         rows[name] = tags[:, place]
     return rows.tobytes()
+
+
+def _set_numbers(rows: np.ndarray[tuple[int], np.dtype[np.void]], events: Sequence[Event]) -> None:
+    # One comprehension a column: the attribute by name is half the time of attrgetter, and `pack` of array().
+    rows["cost_nanousd"] = _column("q", [event.cost_nanousd for event in events])
+    baselines = [event.baseline_cost_nanousd for event in events]
+    rows["baseline_cost_nanousd"] = _column("q", [UNKNOWN_NUMBER if cost is None else cost for cost in baselines])
+    rows["input_tokens"] = _column("i", [event.input_tokens for event in events])
+    rows["output_tokens"] = _column("i", [event.output_tokens for event in events])
+    rows["cache_read_tokens"] = _column("i", [event.cache_read_tokens for event in events])
+    rows["cache_write_5m_tokens"] = _column("i", [event.cache_write_5m_tokens for event in events])
+    rows["cache_write_1h_tokens"] = _column("i", [event.cache_write_1h_tokens for event in events])
+    rows["reasoning_tokens"] = _column("i", [event.reasoning_tokens for event in events])
+    rows["latency_ms"] = _column("i", [event.latency_ms for event in events])
+    times = [event.ttft_ms for event in events]
+    rows["ttft_ms"] = _column("i", [UNKNOWN_NUMBER if time is None else time for time in times])
+    rows["http_status"] = _column("h", [event.http_status or 0 for event in events])
+
+
+def _outcomes(events: Sequence[Event]) -> npt.NDArray[np.int16]:
+    outcomes = _column("h", [STATUS_CODES[event.status] for event in events]) << 5
+    outcomes |= _column("h", [STOP_REASON_CODES[event.stop_reason] for event in events]) << 8
+    outcomes |= _flags([event.streamed for event in events])
+    outcomes |= _flags([event.cached for event in events]) << 1
+    outcomes |= _flags([event.fallback for event in events]) << 2
+    outcomes |= _flags([event.retried for event in events]) << 3
+    outcomes |= _flags([event.escalated for event in events]) << 4
+    return outcomes
+
+
+def _column(code: str, numbers: Sequence[int]) -> npt.NDArray[np.int16]:
+    return np.frombuffer(struct.pack(f"={len(numbers)}{code}", *numbers), f"={code}")
+
+
+def _flags(flags: Sequence[bool]) -> npt.NDArray[np.int16]:
+    return np.frombuffer(bytes(flags), np.uint8).astype(np.int16)
 
 
 def digest(decoded: Decoded) -> UUID:
@@ -91,20 +115,6 @@ def columns(copy: bytes) -> list[list[int] | list[UUID]]:
         [UUID(bytes=bytes(event_id)) for event_id in rows[name]] if name == "event_id" else rows[name].tolist()
         for name in COLUMNS
     ]
-
-
-def _column(kind: str, numbers: Sequence[int]) -> npt.NDArray[np.int64]:
-    code = _TYPECODES[kind]
-    return np.frombuffer(array(code, numbers), code)
-
-
-def _outcomes(decoded: Decoded) -> npt.NDArray[np.int16]:
-    events = decoded.batch.events
-    outcome = np.frombuffer(array("h", [STATUS_CODES[event.status] for event in events]), "h") << 5
-    outcome |= np.frombuffer(array("h", [STOP_REASON_CODES[event.stop_reason] for event in events]), "h") << 8
-    for bit, flag in enumerate(FLAGS):
-        outcome |= np.frombuffer(array("h", map(attrgetter(flag), events)), "h") << bit
-    return outcome
 
 
 def event_ids(part: bytes) -> list[UUID]:
