@@ -8,9 +8,8 @@ BEGIN
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
             EXECUTE format('CREATE ROLE %I NOLOGIN', role);
         END IF;
-        IF NOT pg_has_role(current_user, role, 'MEMBER') THEN
-            EXECUTE format('GRANT %I TO %I', role, current_user);
-        END IF;
+        -- Whoever creates a role may administer it, and from PostgreSQL 16 on not yet take it on.
+        EXECUTE format('GRANT %I TO %I', role, current_user);
     END LOOP;
 END
 $$;
