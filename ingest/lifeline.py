@@ -1,6 +1,7 @@
-"""A process that shall not outlive the one that started it."""
+"""How a process may end: not after the one that started it, and without leaving its memory on disk."""
 
 import ctypes
+import resource
 import signal
 import sys
 
@@ -12,3 +13,8 @@ def end_with_parent() -> None:
     """Ask the kernel to send this process SIGTERM when its parent ends, however that ends; elsewhere does nothing."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def forbid_core_dumps() -> None:
+    """Let neither this process nor its children write a core file: memory holds bodies that are being read."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -13,7 +13,7 @@ import prometheus_client
 from prometheus_client.multiprocess import MultiProcessCollector
 from tqdm import tqdm
 
-from ingest import config, logs, maintain
+from ingest import config, lifeline, logs, maintain
 from ingest.config import Settings
 from ingest.errors import CannotStart
 from ingest.store import migrate, pool, settings
@@ -62,6 +62,7 @@ def _serve(args: argparse.Namespace) -> int:
             print(f"{config.PREFIX}{name.upper()}={value}")
         return 0
     logs.capture()
+    lifeline.forbid_core_dumps()
     asyncio.run(_check_database(config.require_dsn(wanted), is_strict=args.strict))
     folder = tempfile.mkdtemp(prefix="nocontent-metrics-")
     config.export("PROMETHEUS_MULTIPROC_DIR", folder)

@@ -129,11 +129,6 @@ async def learn(connection: Connection, tenant: int, candidates: Iterable[Unlear
     return learned
 
 
-async def audit_refusal(connection: Connection, tenant: int, kind: Kind, rule: str) -> None:
-    """Note that a term was refused: the rule, not the term."""
-    await connection.execute(AUDIT, tenant, "vocabulary.refuse", kind, None, None, rule)
-
-
 async def _insert(connection: Connection, tenant: int, candidate: Unlearned, revision: int, *, learned: bool) -> int:
     kind, parent, term = candidate
     term_id = await connection.fetchval(_NEXT_ID, tenant, kind, TERMS_MAX[kind] // 2)
