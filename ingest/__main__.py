@@ -48,6 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("nocontent: this tenant has no ids left for terms of this kind", file=sys.stderr)
     except Unavailable:
         print("nocontent: the database does not answer", file=sys.stderr)
+    except BrokenPipeError:
+        sys.stdout = None  # Whoever read us, such as `head`, has read enough; Python would complain once more at exit.
+        return 0
     except KeyboardInterrupt:
         return 130
     return 2

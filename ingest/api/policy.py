@@ -43,7 +43,8 @@ def digest() -> str:
     schemas = msgspec.json.schema_components([Batch], ref_template="{name}")
     grammar = {kind.name: pattern for kind, pattern in GRAMMAR.items()}
     sizes = {kind.name: size for kind, size in TERMS_MAX.items()}
-    whole = (schemas, _BOUNDS, grammar, sizes, sorted(RULES))
+    rules = [(rule.id, rule.pattern and rule.pattern.pattern, sorted(rule.names)) for rule in RULES.values()]
+    whole = (schemas, _BOUNDS, grammar, sizes, rules)
     return hashlib.sha256(msgspec.json.encode(whole, order="deterministic")).hexdigest()
 
 
