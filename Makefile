@@ -2,7 +2,7 @@
 
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt lock catalogue clean clean-data
+.PHONY: help run test fuzz check fmt lock catalogue clean clean-data
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -33,6 +33,9 @@ run: $(VENV)/.run ## start it and send it events (ONCE=1: then stop; NOCONTENT_D
 test: $(VENV)/.dev ## run the tests (ARGS="-k gate": some of them)
 	$(BIN)/python -m pytest $(ARGS)
 
+fuzz: $(VENV)/.dev ## try to get text in: 200,000 made bodies (ARGS="--bodies 1000 --seed 1": fewer, again)
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
 check: $(VENV)/.dev ## lint, formatting, types, and who imports whom
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
@@ -48,7 +51,7 @@ lock: $(VENV)/.dev ## pin anew what pyproject.toml asks for (UPGRADE=1: the newe
 	$(LOCK) --extra embedded --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 
 catalogue: $(VENV)/.run ## add the model ids of the newest public price tables
-	$(BIN)/python ingest/catalogue.py
+	$(BIN)/python -m ingest.catalogue
 
 clean: ## remove .venv, caches and builds
 	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

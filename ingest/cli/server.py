@@ -70,6 +70,8 @@ def _serve(args: argparse.Namespace) -> int:
         _serve_metrics(wanted, folder)
         logs.info("starting", count=wanted.workers)
         return hypercorn.run.run(_hypercorn(wanted))
+    except OSError:
+        raise CannotStart("NOCONTENT_BIND is in use, or not an address of this machine.") from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

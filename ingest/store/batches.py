@@ -93,9 +93,11 @@ async def _enter(connection: Connection, entries: Sequence[Entry]) -> list[Entry
     return [by_key[row["tenant_id"], row["stream_id"], row["sequence"]] for row in entered]
 
 
-async def _copy(connection: Connection, copy: bytes) -> None:
+async def _copy(connection: Connection, merged: bytes) -> None:
     async def source() -> AsyncIterator[bytes]:
-        yield copy
+        yield rows.HEADER
+        yield merged
+        yield rows.TRAILER
 
     await connection.copy_to_table("events", source=source(), columns=rows.COLUMNS, format="binary")
 

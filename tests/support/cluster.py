@@ -1,0 +1,116 @@
+"""One embedded PostgreSQL for the whole run, and fresh databases in it, copied from a migrated one."""
+
+import asyncio
+import contextlib
+import itertools
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncpg
+
+from ingest import embedded
+from ingest.store import migrate, partitions, pool
+from ingest.store.pool import Connection
+
+RETENTION_DAYS = 30
+_TEMPLATE = "migrated"
+
+
+@contextlib.contextmanager
+def open_folder() -> Iterator[Path]:
+    """Give a folder that PostgreSQL's account can pass, which it cannot pytest's own (0700) where root runs the tests."""
+    made = Path(tempfile.mkdtemp(prefix="nocontent-test-"))
+    made.chmod(0o711)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+@dataclass
+class Cluster:
+    """A running server; a fresh database costs a copy of the migrated one."""
+
+    dsn: str
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def of(self, database: str) -> str:
+        return self.dsn.replace("/nocontent?", f"/{database}?")
+
+    def empty(self) -> str:
+        """Create a database without anything in it; gives its DSN."""
+        return self._create("template1")
+
+    def migrated(self) -> str:
+        """Create a database with all tables, partitions and shipped terms; gives its DSN."""
+        return self._create(_TEMPLATE)
+
+    def _create(self, template: str) -> str:
+        name = f"test_{next(self._numbers)}"
+        run(self.dsn, f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self.of(name)
+
+
+@contextlib.contextmanager
+def started() -> Iterator[Cluster]:
+    """Start PostgreSQL and migrate the database that others are copied from."""
+    with open_folder() as folder, embedded.start(folder / "pg", settings={"max_connections": "200"}) as server:
+        cluster = Cluster(server.dsn)
+        run(cluster.dsn, f"CREATE DATABASE {_TEMPLATE}")
+        asyncio.run(_migrate(cluster.of(_TEMPLATE)))
+        yield cluster
+
+
+async def _migrate(dsn: str) -> None:
+    async with operator(dsn) as connection:
+        await migrate.migrate(connection)
+        await partitions.keep(connection, RETENTION_DAYS)
+
+
+@contextlib.asynccontextmanager
+async def operator(dsn: str) -> AsyncIterator[Connection]:
+    """Lend a superuser's connection."""
+    connection = await asyncpg.connect(dsn, server_settings={"search_path": "nocontent"})
+    try:
+        yield connection
+    finally:
+        await pool.close(connection)
+
+
+def fetch(dsn: str, query: str, *values: object) -> list[asyncpg.Record]:
+    """Run one query as the superuser."""
+
+    async def ask() -> list[asyncpg.Record]:
+        async with operator(dsn) as connection:
+            return list(await connection.fetch(query, *values))
+
+    return asyncio.run(ask())
+
+
+def run(dsn: str, statement: str) -> None:
+    fetch(dsn, statement)
+
+
+_COUNTS = """
+SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM batches), (SELECT count(*) FROM vocabulary)
+"""
+
+
+class Watch:
+    """Counts the rows of every table that ingestion writes, over one connection of its own loop."""
+
+    def __init__(self, dsn: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._connection = self._loop.run_until_complete(asyncpg.connect(dsn, server_settings={"search_path": "nocontent"}))
+
+    def counts(self) -> tuple[int, int, int]:
+        """Give the rows of events, batches and vocabulary."""
+        (row,) = self._loop.run_until_complete(self._connection.fetch(_COUNTS))
+        return row[0], row[1], row[2]
+
+    def close(self) -> None:
+        self._loop.run_until_complete(pool.close(self._connection))
+        self._loop.close()

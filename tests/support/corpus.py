@@ -1,0 +1,120 @@
+"""The corpus: bodies that must pass, bodies that must be refused by a rule, and requests that must meet a problem.
+
+An id must be of about now, so a file writes a placeholder. A body that is one piece many times over is a list of
+pieces. A request to meet a problem is what it changes of a good one.
+"""
+
+import gzip
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import zstandard
+
+from ingest import logs
+from ingest.api.problems import FACES
+from schema.event import DROP_REASONS, STATUS_CODES, STOP_REASON_CODES, Batch, Event, Kind, Stream
+from schema.rules import RULES
+from schema.vocabulary import shipped_terms
+from tests.support import customers, sample
+
+FOLDER = Path(__file__).resolve().parents[1] / "corpus"
+CANARY_CHARS_MIN = 5
+_PLACEHOLDER = re.compile(rb'"@(uuid7|UUID7)(-[a-z]+)?"')
+_OFFSETS_MS = {b"": 0, b"-yesterday": -sample.DAY_MS, b"-old": -40 * sample.DAY_MS, b"-ahead": 600_000}
+_Pieces = list[tuple[str, int]]
+
+
+class _Spec(msgspec.Struct, forbid_unknown_fields=True):
+    pieces: _Pieces
+
+
+class Request(msgspec.Struct, forbid_unknown_fields=True):
+    """What a request that meets a problem changes of a good one."""
+
+    method: str = "POST"
+    path: str = "/v1/events"
+    headers: dict[str, str | None] = {}
+    tenant: str = "main"
+    body: str | None = "good"  # null: none.
+    pieces: _Pieces = []
+    coding: Literal["gzip", "zstd", "identity"] = "identity"
+    cut: int = 0  # Bytes that are missing at the end.
+    tail: str = ""
+    chunked: bool = False
+
+    def content(self) -> bytes | None:
+        """Give the body as it goes over the wire."""
+        if self.body is None:
+            return None
+        plain = _join(self.pieces) or (sample.body() if self.body == "good" else self.body.encode())
+        coded = {"gzip": gzip.compress, "zstd": zstandard.compress, "identity": bytes}[self.coding](plain)
+        return coded[: len(coded) - self.cut] + self.tail.encode()
+
+    def wire_headers(self) -> dict[str, str | None]:
+        return ({} if self.coding == "identity" else {"Content-Encoding": self.coding}) | self.headers
+
+
+def files(*parts: str) -> list[str]:
+    """Name the files of a folder of the corpus, relative to it."""
+    top = FOLDER.joinpath(*parts)
+    return sorted(str(path.relative_to(top)) for path in top.rglob("*") if path.is_file())
+
+
+def body(*parts: str) -> bytes:
+    """Give a body, with ids of now for its placeholders."""
+    content = FOLDER.joinpath(*parts).read_bytes()
+    if parts[-1].endswith(".pieces.json"):
+        content = _join(msgspec.json.decode(content, type=_Spec).pieces)
+    return _PLACEHOLDER.sub(_id, content)
+
+
+def request(*parts: str) -> Request:
+    return msgspec.json.decode(FOLDER.joinpath(*parts).read_bytes(), type=Request)
+
+
+def canaries(content: bytes) -> set[str]:
+    """Give what of a body may not come back: every piece of text that is neither the contract's nor an answer's own."""
+    text = content[:20_000].decode("utf-8", "replace")
+    found = set(re.findall(r'[^"\x00-\x1f]{5,}', text)) | set(re.findall(r"[^\W\d_][\w-]{4,}", text))
+    return {piece for piece in map(_trimmed, found) if len(piece) >= CANARY_CHARS_MIN and piece not in _own_words()}
+
+
+def _trimmed(piece: str) -> str:
+    return piece.strip(" ,:{}[]")
+
+
+def _own_words() -> str:
+    global _words  # noqa: PLW0603 (made once)
+    _words = _words or "\n".join(_said())
+    return _words
+
+
+_words = ""
+
+
+def _said() -> Iterator[str]:
+    """Give all that an answer, its headers or the log say of themselves, and what the contract names."""
+    for struct in (Batch, Event, Stream):
+        yield from struct.__struct_fields__
+    for rule in RULES.values():
+        yield from (rule.id, rule.says)
+    for face in FACES.values():
+        yield from (face.problem, face.title, face.status.phrase)
+    for kind in Kind:
+        yield from shipped_terms(kind)
+    for key, values in customers.TAGS.items():
+        yield from (key, *values)
+    yield from (*DROP_REASONS, *STATUS_CODES, *filter(None, STOP_REASON_CODES), str(logs.Event), *logs.Fields.__annotations__)
+    yield "type title status instance violations rule pointer says content-type application/problem+json false"
+
+
+def _id(match: re.Match[bytes]) -> bytes:
+    made = sample.uuid7(sample.now_ms() + _OFFSETS_MS[match[2] or b""])
+    return f'"{made.upper() if match[1] == b"UUID7" else made}"'.encode()
+
+
+def _join(pieces: _Pieces) -> bytes:
+    return b"".join(piece.encode() * times for piece, times in pieces)

@@ -1,0 +1,89 @@
+"""Tenants with their tokens and terms, made the way an operator makes them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple, TypeVar
+
+from ingest.store import pool, tenants, tokens, vocabulary
+from ingest.store.pool import Connection
+from schema.event import Kind
+from schema.vocabulary import Mode, Unlearned
+
+TAGS = {"team": ("search", "assistant", "editor"), "region": ("eu", "us")}
+_T = TypeVar("_T")
+
+
+class Customer(NamedTuple):
+    """A tenant and a token of it."""
+
+    tenant_id: int
+    token: str
+
+
+class Wanted(NamedTuple):
+    """What a tenant shall be like."""
+
+    modes: Mapping[Kind, Mode] = {}
+    quota: int | None = None
+    scopes: Sequence[str] = tokens.SCOPES_DEFAULT
+    is_disabled: bool = False
+    expires_in: timedelta | None = None
+
+
+EVERYTHING = {kind: Mode.COARSEN for kind in (Kind.TASK_CATEGORY, Kind.PROVIDER, Kind.MODEL, Kind.TAG_VALUE)}
+# All are there before the server starts, so that no test has to wait until its workers have heard of them.
+PREPARED = {
+    "main": Wanted(),
+    "other": Wanted(),
+    "learner": Wanted({kind: Mode.LEARN for kind in EVERYTHING}, scopes=tokens.SCOPES),
+    "spender": Wanted({kind: Mode.LEARN for kind in EVERYTHING}, scopes=tokens.SCOPES),
+    "reader": Wanted({kind: Mode.LEARN for kind in EVERYTHING}),
+    "coarsener": Wanted(EVERYTHING),
+    "limited": Wanted(quota=10),
+    "sparing": Wanted(quota=10),
+    "disabled": Wanted(is_disabled=True),
+    "expired": Wanted(expires_in=timedelta(seconds=-1)),
+    "policy-only": Wanted(scopes=("policy:read",)),
+    "events-only": Wanted(scopes=("events:write",)),
+    "revoked": Wanted(),
+    "switched": Wanted(),
+}
+
+
+def prepare(dsn: str) -> dict[str, Customer]:
+    """Make every prepared tenant."""
+
+    async def make(connection: Connection) -> dict[str, Customer]:
+        return {name: await add(connection, name, wanted) for name, wanted in PREPARED.items()}
+
+    return act(dsn, make)
+
+
+async def add(connection: Connection, name: str, wanted: Wanted) -> Customer:
+    """Make one tenant with a token, the tags of TAGS and their values."""
+    tenant = await tenants.add(connection, name)
+    for key, values in TAGS.items():
+        assert await vocabulary.declare_tag(connection, tenant, key) is None
+        key_id = await vocabulary.tag_key_id(connection, tenant, key)
+        assert key_id is not None
+        for value in values:
+            assert await vocabulary.add(connection, tenant, Unlearned(Kind.TAG_VALUE, key_id, value)) is None
+    for kind, mode in wanted.modes.items():
+        await tenants.set_mode(connection, tenant, kind, mode)
+    await tenants.set_quota(connection, tenant, wanted.quota)
+    expires_at = None if wanted.expires_in is None else datetime.now(UTC) + wanted.expires_in
+    token = await tokens.issue(connection, tenant, wanted.scopes, expires_at)
+    if wanted.is_disabled:
+        await tenants.set_disabled(connection, tenant, disabled=True)
+    return Customer(tenant, token)
+
+
+def act(dsn: str, work: Callable[[Connection], Awaitable[_T]]) -> _T:
+    """Do something as the control plane does it."""
+
+    async def run() -> _T:
+        async with pool.connected(dsn, "nocontent_control") as connection:
+            return await work(connection)
+
+    return asyncio.run(run())

@@ -1,0 +1,27 @@
+"""What the gates are run with: a tenant's vocabulary without a database, and the window of now."""
+
+from schema.decode import Window
+from schema.event import Kind
+from schema.limits import AHEAD_MS_MAX
+from schema.vocabulary import Mode, Vocabulary, shipped_terms
+from tests.support import customers, sample
+
+SHIPPED = {kind: {term: place for place, term in enumerate(shipped_terms(kind), 1)} for kind in Kind}
+
+
+def vocabulary(mode: Mode) -> Vocabulary:
+    """Make what a prepared tenant may say, with made-up ids."""
+    made = Vocabulary(dict.fromkeys(Kind, mode), SHIPPED)
+    for key_id, (key, values) in enumerate(customers.TAGS.items(), 1):
+        made.add(Kind.TAG_KEY, 0, key, key_id)
+        for value_id, value in enumerate(("unknown", *values)):
+            made.add(Kind.TAG_VALUE, key_id, value, key_id * 100 + value_id)
+    return made
+
+
+VOCABULARIES = {mode: vocabulary(mode) for mode in Mode}
+
+
+def window() -> Window:
+    now_ms = sample.now_ms()
+    return Window(now_ms - 30 * sample.DAY_MS, now_ms + AHEAD_MS_MAX)

@@ -1,0 +1,57 @@
+"""Good events and bodies to change one thing of, and UUIDv7s of any time."""
+
+import json
+import os
+import time
+from uuid import UUID
+
+GOOD = {
+    "task_category": "summarization",
+    "provider": "anthropic",
+    "requested_model": "claude-opus-4-5",
+    "routed_model": "claude-haiku-4-5",
+    "input_tokens": 812,
+    "output_tokens": 96,
+    "cache_read_tokens": 0,
+    "cache_write_5m_tokens": 0,
+    "cache_write_1h_tokens": 0,
+    "reasoning_tokens": 0,
+    "cost_nanousd": 1_292_000,
+    "baseline_cost_nanousd": 6_460_000,
+    "latency_ms": 840,
+    "ttft_ms": 210,
+    "status": "ok",
+    "http_status": 200,
+    "stop_reason": "end_turn",
+    "streamed": True,
+    "cached": False,
+    "fallback": False,
+    "retried": False,
+    "escalated": False,
+    "tags": {"team": "search"},
+}
+DAY_MS = 86_400_000
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def uuid7(at_ms: int | None = None) -> str:
+    """Give a UUIDv7 (RFC 9562, section 5.7), of now unless another time is named."""
+    number = (now_ms() if at_ms is None else at_ms) << 80 | int.from_bytes(os.urandom(10), "big")
+    return str(UUID(int=number & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62))
+
+
+def event(**changed: object) -> dict[str, object]:
+    """Give a good event with a new id, with what is changed or added."""
+    return {"event_id": uuid7(), **GOOD, **changed}
+
+
+def body(*events: dict[str, object], **envelope: object) -> bytes:
+    """Give a body with these events, or with one good one."""
+    return json.dumps({**envelope, "events": events or (event(),)}, separators=(",", ":")).encode("ascii")
+
+
+def stream(sequence: int, stream_id: str | None = None) -> dict[str, object]:
+    return {"id": stream_id or uuid7(), "sequence": sequence}

@@ -1,0 +1,161 @@
+"""`nocontent serve` as an operator runs it: a process of its own, on free ports, with its log in a file."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.support.wire import Sender
+
+ROOT = Path(__file__).resolve().parents[2]
+WORKERS = 2
+WAIT_S = 30.0
+POLL_S = 0.02
+
+
+class Server(NamedTuple):
+    """A serving process with its workers."""
+
+    process: "subprocess.Popen[bytes]"
+    bind: str
+    metrics_bind: str
+    dsn: str
+    log: Path
+    worker_count: int = WORKERS
+
+    def sender(self, token: str | None = None) -> Sender:
+        return Sender(self.bind, token)
+
+    def workers(self) -> list[int]:
+        """Give the pids of the workers, which are those that hold the listening socket."""
+        port = int(self.bind.rpartition(":")[2])
+        return [pid for pid in children(self.process.pid) if _holds(pid, _inodes(port, 0))]
+
+    def worker_of(self, sender: Sender) -> int | None:
+        """Give the pid of the worker that has taken a sender's connection."""
+        inodes = _inodes(int(self.bind.rpartition(":")[2]), sender.local_port())
+        return next((pid for pid in self.workers() if _holds(pid, inodes)), None)
+
+    @contextlib.contextmanager
+    def one_to_each_worker(self, token: str | None = None) -> Iterator[list[Sender]]:
+        """Connect until every worker has taken a connection; lends one of each."""
+        found: dict[int, Sender] = {}
+        with contextlib.ExitStack() as opened:
+            deadline = time.monotonic() + WAIT_S
+            while len(found) < self.worker_count:
+                assert time.monotonic() < deadline
+                sender = self.sender(token)
+                opened.callback(sender.close)
+                sender.get("/livez")
+                pid = self.worker_of(sender)
+                if pid is not None:
+                    found.setdefault(pid, sender)
+            yield list(found.values())
+
+
+def environment(dsn: str, **settings: object) -> dict[str, str]:
+    """Give the environment of a command: no setting of ours but these."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("NOCONTENT_", "PG", "PROMETHEUS"))}
+    given = {f"NOCONTENT_{name.upper()}": str(value) for name, value in settings.items()}
+    return own | {"PYTHONPATH": str(ROOT), "NOCONTENT_DSN": dsn} | given
+
+
+@contextlib.contextmanager
+def serving(dsn: str, log: Path, **settings: object) -> Iterator[Server]:
+    """Serve on free ports until the block ends."""
+    bind, metrics_bind = (f"127.0.0.1:{port}" for port in free_ports(2))
+    wanted = {"bind": bind, "metrics_bind": metrics_bind, "workers": WORKERS, **settings}
+    with log.open("wb") as lines:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ingest", "serve"], env=environment(dsn, **wanted), stdout=lines, stderr=lines
+        )
+    server = Server(process, bind, metrics_bind, dsn, log, int(str(wanted["workers"])))
+    try:
+        _wait_ready(server)
+        yield server
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        process.wait(WAIT_S)
+
+
+def command(
+    *arguments: str, env: Mapping[str, str], stdin: bytes = b"", timeout_s: float = 60
+) -> "subprocess.CompletedProcess[bytes]":
+    """Run `nocontent` with these arguments to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "ingest", *arguments], env=env, input=stdin, capture_output=True, timeout=timeout_s,
+        check=False,
+    )  # fmt: skip
+
+
+def wait_until(holds: Callable[[], bool], says: Callable[[], str] = lambda: "") -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not holds():
+        assert time.monotonic() < deadline, says()
+        time.sleep(POLL_S)
+
+
+def free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as probes:
+        ports = []
+        for _ in range(count):
+            probe = probes.enter_context(socket.socket())
+            probe.bind(("127.0.0.1", 0))
+            ports.append(int(probe.getsockname()[1]))
+    return ports
+
+
+def children(pid: int) -> list[int]:
+    """Give the pids of a process's children (proc(5), PROC_CHILDREN)."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        found += [int(child) for child in (task / "children").read_text().split()]
+    return found
+
+
+def is_gone(pid: int) -> bool:
+    """Tell whether a process has ended; a zombie has."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def _wait_ready(server: Server) -> None:
+    """Wait until every worker listens and knows its tenants: each answers for itself."""
+
+    def are_listening() -> bool:
+        assert server.process.poll() is None, server.log.read_text("utf-8", "replace")
+        return len(server.workers()) == server.worker_count
+
+    wait_until(are_listening)
+    with server.one_to_each_worker() as senders:
+        for sender in senders:
+            wait_until(partial(_is_ready, sender))
+
+
+def _is_ready(sender: Sender) -> bool:
+    return sender.get("/readyz").status == 200
+
+
+def _inodes(local_port: int, remote_port: int) -> set[str]:
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    wanted = (f":{local_port:04X}", f":{remote_port:04X}")
+    return {row[9] for row in rows if row[1].endswith(wanted[0]) and row[2].endswith(wanted[1])}
+
+
+def _holds(pid: int, inodes: set[str]) -> bool:
+    names = {f"socket:[{inode}]" for inode in inodes}
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if str(link.readlink()) in names:
+                return True
+    return False

@@ -1,0 +1,109 @@
+"""HTTP as a sender speaks it: well through http.client, and badly through a bare socket."""
+
+import http.client
+import json
+import socket
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from ingest.api.problems import TYPE_PREFIX, Problem
+
+TIMEOUT_S = 40.0
+SILENCE_S = 1.0
+
+
+class Answer(NamedTuple):
+    """What came back; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> dict[str, object]:
+        found = json.loads(self.body)
+        assert isinstance(found, dict)
+        return found
+
+    @property
+    def problem(self) -> str:
+        """The end of the problem's type, after checking that it is RFC 9457's and of the same status."""
+        assert self.headers["content-type"] == "application/problem+json"
+        problem = msgspec.json.decode(self.body, type=Problem)
+        assert problem.status == self.status
+        assert problem.instance == f"urn:uuid:{self.headers['x-request-id']}"
+        return problem.type.removeprefix(TYPE_PREFIX)
+
+    @property
+    def violations(self) -> list[tuple[str, str]]:
+        problem = msgspec.json.decode(self.body, type=Problem)
+        return [(violation.rule, violation.pointer) for violation in problem.violations]
+
+    @property
+    def rules(self) -> list[str]:
+        return list(dict.fromkeys(rule for rule, _ in self.violations))
+
+
+class Sender:
+    """A proxy with a token; keeps one connection, and opens another where the server has closed it."""
+
+    def __init__(self, bind: str, token: str | None = None) -> None:
+        self.bind = bind
+        self.headers = {"Content-Type": "application/json"}
+        if token is not None:
+            self.headers["Authorization"] = f"Bearer {token}"
+        self._connection = http.client.HTTPConnection(bind, timeout=TIMEOUT_S)
+
+    def post(self, body: bytes, headers: Mapping[str, str | None] | None = None, path: str = "/v1/events") -> Answer:
+        """Send a body; a header that is None is left out."""
+        return self.request("POST", path, body, headers)
+
+    def get(self, path: str, headers: Mapping[str, str | None] | None = None) -> Answer:
+        return self.request("GET", path, None, headers)
+
+    def post_in_chunks(self, path: str, body: bytes) -> Answer:
+        """Send a body without saying how long it is."""
+        pieces = (body[start : start + 65_536] for start in range(0, len(body), 65_536))
+        return self._send("POST", path, pieces, self.headers)
+
+    def request(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str | None] | None = None
+    ) -> Answer:
+        wanted = {name: value for name, value in (self.headers | dict(headers or {})).items() if value is not None}
+        return self._send(method, path, body, wanted)
+
+    def _send(self, method: str, path: str, body: bytes | Iterable[bytes] | None, headers: Mapping[str, str]) -> Answer:
+        try:
+            self._connection.request(method, path, body, headers)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # The answer may come before the body is through.
+        answer = self._connection.getresponse()
+        read = Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+        if answer.status >= http.HTTPStatus.BAD_REQUEST:
+            self._connection.close()
+        return read
+
+    def local_port(self) -> int:
+        """Connect, and give the port on our side."""
+        if self._connection.sock is None:
+            self._connection.connect()
+        return int(self._connection.sock.getsockname()[1])
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def raw(bind: str, request: bytes) -> bytes:
+    """Send bytes as they are; gives all that comes back until the server closes or falls silent."""
+    host, _, port = bind.rpartition(":")
+    parts = []
+    with socket.create_connection((host, int(port)), timeout=SILENCE_S) as connection:
+        connection.sendall(request)
+        try:
+            while part := connection.recv(65_536):
+                parts.append(part)
+        except TimeoutError:
+            pass
+    return b"".join(parts)
