@@ -2,7 +2,7 @@
 
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz check fmt lock catalogue clean clean-data
+.PHONY: help run test fuzz fuzz-coverage check fmt lock catalogue clean clean-data
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,7 +16,7 @@ ifeq ($(strip $(HOME)),)
 export PIP_NO_CACHE_DIR := 1
 endif
 
-LOCK := $(BIN)/python -m uv --no-config pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+LOCK := $(BIN)/python -m uv --no-config pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --annotation-style line --custom-compile-command "make lock" \
 	$(if $(UPGRADE),--upgrade)
 
@@ -24,7 +24,7 @@ help: ## show this list
 	@if [ -t 1 ]; then bold=$$(printf '\033[1m') plain=$$(printf '\033[0m'); fi; \
 	awk -v bold="$$bold" -v plain="$$plain" 'BEGIN { FS = ":.*## "; \
 	    print "nocontent: telemetry for LLM proxies that cannot store a prompt\n" } \
-	  /^[a-z-]+:.*## / { printf "  %smake %-11s%s %s\n", bold, $$1, plain, $$2 } \
+	  /^[a-z-]+:.*## / { printf "  %smake %-14s%s %s\n", bold, $$1, plain, $$2 } \
 	  END { print "\nPython 3.11 or later is found by itself; PYTHON=/path/to/python3 names another." }' Makefile
 
 run: $(VENV)/.run ## start it and send it events (ONCE=1: then stop; NOCONTENT_DSN=...: in your PostgreSQL)
@@ -35,6 +35,10 @@ test: $(VENV)/.dev ## run the tests (ARGS="-k gate": some of them)
 
 fuzz: $(VENV)/.dev ## try to get text in: 200,000 made bodies (ARGS="--bodies 1000 --seed 1": fewer, again)
 	$(BIN)/python -m tests.fuzz $(ARGS)
+
+fuzz-coverage: $(VENV)/.dev ## the same led by coverage, on the decoder alone (Linux; installs atheris)
+	@$(PIP_INSTALL) -r requirements-fuzz.lock
+	$(BIN)/python -m tests.fuzz.coverage $(ARGS)
 
 check: $(VENV)/.dev ## lint, formatting, types, and who imports whom
 	$(BIN)/python -m ruff check .
@@ -47,8 +51,9 @@ fmt: $(VENV)/.dev ## format, and mend what the linter can
 	$(BIN)/python -m ruff format .
 
 lock: $(VENV)/.dev ## pin anew what pyproject.toml asks for (UPGRADE=1: the newest versions)
-	$(LOCK) --extra embedded --output-file requirements.lock
-	$(LOCK) --extra embedded --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(LOCK) pyproject.toml --extra embedded --output-file requirements.lock
+	$(LOCK) pyproject.toml --extra embedded --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(LOCK) requirements-fuzz.in --output-file requirements-fuzz.lock
 
 catalogue: $(VENV)/.run ## add the model ids of the newest public price tables
 	$(BIN)/python -m ingest.catalogue

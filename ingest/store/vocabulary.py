@@ -1,5 +1,6 @@
 """Acts on a tenant's terms: an operator's, and what its own traffic may teach within a budget."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 import asyncpg
@@ -108,10 +109,13 @@ async def learn(connection: Connection, tenant: int, candidates: Iterable[Unlear
 
     The bump's row lock makes the counts right over all workers.
     """
+    wanted = sorted(candidates)
+    if max(Counter(candidate.kind for candidate in wanted).values()) > limits.LEARN_PER_DAY_MAX:
+        raise BudgetSpent  # Before anything is locked or written.
     learned = {}
     async with connection.transaction():
         revision = await connection.fetchval(BUMP)
-        for candidate in sorted(candidates):
+        for candidate in wanted:
             kind, parent, term = candidate
             assert fault(kind, term) is None
             found = await connection.fetchrow(_FIND, tenant, kind, parent, term)
