@@ -17,6 +17,8 @@ from ingest.store.pool import Connection
 
 RETENTION_DAYS = 30
 _TEMPLATE = "migrated"
+# A test kills processes and never the machine: what the kernel has taken is as good as on disk.
+_SETTINGS = {"max_connections": "200", "fsync": "off"}
 
 
 @contextlib.contextmanager
@@ -57,7 +59,7 @@ class Cluster:
 @contextlib.contextmanager
 def started() -> Iterator[Cluster]:
     """Start PostgreSQL and migrate the database that others are copied from."""
-    with open_folder() as folder, embedded.start(folder / "pg", settings={"max_connections": "200"}) as server:
+    with open_folder() as folder, embedded.start(folder / "pg", settings=_SETTINGS) as server:
         cluster = Cluster(server.dsn)
         run(cluster.dsn, f"CREATE DATABASE {_TEMPLATE}")
         asyncio.run(_migrate(cluster.of(_TEMPLATE)))

@@ -8,14 +8,14 @@ import gzip
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 import zstandard
 
 from ingest import logs
 from ingest.api.problems import FACES
-from schema.event import DROP_REASONS, STATUS_CODES, STOP_REASON_CODES, Batch, Event, Kind, Stream
+from schema.event import Batch, DropReason, Event, Kind, Status, StopReason, Stream
 from schema.rules import RULES
 from schema.vocabulary import shipped_terms
 from tests.support import customers, sample
@@ -107,7 +107,7 @@ def _said() -> Iterator[str]:
         yield from shipped_terms(kind)
     for key, values in customers.TAGS.items():
         yield from (key, *values)
-    yield from (*DROP_REASONS, *STATUS_CODES, *filter(None, STOP_REASON_CODES), str(logs.Event), *logs.Fields.__annotations__)
+    yield from (*get_args(DropReason), *get_args(Status), *get_args(StopReason), str(logs.Event), *logs.Fields.__annotations__)
     yield "type title status instance violations rule pointer says content-type application/problem+json false"
 
 

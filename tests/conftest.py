@@ -1,0 +1,77 @@
+"""What all tests share: one PostgreSQL, fresh databases in it, and one service with two workers."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import cluster, customers, service
+from tests.support.cluster import Cluster, Watch
+from tests.support.customers import Customer
+from tests.support.service import Server
+from tests.support.wire import Sender
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    with cluster.started() as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres: Cluster) -> str:
+    """The DSN of a fresh database with all tables."""
+    return postgres.migrated()
+
+
+@pytest.fixture(scope="module")
+def shared_database(postgres: Cluster) -> str:
+    """The DSN of a database that the tests of a file share: for those that leave it as it was."""
+    return postgres.migrated()
+
+
+@pytest.fixture(scope="session")
+def served_database(postgres: Cluster) -> str:
+    return postgres.migrated()
+
+
+@pytest.fixture(scope="session")
+def tenants(served_database: str) -> dict[str, Customer]:
+    """The tenants of `customers.PREPARED`, in the database of the service."""
+    return customers.prepare(served_database)
+
+
+@pytest.fixture(scope="session")
+def server(
+    served_database: str, tenants: dict[str, Customer], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    log: Path = tmp_path_factory.mktemp("serve") / "serve.log"
+    assert tenants
+    with service.serving(served_database, log) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def watch(server: Server) -> Iterator[Watch]:
+    counting = Watch(server.dsn)
+    yield counting
+    counting.close()
+
+
+@pytest.fixture
+def sender_of(server: Server, tenants: dict[str, Customer]) -> Iterator[Callable[[str], Sender]]:
+    """Gives a sender with the token of a prepared tenant."""
+    made: list[Sender] = []
+
+    def make(name: str) -> Sender:
+        made.append(server.sender(tenants[name].token))
+        return made[-1]
+
+    yield make
+    for sender in made:
+        sender.close()
+
+
+@pytest.fixture
+def sender(sender_of: Callable[[str], Sender]) -> Sender:
+    return sender_of("main")

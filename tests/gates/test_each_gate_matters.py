@@ -1,0 +1,207 @@
+"""Take any one gate out, and a body that must be refused gets through; the test named beside it then fails."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import asyncpg
+import pytest
+
+from ingest.store import migrate
+from tests.support import breakage, sample
+from tests.support.breakage import Edit
+from tests.support.cluster import Cluster, operator
+
+_DECODE, _EVENT = "schema/decode.py", "schema/event.py"
+_BY_RULE = "tests/test_corpus.py::test_the_gates_refuse_by_rule"
+
+
+class Gate(NamedTuple):
+    """A gate, how to take it out, a body that only it refuses, and the test that notices."""
+
+    name: str
+    edits: tuple[Edit, ...]
+    canary: bytes
+    noticed_by: str
+
+
+def _good(**changed: object) -> bytes:
+    return sample.body(sample.event(**changed))
+
+
+GATES = (
+    Gate(
+        "bytes: no backslash",
+        (Edit(_DECODE, ' or b"\\\\" in body', ""),),
+        _good().replace(b'"anthropic"', b'"anthr\\u006fpic"'),
+        f"{_BY_RULE}[shape.escape/letter.json]",
+    ),
+    Gate(
+        # Without it the strict decode and the vocabulary still refuse what is not ASCII: three gates have to go.
+        "bytes: ASCII",
+        (
+            Edit(_DECODE, "not body.isascii() or ", ""),
+            Edit(_EVENT, "class Event(Struct, frozen=True, forbid_unknown_fields=True", "class Event(Struct, frozen=True"),
+            Edit(_DECODE, "if body.count(b'\"') != _quotes(batch, tags):", "if False:"),
+        ),
+        _good().replace(b'"provider"', '"pr\u043evider":"x","provider"'.encode()),
+        f"{_BY_RULE}[shape.non-ascii/cyrillic_twin_of_a_name.json]",
+    ),
+    Gate(
+        "quote count: a name twice",
+        (Edit(_DECODE, "if body.count(b'\"') != _quotes(batch, tags):", "if False:"),),
+        _good().replace(b'"provider"', b'"provider":"Our Q3 layoffs list","provider"'),
+        f"{_BY_RULE}[shape.duplicate-key/term_first_wrong.json]",
+    ),
+    Gate(
+        "quote count: a tag twice",
+        (
+            Edit(_DECODE, " or raw.count(b'\"') != 4 * len(tags)", ""),
+            Edit(_DECODE, "if body.count(b'\"') != _quotes(batch, tags):", "if False:"),
+        ),
+        _good().replace(b'"team":"search"', b'"team":"Our Q3 layoffs list","team":"search"'),
+        f"{_BY_RULE}[shape.duplicate-key/tag_key_first_a_sentence.json]",
+    ),
+    Gate(
+        "shape: unknown fields of an event",
+        (
+            Edit(_EVENT, "class Event(Struct, frozen=True, forbid_unknown_fields=True", "class Event(Struct, frozen=True"),
+            Edit(_DECODE, "if body.count(b'\"') != _quotes(batch, tags):", "if False:"),
+        ),
+        _good(prompt="Our Q3 layoffs list"),
+        f"{_BY_RULE}[content.prompt/named_prompt_by_snake.json]",
+    ),
+    Gate(
+        "shape: bounds of a number",
+        (Edit(_EVENT, "InputTokens = Annotated[int, Meta(ge=0, le=limits.INPUT_TOKENS_MAX)]", "InputTokens = int"),),
+        _good(input_tokens=2**60),
+        f"{_BY_RULE}[shape.out-of-range/too_many_tokens.json]",
+    ),
+    Gate(
+        "shape: joint bounds",
+        (Edit(_DECODE, "    _check_parts(events)\n", ""),),
+        _good(reasoning_tokens=97),
+        f"{_BY_RULE}[shape.inconsistent/more_reasoning_than_output.json]",
+    ),
+    Gate(
+        "vocabulary: terms",
+        (Edit("schema/vocabulary.py", "            return UNKNOWN_ID\n        raise KeyError", "            return UNKNOWN_ID\n        return 1"),),
+        _good(routed_model="our-q3-layoffs-list"),
+        f"{_BY_RULE}[vocabulary.unknown-model/a_sentence.json]",
+    ),
+    Gate(
+        "vocabulary: tag keys",
+        (Edit(_DECODE, "        if values is None:\n            raise Refused", "        if values is None:\n            continue"),),
+        _good(tags={"our-q3-layoffs-list": "search"}),
+        f"{_BY_RULE}[vocabulary.undeclared-tag-key/a_name.json]",
+    ),
+    Gate(
+        "vocabulary: tag values",
+        (
+            Edit(
+                _DECODE,
+                "            if not vocabulary.kinds[Kind.TAG_VALUE].coarsens:\n                raise Refused\n",
+                "",
+            ),
+        ),
+        _good(tags={"team": "our-q3-layoffs-list"}),
+        f"{_BY_RULE}[vocabulary.unknown-tag-value/a_word.json]",
+    ),
+    Gate(
+        "id: version and variant",
+        (Edit(_DECODE, """ or text[14::36] != "7" * count or not set(text[19::36]) <= set("89abAB")""", ""),),
+        _good(event_id=sample.uuid7()[:14] + "4" + sample.uuid7()[15:]),
+        f"{_BY_RULE}[shape.not-a-uuidv7/variant_0.json]",
+    ),
+    Gate(
+        "id: time window",
+        (Edit(_DECODE, "if min(times_ms) < window.oldest_ms or max(times_ms) > window.newest_ms:", "if False:"),),
+        _good(event_id=sample.uuid7(1_000)),
+        f"{_BY_RULE}[time.too-old/beyond_retention.json]",
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def intact(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    yield breakage.copy_broken(tmp_path_factory.mktemp("intact") / "checkout")
+
+
+@pytest.mark.parametrize("gate", GATES, ids=lambda gate: gate.name)
+def test_without_the_gate_a_canary_gets_through_and_a_test_fails(gate: Gate, intact: Path, tmp_path: Path) -> None:
+    broken = breakage.copy_broken(tmp_path / "checkout", *gate.edits)
+    assert not breakage.accepts(intact, gate.canary)
+    assert breakage.accepts(broken, gate.canary)
+    assert breakage.failed(broken, gate.noticed_by)
+
+
+def test_the_intact_copy_passes_the_tests_that_notice(intact: Path) -> None:
+    assert not breakage.failed(intact, _BY_RULE)
+
+
+async def _migrated_without(postgres: Cluster, monkeypatch: pytest.MonkeyPatch, folder: Path, *edits: Edit) -> str:
+    """Give a database made by migrations that lack a gate."""
+    dsn = await asyncio.to_thread(postgres.empty)
+    monkeypatch.setattr(migrate, "FOLDER", breakage.copy_broken(folder / "checkout", *edits) / "schema/sql")
+    async with operator(dsn) as connection:
+        await migrate.migrate(connection)
+    return dsn
+
+
+_TERM = "INSERT INTO vocabulary (tenant_id, kind, term_id, parent_id, term, revision) VALUES (1, 3, 1, 0, $1, 0)"
+_CHECK = """ CHECK (
+        term ~ CASE kind WHEN 3 THEN '^[A-Za-z0-9@~][A-Za-z0-9._:/@+-]{0,95}$' ELSE '^[a-z0-9][a-z0-9._-]{0,63}$' END
+    )"""
+
+
+async def test_without_its_check_the_database_takes_prose_for_a_term(
+    postgres: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """tests/store/test_catalog.py::test_not_even_the_writer_can_register_prose notices."""
+    edit = Edit("schema/sql/0002_create_control.sql", _CHECK, "")
+    dsn = await _migrated_without(postgres, monkeypatch, tmp_path, edit)
+    async with operator(dsn) as connection:
+        await connection.execute("SET ROLE nocontent_writer")
+        assert await connection.execute(_TERM, "Our Q3 layoffs list") == "INSERT 0 1"
+
+
+async def test_with_a_wider_grant_the_writer_reads_events(
+    postgres: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """tests/store/test_catalog.py::test_a_role_may_do_this_and_no_more notices."""
+    old = "GRANT INSERT, SELECT (tenant_id, event_id) ON nocontent.events TO nocontent_writer;"
+    edit = Edit("schema/sql/0005_grant_tables.sql", old, "GRANT ALL ON nocontent.events TO nocontent_writer;")
+    dsn = await _migrated_without(postgres, monkeypatch, tmp_path, edit)
+    async with operator(dsn) as connection:
+        await connection.execute("SET ROLE nocontent_writer")
+        assert await connection.fetch("SELECT input_tokens FROM events") == []
+
+
+async def test_with_a_text_column_a_row_holds_a_sentence(
+    postgres: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """tests/store/test_catalog.py::test_no_column_of_events_or_a_partition_holds_text notices."""
+    edit = Edit("schema/sql/0003_create_events.sql", "    tag_4 smallint NOT NULL,", "    tag_4 smallint NOT NULL, note text,")
+    dsn = await _migrated_without(postgres, monkeypatch, tmp_path, edit)
+    async with operator(dsn) as connection:
+        query = "SELECT count(*) FROM information_schema.columns WHERE table_name = 'events' AND data_type = 'text'"
+        assert await connection.fetchval(query) == 1
+
+
+def test_the_database_of_the_intact_build_refuses_the_same(shared_database: str) -> None:
+    async def ask() -> None:
+        async with operator(shared_database) as connection:
+            await connection.execute("SET ROLE nocontent_writer")
+            with pytest.raises(asyncpg.CheckViolationError):
+                await connection.execute(_TERM, "Our Q3 layoffs list")
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.fetch("SELECT input_tokens FROM events")
+
+    asyncio.run(ask())
+
+
+def test_the_canaries_are_bodies_that_json_readers_take() -> None:
+    for gate in GATES:
+        json.loads(gate.canary)

@@ -1,0 +1,206 @@
+"""What always and never holds of the gates, against a second reading of the contract that is slow and plain."""
+
+import json
+import re
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ingest.explain import explain
+from schema import limits
+from schema.decode import Refused, decode
+from schema.event import Batch, Event, Kind, Stream
+from schema.rules import RULES
+from schema.vocabulary import Mode, shipped_terms
+from tests.fuzz import oracle
+from tests.support import customers, sample
+from tests.support.gauge import VOCABULARIES, window
+
+_WORDS = oracle.Words(
+    frozenset(shipped_terms(Kind.TASK_CATEGORY)),
+    frozenset(shipped_terms(Kind.PROVIDER)),
+    frozenset(shipped_terms(Kind.MODEL)),
+    {key: frozenset(values) for key, values in customers.TAGS.items()},
+)
+_NAMES = {*Batch.__struct_fields__, *Event.__struct_fields__, *Stream.__struct_fields__}
+_CANARY = "zq7canary"
+# Time counts in CI machines' favour, not against them; and what is found is kept by seed, not by a folder.
+many = settings(max_examples=400, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+few = settings(many, max_examples=150)
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(["unknown", "anthropic", "ok", "claude-opus-4-5", "search", 2**63, 10**40, -1, 0, -0.0, 1e308])
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+NAMES = st.text(max_size=12) | st.sampled_from(sorted(_NAMES)) | st.sampled_from(["prompt", "messages", "api_key"])
+
+
+def judge(body: bytes) -> bool:
+    """Tell whether the gates let a body pass; checks on the way that they agree with the oracle, and explain."""
+    now = window()
+    try:
+        decoded = decode(body, VOCABULARIES[Mode.REFUSE], now)
+    except Refused as refused:
+        assert refused.__cause__ is None and refused.args == ()
+        assert not oracle.accepts(body, _WORDS, now)
+        assert_explained(body)
+        return False
+    assert oracle.accepts(body, _WORDS, now)
+    assert_means_the_same(body, decoded.batch)
+    return True
+
+
+def assert_explained(body: bytes) -> None:
+    violations = explain(body, VOCABULARIES[Mode.REFUSE], window()).violations
+    assert 0 < len(violations) <= limits.VIOLATIONS_MAX
+    for rule, pointer in violations:
+        assert rule in RULES
+        parts = pointer.split("/")
+        assert parts[0] == ""
+        assert all(part in _NAMES or part == "*" or re.fullmatch("[0-9]+", part) for part in parts[1:]), pointer
+
+
+def assert_means_the_same(body: bytes, batch: Batch) -> None:
+    """Nothing of an accepted body is dropped or changed on its way."""
+    read = json.loads(body)
+    assert len(read["events"]) == len(batch.events)
+    for given_event, event in zip(read["events"], batch.events, strict=True):
+        for name in Event.__struct_fields__:
+            if name != "tags":
+                assert getattr(event, name) == given_event[name]
+        assert json.loads(bytes(event.tags)) == given_event["tags"]
+
+
+def text(batch: object) -> bytes:
+    return json.dumps(batch).encode("utf-8", "surrogatepass")
+
+
+@many
+@given(name=st.sampled_from(Event.__struct_fields__), value=VALUES)
+def test_any_value_of_any_field(name: str, value: object) -> None:
+    judge(text({"events": [sample.event(**{name: value})]}))
+
+
+@many
+@given(name=NAMES, value=VALUES)
+def test_any_name_with_any_value_in_an_event(name: str, value: object) -> None:
+    judge(text({"events": [sample.event(**{name: value})]}))
+
+
+@many
+@given(name=NAMES, value=VALUES)
+def test_any_name_with_any_value_beside_the_events(name: str, value: object) -> None:
+    judge(text({"events": [sample.event()], name: value}))
+
+
+@many
+@given(name=st.sampled_from(["stream", "dropped", "events"]), value=VALUES)
+def test_any_value_of_the_envelope(name: str, value: object) -> None:
+    judge(text({"events": [sample.event()], name: value}))
+
+
+@few
+@given(tags=st.dictionaries(st.sampled_from(["team", "region"]) | st.text(max_size=9), VALUES, max_size=6))
+def test_any_tags(tags: dict[str, object]) -> None:
+    judge(text({"events": [sample.event(tags=tags)]}))
+
+
+@few
+@given(value=VALUES)
+def test_any_value_in_place_of_an_event(value: object) -> None:
+    judge(text({"events": [sample.event(), value]}))
+
+
+@few
+@given(value=VALUES)
+def test_any_value_in_place_of_the_body(value: object) -> None:
+    judge(text(value))
+
+
+@many
+@given(body=st.binary(max_size=200))
+def test_any_bytes(body: bytes) -> None:
+    assert not judge(body)
+
+
+_BODY = sample.body(sample.event(), stream=sample.stream(1), dropped={"shutdown": 1})
+
+
+@many
+@given(place=st.integers(0, len(_BODY) - 1), byte=st.integers(0, 255))
+def test_any_byte_of_a_good_body_changed(place: int, byte: int) -> None:
+    judge(_BODY[:place] + bytes([byte]) + _BODY[place + 1 :])
+
+
+@many
+@given(place=st.integers(0, len(_BODY)), put=st.binary(min_size=1, max_size=3))
+def test_any_bytes_put_into_a_good_body(place: int, put: bytes) -> None:
+    judge(_BODY[:place] + put + _BODY[place:])
+
+
+@few
+@given(place=st.integers(0, len(_BODY) - 1), length=st.integers(1, 40))
+def test_any_bytes_taken_out_of_a_good_body(place: int, length: int) -> None:
+    judge(_BODY[:place] + _BODY[place + length :])
+
+
+# Every member of a body, however deep, as it is written there.
+_MEMBER = re.compile(rb'"[a-z0-9_]+":(?:"[^"]*"|[0-9]+|true|false|null|\{[^{}]*\})')
+_MEMBERS = [match.group() for match in _MEMBER.finditer(_BODY)]
+
+
+@many
+@given(member=st.sampled_from(_MEMBERS), value=SCALARS, is_first=st.booleans())
+def test_any_name_twice_with_any_value_is_refused(member: bytes, value: object, is_first: bool) -> None:
+    name = member.partition(b":")[0]
+    other = name + b":" + json.dumps(value, ensure_ascii=True).encode()
+    twice = other + b"," + member if is_first else member + b"," + other
+    assert not judge(_BODY.replace(member, twice, 1))
+
+
+@few
+@given(name=st.sampled_from(sorted(_NAMES)), twin=st.characters(min_codepoint=0x80), place=st.integers(0, 40))
+def test_a_name_with_a_letter_beyond_ascii_is_refused(name: str, twin: str, place: int) -> None:
+    alike = name[: place % len(name)] + twin + name[place % len(name) + 1 :]
+    body = json.dumps({"events": [sample.event(**{alike: 1})]}, ensure_ascii=False)
+    assert not judge(body.encode("utf-8", "surrogatepass"))
+
+
+@few
+@given(name=st.sampled_from(sorted(_NAMES)), place=st.integers(0, 40))
+def test_a_name_written_with_an_escape_is_refused(name: str, place: int) -> None:
+    letter = name[place % len(name)]
+    body = sample.body(sample.event(), stream=sample.stream(1), dropped={})
+    assert not judge(body.replace(name.encode(), name.replace(letter, f"\\u{ord(letter):04x}", 1).encode(), 1))
+
+
+@few
+@given(depth=st.integers(1, 100_000), opening=st.sampled_from([b"[", b'{"a":']), field=st.sampled_from(["tags", "provider"]))
+def test_any_depth_is_refused_and_explained(depth: int, opening: bytes, field: str) -> None:
+    closing = b"]" if opening == b"[" else b"}"
+    body = sample.body(sample.event(**{field: "@"})).replace(b'"@"', opening * depth + b"0" + closing * depth)
+    assert not judge(body)
+
+
+@many
+@given(
+    name=st.sampled_from([*Event.__struct_fields__, "prompt", "note"]),
+    before=st.text(max_size=30),
+    after=st.text(max_size=30),
+)
+def test_no_violation_carries_a_value_or_a_name(name: str, before: str, after: str) -> None:
+    said = f"{before}{_CANARY}{after}"
+    body = text({"events": [sample.event(**{name: said, said: said, "tags": {said: said}})], said: said})
+    assert not judge(body)
+    refusal = explain(body, VOCABULARIES[Mode.LEARN], window())
+    assert _CANARY not in repr(refusal.violations)
+    assert _CANARY not in repr(refusal) + repr(refusal.args)

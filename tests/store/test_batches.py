@@ -1,0 +1,147 @@
+"""Storing groups of batches on real connections: duplicates, replays, and two writers at once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import pytest
+
+from ingest.errors import SequenceReused
+from ingest.store import batches, pool, rows
+from ingest.store.batches import NO_SEQUENCE, Entry
+from ingest.store.pool import Connection
+from schema.decode import decode
+from schema.receipt import Receipt
+from schema.vocabulary import Mode
+from tests.support import sample
+from tests.support.gauge import VOCABULARIES, window
+
+STREAM = UUID("9f6c2b1e-58d3-4a7e-8c1b-0f2e4d6a8b0c")
+
+
+def entry(*events: dict[str, object], sequence: int = NO_SEQUENCE, tenant_id: int = 1) -> Entry:
+    """Make what the service would put into the queue."""
+    decoded = decode(sample.body(*(events or (sample.event(),))), VOCABULARIES[Mode.REFUSE], window())
+    digest = rows.digest(decoded)
+    return Entry(
+        tenant_id=tenant_id,
+        stream_id=digest if sequence == NO_SEQUENCE else STREAM,
+        sequence=sequence,
+        digest=digest,
+        events=len(decoded.batch.events),
+        coarsened=0,
+        dropped=(0, 0, 0, 0),
+        rows=rows.encode(decoded, tenant_id),
+    )
+
+
+@pytest.fixture
+async def writer(database: str) -> AsyncIterator[Connection]:
+    async with pool.connected(database, "nocontent_writer") as connection:
+        yield connection
+
+
+@pytest.fixture
+async def other(database: str) -> AsyncIterator[Connection]:
+    async with pool.connected(database, "nocontent_writer") as connection:
+        yield connection
+
+
+async def test_a_group_is_stored_and_each_batch_gets_its_receipt(writer: Connection) -> None:
+    group = [entry(), entry(sample.event(), sample.event())]
+    assert await batches.store(writer, group) == [Receipt(1, 0), Receipt(2, 0)]
+
+
+async def test_copy_refuses_a_group_with_a_known_event_whole(writer: Connection) -> None:
+    known = sample.event()
+    await batches.store(writer, [entry(known)])
+    fresh = entry()
+    with pytest.raises(batches.REPEATED):
+        await batches.store(writer, [fresh, entry(known, sample.event())])
+    assert await batches.store(writer, [fresh]) == [Receipt(1, 0)]
+
+
+async def test_skipping_stores_what_is_new(writer: Connection) -> None:
+    known = sample.event()
+    await batches.store(writer, [entry(known)])
+    assert await batches.store_skipping(writer, [entry(known, sample.event()), entry()]) == [Receipt(1, 1), Receipt(1, 0)]
+
+
+async def test_of_two_batches_of_a_group_with_one_event_the_first_gets_the_credit(writer: Connection) -> None:
+    shared = sample.event()
+    outcomes = await batches.store_skipping(writer, [entry(shared), entry(shared, sample.event())])
+    assert outcomes == [Receipt(1, 0), Receipt(1, 1)]
+
+
+async def test_a_batch_twice_in_a_group_is_stored_once(writer: Connection) -> None:
+    events = [sample.event(), sample.event()]
+    assert await batches.store(writer, [entry(*events), entry(*events)]) == [Receipt(2, 0), Receipt(0, 2)]
+
+
+async def test_a_replay_of_a_sequence_gets_the_first_receipt(writer: Connection) -> None:
+    first = entry(sequence=4)
+    await batches.store(writer, [first])
+    assert await batches.store(writer, [first]) == [Receipt(1, 0, replayed=True)]
+
+
+async def test_the_receipt_of_a_replay_counts_the_duplicates_of_the_first_time(writer: Connection) -> None:
+    known = sample.event()
+    await batches.store(writer, [entry(known)])
+    first = entry(known, sample.event(), sequence=4)
+    await batches.store_skipping(writer, [first])
+    assert await batches.store(writer, [first]) == [Receipt(1, 1, replayed=True)]
+
+
+async def test_a_sequence_with_other_events_is_reused(writer: Connection) -> None:
+    await batches.store(writer, [entry(sequence=4)])
+    (outcome,) = await batches.store(writer, [entry(sequence=4)])
+    assert isinstance(outcome, SequenceReused)
+
+
+async def test_a_reused_sequence_costs_only_itself(writer: Connection) -> None:
+    await batches.store(writer, [entry(sequence=4)])
+    outcomes = await batches.store(writer, [entry(), entry(sequence=4), entry(sequence=5)])
+    assert [isinstance(outcome, SequenceReused) for outcome in outcomes] == [False, True, False]
+
+
+async def test_two_tenants_share_neither_sequences_nor_ids(writer: Connection) -> None:
+    event = sample.event()
+    group = [entry(event, sequence=4, tenant_id=tenant) for tenant in (1, 2)]
+    assert await batches.store(writer, group) == [Receipt(1, 0), Receipt(1, 0)]
+
+
+async def test_a_group_that_is_not_committed_leaves_no_ledger(writer: Connection, other: Connection) -> None:
+    group = [entry(sequence=4)]
+    with pytest.raises(ZeroDivisionError):
+        async with writer.transaction():
+            await batches.store(writer, group)
+            raise ZeroDivisionError
+    assert await batches.store(other, group) == [Receipt(1, 0)]
+
+
+@pytest.mark.parametrize("sequence", [NO_SEQUENCE, 4])
+async def test_one_batch_on_two_connections_is_stored_once(
+    writer: Connection, other: Connection, sequence: int
+) -> None:
+    for _ in range(20):
+        same = entry(*(sample.event() for _ in range(50)), sequence=sequence)
+        both = await asyncio.gather(*(batches.store_skipping(each, [same]) for each in (writer, other)))
+        accepted = [outcome.accepted for (outcome,) in both if isinstance(outcome, Receipt) and not outcome.replayed]
+        assert sum(accepted) == 50
+        sequence += sequence != NO_SEQUENCE
+
+
+async def test_overlapping_groups_on_two_connections_do_not_deadlock(writer: Connection, other: Connection) -> None:
+    for _ in range(20):
+        events = [sample.event() for _ in range(200)]
+        one, two = entry(*events), entry(*reversed(events))
+        both = await asyncio.gather(batches.store_skipping(writer, [one]), batches.store_skipping(other, [two]))
+        assert sum(outcome.accepted for (outcome,) in both if isinstance(outcome, Receipt)) == 200
+
+
+async def test_a_dropped_count_is_kept_in_the_ledger(writer: Connection, database: str) -> None:
+    del database
+    lost = Entry(1, uuid4(), 3, uuid4(), 1, 0, (5, 6, 7, 8), entry().rows)
+    await batches.store(writer, [lost])
+    query = "SELECT dropped_queue_full, dropped_retries_exhausted, dropped_refused, dropped_shutdown FROM batches"
+    assert [tuple(row.values()) for row in await writer.fetch(query)] == [(5, 6, 7, 8)]

@@ -1,0 +1,96 @@
+"""Partitions: made ahead, dropped whole, by one at a time."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from ingest.store import partitions
+from ingest.store.pool import Connection
+from tests.support import cluster
+from tests.support.cluster import operator
+
+TODAY = datetime.now(UTC).date()
+DAYS = cluster.RETENTION_DAYS
+_NAMES = "SELECT relname FROM pg_class WHERE oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'events'::regclass)"
+
+
+async def days(connection: Connection) -> set[str]:
+    return {row["relname"] for row in await connection.fetch(_NAMES)}
+
+
+def named(first: date, last: date) -> set[str]:
+    return {partitions.partition_name(first + timedelta(place)) for place in range((last - first).days + 1)}
+
+
+async def test_every_day_of_the_window_and_a_week_ahead_has_a_partition(database: str) -> None:
+    async with operator(database) as connection:
+        assert await days(connection) == named(TODAY - timedelta(DAYS + 1), TODAY + timedelta(7))
+
+
+async def test_a_day_later_one_is_made_and_one_dropped(database: str) -> None:
+    tomorrow = TODAY + timedelta(1)
+    async with operator(database) as connection:
+        kept = await partitions.keep(connection, DAYS, tomorrow)
+        assert (kept.created, kept.dropped, kept.ahead_days, kept.was_leader) == (1, 1, 7, True)
+        assert await days(connection) == named(tomorrow - timedelta(DAYS + 1), tomorrow + timedelta(7))
+
+
+async def test_keeping_twice_does_nothing_more(database: str) -> None:
+    async with operator(database) as connection:
+        assert await partitions.keep(connection, DAYS, TODAY) == partitions.Kept(0, 0, 7, was_leader=True)
+
+
+async def test_after_a_long_sleep_the_gap_is_filled(database: str) -> None:
+    later = TODAY + timedelta(100)
+    async with operator(database) as connection:
+        assert await partitions.ahead_days(connection, later) == -1
+        kept = await partitions.keep(connection, DAYS, later)
+        assert (kept.dropped, kept.ahead_days) == (DAYS + 1 + 8, 7)
+
+
+async def test_a_shorter_retention_drops_and_a_longer_one_makes(database: str) -> None:
+    async with operator(database) as connection:
+        assert (await partitions.keep(connection, 3, TODAY)).dropped == DAYS - 3
+        assert (await partitions.keep(connection, DAYS, TODAY)).created == DAYS - 3
+
+
+async def test_the_rows_of_a_dropped_day_are_gone_and_no_others(database: str) -> None:
+    columns = "SELECT {}::date + time '12:00', gen_random_uuid(), " + ", ".join(["0"] * 21)
+    async with operator(database) as connection:
+        for day in (TODAY - timedelta(DAYS), TODAY):
+            await connection.execute("INSERT INTO events " + columns.format(f"'{day}'"))
+        await partitions.keep(connection, DAYS, TODAY + timedelta(2))
+        left = await connection.fetch("SELECT occurred_at::date AS day FROM events")
+    assert [row["day"] for row in left] == [TODAY]
+
+
+async def test_the_ledger_forgets_what_retention_has_dropped(database: str) -> None:
+    entry = "INSERT INTO batches SELECT now() - make_interval(days => $1), gen_random_uuid(), $1, gen_random_uuid()"
+    async with operator(database) as connection:
+        for age in (1, DAYS - 1, DAYS + 2, DAYS + 40):
+            await connection.execute(entry + ", 1" * 8, age)
+        await partitions.keep(connection, DAYS, TODAY)
+        left = await connection.fetch("SELECT sequence FROM batches ORDER BY sequence")
+    assert [row["sequence"] for row in left] == [1, DAYS - 1]
+
+
+async def test_only_one_maintains_at_a_time(database: str) -> None:
+    async with operator(database) as leader, operator(database) as other:
+        await leader.fetchval("SELECT pg_advisory_lock($1)", partitions._LOCK)  # noqa: SLF001 (to hold it)
+        kept = await partitions.keep(other, DAYS, TODAY + timedelta(5))
+        assert kept == partitions.Kept(0, 0, 2, was_leader=False)
+
+
+async def test_the_empty_table_of_a_crash_is_made_anew(database: str) -> None:
+    day = TODAY + timedelta(8)
+    async with operator(database) as connection:
+        await connection.execute(f"CREATE TABLE {partitions.partition_name(day)} (n integer)")
+        assert (await partitions.keep(connection, DAYS, TODAY + timedelta(1))).created == 1
+
+
+async def test_a_day_without_a_partition_takes_no_row(database: str) -> None:
+    async with operator(database) as connection:
+        with pytest.raises(Exception, match="no partition"):
+            await connection.execute(
+                "INSERT INTO events SELECT now() + interval '9 days', gen_random_uuid(), " + ", ".join(["0"] * 21)
+            )

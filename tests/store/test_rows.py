@@ -1,0 +1,143 @@
+"""From a body to a row and back: what SELECT reads is what was sent."""
+
+import json
+import random
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import get_args
+from uuid import UUID
+
+import pytest
+
+from ingest.store import batches, pool, rows
+from ingest.store.pool import Connection
+from schema import limits
+from schema.decode import decode
+from schema.event import HttpStatus, Kind, Status, StopReason
+from schema.vocabulary import Mode
+from tests.support import customers, sample
+from tests.support.cluster import operator
+from tests.support.customers import Wanted
+from tests.support.gauge import VOCABULARIES, window
+
+_MODELS = ("claude-opus-4-5", "gpt-4o-2024-08-06", "unknown", "01-ai/Yi-34B-Chat")
+_READABLE = "SELECT * FROM readable_events ORDER BY event_id"
+
+
+def random_event(seed: int) -> dict[str, object]:
+    """Give a good event of any contents; the edges of every number are likely."""
+    chance = random.Random(seed)
+
+    def number(most: int) -> int:
+        return chance.choice([0, 1, most - 1, most, chance.randint(0, most)])
+
+    output, latency = number(limits.OUTPUT_TOKENS_MAX), number(limits.LATENCY_MS_MAX)
+    tags = {key: chance.choice(values) for key, values in customers.TAGS.items() if chance.random() < 0.5}
+    changed = {
+        "requested_model": chance.choice(_MODELS),
+        "routed_model": chance.choice(_MODELS),
+        "provider": chance.choice(["anthropic", "openai", "unknown"]),
+        "input_tokens": number(limits.INPUT_TOKENS_MAX),
+        "cache_read_tokens": number(limits.INPUT_TOKENS_MAX),
+        "cache_write_5m_tokens": number(limits.INPUT_TOKENS_MAX),
+        "cache_write_1h_tokens": number(limits.INPUT_TOKENS_MAX),
+        "output_tokens": output,
+        "reasoning_tokens": chance.choice([0, output, chance.randint(0, output)]),
+        "cost_nanousd": number(limits.COST_NANOUSD_MAX),
+        "baseline_cost_nanousd": chance.choice([None, number(limits.COST_NANOUSD_MAX)]),
+        "latency_ms": latency,
+        "ttft_ms": chance.choice([None, 0, latency]),
+        "status": chance.choice(get_args(Status)),
+        "http_status": chance.choice([None, *get_args(HttpStatus)]),
+        "stop_reason": chance.choice([None, *get_args(StopReason)]),
+        "tags": tags,
+        **{name: chance.random() < 0.5 for name, value in sample.GOOD.items() if isinstance(value, bool)},
+    }
+    return {"event_id": sample.uuid7(sample.now_ms() - chance.randrange(29 * sample.DAY_MS)), **sample.GOOD, **changed}
+
+
+@pytest.fixture
+async def analyst(database: str) -> AsyncIterator[Connection]:
+    async with pool.connected(database, "nocontent_reader") as connection:
+        yield connection
+
+
+async def stored(database: str, analyst: Connection, events: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Store events by COPY as a tenant of the database; gives what an analyst sees."""
+    from ingest.store import snapshot  # noqa: PLC0415 (a name of its own here)
+
+    known = snapshot.Snapshot()
+    async with pool.connected(database, "nocontent_control") as connection:
+        customer = await customers.add(connection, "acme", Wanted())
+    async with pool.connected(database, "nocontent_writer") as connection:
+        await snapshot.refresh(connection, known)
+        decoded = decode(sample.body(*events), known.tenants[customer.tenant_id].vocabulary, window())
+        copy = rows.encode(decoded, customer.tenant_id)
+        digest = rows.digest(decoded)
+        entry = batches.Entry(customer.tenant_id, digest, -1, digest, len(events), 0, (0, 0, 0, 0), copy)
+        await batches.store(connection, [entry])
+    return [dict(row.items()) for row in await analyst.fetch(_READABLE)]
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_the_readable_view_gives_back_what_was_sent(database: str, analyst: Connection, seed: int) -> None:
+    sent = sorted((random_event(seed * 1_000 + place) for place in range(250)), key=lambda event: str(event["event_id"]))
+    found = await stored(database, analyst, sent)
+    for event, row in zip(sent, found, strict=True):
+        assert json.loads(str(row.pop("tags"))) == event["tags"]
+        at = datetime.fromtimestamp(int(str(event["event_id"]).replace("-", "")[:12], 16) / 1_000, UTC)
+        assert row.pop("occurred_at") == at
+        baseline, cost = event["baseline_cost_nanousd"], event["cost_nanousd"]
+        assert isinstance(cost, int)
+        assert row.pop("savings_nanousd") == (baseline - cost if isinstance(baseline, int) else None)
+        assert row.pop("tenant_id") == 1
+        wanted = {name: value for name, value in event.items() if name != "tags"}
+        assert row == {**wanted, "event_id": UUID(str(event["event_id"]))}
+
+
+async def test_copy_and_insert_write_the_same_row(database: str) -> None:
+    decoded = decode(sample.body(*(random_event(seed) for seed in range(100))), VOCABULARIES[Mode.REFUSE], window())
+    digest = rows.digest(decoded)
+    query = "SELECT * FROM events ORDER BY event_id"
+    tables = []
+    for store in (batches.store, batches.store_skipping):
+        async with pool.connected(database, "nocontent_writer") as connection:
+            entry = batches.Entry(1, digest, -1, digest, 100, 0, (0, 0, 0, 0), rows.encode(decoded, 1))
+            await store(connection, [entry])
+        async with operator(database) as connection:
+            tables.append([tuple(row.values()) for row in await connection.fetch(query)])
+            await connection.execute("TRUNCATE events, batches")
+    assert tables[0] == tables[1]
+    assert len(tables[0]) == 100
+
+
+def test_a_row_has_one_width_whatever_it_holds() -> None:
+    decoded = decode(sample.body(*(random_event(seed) for seed in range(100))), VOCABULARIES[Mode.REFUSE], window())
+    assert len(rows.encode(decoded, 1)) == 100 * rows.ROW_BYTES
+
+
+def test_merging_keeps_every_row_and_sorts_by_the_key() -> None:
+    parts = []
+    for tenant_id in (3, 1, 2):
+        decoded = decode(sample.body(*(random_event(seed) for seed in range(9))), VOCABULARIES[Mode.REFUSE], window())
+        parts.append(rows.encode(decoded, tenant_id))
+    columns = dict(zip(rows.COLUMNS, rows.columns(rows.merge(parts)), strict=True))
+    keys = [(tenant, str(event_id)) for tenant, event_id in zip(columns["tenant_id"], columns["event_id"], strict=True)]
+    assert keys == sorted(keys)
+    assert len(keys) == 27
+
+
+def test_the_digest_is_of_the_ids_alone() -> None:
+    event = sample.event()
+    bodies = [sample.body(event), sample.body({**event, "input_tokens": 7}), sample.body(sample.event())]
+    digests = [rows.digest(decode(body, VOCABULARIES[Mode.REFUSE], window())) for body in bodies]
+    assert digests[0] == digests[1] != digests[2]
+
+
+async def test_ids_of_terms_are_the_catalogues_or_the_tenants_half(database: str, analyst: Connection) -> None:
+    await stored(database, analyst, [sample.event()])
+    (row,) = await analyst.fetch("SELECT provider, requested_model, tag_1, tag_2 FROM events")
+    assert 0 < row["provider"] < 128
+    assert 0 < row["requested_model"] < 16_384
+    assert (row["tag_1"] >= 8_192, row["tag_2"]) == (True, 0)
+    assert Kind.TAG_VALUE == 5
