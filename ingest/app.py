@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ingest import config, lifeline, logs, metrics
+from ingest import config, logs, metrics
 from ingest.api import events, health, openapi, policy
 from ingest.api.boundary import Boundary
 from ingest.errors import MethodNotAllowed, NotFound
@@ -49,7 +49,6 @@ async def _router_says_no(_request: Request, error: Exception) -> Response:
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     logs.capture()
     logs.capture_loop()
-    lifeline.end_with_parent()
     metrics.build.labels(openapi.VERSION, policy.digest()).set(1)
     app.state.service = Service(config.load())
     await app.state.service.start()

@@ -113,7 +113,7 @@ class _Walk:
 
     def dropped(self, raw: bytes) -> None:
         if not _passes(_BATCH["dropped"], raw):
-            self.found(_shape(raw, _text(raw)), "/dropped")
+            self.found(_shape(_BATCH["dropped"], raw, _text(raw)), "/dropped")
         elif raw.count(b'"') != 2 * len(_object.decode(raw)):
             self.found("shape.duplicate-key", "/dropped")
 
@@ -193,7 +193,7 @@ class _Walk:
         elif value is not None and name == "id" and not _passes(decoder, raw):
             self.found(rule_of_value(value) or "shape.not-a-uuid", at)
         elif not _passes(decoder, raw):
-            self.found(_shape(raw, value), at)
+            self.found(_shape(decoder, raw, value), at)
 
     def event_id(self, value: str, at: str) -> None:
         if not _UUID.match(value):
@@ -260,7 +260,11 @@ def _text(raw: bytes) -> str | None:
     return raw[1:-1][: limits.VALUE_BYTES_MAX].decode("utf-8", "replace") if raw[:1] == b'"' else None
 
 
-def _shape(raw: bytes, value: str | None) -> str:
+def _shape(decoder: _Decoder, raw: bytes, value: str | None) -> str:
+    """Say why a value does not fit: what a field takes is found by offering it one of each."""
     if value is not None:
-        return rule_of_value(value) or "shape.unknown-value"
-    return "shape.out-of-range" if _INTEGER.match(raw) else "shape.wrong-type"
+        takes_words = _passes(decoder, b'"ok"') or _passes(decoder, b'"end_turn"')
+        return rule_of_value(value) or ("shape.unknown-value" if takes_words else "shape.wrong-type")
+    if _INTEGER.match(raw) and _passes(decoder, b"0"):
+        return "shape.out-of-range"
+    return "shape.unknown-value" if _INTEGER.match(raw) and _passes(decoder, b"200") else "shape.wrong-type"

@@ -9,10 +9,10 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None  # Loaded here: not between fork and exec.
 
 
-def end_with_parent() -> None:
-    """Ask the kernel to send this process SIGTERM when its parent ends, however that ends; elsewhere does nothing."""
+def end_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
+    """Ask Linux to send this process a signal when its parent ends, however that ends; elsewhere does nothing."""
     if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        _LIBC.prctl(_PR_SET_PDEATHSIG, number)
 
 
 def forbid_core_dumps() -> None:

@@ -10,9 +10,9 @@ from typing import Literal, TypedDict, Unpack
 import orjson
 
 Event = Literal[
-    "starting", "started", "stopping", "stopped", "refused", "failed", "bug", "database-lost", "database-back",
-    "flush-failed", "batch-isolated", "snapshot-failed", "snapshot-loaded", "partitions-kept", "partition-dropped",
-    "maintenance-failed", "term-learned", "term-refused", "library", "setting-leaks",
+    "starting", "started", "stopping", "stopped", "worker-lost", "refused", "bug", "database-lost", "flush-failed",
+    "batch-isolated", "snapshot-failed", "snapshot-loaded", "partitions-kept", "maintenance-failed", "term-learned",
+    "term-refused", "library", "setting-leaks",
 ]  # fmt: skip
 
 
@@ -27,7 +27,6 @@ class Fields(TypedDict, total=False):
     sqlstate: str
     place: str  # module:line of our own code.
     logger: str  # A library's.
-    partition: str
     setting: str  # A PostgreSQL parameter's name.
     count: int
     rows: int

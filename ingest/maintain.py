@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from ingest import logs, metrics
+from ingest import logs
 from ingest.errors import Unavailable
 from ingest.store import partitions, pool
 from ingest.store.partitions import Kept
@@ -15,9 +15,7 @@ RETRY_S = 30.0
 async def keep(dsn: str, retention_days: int) -> Kept:
     """Do what is due, once; raises Unavailable."""
     async with pool.connected(dsn, "nocontent_owner") as connection:
-        kept = await partitions.keep(connection, retention_days)
-    metrics.partitions_ahead_days.set(kept.ahead_days)
-    return kept
+        return await partitions.keep(connection, retention_days)
 
 
 async def run(dsn: str, retention_days: int) -> None:

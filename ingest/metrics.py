@@ -5,7 +5,7 @@ from prometheus_client import Counter, Gauge, Histogram
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _ROWS = (1, 10, 100, 500, 1_000, 2_000, 4_000, 8_000, 16_000)
 
-responses = Counter("ingest_responses", "Answers to POST /v1/events.", ["status"])
+responses = Counter("ingest_responses", "Answers under /v1/.", ["status"])
 request_seconds = Histogram("ingest_request_seconds", "From the first byte to the answer.", buckets=_SECONDS)
 batches = Counter("ingest_batches", "Batches after COMMIT.", ["outcome"])  # stored, replayed
 events = Counter("ingest_events", "Events after COMMIT.", ["outcome"])  # accepted, duplicate
@@ -16,7 +16,7 @@ learned_terms = Counter("ingest_learned_terms", "Terms that traffic brought.", [
 dropped_events = Counter("ingest_dropped_events", "Events that proxies say they lost.", ["reason"])
 flush_rows = Histogram("ingest_flush_rows", "Rows in one transaction.", buckets=_ROWS)
 flush_seconds = Histogram("ingest_flush_seconds", "From BEGIN to COMMIT.", buckets=_SECONDS)
-flushes = Counter("ingest_flushes", "Transactions of the writer by how they ended.", ["outcome"])
+flushes = Counter("ingest_flushes", "Groups of batches by how they were stored.", ["outcome"])
 queue_rows = Gauge("ingest_queue_rows", "Rows that wait for the writer.", multiprocess_mode="livesum")
 queue_bytes = Gauge("ingest_queue_bytes", "Their bytes.", multiprocess_mode="livesum")
 snapshot_age_seconds = Gauge(

@@ -20,7 +20,7 @@ from ingest.errors import (
 )
 from ingest.explain import explain
 from ingest.queue import Queue
-from ingest.store import pool, rows, snapshot, streams, vocabulary
+from ingest.store import partitions, pool, rows, snapshot, streams, vocabulary
 from ingest.store.batches import NO_SEQUENCE, Entry
 from ingest.store.snapshot import Snapshot, Tenant, Token
 from ingest.writer import Writer
@@ -32,6 +32,7 @@ from schema.rules import Violation
 from schema.vocabulary import Unlearned
 
 REFRESH_S = 1.0
+PARTITIONS_S = 30.0
 SNAPSHOT_AGE_S_MAX = 10.0  # A revoked token works no longer than this, on any worker.
 ANSWER_TIMEOUT_S = 25.0  # Longer than a flush and one before it.
 DAY_MS = 86_400_000
@@ -47,6 +48,8 @@ class Service:
         self.is_stopping = False
         self.broken: set[str] = set()
         self._dsn = require_dsn(settings)
+        self.partitions_ahead_days = 0
+        self._partitions_seen_at = float("-inf")
         self._refreshed_at = float("-inf")
         self._background: list[asyncio.Task[None]] = []
         self._writers: list[asyncio.Task[None]] = []
@@ -176,6 +179,10 @@ class Service:
             except (pool.PostgresError, *pool.LOST):
                 self._since += since
                 raise
+        if began >= self._partitions_seen_at + PARTITIONS_S:
+            self.partitions_ahead_days = await partitions.ahead_days(connection, datetime.now(UTC).date())
+            self._partitions_seen_at = began
+            metrics.partitions_ahead_days.set(self.partitions_ahead_days)
         self._refreshed_at = began
         metrics.snapshot_age_seconds.set(self.snapshot_age_s)
 

@@ -48,14 +48,16 @@ class Writer:
         try:
             _answer(group, await self._transact(batches.store, group))
         except batches.REPEATED:
-            metrics.flushes.labels("repeated").inc()
+            outcome = "repeated"
         except batches.DATA as bad:
+            outcome = "mended"
             logs.error("flush-failed", sqlstate=pool.sqlstate(bad), count=len(group))
         else:
             metrics.flushes.labels("copied").inc()
             return
         try:
             _answer(group, await self._transact(batches.store_skipping, group))
+            metrics.flushes.labels(outcome).inc()
         except batches.DATA as bad:
             logs.error("flush-failed", sqlstate=pool.sqlstate(bad), count=len(group))
             await self._isolate(group)

@@ -27,7 +27,7 @@ TERMS_MAX = {
     Kind.TAG_VALUE: limits.TAG_VALUES_MAX,
 }
 
-# `extra` is read by schema.capacity; decode checks what it says: a UUIDv7 in the window, a term of that kind.
+# `extra` is read by ingest.capacity; decode checks what it says: a UUIDv7 in the window, a term of that kind.
 EventId = Annotated[str, Meta(min_length=36, max_length=36, extra={"uuid": 7}, extra_json_schema={"format": "uuid"})]
 _TERM = Meta(min_length=1, max_length=limits.TERM_CHARS_MAX)
 TaskCategory = Annotated[str, _TERM, Meta(extra={"kind": Kind.TASK_CATEGORY})]
@@ -120,4 +120,5 @@ class Batch(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 STATUS_CODES = {name: code for code, name in enumerate(get_args(Status))}
 STOP_REASON_CODES = {None: 0} | {name: code for code, name in enumerate(get_args(StopReason), 1)}
 DROP_REASONS: tuple[DropReason, ...] = get_args(DropReason)
-assert (len(STATUS_CODES), len(STOP_REASON_CODES)) <= (2**3, 2**4), "their share of `events.outcome`"
+assert len(STATUS_CODES) <= 2**3  # Their share of `events.outcome`.
+assert len(STOP_REASON_CODES) <= 2**4

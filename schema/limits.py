@@ -34,4 +34,4 @@ LEARN_PER_DAY_MAX = 50  # New terms that one tenant's traffic may bring in a day
 LEARN_TOTAL_MAX = 500  # and ever. Beyond: `nocontent vocabulary add`.
 assert LEARN_PER_DAY_MAX <= LEARN_TOTAL_MAX <= MODELS_MAX // 2
 
-EVENT_BITS_MAX = 480  # What one stored event can hold; `schema.capacity` computes it.
+EVENT_BITS_MAX = 480  # What one stored event can hold; `ingest.capacity` computes it.

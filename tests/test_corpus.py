@@ -17,6 +17,9 @@ from tests.support.wire import Answer, Sender
 
 # Rules that a new term meets, which only a tenant that learns has.
 LEARNING = {"vocabulary.bad-term", "vocabulary.encoded", "vocabulary.prose", "secret.high-entropy"}
+# Where a term is wrong or looks like a secret, a tenant that coarsens has `unknown` stored in its place.
+# DEL is ASCII, so it is the same with a term that has one.
+COARSENED = ("vocabulary.", "secret.", "shape.control-character/delete.json")
 # A body alone cannot break these; the test that does is named.
 ELSEWHERE = {"vocabulary.budget": "tests/api/test_learning.py"}
 PROBLEMS_ELSEWHERE = {
@@ -45,7 +48,9 @@ def refusal_rules(body: bytes, mode: Mode) -> list[str]:
 
 
 def assert_nothing_said(answer: Answer, log: str, canaries: set[str]) -> None:
-    answered = answer.body.decode("utf-8", "replace") + "\n".join(f"{name}: {value}" for name, value in answer.headers.items())
+    answered = answer.body.decode("utf-8", "replace") + "\n".join(
+        f"{name}: {value}" for name, value in answer.headers.items()
+    )
     assert {canary for canary in canaries if canary in answered} == set()
     assert {canary for canary in canaries if canary in log} == set()
 
@@ -70,6 +75,11 @@ def test_the_gates_refuse_by_rule(name: str) -> None:
     rule = name.partition("/")[0]
     mode = Mode.LEARN if rule in LEARNING else Mode.REFUSE
     assert rule in refusal_rules(corpus.body("reject", name), mode)[:2]
+
+
+@pytest.mark.parametrize("name", [name for name in corpus.files("reject") if not name.startswith(COARSENED)])
+def test_coarsening_lets_nothing_pass_but_terms(name: str) -> None:
+    assert refusal_rules(corpus.body("reject", name), Mode.COARSEN)
 
 
 @pytest.mark.parametrize("name", corpus.files("reject"))

@@ -1,4 +1,4 @@
-"""What waits for the writer: bounds, turns, and the end."""
+"""What waits for the writer: bounds (`overloaded`), turns, and the end (`stopping`)."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The writer against a real database, and against the database breaking: everyone is answered, nothing is twice."""
+"""The writer against a real database and its breaking (`unavailable`, `outcome-unknown`): all are answered, once."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,12 +19,16 @@ from tests.support import sample
 from tests.support.cluster import operator
 from tests.support.gauge import VOCABULARIES, window
 
-WAIT_S = 20.0
-_BACKENDS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'nocontent-writer' AND datname = current_database()"
+WAIT_S = 10.0
+_BACKENDS = (
+    "SELECT pid FROM pg_stat_activity WHERE application_name = 'nocontent-writer' AND datname = current_database()"
+)
 
 
 def entry(*events: dict[str, object], sequence: int = NO_SEQUENCE, at_ms: int | None = None) -> Entry:
-    decoded = decode(sample.body(*(events or (sample.event(event_id=sample.uuid7(at_ms)),))), VOCABULARIES[Mode.REFUSE], window())
+    decoded = decode(
+        sample.body(*(events or (sample.event(event_id=sample.uuid7(at_ms)),))), VOCABULARIES[Mode.REFUSE], window()
+    )
     digest = rows.digest(decoded)
     stream_id = digest if sequence == NO_SEQUENCE else UUID("9f6c2b1e-58d3-4a7e-8c1b-0f2e4d6a8b0c")
     count = len(decoded.batch.events)
@@ -135,7 +139,7 @@ async def test_two_writers_of_one_queue_store_everything_once(database: str) -> 
 async def _until_blocked(connection: asyncpg.Connection) -> None:
     query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     async with asyncio.timeout(WAIT_S):
-        while not await connection.fetchval(query):
+        while not await connection.fetchval(query):  # noqa: ASYNC110 - PostgreSQL does not tell of it.
             await asyncio.sleep(0.01)
 
 

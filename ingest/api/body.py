@@ -77,13 +77,22 @@ def gunzip(wire: bytes) -> bytes:
 
 
 def unzstd(wire: bytes) -> bytes:
-    """Decompress zstd frames (RFC 8878) of bounded size and window."""
+    """Decompress one zstd frame (RFC 8878) of bounded size and window."""
     decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES_MAX)
     try:
-        with decompressor.stream_reader(wire, read_across_frames=True) as reader:
-            body = reader.read(BODY_BYTES_MAX + 1)
+        size = zstandard.frame_content_size(wire)
+        if size > BODY_BYTES_MAX:
+            raise BodyTooLarge
+        if size >= 0:
+            return decompressor.decompress(wire, allow_extra_data=False)
+        with decompressor.stream_reader(wire) as reader:
+            if len(reader.read(BODY_BYTES_MAX + 1)) > BODY_BYTES_MAX:
+                raise BodyTooLarge
+        # Only this one tells a frame that was cut off, and only that one can be bounded.
+        whole = decompressor.decompressobj()
+        body = whole.decompress(wire)
     except zstandard.ZstdError:
         raise BadEncoding from None
-    if len(body) > BODY_BYTES_MAX:
-        raise BodyTooLarge
+    if not whole.eof or whole.unused_data:
+        raise BadEncoding
     return body

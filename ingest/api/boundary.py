@@ -4,7 +4,7 @@ import uuid
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ingest import logs
+from ingest import logs, metrics
 from ingest.api import problems
 from ingest.errors import Bug, IngestError
 
@@ -27,6 +27,8 @@ class Boundary:
             nonlocal is_answered
             if message["type"] == "http.response.start":
                 is_answered = True
+                if scope["path"].startswith("/v1/"):
+                    metrics.responses.labels(str(message["status"])).inc()
                 message["headers"] = [
                     *message["headers"],
                     (b"x-request-id", request_id.encode()),

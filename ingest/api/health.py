@@ -24,6 +24,8 @@ async def get_readyz(request: Request) -> Response:
         failing.append("stopping")
     if service.snapshot_age_s > SNAPSHOT_AGE_S_MAX:
         failing.append("database")
+    if service.partitions_ahead_days < 0:
+        failing.append("partitions")  # None for today: nothing of today could be stored.
     failing.extend(sorted(service.broken))
     if failing:
         raise NotReady(tuple(failing))

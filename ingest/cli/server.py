@@ -8,12 +8,11 @@ import tempfile
 from collections.abc import Callable
 
 import hypercorn.config
-import hypercorn.run
 import prometheus_client
 from prometheus_client.multiprocess import MultiProcessCollector
 from tqdm import tqdm
 
-from ingest import config, lifeline, logs, maintain
+from ingest import config, lifeline, logs, maintain, supervisor
 from ingest.config import Settings
 from ingest.errors import CannotStart
 from ingest.store import migrate, pool, settings
@@ -69,7 +68,7 @@ def _serve(args: argparse.Namespace) -> int:
     try:
         _serve_metrics(wanted, folder)
         logs.info("starting", count=wanted.workers)
-        return hypercorn.run.run(_hypercorn(wanted))
+        return supervisor.run(_hypercorn(wanted))
     except OSError:
         raise CannotStart("NOCONTENT_BIND is in use, or not an address of this machine.") from None
     finally:
@@ -77,7 +76,7 @@ def _serve(args: argparse.Namespace) -> int:
 
 
 async def _check_database(dsn: str, *, is_strict: bool) -> None:
-    connection = await pool.connect_as_operator(dsn)
+    connection = await pool.connect_as_operator(dsn, "nocontent_writer")
     try:
         await migrate.require_current(connection)
         leaks = await settings.leaks(connection)

@@ -39,7 +39,7 @@ async def connect(dsn: str, role: Role) -> Connection:
             command_timeout=STATEMENT_TIMEOUT_S,
             server_settings={"application_name": role.replace("_", "-"), "search_path": "nocontent", "role": role},
         )
-    except (*LOST, asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as lost:
+    except (*LOST, PostgresError) as lost:
         logs.warning("database-lost", error=type(lost).__name__, sqlstate=sqlstate(lost))
         raise Unavailable from None
 
@@ -57,6 +57,8 @@ async def connect_as_operator(dsn: str, role: Role | None = None) -> Connection:
         raise CannotStart("The database has no nocontent roles yet: run `nocontent migrate` first.") from None
     except ValueError:
         raise CannotStart("NOCONTENT_DSN is not a DSN: postgresql://user@host:port/database.") from None
+    except asyncpg.PostgresError as refused:
+        raise CannotStart(f"PostgreSQL refused the connection (SQLSTATE {refused.sqlstate}).") from None
     except LOST as lost:
         raise CannotStart(f"PostgreSQL does not answer at NOCONTENT_DSN ({type(lost).__name__}).") from None
 

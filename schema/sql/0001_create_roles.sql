@@ -9,7 +9,11 @@ BEGIN
             EXECUTE format('CREATE ROLE %I NOLOGIN', role);
         END IF;
         -- Whoever creates a role may administer it, and from PostgreSQL 16 on not yet take it on.
-        EXECUTE format('GRANT %I TO %I', role, current_user);
+        IF NOT pg_has_role(
+            role, CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET' END
+        ) THEN
+            EXECUTE format('GRANT %I TO %I', role, current_user);
+        END IF;
     END LOOP;
 END
 $$;

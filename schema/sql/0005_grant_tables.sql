@@ -9,7 +9,7 @@ GRANT SELECT, INSERT, UPDATE (accepted, duplicates) ON nocontent.batches TO noco
 
 GRANT SELECT, UPDATE (revision) ON nocontent.control TO nocontent_writer, nocontent_control;
 
-GRANT SELECT ON nocontent.tenants, nocontent.ingest_tokens TO nocontent_writer;
+GRANT SELECT ON nocontent.tenants, nocontent.ingest_tokens, nocontent.migrations TO nocontent_writer;
 
 GRANT SELECT, INSERT ON nocontent.vocabulary TO nocontent_writer;
 

@@ -20,9 +20,7 @@ def learned(server: Server, tenant: Customer) -> set[str]:
     return {row["term"] for row in cluster.fetch(server.dsn, _OWN_TERMS, tenant.tenant_id)}
 
 
-def test_a_new_term_is_learned_and_stored(
-    sender_of: SenderOf, server: Server, tenants: dict[str, Customer]
-) -> None:
+def test_a_new_term_is_learned_and_stored(sender_of: SenderOf, server: Server, tenants: dict[str, Customer]) -> None:
     sent = sample.event(routed_model="acme-model-1", task_category="horoscopes", tags={"team": "oracle"})
     assert sender_of("learner").post(sample.body(sent)).status == 200
     assert {"acme-model-1", "horoscopes", "oracle"} <= learned(server, tenants["learner"])

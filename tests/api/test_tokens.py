@@ -1,12 +1,14 @@
 """Who may send: what becomes of a token or tenant that an operator takes back, on every worker."""
 
 import time
+from functools import partial
 
 import pytest
 
 from ingest.service import SNAPSHOT_AGE_S_MAX
 from ingest.store import tenants as operator_tenants
 from ingest.store import tokens
+from ingest.store.pool import Connection
 from tests.support import customers, sample
 from tests.support.customers import Customer
 from tests.support.service import Server, wait_until
@@ -32,13 +34,8 @@ def test_a_disabled_tenant_is_refused_by_every_worker_and_may_be_enabled_again(
     tenant_id, token = tenants["switched"]
     with server.one_to_each_worker(token) as senders:
         for is_disabled, status in ((True, 403), (False, 200)):
-            customers.act(
-                server.dsn,
-                lambda connection, is_disabled=is_disabled: operator_tenants.set_disabled(
-                    connection, tenant_id, disabled=is_disabled
-                ),
-            )
-            wait_until(lambda status=status: {sender.post(sample.body()).status for sender in senders} == {status})
+            customers.act(server.dsn, partial(_set_disabled, tenant_id=tenant_id, is_disabled=is_disabled))
+            wait_until(partial(_all_answer, senders, status))
 
 
 def test_a_new_token_works_on_every_worker_within_seconds(server: Server, tenants: dict[str, Customer]) -> None:
@@ -78,3 +75,11 @@ def test_the_database_holds_no_token(server: Server, tenants: dict[str, Customer
     rows = customers.act(server.dsn, lambda connection: tokens.list_all(connection, None))
     assert rows
     assert secret not in repr([tuple(row.values()) for row in rows])
+
+
+async def _set_disabled(connection: Connection, *, tenant_id: int, is_disabled: bool) -> None:
+    await operator_tenants.set_disabled(connection, tenant_id, disabled=is_disabled)
+
+
+def _all_answer(senders: list[Sender], status: int) -> bool:
+    return {sender.post(sample.body()).status for sender in senders} == {status}

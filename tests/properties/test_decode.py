@@ -49,8 +49,7 @@ def judge(body: bytes) -> bool:
     now = window()
     try:
         decoded = decode(body, VOCABULARIES[Mode.REFUSE], now)
-    except Refused as refused:
-        assert refused.__cause__ is None and refused.args == ()
+    except Refused:
         assert not oracle.accepts(body, _WORDS, now)
         assert_explained(body)
         return False
@@ -160,7 +159,7 @@ _MEMBERS = [match.group() for match in _MEMBER.finditer(_BODY)]
 
 @many
 @given(member=st.sampled_from(_MEMBERS), value=SCALARS, is_first=st.booleans())
-def test_any_name_twice_with_any_value_is_refused(member: bytes, value: object, is_first: bool) -> None:
+def test_any_name_twice_with_any_value_is_refused(member: bytes, value: object, *, is_first: bool) -> None:
     name = member.partition(b":")[0]
     other = name + b":" + json.dumps(value, ensure_ascii=True).encode()
     twice = other + b"," + member if is_first else member + b"," + other
@@ -184,7 +183,11 @@ def test_a_name_written_with_an_escape_is_refused(name: str, place: int) -> None
 
 
 @few
-@given(depth=st.integers(1, 100_000), opening=st.sampled_from([b"[", b'{"a":']), field=st.sampled_from(["tags", "provider"]))
+@given(
+    depth=st.integers(1, 100_000),
+    opening=st.sampled_from([b"[", b'{"a":']),
+    field=st.sampled_from(["tags", "provider"]),
+)
 def test_any_depth_is_refused_and_explained(depth: int, opening: bytes, field: str) -> None:
     closing = b"]" if opening == b"[" else b"}"
     body = sample.body(sample.event(**{field: "@"})).replace(b'"@"', opening * depth + b"0" + closing * depth)

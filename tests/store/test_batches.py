@@ -64,13 +64,16 @@ async def test_copy_refuses_a_group_with_a_known_event_whole(writer: Connection)
 async def test_skipping_stores_what_is_new(writer: Connection) -> None:
     known = sample.event()
     await batches.store(writer, [entry(known)])
-    assert await batches.store_skipping(writer, [entry(known, sample.event()), entry()]) == [Receipt(1, 1), Receipt(1, 0)]
+    assert await batches.store_skipping(writer, [entry(known, sample.event()), entry()]) == [
+        Receipt(1, 1),
+        Receipt(1, 0),
+    ]
 
 
-async def test_of_two_batches_of_a_group_with_one_event_the_first_gets_the_credit(writer: Connection) -> None:
+async def test_of_two_batches_of_a_group_with_one_event_one_gets_the_credit(writer: Connection) -> None:
     shared = sample.event()
     outcomes = await batches.store_skipping(writer, [entry(shared), entry(shared, sample.event())])
-    assert outcomes == [Receipt(1, 0), Receipt(1, 1)]
+    assert outcomes in ([Receipt(1, 0), Receipt(1, 1)], [Receipt(0, 1), Receipt(2, 0)])
 
 
 async def test_a_batch_twice_in_a_group_is_stored_once(writer: Connection) -> None:
@@ -112,10 +115,10 @@ async def test_two_tenants_share_neither_sequences_nor_ids(writer: Connection) -
 
 async def test_a_group_that_is_not_committed_leaves_no_ledger(writer: Connection, other: Connection) -> None:
     group = [entry(sequence=4)]
-    with pytest.raises(ZeroDivisionError):
-        async with writer.transaction():
-            await batches.store(writer, group)
-            raise ZeroDivisionError
+    transaction = writer.transaction()
+    await transaction.start()
+    await batches.store(writer, group)
+    await transaction.rollback()
     assert await batches.store(other, group) == [Receipt(1, 0)]
 
 

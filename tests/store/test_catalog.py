@@ -15,7 +15,7 @@ _TEXT_LIKE = """
 SELECT table_name, column_name FROM information_schema.columns
 WHERE table_schema = 'nocontent' AND (table_name = 'events' OR table_name IN (
         SELECT relname FROM pg_class WHERE oid IN (SELECT inhrelid FROM pg_inherits)))
-    AND (data_type IN ('text', 'character varying', 'character', 'json', 'jsonb', 'bytea', 'xml', 'ARRAY', 'USER-DEFINED')
+    AND (data_type IN ('text', 'character varying', 'character', 'json', 'jsonb', 'bytea', 'xml', 'ARRAY')
         OR data_type NOT IN ('timestamp with time zone', 'uuid', 'bigint', 'integer', 'smallint', 'boolean'))
 """
 _PARTITIONS = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'nocontent.events'::regclass"
@@ -57,7 +57,9 @@ _MAY: dict[Role, dict[str, str]] = {
         "control": "SELECT",
         "tenants": "SELECT",
         "ingest_tokens": "SELECT",
+        "migrations": "SELECT",
         "vocabulary": "SELECT INSERT",
+        "migrations": "SELECT",
         "audit": "INSERT",
     },
     "nocontent_control": {
@@ -67,9 +69,9 @@ _MAY: dict[Role, dict[str, str]] = {
         "vocabulary": "SELECT INSERT UPDATE",
         "audit": "SELECT INSERT",
     },
-    "nocontent_reader": {
-        name: "SELECT" for name in ("events", "batches", "tenants", "vocabulary", "tag_names", "readable_events")
-    },
+    "nocontent_reader": dict.fromkeys(
+        ("events", "batches", "tenants", "vocabulary", "tag_names", "readable_events"), "SELECT"
+    ),
 }
 _MAY_COLUMNS = {
     "nocontent_writer": {
@@ -94,7 +96,9 @@ async def test_a_role_may_do_this_and_no_more(shared_database: str, role: Role) 
 
 @pytest.mark.parametrize("role", _MAY)
 async def test_a_role_may_touch_single_columns_and_no_more(shared_database: str, role: Role) -> None:
-    granted = "SELECT table_name, column_name, privilege_type FROM information_schema.role_column_grants WHERE grantee = $1"
+    granted = (
+        "SELECT table_name, column_name, privilege_type FROM information_schema.role_column_grants WHERE grantee = $1"
+    )
     whole = {(table, act) for table, acts in _MAY[role].items() for act in acts.split()}
     async with operator(shared_database) as connection:
         rows = {(row[0], row[1], row[2]) for row in await connection.fetch(granted, role)}
@@ -158,12 +162,11 @@ _TERMS = [
 
 @pytest.mark.parametrize(("kind", "term"), _TERMS)
 async def test_not_even_the_writer_can_register_prose(shared_database: str, kind: int, term: str) -> None:
+    columns = "tenant_id, kind, term_id, parent_id, term, revision"
+    statement = f"INSERT INTO vocabulary ({columns}) VALUES (1, $1, 1, $2, $3, 0)"
     async with _only_writer(shared_database) as connection:
         with pytest.raises(asyncpg.CheckViolationError):
-            await connection.execute(
-                "INSERT INTO vocabulary (tenant_id, kind, term_id, parent_id, term, revision) VALUES (1, $1, 1, $2, $3, 0)",
-                kind, int(kind == 5), term,
-            )  # fmt: skip
+            await connection.execute(statement, kind, int(kind == 5), term)
 
 
 @pytest.mark.parametrize("column", ["act", "token_id", "rule"])

@@ -36,9 +36,7 @@ async def test_two_who_migrate_at_once_take_turns(postgres: Cluster) -> None:
     assert sorted(map(len, ran)) == [0, len(migrate.migrations())]
 
 
-async def test_an_edited_migration_is_refused(
-    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_edited_migration_is_refused(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(migrate.FOLDER, tmp_path / "sql")
     landed = sorted((tmp_path / "sql").iterdir())[2]
     landed.write_text(landed.read_text("ascii") + "-- one more word\n", "ascii")

@@ -11,7 +11,9 @@ from tests.support.cluster import operator
 
 TODAY = datetime.now(UTC).date()
 DAYS = cluster.RETENTION_DAYS
-_NAMES = "SELECT relname FROM pg_class WHERE oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'events'::regclass)"
+_NAMES = (
+    "SELECT relname FROM pg_class WHERE oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'events'::regclass)"
+)
 
 
 async def days(connection: Connection) -> set[str]:

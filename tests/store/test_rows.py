@@ -13,7 +13,7 @@ from ingest.store import batches, pool, rows
 from ingest.store.pool import Connection
 from schema import limits
 from schema.decode import decode
-from schema.event import HttpStatus, Kind, Status, StopReason
+from schema.event import HttpStatus, Status, StopReason
 from schema.vocabulary import Mode
 from tests.support import customers, sample
 from tests.support.cluster import operator
@@ -81,7 +81,9 @@ async def stored(database: str, analyst: Connection, events: list[dict[str, obje
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_the_readable_view_gives_back_what_was_sent(database: str, analyst: Connection, seed: int) -> None:
-    sent = sorted((random_event(seed * 1_000 + place) for place in range(250)), key=lambda event: str(event["event_id"]))
+    sent = sorted(
+        (random_event(seed * 1_000 + place) for place in range(250)), key=lambda event: str(event["event_id"])
+    )
     found = await stored(database, analyst, sent)
     for event, row in zip(sent, found, strict=True):
         assert json.loads(str(row.pop("tags"))) == event["tags"]
@@ -140,4 +142,3 @@ async def test_ids_of_terms_are_the_catalogues_or_the_tenants_half(database: str
     assert 0 < row["provider"] < 128
     assert 0 < row["requested_model"] < 16_384
     assert (row["tag_1"] >= 8_192, row["tag_2"]) == (True, 0)
-    assert Kind.TAG_VALUE == 5

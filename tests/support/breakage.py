@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from schema.vocabulary import Mode
 from tests.support.service import ROOT, environment
 
 _COPIED = ("schema", "ingest", "tests", "docs", "pyproject.toml")
@@ -16,7 +17,7 @@ from schema.decode import Refused, decode
 from schema.vocabulary import Mode
 from tests.support.gauge import VOCABULARIES, window
 try:
-    decode(sys.stdin.buffer.read(), VOCABULARIES[Mode.REFUSE], window())
+    decode(sys.stdin.buffer.read(), VOCABULARIES[Mode[sys.argv[1]]], window())
 except Refused:
     sys.exit("refused")
 """
@@ -46,16 +47,16 @@ def copy_broken(folder: Path, *edits: Edit) -> Path:
     return folder
 
 
-def accepts(checkout: Path, body: bytes) -> bool:
-    """Tell whether the gates of a checkout let a body pass."""
-    ended = _python(checkout, "-c", _DECIDE, stdin=body)
+def accepts(checkout: Path, body: bytes, mode: Mode) -> bool:
+    """Tell whether the gates of a checkout let a body pass, for a tenant of a mode."""
+    ended = _python(checkout, "-c", _DECIDE, mode.name, stdin=body)
     assert ended.returncode == 0 or ended.stderr.strip() == b"refused", ended.stderr.decode()
     return ended.returncode == 0
 
 
-def failed(checkout: Path, test: str) -> bool:
-    """Run one test in a checkout; tells whether it failed, and not whether it could not be run."""
-    ended = _python(checkout, "-m", "pytest", "-qx", "-p", "no:cacheprovider", "--timeout=60", test)
+def failed(checkout: Path, *tests: str) -> bool:
+    """Run tests in a checkout; tells whether one failed, and not whether it could not be run."""
+    ended = _python(checkout, "-m", "pytest", "-qx", "-p", "no:cacheprovider", "--timeout=60", *tests)
     assert ended.returncode in {0, 1}, ended.stdout.decode()
     return ended.returncode == 1
 

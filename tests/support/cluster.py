@@ -23,7 +23,7 @@ _SETTINGS = {"max_connections": "200", "fsync": "off"}
 
 @contextlib.contextmanager
 def open_folder() -> Iterator[Path]:
-    """Give a folder that PostgreSQL's account can pass, which it cannot pytest's own (0700) where root runs the tests."""
+    """Give a folder that PostgreSQL's account can pass; pytest's own is 0700, and root's postgres is somebody else."""
     made = Path(tempfile.mkdtemp(prefix="nocontent-test-"))
     made.chmod(0o711)
     try:
@@ -106,7 +106,9 @@ class Watch:
 
     def __init__(self, dsn: str) -> None:
         self._loop = asyncio.new_event_loop()
-        self._connection = self._loop.run_until_complete(asyncpg.connect(dsn, server_settings={"search_path": "nocontent"}))
+        self._connection = self._loop.run_until_complete(
+            asyncpg.connect(dsn, server_settings={"search_path": "nocontent"})
+        )
 
     def counts(self) -> tuple[int, int, int]:
         """Give the rows of events, batches and vocabulary."""

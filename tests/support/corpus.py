@@ -6,7 +6,7 @@ pieces. A request to meet a problem is what it changes of a good one.
 
 import gzip
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -22,8 +22,9 @@ from tests.support import customers, sample
 
 FOLDER = Path(__file__).resolve().parents[1] / "corpus"
 CANARY_CHARS_MIN = 5
-_PLACEHOLDER = re.compile(rb'"@(uuid7|UUID7)(-[a-z]+)?"')
+_PLACEHOLDER = re.compile(rb'"@(uuid7|UUID7)(-[a-z0-9-]+)?"')
 _OFFSETS_MS = {b"": 0, b"-yesterday": -sample.DAY_MS, b"-old": -40 * sample.DAY_MS, b"-ahead": 600_000}
+_CHANGES = {b"-version-4": (14, "4"), b"-version-8": (14, "8"), b"-variant-0": (19, "0"), b"-variant-c": (19, "c")}
 _Pieces = list[tuple[str, int]]
 
 
@@ -50,11 +51,21 @@ class Request(msgspec.Struct, forbid_unknown_fields=True):
         if self.body is None:
             return None
         plain = _join(self.pieces) or (sample.body() if self.body == "good" else self.body.encode())
-        coded = {"gzip": gzip.compress, "zstd": zstandard.compress, "identity": bytes}[self.coding](plain)
+        coded = coding(self.coding)(plain)
         return coded[: len(coded) - self.cut] + self.tail.encode()
 
     def wire_headers(self) -> dict[str, str | None]:
         return ({} if self.coding == "identity" else {"Content-Encoding": self.coding}) | self.headers
+
+
+def coding(name: str) -> Callable[[bytes], bytes]:
+    """Give what compresses by the name of a Content-Encoding."""
+    compressors: dict[str, Callable[[bytes], bytes]] = {
+        "gzip": gzip.compress,
+        "zstd": zstandard.compress,
+        "identity": bytes,
+    }
+    return compressors[name.lower()]
 
 
 def files(*parts: str) -> list[str]:
@@ -107,12 +118,23 @@ def _said() -> Iterator[str]:
         yield from shipped_terms(kind)
     for key, values in customers.TAGS.items():
         yield from (key, *values)
-    yield from (*get_args(DropReason), *get_args(Status), *get_args(StopReason), str(logs.Event), *logs.Fields.__annotations__)
+    yield from (
+        *get_args(DropReason),
+        *get_args(Status),
+        *get_args(StopReason),
+        str(logs.Event),
+        *logs.Fields.__annotations__,
+    )
     yield "type title status instance violations rule pointer says content-type application/problem+json false"
 
 
 def _id(match: re.Match[bytes]) -> bytes:
-    made = sample.uuid7(sample.now_ms() + _OFFSETS_MS[match[2] or b""])
+    kind = match[2] or b""
+    made = sample.uuid7(sample.now_ms() + _OFFSETS_MS.get(kind, 0))
+    if kind in _CHANGES:
+        place, digit = _CHANGES[kind]
+        made = made[:place] + digit + made[place + 1 :]
+    assert kind in _OFFSETS_MS or kind in _CHANGES
     return f'"{made.upper() if match[1] == b"UUID7" else made}"'.encode()
 
 

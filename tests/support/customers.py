@@ -31,14 +31,14 @@ class Wanted(NamedTuple):
     expires_in: timedelta | None = None
 
 
-EVERYTHING = {kind: Mode.COARSEN for kind in (Kind.TASK_CATEGORY, Kind.PROVIDER, Kind.MODEL, Kind.TAG_VALUE)}
+EVERYTHING = dict.fromkeys((Kind.TASK_CATEGORY, Kind.PROVIDER, Kind.MODEL, Kind.TAG_VALUE), Mode.COARSEN)
 # All are there before the server starts, so that no test has to wait until its workers have heard of them.
 PREPARED = {
     "main": Wanted(),
     "other": Wanted(),
-    "learner": Wanted({kind: Mode.LEARN for kind in EVERYTHING}, scopes=tokens.SCOPES),
-    "spender": Wanted({kind: Mode.LEARN for kind in EVERYTHING}, scopes=tokens.SCOPES),
-    "reader": Wanted({kind: Mode.LEARN for kind in EVERYTHING}),
+    "learner": Wanted(dict.fromkeys(EVERYTHING, Mode.LEARN), scopes=tokens.SCOPES),
+    "spender": Wanted(dict.fromkeys(EVERYTHING, Mode.LEARN), scopes=tokens.SCOPES),
+    "reader": Wanted(dict.fromkeys(EVERYTHING, Mode.LEARN)),
     "coarsener": Wanted(EVERYTHING),
     "limited": Wanted(quota=10),
     "sparing": Wanted(quota=10),

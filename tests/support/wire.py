@@ -1,5 +1,6 @@
 """HTTP as a sender speaks it: well through http.client, and badly through a bare socket."""
 
+import contextlib
 import http.client
 import json
 import socket
@@ -75,10 +76,8 @@ class Sender:
         return self._send(method, path, body, wanted)
 
     def _send(self, method: str, path: str, body: bytes | Iterable[bytes] | None, headers: Mapping[str, str]) -> Answer:
-        try:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # It may be answered before it is through.
             self._connection.request(method, path, body, headers)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # The answer may come before the body is through.
         answer = self._connection.getresponse()
         read = Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
         if answer.status >= http.HTTPStatus.BAD_REQUEST:

@@ -1,0 +1,165 @@
+"""`tenant`, `token`, `vocabulary`, `tags` on a real database, the way an operator types them."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ingest.__main__ import main
+from tests.support import cluster
+from tests.support.cluster import Cluster
+
+Run = Callable[[str], tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command line; gives its status, output and errors."""
+    monkeypatch.setenv("NOCONTENT_DSN", database)
+
+    def typed(line: str) -> tuple[int, str, str]:
+        status = main(line.split())
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    assert typed("tenant add acme")[0] == 0
+    return typed
+
+
+def audit(dsn: str) -> list[str]:
+    return [row["act"] for row in cluster.fetch(dsn, "SELECT act FROM audit ORDER BY audit_id")]
+
+
+def test_a_tenant_added_twice_is_one(run: Run) -> None:
+    assert run("tenant add acme") == (0, "tenant 1\n", "")
+    assert run("tenant add other") == (0, "tenant 2\n", "")
+    assert len(run("tenant list")[1].splitlines()) == 2
+
+
+@pytest.mark.parametrize("name", ["Acme", "a/b", "x" * 65, "x\u00e9"])
+def test_a_name_out_of_grammar_is_refused_in_one_line_without_it(run: Run, name: str) -> None:
+    status, _, errors = run(f"tenant add {name}")
+    assert status == 2
+    assert errors.count("\n") == 1
+    assert name not in errors
+
+
+def test_what_a_tenant_is_set_to_is_listed(run: Run, database: str) -> None:
+    for line in (
+        "tenant mode acme model coarsen",
+        "tenant mode acme tag learn",
+        "tenant quota acme 500",
+        "tenant disable acme",
+    ):
+        assert run(line) == (0, "", "")
+    (row,) = run("tenant list")[1].splitlines()
+    assert all(part in row for part in ("disabled", "500 events/min", "model=coarsen", "tag_value=learn"))
+    assert run("tenant quota acme 0")[0] == run("tenant enable acme")[0] == 0
+    (row,) = run("tenant list")[1].splitlines()
+    assert "no quota" in row
+    assert "enabled" in row
+    assert len(audit(database)) == 7
+
+
+def test_a_token_is_printed_once_and_only_its_digest_is_kept(run: Run, database: str) -> None:
+    status, token, errors = run("token issue acme --days 1 --scope events:write")
+    assert (status, errors) == (0, "")
+    assert re.fullmatch(r"nct_[0-9a-f]{12}_[A-Za-z0-9_-]{43}\n", token)
+    kept = repr([tuple(row.values()) for row in cluster.fetch(database, "SELECT * FROM ingest_tokens")])
+    assert token.strip().split("_", 2)[2] not in kept
+    listed = run("token list acme")[1]
+    assert token.split("_")[1] in listed
+    assert "events:write" in listed
+    assert "until" in listed
+    assert token.strip() not in listed
+
+
+def test_a_revoked_token_is_listed_as_such(run: Run) -> None:
+    token_id = run("token issue acme")[1].split("_")[1]
+    assert run(f"token revoke {token_id}")[0] == 0
+    assert "revoked" in run("token list")[1]
+    assert run("token revoke 000000000000")[0] == 1
+
+
+def test_words_are_declared_added_listed_and_removed(run: Run) -> None:
+    assert run("tags declare acme team region") == (0, "", "")
+    assert run("vocabulary add acme tag:team search ads")[1] == "2 registered, 0 refused\n"
+    assert run("vocabulary add acme model acme-model-1")[0] == 0
+    listed = [tuple(line.split()) for line in run("vocabulary list acme")[1].splitlines()]
+    assert ("tag:team", "search") in listed
+    assert ("model", "acme-model-1") in listed
+    assert run("vocabulary remove acme tag:team ads")[1] == "1 removed, 0 were not there\n"
+    assert run("vocabulary remove acme tag:team ads")[0] == 1
+    assert ("tag:team", "ads") not in [tuple(line.split()) for line in run("vocabulary list acme")[1].splitlines()]
+
+
+def test_a_removed_word_may_be_added_again(run: Run) -> None:
+    for act in ("add", "remove", "add"):
+        assert run(f"vocabulary {act} acme model acme-model-1")[0] == 0
+    assert "acme-model-1" in run("vocabulary list acme")[1]
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("tags declare acme prompt", "content.prompt"),
+        ("tags declare acme api-key", "secret.field"),
+        ("vocabulary add acme model sk-ant-api03-aaaaaaaaaaaa", "secret.anthropic-key"),
+        ("vocabulary add acme provider Marjolein", "vocabulary.bad-term"),
+        ("vocabulary add acme model please-summarize-the-layoffs-list-for-marjolein-now", "vocabulary.prose"),
+    ],
+)
+def test_a_barred_word_is_refused_by_rule_and_leaves_only_the_rule(
+    run: Run, database: str, line: str, rule: str
+) -> None:
+    status, said, errors = run(line)
+    assert status == 1
+    assert rule in errors
+    assert line.rsplit(maxsplit=1)[-1] not in (said + errors).replace(rule, "")
+    (row,) = cluster.fetch(database, "SELECT * FROM audit WHERE act = 'vocabulary.refuse'")
+    assert row["rule"] == rule
+    assert line.rsplit(maxsplit=1)[-1] not in repr(tuple(row.values())).replace(rule, "")
+
+
+def test_a_file_of_words_is_imported(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "models").write_text("acme-1\nacme-2\nplease summarize\nsk-ant-api03-aaaaaaaaaaaa\n", "ascii")
+    status, said, errors = run(f"vocabulary import acme model {tmp_path / 'models'}")
+    assert (status, said) == (1, "4 registered, 1 refused\n")
+    assert "term 5: secret.anthropic-key" in errors
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("token issue nobody", "no tenant of that name"),
+        ("vocabulary add acme colour red", "A kind is"),
+        ("vocabulary add acme tag:team search", "tags declare"),
+        ("vocabulary import acme model /nothing/there", "cannot be read"),
+    ],
+)
+def test_a_mistake_is_told_in_one_line(run: Run, line: str, says: str) -> None:
+    status, _, errors = run(line)
+    assert status == 2
+    assert errors.count("\n") == 1
+    assert says in errors
+
+
+def test_an_unmigrated_database_is_told_apart(
+    postgres: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NOCONTENT_DSN", postgres.empty())
+    assert main(["serve"]) == 2
+    assert "nocontent migrate" in capsys.readouterr().err
+
+
+def test_migrate_says_what_it_did_and_does_it_once(
+    postgres: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NOCONTENT_DSN", postgres.empty())
+    assert main(["migrate"]) == 0
+    assert "applied 0001_create_roles" in capsys.readouterr().out
+    assert main(["migrate"]) == 0
+    said = capsys.readouterr().out
+    assert "up to date" in said
+    assert "0 created, 0 dropped, 7 days ahead" in said

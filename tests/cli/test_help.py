@@ -1,0 +1,54 @@
+"""Every command teaches, and a mistake is one line that helps."""
+
+import pytest
+
+from ingest.__main__ import main
+from ingest.api.openapi import VERSION
+
+_COMMANDS = (
+    "serve", "migrate", "maintain", "check", "demo", "tenant", "tenant add", "tenant list", "tenant mode",
+    "tenant quota", "tenant disable", "tenant enable", "token", "token issue", "token revoke", "token list",
+    "vocabulary", "vocabulary add", "vocabulary remove", "vocabulary import", "vocabulary list", "tags", "tags declare",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["", *_COMMANDS])
+def test_a_command_says_what_it_does(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*command.split(), "--help"])
+    said = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert said.startswith("usage: nocontent")
+    assert len(said.splitlines()) > 5
+
+
+def test_the_help_of_the_whole_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    said = capsys.readouterr().out
+    assert all(command in said for command in _COMMANDS if " " not in command)
+
+
+def test_the_help_of_serve_names_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    from ingest import config  # noqa: PLC0415 (one test's)
+
+    with pytest.raises(SystemExit):
+        main(["serve", "--help"])
+    said = capsys.readouterr().out
+    assert all(name in said for name, _, _ in config.describe())
+
+
+def test_the_version_is_the_apis(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"nocontent {VERSION}\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["nothing"], ["tenant"], ["token", "issue"]])
+def test_a_wrong_command_line_ends_with_2_and_the_usage(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "usage: nocontent" in capsys.readouterr().err

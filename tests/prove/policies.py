@@ -1,0 +1,28 @@
+"""A policy as a server gives it, without a server."""
+
+from ingest.prove.kit import Kit, Policy
+from schema import limits
+from schema.event import DROP_REASONS, Event, Kind
+from schema.rules import RULES
+from schema.vocabulary import shipped_terms
+
+NOW_MS = 1_700_000_000_000
+
+
+def policy() -> Policy:
+    kinds = (Kind.TASK_CATEGORY, Kind.PROVIDER, Kind.MODEL)
+    return Policy(
+        digest="0" * 64,
+        retention_days=30,
+        fields=list(Event.__struct_fields__),
+        drop_reasons=list(DROP_REASONS),
+        bounds={name.lower(): value for name, value in vars(limits).items() if name.isupper()},
+        rules={rule.id: rule.says for rule in RULES.values()},
+        modes={kind.name.lower(): "refuse" for kind in kinds},
+        terms={kind.name.lower(): ["unknown", *shipped_terms(kind)] for kind in kinds},
+        tags={"team": ["search", "unknown"]},
+    )
+
+
+def kit(secret: bytes = b"one", seed: int = 1) -> Kit:
+    return Kit(policy(), secret, seed, NOW_MS)

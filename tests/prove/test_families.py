@@ -1,0 +1,137 @@
+"""The families make what they say: many cases, each with a canary of its own in it, alike for a seed."""
+
+import contextlib
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+import zstandard
+
+from ingest.prove.case import Case, Expected, Request
+from ingest.prove.families import FAMILIES, Planned, digest, plan
+from ingest.prove.formats import FORMATS, keys
+from ingest.prove.kit import Kit
+from ingest.prove.shapes import SHAPES, leaves
+from schema.decode import Decoded, Refused, Window, decode
+from schema.event import Kind
+from schema.vocabulary import Vocabulary, shipped_terms
+from tests.prove.policies import NOW_MS, kit
+
+_NOT_FOR_THE_DOOR = {"wrapped-bodies", "headers-of-refused"}  # What comes before it says no.
+# As long as the contract takes any UUID there, a key that has a UUID's shape passes.
+_UUIDS_FOR_STREAMS = {"exa in the stream's id", "azure-openai-hex in the stream's id"}
+_DAY_MS = 86_400_000
+_WINDOW = Window(NOW_MS - 30 * _DAY_MS, NOW_MS + 300_000)
+
+
+@pytest.fixture(scope="module")
+def made() -> tuple[Kit, list[Planned]]:
+    maker = kit()
+    return maker, plan(maker, list(FAMILIES))
+
+
+def test_there_are_20_000_that_must_be_refused_and_200_that_must_not(made: tuple[Kit, list[Planned]]) -> None:
+    counts = Counter(case.expected for _, case in made[1])
+    assert counts[Expected.REFUSED] >= 20_000
+    assert counts[Expected.ACCEPTED] >= 200
+
+
+def test_every_canary_is_of_one_case(made: tuple[Kit, list[Planned]]) -> None:
+    canaries = [case.canary for _, case in made[1] if not case.name.endswith((", gzip", ", zstd"))]
+    assert len(set(canaries)) == len(canaries)
+
+
+def test_every_name_is_of_one_case_and_holds_no_canary(made: tuple[Kit, list[Planned]]) -> None:
+    maker, planned = made
+    names = Counter((family, case.name) for family, case in planned)
+    assert [name for name, count in names.items() if count > 1] == []
+    assert list(maker.canaries.find("\n".join(name for _, name in names).encode())) == []
+
+
+def test_every_case_but_good_batches_holds_its_canary(made: tuple[Kit, list[Planned]]) -> None:
+    maker, planned = made
+    for family, case in planned:
+        if case.expected is not Expected.ACCEPTED and family != "hostile-numbers":
+            found = {find.canary for find in maker.canaries.find(_sent(case.request))}
+            assert found == {case.canary}, f"{family}: {case.name}"
+
+
+def test_the_door_takes_every_good_batch(made: tuple[Kit, list[Planned]]) -> None:
+    vocabulary = _vocabulary()
+    for _, case in made[1]:
+        if case.expected is Expected.ACCEPTED:
+            assert len(_decoded(case, vocabulary).batch.events) == case.events, case.name
+
+
+def test_the_door_takes_no_body_that_must_be_refused(made: tuple[Kit, list[Planned]]) -> None:
+    vocabulary = _vocabulary()
+    taken = set()
+    for family, case in made[1]:
+        if case.expected is Expected.REFUSED and family not in _NOT_FOR_THE_DOOR:
+            with contextlib.suppress(Refused):
+                taken.add((_decoded(case, vocabulary), case.name)[1])
+    assert taken <= _UUIDS_FOR_STREAMS
+
+
+def test_a_seed_repeats_a_run_and_a_secret_does_not() -> None:
+    some = ["accepted-forms", "keys", "framing"]
+    assert digest(plan(kit(), some)) == digest(plan(kit(), some))
+    assert digest(plan(kit(seed=2), some)) != digest(plan(kit(), some))
+    assert kit(b"two").canary() != kit(b"one").canary()
+
+
+def test_a_share_is_an_even_one() -> None:
+    planned = plan(kit(), list(FAMILIES), 500)
+    assert len(planned) == 500
+    assert len({family for family, _ in planned}) >= len(FAMILIES) - 3
+
+
+def test_the_formats_of_keys_differ_and_hold_the_canary() -> None:
+    maker = kit()
+    canary = maker.canary()
+    made = dict(keys(canary))
+    assert len(set(made.values())) == len(FORMATS) >= 80
+    for name, key in made.items():
+        assert [find.canary for find in maker.canaries.find(key.encode())] == [canary], name
+
+
+def test_the_shapes_are_of_every_api() -> None:
+    apis = {name.split("-")[0] for name in SHAPES}
+    assert apis >= {"anthropic", "openai", "gemini", "bedrock", "cohere", "mistral"}
+    assert all(leaves(name) > 0 for name in SHAPES)
+
+
+def _sent(request: Request) -> bytes:
+    return request.encoded(b"host", b"token") + _inflated(request.body)
+
+
+def _inflated(body: bytes) -> bytes:
+    """Give what is in a container, or in the container in it, as far as it can be read."""
+    if body[:2] in {b"\x1f\x8b", b"\x78\x9c"}:
+        inflater = zlib.decompressobj(32 + zlib.MAX_WBITS)  # gzip or zlib.
+        inner = inflater.decompress(body)
+        return inner + _inflated(inner) + _inflated(inflater.unused_data)
+    if body[:4] == b"\x28\xb5\x2f\xfd":
+        reader = zstandard.ZstdDecompressor().stream_reader(body, read_across_frames=True)
+        return b"".join(_readable(reader))
+    return b""
+
+
+def _readable(reader: zstandard.ZstdDecompressionReader) -> Iterator[bytes]:
+    with contextlib.suppress(zstandard.ZstdError):
+        while piece := reader.read(65_536):
+            yield piece
+
+
+def _vocabulary() -> Vocabulary:
+    shipped = {kind: {term: number for number, term in enumerate(shipped_terms(kind), 1)} for kind in Kind}
+    vocabulary = Vocabulary({}, shipped)
+    vocabulary.add(Kind.TAG_KEY, 0, "team", 16)
+    for number, value in enumerate(("unknown", "search"), 1):
+        vocabulary.add(Kind.TAG_VALUE, 16, value, number)
+    return vocabulary
+
+
+def _decoded(case: Case, vocabulary: Vocabulary) -> Decoded:
+    return decode(_inflated(case.request.body) or case.request.body, vocabulary, _WINDOW)

@@ -1,0 +1,217 @@
+"""The end: what was taken is finished, and nobody is left behind, however it ends."""
+
+import asyncio
+import contextlib
+import http.client
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from tests.support import cluster, customers, sample, service
+from tests.support.cluster import Cluster
+from tests.support.customers import Wanted
+from tests.support.service import Server, children, is_gone, wait_until
+from tests.support.wire import Sender
+
+SENDERS = 8
+TRACE_EVENTS = 28_185
+
+
+class Load:
+    """Senders that post one batch after another until the service goes; keeps the ids that were acknowledged."""
+
+    def __init__(self, bind: str, token: str) -> None:
+        self.acknowledged: list[str] = []
+        self.statuses: set[int] = set()
+        self._bind, self._token = bind, token
+        self._threads = [threading.Thread(target=self._send) for _ in range(SENDERS)]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+        wait_until(lambda: len(self.acknowledged) > 2_000)
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join(service.WAIT_S)
+            assert not thread.is_alive()
+
+    def _send(self) -> None:
+        sender = Sender(self._bind, self._token)
+        while True:
+            events = [sample.event() for _ in range(50)]
+            try:
+                sender.local_port()
+                answer = sender.post(sample.body(*events))
+            except ConnectionRefusedError:
+                break
+            except (OSError, http.client.HTTPException):
+                break
+            self.statuses.add(answer.status)
+            if answer.status != 200:
+                break
+            self.acknowledged += [str(event["event_id"]) for event in events]
+        sender.close()
+
+
+@pytest.fixture
+def loaded(postgres: Cluster, tmp_path: Path) -> Iterator[tuple[Server, Load]]:
+    dsn = postgres.migrated()
+    customer = customers.act(dsn, lambda connection: customers.add(connection, "main", Wanted()))
+    with service.serving(dsn, tmp_path / "log") as server:
+        load = Load(server.bind, customer.token)
+        load.start()
+        yield server, load
+
+
+def in_the_table(dsn: str) -> set[UUID]:
+    return {row["event_id"] for row in cluster.fetch(dsn, "SELECT event_id FROM events")}
+
+
+def test_sigterm_under_load_keeps_every_acknowledged_event(loaded: tuple[Server, Load]) -> None:
+    server, load = loaded
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(service.WAIT_S) == 0
+    load.join()
+    assert {UUID(acknowledged) for acknowledged in load.acknowledged} <= in_the_table(server.dsn)
+    assert load.statuses <= {200, 503}
+
+
+def test_sigterm_lets_every_worker_finish(loaded: tuple[Server, Load]) -> None:
+    server, load = loaded
+    server.process.send_signal(signal.SIGTERM)
+    server.process.wait(service.WAIT_S)
+    load.join()
+    assert server.log.read_text().count('"event":"stopped"') == service.WORKERS
+
+
+def test_sigterm_answers_a_request_that_waits_for_its_commit(postgres: Cluster, tmp_path: Path) -> None:
+    dsn = postgres.migrated()
+    customer = customers.act(dsn, lambda connection: customers.add(connection, "main", Wanted()))
+    with service.serving(dsn, tmp_path / "log") as server, contextlib.closing(server.sender(customer.token)) as sender:
+        answers: list[int] = []
+
+        def post() -> None:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                answers.append(sender.post(sample.body()).status)
+
+        with _locked(dsn) as blocked:
+            posting = threading.Thread(target=post)
+            posting.start()
+            wait_until(blocked)
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(1)  # Long enough for a worker without work to be gone.
+        posting.join(service.WAIT_S)
+        assert answers == [200]
+
+
+def test_sigkill_under_load_keeps_every_acknowledged_event(loaded: tuple[Server, Load]) -> None:
+    server, load = loaded
+    server.process.kill()
+    load.join()
+    wait_until(lambda: not _writers(server.dsn))
+    assert {UUID(acknowledged) for acknowledged in load.acknowledged} <= in_the_table(server.dsn)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's end")
+def test_sigkill_of_the_parent_leaves_no_worker(postgres: Cluster, tmp_path: Path) -> None:
+    with service.serving(postgres.migrated(), tmp_path / "log") as server:
+        left = children(server.process.pid)
+        assert set(server.workers()) <= set(left)
+        server.process.kill()
+        server.process.wait(service.WAIT_S)
+        wait_until(lambda: all(map(is_gone, left)))
+
+
+def _writers(dsn: str) -> int:
+    query = (
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'nocontent-%'"
+    )
+    return len(cluster.fetch(dsn, query))
+
+
+@contextlib.contextmanager
+def _locked(dsn: str) -> Iterator["_Blocked"]:
+    """Hold up every writer; lends what tells whether one waits."""
+    loop = asyncio.new_event_loop()
+    blocked = _Blocked(dsn)
+    entered = cluster.operator(dsn)
+    connection = loop.run_until_complete(entered.__aenter__())
+    transaction = connection.transaction()
+    loop.run_until_complete(transaction.start())
+    loop.run_until_complete(connection.execute("LOCK TABLE batches IN ACCESS EXCLUSIVE MODE"))
+    try:
+        yield blocked
+    finally:
+        loop.run_until_complete(transaction.rollback())
+        loop.run_until_complete(entered.__aexit__(None, None, None))
+        loop.close()
+
+
+class _Blocked:
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+
+    def __call__(self) -> bool:
+        query = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        return bool(cluster.fetch(self._dsn, query))
+
+
+@contextlib.contextmanager
+def _demo(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    ports = service.free_ports(2)
+    env = service.environment("", data_dir=folder, bind=f"127.0.0.1:{ports[0]}", metrics_bind=f"127.0.0.1:{ports[1]}")
+    del env["NOCONTENT_DSN"]
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "ingest", "demo", *arguments],
+        env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        yield demo
+    finally:
+        demo.kill()
+        demo.communicate(timeout=service.WAIT_S)
+
+
+# Slow because it is the demo, twice: it makes a cluster, and replays the whole trace each time.
+def test_a_killed_demo_leaves_nothing_running_and_its_rows_stay() -> None:
+    with cluster.open_folder() as opened:
+        folder = opened / "a folder with a space"
+        with _demo(folder) as demo:
+            assert demo.stdout is not None
+            said = ""
+            while "serving until Ctrl-C" not in said:
+                line = demo.stdout.readline()
+                assert line, said
+                said += line
+            assert re.search(rf"stored +{TRACE_EVENTS:,} events", said)
+            assert re.search(rf"duplicates +{TRACE_EVENTS:,} of {TRACE_EVENTS:,}", said)
+            started = _descendants(demo.pid)
+            assert started
+            demo.kill()
+            wait_until(lambda: all(map(is_gone, started)))
+        with _demo(folder, "--once") as again:
+            said, _ = again.communicate(timeout=90)
+        assert again.returncode == 0, said
+        assert f"of them {TRACE_EVENTS:,} from earlier runs" in said
+        assert "WRONG" not in said
+        assert "could hold text: 0" in said
+        assert "no event came from the refused requests" in said
+        assert re.search(r"curl -sS http://127\.0\.0\.1:\d+/v1/events", said)
+        assert (folder / "token").stat().st_mode & 0o777 == 0o600
+
+
+def _descendants(pid: int) -> list[int]:
+    found = children(pid)
+    for child in list(found):
+        found += _descendants(child) if os.path.exists(f"/proc/{child}") else []  # noqa: PTH110 (a process may go)
+    return found
