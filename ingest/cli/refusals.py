@@ -37,7 +37,7 @@ def bad_requests(good: Mapping[str, object], old_id: str) -> list[Bad]:
         Bad("an unregistered tag value", "vocabulary.unknown-tag-value", _with(good, tags={"team": "said-in-parts"})),
         Bad("a name said twice", "shape.duplicate-key", body.replace(b'"cached":', b'"cached":true,"cached":')),
         Bad("text in an escape", "shape.escape", body.replace(b"anthropic", b"anthr\\u006fpic")),
-        Bad("a look-alike letter", "shape.non-ascii", body.replace(b"anthropic", "аnthropic".encode())),  # noqa: RUF001
+        Bad("a look-alike letter", "shape.non-ascii", body.replace(b"anthropic", "аnthropic".encode())),  # noqa: RUF001 (a Cyrillic letter)
         Bad("a fraction", "shape.wrong-type", _with(good, input_tokens=812.5)),
         Bad("a negative cost", "shape.out-of-range", _with(good, cost_nanousd=-1)),
         Bad("a random id", "shape.not-a-uuidv7", _with(good, event_id="9f6c2b1e-58d3-4a7e-8c1b-0f2e4d6a8b0c")),
