@@ -2,7 +2,7 @@
 
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz fuzz-coverage check fmt lock catalogue clean clean-data
+.PHONY: help run test fuzz fuzz-coverage prove check fmt lock catalogue clean clean-data
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -39,6 +39,9 @@ fuzz: $(VENV)/.dev ## try to get text in: 200,000 made bodies (ARGS="--bodies 10
 fuzz-coverage: $(VENV)/.dev ## the same led by coverage, on the decoder alone (Linux; installs atheris)
 	@$(PIP_INSTALL) -r requirements-fuzz.lock
 	$(BIN)/python -m tests.fuzz.coverage $(ARGS)
+
+prove: $(VENV)/.run ## try to get content in, some 28,000 ways, and look for it everywhere (ARGS="--cases 500": fewer)
+	$(BIN)/python -m ingest prove --local $(ARGS)
 
 check: $(VENV)/.dev ## lint, formatting, types, and who imports whom
 	$(BIN)/python -m ruff check .

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from ingest.api.openapi import VERSION
-from ingest.cli import check, control, demo, policy, server
+from ingest.cli import check, control, demo, policy, prove, server
 from ingest.errors import CannotStart, Unavailable
 from ingest.store.tenants import UnknownTenant
 from ingest.store.vocabulary import VocabularyFull
@@ -25,6 +25,7 @@ to look around:
   nocontent demo                                     everything at once, with a PostgreSQL of its own
   nocontent check batch.json                         would this body be accepted, and if not, why
   nocontent policy --capacity                        what an event can hold, in bits
+  nocontent prove --local                            try to get content in, some 28,000 ways
 """
 
 
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"nocontent {VERSION}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for family in (server, control, policy, check, demo):
+    for family in (server, control, policy, check, prove, demo):
         family.add(commands)
     args = parser.parse_args(argv)
     try:

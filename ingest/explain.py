@@ -189,20 +189,21 @@ class _Walk:
         if value is not None and name in _TERMS:
             self.term(_TERMS[name], value, at)
         elif value is not None and name == "event_id":
-            self.event_id(value, at)
-        elif value is not None and name == "id" and not _passes(decoder, raw):
-            self.found(rule_of_value(value) or "shape.not-a-uuid", at)
+            self.uuid(value, at, self.window)
+        elif value is not None and name == "id":
+            newest_ms = self.window.newest_ms
+            self.uuid(value, at, Window(newest_ms - limits.STREAM_MS_MAX, newest_ms))
         elif not _passes(decoder, raw):
             self.found(_shape(decoder, raw, value), at)
 
-    def event_id(self, value: str, at: str) -> None:
+    def uuid(self, value: str, at: str, window: Window) -> None:
         if not _UUID.match(value):
             self.found(rule_of_value(value) or "shape.not-a-uuid", at)
         elif not _UUIDV7.match(value):
             self.found("shape.not-a-uuidv7", at)
-        elif (time_ms := int(value[:8] + value[9:13], 16)) < self.window.oldest_ms:
+        elif (time_ms := int(value[:8] + value[9:13], 16)) < window.oldest_ms:
             self.found("time.too-old", at)
-        elif time_ms > self.window.newest_ms:
+        elif time_ms > window.newest_ms:
             self.found("time.in-future", at)
 
     def term(self, kind_and_rule: tuple[Kind, str], term: str, at: str) -> None:

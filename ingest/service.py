@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Coroutine
+from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -32,6 +33,7 @@ from schema.rules import Violation
 from schema.vocabulary import Unlearned
 
 REFRESH_S = 1.0
+SNAPSHOT_WAIT_S = 5.0
 PARTITIONS_S = 30.0
 SNAPSHOT_AGE_S_MAX = 10.0  # A revoked token works no longer than this, on any worker.
 ANSWER_TIMEOUT_S = 25.0  # Longer than a flush and one before it.
@@ -51,18 +53,22 @@ class Service:
         self.partitions_ahead_days = 0
         self._partitions_seen_at = float("-inf")
         self._refreshed_at = float("-inf")
+        self._has_snapshot = asyncio.Event()
         self._background: list[asyncio.Task[None]] = []
         self._writers: list[asyncio.Task[None]] = []
         self._stored: dict[int, int] = {}  # This minute's events of tenants with a quota, as the database has them,
         self._since: Counter[int] = Counter()  # and what this worker has stored since.
 
     async def start(self) -> None:
-        """Start the tasks; the worker serves once the snapshot is there."""
+        """Start the tasks, and wait a while for the snapshot: without one every request would hear 503."""
         self._background = [self._spawn("refresher", self._refresh_for_ever())]
         if self.settings.maintain:
             self._background.append(self._spawn("maintainer", maintain.run(self._dsn, self.settings.retention_days)))
         for _ in range(self.settings.writer_connections):
             self._writers.append(self._spawn("writer", Writer(self._dsn, self.queue).run()))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SNAPSHOT_WAIT_S):
+                await self._has_snapshot.wait()
 
     async def stop(self) -> None:
         """Take no more, finish what was taken, close."""
@@ -184,6 +190,7 @@ class Service:
             self._partitions_seen_at = began
             metrics.partitions_ahead_days.set(self.partitions_ahead_days)
         self._refreshed_at = began
+        self._has_snapshot.set()
         metrics.snapshot_age_seconds.set(self.snapshot_age_s)
 
     def _spawn(self, name: str, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
@@ -204,7 +211,7 @@ def _entry(tenant_id: int, decoded: Decoded) -> Entry:
     dropped = batch.dropped or {}
     return Entry(
         tenant_id=tenant_id,
-        stream_id=batch.stream.id if batch.stream else digest,
+        stream_id=UUID(batch.stream.id) if batch.stream else digest,
         sequence=batch.stream.sequence if batch.stream else NO_SEQUENCE,
         digest=digest,
         events=len(batch.events),

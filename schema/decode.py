@@ -49,7 +49,7 @@ def decode(body: bytes, vocabulary: Vocabulary, window: Window) -> Decoded:
 
 
 def _decode(body: bytes, vocabulary: Vocabulary, window: Window) -> Decoded:
-    if not body.isascii() or b"\\" in body:
+    if not body.isascii() or b"\\" in body or b"\x7f" in body:  # A raw character below 0x20 is no JSON (RFC 8259).
         raise Refused
     batch = _batch.decode(body)
     events = batch.events
@@ -73,7 +73,10 @@ def _decode(body: bytes, vocabulary: Vocabulary, window: Window) -> Decoded:
         if terms.coarsens:
             coarsened += ids.count(UNKNOWN_ID) - names.count(UNKNOWN)
         columns.append(ids)
-    return Decoded(batch, _event_ids(events, window), tuple(columns), tags, coarsened)
+    if batch.stream is not UNSET:
+        _ids([batch.stream.id], Window(window.newest_ms - limits.STREAM_MS_MAX, window.newest_ms))
+    event_ids = _ids([event.event_id for event in events], window)
+    return Decoded(batch, event_ids, tuple(columns), tags, coarsened)
 
 
 def _quotes(batch: Batch, tags: Sequence[TagSet]) -> int:
@@ -93,10 +96,10 @@ def _check_parts(events: Sequence[Event]) -> None:
             raise Refused
 
 
-def _event_ids(events: Sequence[Event], window: Window) -> bytes:
+def _ids(uuids: Sequence[str], window: Window) -> bytes:
     """Give the ids' bytes; every one is a UUIDv7 (RFC 9562: version 7, variant 10) whose time is in the window."""
-    count = len(events)
-    text = "".join([event.event_id for event in events])
+    count = len(uuids)
+    text = "".join(uuids)
     dashes = all(text[place::36] == "-" * count for place in (8, 13, 18, 23))
     if not dashes or text[14::36] != "7" * count or not set(text[19::36]) <= set("89abAB"):
         raise Refused

@@ -2,7 +2,6 @@
 
 from enum import IntEnum
 from typing import Annotated, Literal, get_args
-from uuid import UUID
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
@@ -94,7 +93,7 @@ class Event(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 class Stream(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """Where a batch stands in the sequence that one reporter sends; a replay returns the first receipt."""
 
-    id: UUID
+    id: EventId  # A UUIDv7 too: any UUID at all could be somebody's key.
     sequence: Annotated[int, Meta(ge=0, le=limits.SEQUENCE_MAX)]
 
 

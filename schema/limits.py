@@ -28,7 +28,7 @@ DROPPED_MAX = 2**31 - 1
 
 RETENTION_DAYS_MAX = 400
 AHEAD_MS_MAX = 300_000  # How far an event's clock may run ahead of ours.
-TIME_MS_MAX = 2**48 - 1  # What a UUIDv7 holds (RFC 9562, section 5.7).
+STREAM_MS_MAX = RETENTION_DAYS_MAX * 86_400_000  # How long ago a stream may have begun.
 
 LEARN_PER_DAY_MAX = 50  # New terms that one tenant's traffic may bring in a day, of one kind,
 LEARN_TOTAL_MAX = 500  # and ever. Beyond: `nocontent vocabulary add`.

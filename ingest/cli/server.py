@@ -2,10 +2,12 @@
 
 import argparse
 import asyncio
+import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 import hypercorn.config
 import prometheus_client
@@ -21,6 +23,7 @@ GRACEFUL_TIMEOUT_S = 30.0  # Longer than a request waits for its COMMIT.
 KEEP_ALIVE_TIMEOUT_S = 75.0  # Longer than a load balancer's usual minute, so that it is never us who close first.
 KEEP_ALIVE_REQUESTS_MAX = 1_000_000
 BACKLOG = 1_024
+_METRICS_FOLDER = "nocontent-metrics-"
 Subparsers = argparse._SubParsersAction  # noqa: SLF001 (argparse gives this type no public name)
 
 
@@ -63,7 +66,7 @@ def _serve(args: argparse.Namespace) -> int:
     logs.capture()
     lifeline.forbid_core_dumps()
     asyncio.run(_check_database(config.require_dsn(wanted), is_strict=args.strict))
-    folder = tempfile.mkdtemp(prefix="nocontent-metrics-")
+    folder = _metrics_folder()
     config.export("PROMETHEUS_MULTIPROC_DIR", folder)
     try:
         _serve_metrics(wanted, folder)
@@ -86,6 +89,15 @@ async def _check_database(dsn: str, *, is_strict: bool) -> None:
         logs.warning("setting-leaks", setting=leak)
     if leaks and is_strict:
         raise CannotStart(f"PostgreSQL's own log could hold values: see {', '.join(leaks)} in docs/operations.md.")
+
+
+def _metrics_folder() -> str:
+    """Make a folder for the workers' counts, and remove those of parents that were killed."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_METRICS_FOLDER}*"):
+        pid = left.name.removeprefix(_METRICS_FOLDER).partition("-")[0]
+        if pid.isdigit() and not lifeline.is_running(int(pid)):
+            shutil.rmtree(left, ignore_errors=True)  # Another user's cannot be removed, and stays.
+    return tempfile.mkdtemp(prefix=f"{_METRICS_FOLDER}{os.getpid()}-")
 
 
 def _serve_metrics(wanted: Settings, folder: str) -> None:

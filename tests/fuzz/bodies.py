@@ -58,18 +58,22 @@ def make(chance: random.Random) -> Made:
 def _batch(chance: random.Random) -> dict[str, object]:
     batch: dict[str, object] = {"events": [_event(chance) for _ in range(chance.choice((1, 1, 1, 2, 5)))]}
     if chance.random() < 0.3:
-        batch["stream"] = {"id": str(UUID(int=chance.getrandbits(128))), "sequence": chance.randrange(2**53)}
+        batch["stream"] = {"id": _uuid7(chance), "sequence": chance.randrange(2**53)}
     if chance.random() < 0.2:
         batch["dropped"] = {chance.choice(("queue_full", "shutdown")): chance.randrange(2**31)}
     return batch
 
 
-def _event(chance: random.Random) -> dict[str, object]:
+def _uuid7(chance: random.Random) -> str:
     at_ms = time.time_ns() // 1_000_000 - chance.randrange(86_400_000)
     number = at_ms << 80 | chance.getrandbits(80)
+    return str(UUID(int=number & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62))
+
+
+def _event(chance: random.Random) -> dict[str, object]:
     output, latency = chance.randrange(2_000_001), chance.randrange(3_600_001)
     return {
-        "event_id": str(UUID(int=number & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62)),
+        "event_id": _uuid7(chance),
         "task_category": chance.choice(("chat", "summarization", "unknown")),
         "provider": chance.choice(("anthropic", "openai")),
         "requested_model": chance.choice(_MODELS),

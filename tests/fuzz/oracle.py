@@ -35,7 +35,6 @@ _NAMES = {
     "status", "http_status", "stop_reason", "tags",
 }  # fmt: skip
 _ID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-?)[0-9a-fA-F]{4}(\1[0-9a-fA-F]{4}){2}\1[0-9a-fA-F]{12}")
 _DROPS = {"queue_full", "retries_exhausted", "refused", "shutdown"}
 
 
@@ -77,7 +76,7 @@ def _no_constant(_name: str) -> object:
 def _is_batch(batch: Mapping[str, object], words: Words, window: Window) -> bool:
     if not batch.keys() <= {"events", "stream", "dropped"} or "events" not in batch:
         return False
-    if "stream" in batch and not _is_stream(batch["stream"]):
+    if "stream" in batch and not _is_stream(batch["stream"], window):
         return False
     if "dropped" in batch and not _is_dropped(batch["dropped"]):
         return False
@@ -89,18 +88,13 @@ def _is_batch(batch: Mapping[str, object], words: Words, window: Window) -> bool
     )
 
 
-def _is_stream(stream: object) -> bool:
+def _is_stream(stream: object, window: Window) -> bool:
     return (
         isinstance(stream, dict)
         and stream.keys() == {"id", "sequence"}
-        and _is_uuid(stream["id"])
+        and _is_event_id(stream["id"], Window(window.newest_ms - limits.STREAM_MS_MAX, window.newest_ms))
         and _is_integer(stream["sequence"], limits.SEQUENCE_MAX)
     )
-
-
-def _is_uuid(value: object) -> bool:
-    """RFC 9562's form, and the 32 digits without dashes that readers commonly take as well."""
-    return isinstance(value, str) and _UUID.fullmatch(value) is not None
 
 
 def _is_dropped(dropped: object) -> bool:

@@ -150,7 +150,7 @@ def test_the_real_service_passes(server: Server, tenants: dict[str, Customer], t
     assert [place["place"] for place in report["places"]] == ["metrics", "database", "logs"]
     assert all(place["bytes"] and not place["finds"] for place in report["places"])
     suites = ET.parse(tmp_path / "report.junit.xml").getroot()
-    assert len(suites.findall("./testsuite/testcase")) == 503
+    assert len(suites.findall("./testsuite/testcase")) == 504
     page = (tmp_path / "report.html").read_text()
     assert report["policy_digest"] in page
     assert report["cases_sha256"] in page

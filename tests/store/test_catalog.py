@@ -59,7 +59,6 @@ _MAY: dict[Role, dict[str, str]] = {
         "ingest_tokens": "SELECT",
         "migrations": "SELECT",
         "vocabulary": "SELECT INSERT",
-        "migrations": "SELECT",
         "audit": "INSERT",
     },
     "nocontent_control": {

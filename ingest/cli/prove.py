@@ -1,0 +1,162 @@
+"""`prove`: the conformance kit against a running service, or against one that it starts here."""
+
+import argparse
+import asyncio
+import random
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tqdm import tqdm
+
+from ingest.cli.server import Subparsers
+from ingest.errors import CannotStart
+from ingest.prove import local, report, run, search, summary
+from ingest.prove.client import address
+from ingest.prove.families import FAMILIES
+from ingest.prove.run import Run, Wanted
+from ingest.prove.search import Searched
+
+TIME_S = 600.0
+CONCURRENCY = 8
+CONCURRENCY_MAX = 256
+_SEED_BITS = 32
+
+
+def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
+    """Declare the command."""
+    says = (
+        "try to get content and keys into a service, look for them everywhere, and report; status 0 says that it held"
+    )
+    command = commands.add_parser("prove", help=says, description=says)
+    command.add_argument("--url", help="of the service, as http://host:port")
+    command.add_argument("--token", help="of a tenant that refuses unknown terms; its good batches are stored")
+    command.add_argument("--local", action="store_true", help="start PostgreSQL and the service here, and search all")
+    _add_bounds(command)
+    _add_places(command)
+    command.add_argument("--report-dir", type=Path, help="write report.json, .junit.xml, .md and .html there")
+    command.set_defaults(run=_prove)
+
+
+def _add_bounds(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--cases", type=_positive, metavar="N", help="an even share of all (default: all)")
+    command.add_argument("--time", type=float, default=TIME_S, metavar="S", help=f"stop after S seconds ({TIME_S:.0f})")
+    command.add_argument("--concurrency", type=_positive, default=CONCURRENCY, help=f"connections ({CONCURRENCY})")
+    command.add_argument("--seed", type=int, help="repeat the choices of another run; the canaries are new")
+    command.add_argument("--family", nargs="+", choices=FAMILIES, metavar="NAME", help=", ".join(FAMILIES))
+
+
+def _add_places(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--logs", nargs="+", type=Path, default=[], metavar="FILE", help="search these, or folders")
+    command.add_argument("--metrics-url", metavar="URL", help="search these metrics")
+    command.add_argument("--dsn", help="search every table of this database")
+    command.add_argument("--data-dir", type=Path, metavar="DIR", help="search all files of this PostgreSQL")
+    command.add_argument(
+        "--pid", nargs="+", type=int, default=[], help="search the memory of these processes; reported, not gated"
+    )
+
+
+def _prove(args: argparse.Namespace) -> int:
+    try:
+        finished, searched = _locally(args) if args.local else _remotely(args)
+    except ValueError:
+        raise CannotStart("That is no URL: http://host:port.") from None
+    for one in searched:
+        if one.is_gated and one.unread and not one.bytes:
+            raise CannotStart(f"Nothing of the {one.place} could be read.")
+    whole = summary.summed(finished, searched, _host(args))
+    print(summary.as_text(whole))
+    if args.report_dir:
+        report.write(whole, finished, args.report_dir)
+        print(f"report      {args.report_dir}/report.html")
+    return 0 if whole.verdict == summary.PASS else 1
+
+
+def _remotely(args: argparse.Namespace) -> tuple[Run, list[Searched]]:
+    if not args.url or not args.token:
+        raise CannotStart("Name the service by --url and --token, or start one here by --local.")
+    for path in (*args.logs, args.data_dir):
+        if path and not path.exists():
+            raise CannotStart(f"There is no {path} to search.")
+    finished = asyncio.run(run.run(_wanted(args, args.url, args.token), _progress("cases")))
+    searched = asyncio.run(_search_live(args, finished))
+    return finished, [*searched, *_search_files(args, finished)]
+
+
+def _locally(args: argparse.Namespace) -> tuple[Run, list[Searched]]:
+    """Search what runs while it runs, and files when PostgreSQL has written all; they stay if one has a find."""
+    # SIGTERM ends it the way Ctrl-C does, so that everything it started ends too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with local.service() as here:
+        args.url, args.dsn, args.metrics_url = here.url, here.dsn, here.metrics_url
+        args.pid = [*args.pid, *here.pids]
+        finished = asyncio.run(run.run(_wanted(args, here.url, here.token), _progress("cases")))
+        searched = asyncio.run(_search_live(args, finished))
+    args.logs = [*args.logs, *here.logs]
+    args.data_dir = here.data_dir
+    searched += _search_files(args, finished)
+    if not any(one.is_gated and one.finds for one in searched):
+        local.remove(here)
+    return finished, searched
+
+
+def _wanted(args: argparse.Namespace, url: str, token: str) -> Wanted:
+    seed = random.getrandbits(_SEED_BITS) if args.seed is None else args.seed
+    families = tuple(args.family or FAMILIES)
+    concurrency = min(args.concurrency, CONCURRENCY_MAX)
+    return Wanted(address(url), token.encode("ascii"), families, seed, concurrency, args.cases, args.time)
+
+
+async def _search_live(args: argparse.Namespace, finished: Run) -> list[Searched]:
+    canaries = finished.kit.canaries
+    searched = []
+    if args.metrics_url:
+        path = urlsplit(args.metrics_url).path or "/metrics"
+        try:
+            searched.append(await search.in_metrics(canaries, address(args.metrics_url), path))
+        except OSError:
+            raise CannotStart("There is nothing that answers at the URL of the metrics.") from None
+    if args.dsn:
+        with _bar("tables", None) as step:
+            searched.append(await search.in_database(canaries, args.dsn, step))
+    if args.pid:
+        searched.append(search.in_memory(canaries, args.pid))
+    return searched
+
+
+def _search_files(args: argparse.Namespace, finished: Run) -> list[Searched]:
+    places = {"logs": args.logs, "data files": [args.data_dir] if args.data_dir else []}
+    searched = []
+    for place, paths in places.items():
+        if paths:
+            with _bar(place, None) as step:
+                searched.append(search.in_files(place, finished.kit.canaries, paths, step))
+    return searched
+
+
+def _progress(what: str) -> Callable[[int], Callable[[int], object]]:
+    def start(total: int) -> Callable[[int], object]:
+        bar = tqdm(total=total, desc=what, unit="case", disable=not sys.stderr.isatty())
+        return bar.update
+
+    return start
+
+
+@contextmanager
+def _bar(what: str, total: int | None) -> Iterator[Callable[[], object]]:
+    with tqdm(total=total, desc=what, leave=False, disable=not sys.stderr.isatty()) as bar:
+        yield bar.update
+
+
+def _host(args: argparse.Namespace) -> str:
+    return urlsplit(str(args.url)).netloc
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number

@@ -1,0 +1,32 @@
+"""Text put between any two tokens of a good body."""
+
+import re
+from collections.abc import Iterator
+
+from ingest.prove.case import Case, refused
+from ingest.prove.kit import Kit
+
+_TOKEN = re.compile(rb'"[^"]*"|[{}\[\]:,]|[^"{}\[\]:,]+')
+_PIECES = {
+    "bare": "@",
+    "a string": '"@"',
+    "a string and a comma": '"@",',
+    "a comma and a string": ',"@"',
+    "a comment": "/*@*/",
+    "a line comment": "//@\n",
+    "a hash comment": "#@\n",
+    "a member": '"@":"@",',
+    "a later member": ',"@":"@"',
+    "markup": "<!--@-->",
+}
+
+
+def insertions(kit: Kit) -> Iterator[Case]:
+    ends = [0, *(token.end() for token in _TOKEN.finditer(kit.body()))]
+    for place, end in enumerate(ends):
+        for what, piece in _PIECES.items():
+            canary = kit.canary()
+            body = kit.body()
+            yield refused(
+                f"{what} after token {place}", canary, body[:end] + piece.replace("@", canary).encode() + body[end:]
+            )

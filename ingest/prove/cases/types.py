@@ -1,0 +1,87 @@
+"""A value of another type than the contract's, for every field."""
+
+from collections.abc import Iterator
+
+from ingest.prove.case import Case, Request, refused
+from ingest.prove.kit import Json, Kit
+from ingest.prove.words import SENTENCES
+
+
+def wrong_types(kit: Kit) -> Iterator[Case]:
+    for where, field, envelope in _fields(kit):
+        for what, of in _VALUES.items():
+            canary = kit.canary()
+            value = of.replace("@", canary).encode()
+            body = kit.body({} if envelope else {field: "@"}, envelope).replace(b'"@"', value)
+            yield refused(f"{what} for {where}", canary, body)
+
+
+# JSON of a wrong value for every field; `@` is the canary.
+_VALUES = {
+    "a string": '"@"',
+    "a sentence": f'"{SENTENCES[1].format("@")}"',
+    "a list": '["@"]',
+    "a list of lists": '[["@"],["@"]]',
+    "an object": '{"text":"@"}',
+    "an object with the name": '{"@":1}',
+    "an object in an object": '{"a":{"b":{"c":"@"}}}',
+    "a number and a word": '"812 @"',
+    "a word and a number": '"@812"',
+    "a list of letters": '["q","@"]',
+    "a word without quotes": "@",
+    "a word in single quotes": "'@'",
+    "a number with a comment": "812/*@*/",
+    "a number with a line comment": "812//@\n",
+    "a name in brackets": "[@]",
+    "null and a word": 'null,"@":null',
+    "NaN and a word": 'NaN,"@":1',
+}
+
+
+def hostile_numbers(kit: Kit) -> Iterator[Case]:
+    """Numbers that hold text, or that readers of JSON take for others; the canary is in a header, too."""
+    for where, field, envelope in _fields(kit):
+        if field in _NOT_NUMBERS:
+            continue
+        for what, of in _NUMBERS.items():
+            canary = kit.canary()
+            number = of.replace("@", str(int.from_bytes(canary.encode(), "big"))).encode()
+            body = kit.body({} if envelope else {field: "@"}, envelope).replace(b'"@"', number)
+            yield Case(f"{what} for {where}", canary, Request(body, ((b"X-Note", canary.encode()),)))
+
+
+_NOT_NUMBERS = frozenset(
+    "event_id task_category provider requested_model routed_model status stop_reason tags id stream dropped events"
+    " streamed cached fallback retried escalated".split()
+)
+_NUMBERS = {  # `@` is the canary's bytes as one number.
+    "all digits": "@",
+    "negative digits": "-@",
+    "digits in a fraction": "0.@",
+    "a fraction": "812.5",
+    "an exponent": "8e2",
+    "a huge exponent": "1e400",
+    "a small exponent": "1e-400",
+    "a leading zero": "0812",
+    "a plus sign": "+812",
+    "hex": "0x32c",
+    "minus zero with a fraction": "-0.0",
+    "Infinity": "Infinity",
+    "NaN": "NaN",
+    "2 to the 64th": str(2**64),
+    "5,000 digits": "9" * 5_000,
+    "true": "true",
+    "a string of digits": '"812"',
+}
+
+
+def _fields(kit: Kit) -> Iterator[tuple[str, str, Json]]:
+    for field in kit.policy.fields:
+        yield field, field, {}
+    stream = kit.stream()
+    for name in stream:
+        yield f"the stream's {name}", name, {"stream": {**stream, name: "@"}}
+    for reason in kit.policy.drop_reasons:
+        yield f"dropped {reason}", reason, {"dropped": {reason: "@"}}
+    yield "the stream", "stream", {"stream": "@"}
+    yield "dropped", "dropped", {"dropped": "@"}

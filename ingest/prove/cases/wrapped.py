@@ -1,0 +1,19 @@
+"""Text in every wrapping, in every place of a body."""
+
+from collections.abc import Iterator
+
+from ingest.prove.case import Case, refused
+from ingest.prove.kit import Kit
+from ingest.prove.places import ALL
+from ingest.prove.words import SENTENCES
+from ingest.prove.wrappings import WRAPPINGS
+
+
+def wrapped_values(kit: Kit) -> Iterator[Case]:
+    for number, (how, wrap) in enumerate(WRAPPINGS.items()):
+        for place, (where, put) in enumerate(ALL.items()):
+            canary = kit.canary()
+            yield refused(f"a word, {how}, {where}", canary, put(kit, wrap(canary)))
+            canary = kit.canary()
+            sentence = SENTENCES[(number + place) % len(SENTENCES)].format(canary)
+            yield refused(f"a sentence, {how}, {where}", canary, put(kit, wrap(sentence)))

@@ -1,0 +1,89 @@
+"""The families: small generators, each of one way to get content in; the last ones are of what must be let in."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from hashlib import sha256
+from itertools import islice
+from typing import NamedTuple
+
+from ingest.prove.case import Case
+from ingest.prove.cases import (
+    accepted,
+    apis,
+    dress,
+    duplicates,
+    framing,
+    headers,
+    http2,
+    insertions,
+    keys,
+    names,
+    places,
+    splitting,
+    targets,
+    types,
+    whole,
+    wrapped,
+)
+from ingest.prove.kit import Kit
+
+Family = Callable[[Kit], Iterator[Case]]
+FAMILIES: Mapping[str, Family] = {
+    "unknown-places": places.unknown_places,
+    "depth": places.depths,
+    "lookalike-names": names.lookalike_names,
+    "lookalike-fields": names.lookalike_fields,
+    "lookalike-values": names.lookalike_values,
+    "duplicate-names": duplicates.duplicate_names,
+    "wrong-types": types.wrong_types,
+    "hostile-numbers": types.hostile_numbers,
+    "wrapped-values": wrapped.wrapped_values,
+    "wrapped-bodies": whole.wrapped_bodies,
+    "compressed-bodies": whole.compressed_bodies,
+    "dressed-identifiers": dress.dressed_identifiers,
+    "split-words": splitting.split_words,
+    "split-letters": splitting.split_letters,
+    "one-in-many": splitting.one_in_many,
+    "keys": keys.keys_everywhere,
+    "dressed-keys": keys.dressed_keys,
+    "api-shapes": apis.api_shapes,
+    "insertions": insertions.insertions,
+    "headers": headers.plain_headers,
+    "headers-of-refused": headers.headers_of_refused,
+    "header-syntax": headers.header_syntax,
+    "targets": targets.targets,
+    "methods": targets.methods,
+    "framing": framing.framing,
+    "http2": http2.http2,
+    "container-metadata": whole.container_metadata,
+    "accepted-values": accepted.accepted_values,
+    "accepted-terms": accepted.accepted_terms,
+    "accepted-forms": accepted.accepted_forms,
+}
+
+
+class Planned(NamedTuple):
+    """A case of a family."""
+
+    family: str
+    case: Case
+
+
+def plan(kit: Kit, names: Sequence[str], count: int | None = None) -> list[Planned]:
+    """Give the cases of some families, mixed by the kit's chance; if there are more than `count`, an even share."""
+    planned = [Planned(name, case) for name in names for case in FAMILIES[name](kit)]
+    kit.random.shuffle(planned)
+    if count is None or count >= len(planned):
+        return planned
+    share = sorted(planned, key=lambda one: names.index(one.family))
+    chosen = list(islice((share[place * len(share) // count] for place in range(count)), count))
+    kit.random.shuffle(chosen)
+    return chosen
+
+
+def digest(planned: Sequence[Planned]) -> str:
+    """Give the SHA-256 of the case list: what was sent, in the order of sending, without host and token."""
+    whole = sha256()
+    for family, case in planned:
+        body = sha256(case.request.encoded(b"host", b"token")).hexdigest()
+        whole.update(f"{family}\t{case.name}\t{case.expected}\t{body}\n".encode())
+    return whole.hexdigest()

@@ -1,0 +1,86 @@
+"""What families make their cases from: the policy in force, fresh canaries, good events, and one seeded chance."""
+
+import json
+from collections.abc import Mapping, Sequence
+from random import Random
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from ingest.prove.canaries import Canaries
+
+Json = dict[str, object]
+
+
+class Policy(Struct, frozen=True):
+    """What the kit reads of `GET /v1/policy`."""
+
+    digest: str
+    retention_days: int
+    fields: list[str]
+    drop_reasons: list[str]
+    bounds: dict[str, int]
+    rules: dict[str, str]
+    modes: dict[str, str]
+    terms: dict[str, list[str]]
+    tags: dict[str, list[str]]
+
+
+class Kit:
+    """Given to every family; makes the same from the same secret, seed and time."""
+
+    def __init__(self, policy: Policy, secret: bytes, seed: int, now_ms: int) -> None:
+        self.policy = policy
+        self.canaries = Canaries(secret)
+        self.seed = seed
+        self.random = Random(seed)  # noqa: S311 (choices that shall repeat)
+        self.now_ms = now_ms
+        self.tags: Json = {key: values[0] for key, values in list(policy.tags.items())[:1]}
+        self._good: Json = {
+            "task_category": _pick(policy.terms["task_category"], "chat"),
+            "provider": _pick(policy.terms["provider"], "anthropic"),
+            "requested_model": _pick(policy.terms["model"], "claude-opus-4-5"),
+            "routed_model": _pick(policy.terms["model"], "claude-haiku-4-5"),
+            "input_tokens": 812, "output_tokens": 96, "cache_read_tokens": 0, "cache_write_5m_tokens": 0,
+            "cache_write_1h_tokens": 0, "reasoning_tokens": 0, "cost_nanousd": 1_292_000,
+            "baseline_cost_nanousd": 6_460_000, "latency_ms": 840, "ttft_ms": 210, "status": "ok", "http_status": 200,
+            "stop_reason": "end_turn", "streamed": True, "cached": False, "fallback": False, "retried": False,
+            "escalated": False, "tags": self.tags,
+        }  # fmt: skip
+
+    def canary(self) -> str:
+        return self.canaries.make()
+
+    def uuid7(self, at_ms: int | None = None) -> str:
+        """Give a UUIDv7 (RFC 9562, section 5.7) of now or of another time."""
+        number = (self.now_ms if at_ms is None else at_ms) << 80 | self.random.getrandbits(80)
+        return str(UUID(int=number & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62))
+
+    def event(self, changed: Mapping[str, object] = {}) -> Json:
+        """Give a good event with a new id, with what is changed or added."""
+        return {"event_id": self.uuid7(), **self._good, **changed}
+
+    def body(self, changed: Mapping[str, object] = {}, envelope: Mapping[str, object] = {}) -> bytes:
+        """Give a body with one event."""
+        return self.batch([self.event(changed)], envelope)
+
+    def batch(self, events: Sequence[object], envelope: Mapping[str, object] = {}) -> bytes:
+        return text({**envelope, "events": events})
+
+    def stream(self, sequence: int = 0) -> Json:
+        return {"id": self.uuid7(), "sequence": sequence}
+
+
+def text(value: object) -> bytes:
+    """Write JSON as compactly as senders do, other letters than ASCII as UTF-8."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def read_policy(body: bytes) -> Policy:
+    """Read a policy; raises msgspec.MsgspecError."""
+    return msgspec.json.decode(body, type=Policy)
+
+
+def _pick(terms: Sequence[str], wanted: str) -> str:
+    return wanted if wanted in terms else terms[0]

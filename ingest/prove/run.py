@@ -1,0 +1,166 @@
+"""Sends every case, a bounded number at a time, and keeps what became of each."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+import msgspec
+
+from ingest.errors import CannotStart
+from ingest.prove import families
+from ingest.prove.case import Expected, Request
+from ingest.prove.client import NOTHING, Address, Answer, Connection, send_alone
+from ingest.prove.families import Planned
+from ingest.prove.kit import Kit, Policy, read_policy
+from ingest.prove.verdict import fault
+
+SECRET_BYTES = 32
+BUSY = frozenset({429, 503})  # Not a verdict on the case: asked again.
+BUSY_TRIES_MAX = 4
+BUSY_WAIT_S_MAX = 10.0
+_OK = 200
+_POLICY = Request(method=b"GET", target=b"/v1/policy")
+
+
+class Wanted(NamedTuple):
+    """What to run, and how hard."""
+
+    to: Address
+    token: bytes
+    families: tuple[str, ...]
+    seed: int
+    concurrency: int
+    cases_max: int | None
+    time_s: float
+
+
+class Outcome(NamedTuple):
+    """What became of a case; `fault` is empty if the service kept its promise."""
+
+    planned: Planned
+    status: int
+    fault: str
+
+
+class Run(NamedTuple):
+    """A finished run. Two policies that differ mean that the cases taught the service something."""
+
+    kit: Kit
+    planned: list[Planned]
+    outcomes: list[Outcome]
+    started_at: float
+    duration_s: float
+    policy_faults: list[str]
+    version: str
+
+
+async def run(wanted: Wanted, progress: Callable[[int], Callable[[int], object]]) -> Run:
+    """Run; raises CannotStart if the service cannot be asked at all. `progress(total)` gives what counts cases."""
+    policy = await _policy(wanted)
+    if others := sorted(kind for kind, mode in policy.modes.items() if mode != "refuse"):
+        raise CannotStart(f"The tenant does not refuse unknown terms ({', '.join(others)}): prove with one that does.")
+    kit = Kit(policy, secrets.token_bytes(SECRET_BYTES), wanted.seed, time.time_ns() // 1_000_000)
+    planned = families.plan(kit, wanted.families, wanted.cases_max)
+    started_at, began = time.time(), time.monotonic()
+    outcomes = await _Sender(wanted, kit, progress(len(planned))).send_all(planned)
+    duration_s = time.monotonic() - began
+    faults = _policy_faults(kit, policy, await _policy(wanted))
+    version = await _version(wanted)
+    return Run(kit, planned, outcomes, started_at, duration_s, faults, version)
+
+
+def _policy_faults(kit: Kit, before: Policy, after: Policy) -> list[str]:
+    faults = []
+    if (before.terms, before.tags) != (after.terms, after.tags):
+        faults.append("the vocabulary is another one after the run")
+    if list(kit.canaries.find(msgspec.json.encode(after))):
+        faults.append("the policy holds a canary")
+    return faults
+
+
+class _Sender:
+    """One worker for each connection, all taking from the same list until it, or the time, is over."""
+
+    def __init__(self, wanted: Wanted, kit: Kit, count: Callable[[int], object]) -> None:
+        self._wanted = wanted
+        self._kit = kit
+        self._count = count
+        self._outcomes: list[Outcome] = []
+        self._ends_at = time.monotonic() + wanted.time_s
+
+    async def send_all(self, planned: list[Planned]) -> list[Outcome]:
+        waiting = iter(planned)
+        try:
+            async with asyncio.TaskGroup() as workers:
+                for _ in range(self._wanted.concurrency):
+                    workers.create_task(self._work(waiting))
+        except* OSError:
+            raise CannotStart("The service cannot be reached any more.") from None
+        return self._outcomes
+
+    async def _work(self, waiting: Iterator[Planned]) -> None:
+        async with _connection(self._wanted.to) as connection:
+            for planned in waiting:
+                if time.monotonic() > self._ends_at:
+                    return
+                answer = await self._ask(connection, planned)
+                why = fault(planned.case, answer, self._kit.policy, self._kit.canaries)
+                self._outcomes.append(Outcome(planned, answer.status, why or ""))
+                self._count(1)
+
+    async def _ask(self, connection: Connection, planned: Planned) -> Answer:
+        wire = planned.case.request.encoded(self._wanted.to.authority, self._wanted.token, self._wanted.to.prefix)
+        answer = NOTHING
+        for _ in range(BUSY_TRIES_MAX):
+            answer = await (send_alone(self._wanted.to, wire) if planned.case.is_alone else connection.send(wire))
+            if answer.status not in BUSY or planned.case.expected is Expected.BROKEN:
+                break
+            wait = answer.headers.get("retry-after", "1")
+            await asyncio.sleep(min(BUSY_WAIT_S_MAX, float(wait) if wait.isdigit() else 1.0))
+        return answer
+
+
+@asynccontextmanager
+async def _connection(to: Address) -> AsyncIterator[Connection]:
+    connection = Connection(to)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def _policy(wanted: Wanted) -> Policy:
+    answer = await _get(wanted, _POLICY)
+    if answer.status != _OK:
+        raise CannotStart(f"GET /v1/policy answered {answer.status}: it takes a token with the scope policy:read.")
+    try:
+        return read_policy(answer.body)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise CannotStart("GET /v1/policy did not answer with a policy.") from None
+
+
+class _Info(msgspec.Struct):
+    version: str
+
+
+class _OpenApi(msgspec.Struct):
+    info: _Info
+
+
+async def _version(wanted: Wanted) -> str:
+    answer = await _get(wanted, _POLICY._replace(target=b"/openapi.json"))
+    try:
+        return msgspec.json.decode(answer.body, type=_OpenApi).info.version
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return "unknown"
+
+
+async def _get(wanted: Wanted, request: Request) -> Answer:
+    async with _connection(wanted.to) as connection:
+        try:
+            return await connection.send(request.encoded(wanted.to.authority, wanted.token, wanted.to.prefix))
+        except OSError:
+            raise CannotStart("There is nothing that answers at that URL.") from None

@@ -1,0 +1,94 @@
+"""Whether an answer keeps the promise; if not, why, in words that hold nothing of the case."""
+
+import msgspec
+from msgspec import Struct
+
+from ingest.prove.canaries import Canaries
+from ingest.prove.case import Case, Expected
+from ingest.prove.client import Answer
+from ingest.prove.kit import Policy
+
+_OK = 200
+_CLIENT = 400
+_SERVER = 500
+# What no sender did wrong, and what a body cannot be the reason for.
+_NOT_FOR_A_BODY = frozenset({401, 403, 408, 429})
+_NOT_SPOKEN = frozenset({501, 505})  # Of HTTP itself: RFC 9112, section 6.1; RFC 9110, section 15.6.6.
+_PROBLEM = "application/problem+json"
+_ENVELOPE = frozenset({"", "*", "events", "stream", "dropped", "id", "sequence"})
+
+
+class _Violation(Struct, frozen=True):
+    rule: str
+    pointer: str
+
+
+class _Problem(Struct, frozen=True):
+    type: str
+    status: int
+    violations: list[_Violation] = []
+
+
+class _Receipt(Struct, frozen=True):
+    accepted: int
+    duplicates: int
+    coarsened: int = 0
+
+
+def fault(case: Case, answer: Answer, policy: Policy, canaries: Canaries) -> str | None:
+    """Give what is wrong with an answer, or None."""
+    for found in canaries.find(answer.wire):
+        return f"the answer holds the canary ({found.form})"
+    if answer.status >= _SERVER and not (case.expected is Expected.BROKEN and answer.status in _NOT_SPOKEN):
+        return f"status {answer.status}"
+    if case.expected is Expected.BROKEN:
+        return None
+    if answer.status == 0:
+        return "no answer"
+    return _unexpected(case, answer, policy)
+
+
+def _unexpected(case: Case, answer: Answer, policy: Policy) -> str | None:
+    is_stored = answer.status == _OK
+    if case.expected is Expected.ACCEPTED or (case.expected is Expected.IGNORED and is_stored):
+        return _of_receipt(case, answer)
+    if case.expected is Expected.IGNORED and answer.status >= _CLIENT:
+        return None
+    if answer.status < _CLIENT or answer.status in _NOT_FOR_A_BODY:
+        return f"status {answer.status}"
+    # Of HTTP/2 we read the status alone; all of it was searched.
+    return None if case.request.is_http2 else _of_problem(answer, policy)
+
+
+def _of_receipt(case: Case, answer: Answer) -> str | None:
+    if answer.status != _OK:
+        return f"status {answer.status} for a good batch"
+    if case.request.method != b"POST":
+        return None
+    try:
+        receipt = msgspec.json.decode(answer.body, type=_Receipt)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return "200 without a receipt"
+    if receipt.accepted + receipt.duplicates != case.events:
+        return "200 and not every event counted"
+    return "200 and a term was replaced" if receipt.coarsened else None
+
+
+def _of_problem(answer: Answer, policy: Policy) -> str | None:
+    if answer.headers.get("content-type") != _PROBLEM:
+        return "a refusal that is no problem document"
+    try:
+        problem = msgspec.json.decode(answer.body, type=_Problem)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return "a problem document that cannot be read"
+    if problem.status != answer.status:
+        return "a problem document of another status"
+    if any(violation.rule not in policy.rules for violation in problem.violations):
+        return "a rule that the policy does not have"
+    names = _ENVELOPE | set(policy.fields)
+    is_known = all(_is_known(violation.pointer, names) for violation in problem.violations)
+    return None if is_known else "a pointer with a name that the contract does not have"
+
+
+def _is_known(pointer: str, names: frozenset[str]) -> bool:
+    return all(part in names or part.isdigit() for part in pointer.split("/"))
