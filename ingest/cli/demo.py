@@ -5,36 +5,29 @@ import asyncio
 import http.client
 import json
 import signal
-import socket
-import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 from tqdm import tqdm
 
-from ingest import config, embedded, lifeline, maintain
+from ingest import config, embedded, local
 from ingest.api import problems
 from ingest.cli import trace
 from ingest.cli.refusals import Bad, bad_requests
 from ingest.cli.server import Subparsers
 from ingest.config import Settings
 from ingest.errors import CannotStart
-from ingest.store import migrate, pool, summary, tenants, tokens, vocabulary
-from schema.event import Kind
-from schema.vocabulary import Unlearned
+from ingest.store import pool, summary
 
 TENANT = "demo"
 TAGS = {"team": ("assistant", "editor", "search")}
 BATCH_EVENTS = 1_000
 REBATCH_EVENTS = 700  # The second time in other batches: then it is the events that are known, not the batch.
-READY_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 40.0
 
 
 def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
@@ -55,16 +48,15 @@ def _demo(args: argparse.Namespace) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with _database(wanted) as dsn:
-            settings = msgspec.structs.replace(
-                wanted, dsn=dsn, bind=_free(wanted.bind), metrics_bind=_free(wanted.metrics_bind)
-            )
-            token = asyncio.run(_prepare(settings))
+            bind, metrics_bind = local.free_address(wanted.bind), local.free_address(wanted.metrics_bind)
+            settings = msgspec.structs.replace(wanted, dsn=dsn, bind=bind, metrics_bind=metrics_bind)
+            token = asyncio.run(local.prepare(settings, TENANT, TAGS))
             _keep_secret(folder / "token", token)
-            with _service(settings, folder / "serve.log") as service:
+            with local.serving(settings, folder / "serve.log") as service:
                 _Tour(settings, token).run()
                 if not args.once:
                     print("\nserving until Ctrl-C …", flush=True)
-                    service.wait()
+                    return service.wait()
     except KeyboardInterrupt:
         print("\nstopped; the rows are kept for the next start")
     return 0
@@ -80,72 +72,6 @@ def _database(wanted: Settings) -> Iterator[str]:
     with embedded.start(Path(wanted.data_dir).resolve() / "postgres") as server:
         print(f"PostgreSQL started in {time.monotonic() - started:.1f} s, data in {server.data_dir}")
         yield server.dsn
-
-
-async def _prepare(settings: Settings) -> str:
-    """Migrate, add the tenant and its words, issue a token."""
-    operator = await pool.connect_as_operator(settings.dsn)
-    try:
-        await migrate.migrate(operator)
-    finally:
-        await pool.close(operator)
-    await maintain.keep(settings.dsn, settings.retention_days)
-    async with pool.connected(settings.dsn, "nocontent_control") as connection:
-        tenant = await tenants.add(connection, TENANT)
-        for key, values in TAGS.items():
-            await vocabulary.declare_tag(connection, tenant, key)
-            key_id = await vocabulary.tag_key_id(connection, tenant, key)
-            assert key_id is not None
-            for value in values:
-                await vocabulary.add(connection, tenant, Unlearned(Kind.TAG_VALUE, key_id, value))
-        return await tokens.issue(connection, tenant, tokens.SCOPES_DEFAULT, datetime.now(UTC) + timedelta(days=30))
-
-
-@contextmanager
-def _service(settings: Settings, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    with log.open("wb") as lines:
-        service = subprocess.Popen(
-            [sys.executable, "-m", "ingest", "serve"],
-            env=config.environment(settings) | {"PYTHONPATH": str(Path(__file__).parents[2])},
-            stderr=lines,
-            preexec_fn=lifeline.end_with_parent,  # noqa: PLW1509 (one system call, and this process has one thread)
-        )
-    try:
-        _wait_ready(settings.bind, service, log)
-        yield service
-    finally:
-        service.send_signal(signal.SIGTERM)
-        try:
-            service.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            service.kill()
-
-
-def _wait_ready(bind: str, service: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + READY_TIMEOUT_S
-    while time.monotonic() < deadline and service.poll() is None:
-        try:
-            connection = http.client.HTTPConnection(bind, timeout=2)
-            connection.request("GET", "/readyz")
-            if connection.getresponse().status == http.HTTPStatus.OK:
-                return
-        except OSError:
-            pass
-        time.sleep(0.05)
-    raise CannotStart(f"The service did not become ready; its log is {log}.")
-
-
-def _free(bind: str) -> str:
-    """Give the address, or the same host with a free port where it is taken."""
-    host, _, port = bind.rpartition(":")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, int(port)))
-        except OSError:
-            probe.bind((host, 0))
-            return f"{host}:{probe.getsockname()[1]}"
-    return bind
 
 
 def _keep_secret(path: Path, text: str) -> None:

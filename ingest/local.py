@@ -1,0 +1,96 @@
+"""A service on this machine, as a process of its own, and what it needs before it can serve."""
+
+import http.client
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from ingest import config, lifeline, maintain
+from ingest.config import Settings
+from ingest.errors import CannotStart
+from ingest.store import migrate, pool, tenants, tokens, vocabulary
+from schema.event import Kind
+from schema.vocabulary import Unlearned
+
+READY_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 70.0  # Longer than the supervisor waits for its workers.
+POLL_S = 0.05
+TOKEN_DAYS = 30
+
+
+async def prepare(settings: Settings, name: str, tags: Mapping[str, Sequence[str]]) -> str:
+    """Migrate, add a tenant with its tags, and give a token of it."""
+    operator = await pool.connect_as_operator(settings.dsn)
+    try:
+        await migrate.migrate(operator)
+    finally:
+        await pool.close(operator)
+    await maintain.keep(settings.dsn, settings.retention_days)
+    async with pool.connected(settings.dsn, "nocontent_control") as connection:
+        tenant = await tenants.add(connection, name)
+        for key, values in tags.items():
+            await vocabulary.declare_tag(connection, tenant, key)
+            key_id = await vocabulary.tag_key_id(connection, tenant, key)
+            assert key_id is not None
+            for value in values:
+                await vocabulary.add(connection, tenant, Unlearned(Kind.TAG_VALUE, key_id, value))
+        expires_at = datetime.now(UTC) + timedelta(days=TOKEN_DAYS)
+        return await tokens.issue(connection, tenant, tokens.SCOPES_DEFAULT, expires_at)
+
+
+@contextmanager
+def serving(settings: Settings, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Serve until the block ends, with the log in a file."""
+    with log.open("wb") as lines:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ingest", "serve"],
+            env=config.environment(settings) | {"PYTHONPATH": str(Path(__file__).parents[1])},
+            stdout=lines,
+            stderr=lines,
+            preexec_fn=lifeline.end_with_parent,  # noqa: PLW1509 (one system call, and this process has one thread)
+        )
+    try:
+        _wait_ready(settings.bind, process, log)
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_ready(bind: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    while time.monotonic() < deadline and process.poll() is None:
+        connection = http.client.HTTPConnection(bind, timeout=2)
+        try:
+            connection.request("GET", "/readyz")
+            if connection.getresponse().status == http.HTTPStatus.OK:
+                return
+        except OSError:
+            pass
+        finally:
+            connection.close()
+        time.sleep(POLL_S)
+    raise CannotStart(f"The service did not become ready; its log is {log}.")
+
+
+def free_address(bind: str) -> str:
+    """Give the address, or the same host with a free port where it is taken."""
+    host, _, port = bind.rpartition(":")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, int(port)))
+        except OSError:
+            probe.bind((host, 0))
+            return f"{host}:{probe.getsockname()[1]}"
+    return bind
