@@ -2,7 +2,7 @@
 
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz fuzz-coverage prove check fmt lock catalogue clean clean-data
+.PHONY: help run test fuzz fuzz-properties fuzz-coverage prove check fmt lock catalogue clean clean-data
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -24,7 +24,7 @@ help: ## show this list
 	@if [ -t 1 ]; then bold=$$(printf '\033[1m') plain=$$(printf '\033[0m'); fi; \
 	awk -v bold="$$bold" -v plain="$$plain" 'BEGIN { FS = ":.*## "; \
 	    print "nocontent: telemetry for LLM proxies that cannot store a prompt\n" } \
-	  /^[a-z-]+:.*## / { printf "  %smake %-14s%s %s\n", bold, $$1, plain, $$2 } \
+	  /^[a-z-]+:.*## / { printf "  %smake %-16s%s %s\n", bold, $$1, plain, $$2 } \
 	  END { print "\nPython 3.11 or later is found by itself; PYTHON=/path/to/python3 names another." }' Makefile
 
 run: $(VENV)/.run ## start it and send it events (ONCE=1: then stop; NOCONTENT_DSN=...: in your PostgreSQL)
@@ -35,6 +35,9 @@ test: $(VENV)/.dev ## run the tests (ARGS="-k gate": some of them)
 
 fuzz: $(VENV)/.dev ## try to get text in: 200,000 made bodies (ARGS="--bodies 1000 --seed 1": fewer, again)
 	$(BIN)/python -m tests.fuzz $(ARGS)
+
+fuzz-properties: $(VENV)/.dev ## the properties of the gates, with a hundred times as many examples (10 minutes)
+	FUZZ_SCALE=100 $(BIN)/python -m pytest -v --timeout=1800 tests/properties/test_decode.py $(ARGS)
 
 fuzz-coverage: $(VENV)/.dev ## the same led by coverage, on the decoder alone (Linux; installs atheris)
 	@$(PIP_INSTALL) -r requirements-fuzz.lock

@@ -29,7 +29,7 @@ from schema import limits
 from schema.decode import Decoded, Refused, Window, decode
 from schema.event import DROP_REASONS
 from schema.receipt import Receipt
-from schema.rules import Violation
+from schema.rules import SECRETS, Violation
 from schema.vocabulary import Unlearned
 
 REFRESH_S = 1.0
@@ -37,7 +37,11 @@ SNAPSHOT_WAIT_S = 5.0
 PARTITIONS_S = 30.0
 SNAPSHOT_AGE_S_MAX = 10.0  # A revoked token works no longer than this, on any worker.
 ANSWER_TIMEOUT_S = 25.0  # Longer than a flush and one before it.
+AUDIT_S = 1.0
 DAY_MS = 86_400_000
+GAUNTLET = {rule.id for rule in SECRETS} | {
+    "secret.high-entropy", "vocabulary.bad-term", "vocabulary.budget", "vocabulary.encoded", "vocabulary.prose"
+}  # fmt: skip
 
 
 class Service:
@@ -54,6 +58,7 @@ class Service:
         self._partitions_seen_at = float("-inf")
         self._refreshed_at = float("-inf")
         self._has_snapshot = asyncio.Event()
+        self._audited_at: dict[int, float] = {}
         self._background: list[asyncio.Task[None]] = []
         self._writers: list[asyncio.Task[None]] = []
         self._stored: dict[int, int] = {}  # This minute's events of tenants with a quota, as the database has them,
@@ -134,7 +139,10 @@ class Service:
             return decode(body, tenant.vocabulary, window)
         except Refused:
             refusal = explain(body, tenant.vocabulary, window)
-        if isinstance(refusal, Malformed) or not refusal.unlearned or "vocabulary:write" not in token.scopes:
+        if isinstance(refusal, Malformed) or "vocabulary:write" not in token.scopes:
+            raise refusal
+        if not refusal.unlearned:
+            await self._audit(tenant, refusal)
             raise refusal
         await self._learn(tenant, refusal.unlearned)
         try:
@@ -149,11 +157,22 @@ class Service:
             except (vocabulary.BudgetSpent, vocabulary.VocabularyFull):
                 metrics.learned_terms.labels("refused").inc(len(candidates))
                 logs.warning("term-refused", tenant_id=tenant.tenant_id, count=len(candidates))
-                raise Rejected((Violation("vocabulary.budget", ""),)) from None
+                refusal = Rejected((Violation("vocabulary.budget", ""),))
+                await self._audit(tenant, refusal)
+                raise refusal from None
         for (kind, parent, term), term_id in learned.items():
             tenant.vocabulary.add(kind, parent, term, term_id)
         metrics.learned_terms.labels("learned").inc(len(learned))
         logs.info("term-learned", tenant_id=tenant.tenant_id, count=len(learned))
+
+    async def _audit(self, tenant: Tenant, refusal: Rejected) -> None:
+        """Note by which rule a tenant's traffic was kept from teaching a term; a flood leaves one note a second."""
+        rule = refusal.violations[0].rule
+        if rule not in GAUNTLET or time.monotonic() < self._audited_at.get(tenant.tenant_id, 0.0) + AUDIT_S:
+            return
+        self._audited_at[tenant.tenant_id] = time.monotonic()
+        async with pool.connected(self._dsn, "nocontent_writer") as connection:
+            await vocabulary.audit_refusal(connection, tenant.tenant_id, rule)
 
     def _spend(self, tenant: Tenant, events: int) -> None:
         left = self.remaining(tenant.tenant_id)

@@ -65,10 +65,13 @@ async def connect_as_operator(dsn: str, role: Role | None = None) -> Connection:
 
 @asynccontextmanager
 async def connected(dsn: str, role: Role) -> AsyncIterator[Connection]:
-    """Lend a connection for one act."""
+    """Lend a connection for one act; what PostgreSQL or the network raise inside is Unavailable."""
     connection = await connect(dsn, role)
     try:
         yield connection
+    except (*LOST, PostgresError) as lost:
+        logs.warning("database-lost", error=type(lost).__name__, sqlstate=sqlstate(lost))
+        raise Unavailable from None
     finally:
         await close(connection)
 

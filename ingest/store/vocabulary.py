@@ -133,6 +133,11 @@ async def learn(connection: Connection, tenant: int, candidates: Iterable[Unlear
     return learned
 
 
+async def audit_refusal(connection: Connection, tenant: int, rule: str) -> None:
+    """Note that traffic was kept from teaching a term: the rule, and not the term."""
+    await connection.execute(AUDIT, tenant, "vocabulary.refuse", None, None, None, rule)
+
+
 async def _insert(connection: Connection, tenant: int, candidate: Unlearned, revision: int, *, learned: bool) -> int:
     kind, parent, term = candidate
     term_id = await connection.fetchval(_NEXT_ID, tenant, kind, TERMS_MAX[kind] // 2)

@@ -111,3 +111,18 @@ def test_a_term_that_an_operator_removed_is_refused(
     )
     body = sample.event(tags={"team": "editor"})
     wait_until(lambda: sender.post(sample.body(body)).status == 422)
+
+
+def test_a_refused_term_leaves_its_rule_in_the_audit_and_not_itself(
+    sender_of: SenderOf, server: Server, tenants: dict[str, Customer]
+) -> None:
+    term = "sk-ant-api03-" + "aB3dE6gH" * 4
+    query = "SELECT * FROM audit WHERE tenant_id = $1 AND act = 'vocabulary.refuse'"
+
+    def is_noted() -> bool:  # At most once a second: an earlier test may have used this one up.
+        assert sender_of("learner").post(sample.body(sample.event(routed_model=term))).status == 422
+        notes = cluster.fetch(server.dsn, query, tenants["learner"].tenant_id)
+        assert term not in str(notes)
+        return "secret.anthropic-key" in {note["rule"] for note in notes}
+
+    wait_until(is_noted)

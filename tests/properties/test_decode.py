@@ -1,6 +1,7 @@
 """What always and never holds of the gates, against a second reading of the contract that is slow and plain."""
 
 import json
+import os
 import re
 
 from hypothesis import HealthCheck, given, settings
@@ -25,8 +26,9 @@ _WORDS = oracle.Words(
 _NAMES = {*Batch.__struct_fields__, *Event.__struct_fields__, *Stream.__struct_fields__}
 _CANARY = "zq7canary"
 # Time counts in CI machines' favour, not against them; and what is found is kept by seed, not by a folder.
-many = settings(max_examples=400, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-few = settings(many, max_examples=150)
+_SCALE = int(os.environ.get("FUZZ_SCALE", "1"))  # `make fuzz-properties` asks for a hundred times as many examples.
+many = settings(max_examples=400 * _SCALE, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+few = settings(many, max_examples=150 * _SCALE)
 
 SCALARS = (
     st.none()
