@@ -209,7 +209,7 @@ class _Walk:
     def term(self, kind_and_rule: tuple[Kind, str], term: str, at: str) -> None:
         kind, rule = kind_and_rule
         terms = self.vocabulary.kinds[kind]
-        if (terms.coarsens and len(term) <= limits.TERM_CHARS_MAX) or term in terms or term in terms.shipped:
+        if (terms.coarsens and 0 < len(term) <= limits.TERM_CHARS_MAX) or term in terms or term in terms.shipped:
             return
         self.unregistered(Unlearned(kind, 0, term), rule, at)
 

@@ -160,8 +160,8 @@ class Service:
                 refusal = Rejected((Violation("vocabulary.budget", ""),))
                 await self._audit(tenant, refusal)
                 raise refusal from None
-        for (kind, parent, term), term_id in learned.items():
-            tenant.vocabulary.add(kind, parent, term, term_id)
+            # Not added by hand: an operator may have removed one of them by now.
+            await snapshot.refresh(connection, self.snapshot)
         metrics.learned_terms.labels("learned").inc(len(learned))
         logs.info("term-learned", tenant_id=tenant.tenant_id, count=len(learned))
 

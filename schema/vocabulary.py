@@ -80,7 +80,9 @@ class Vocabulary:
         self.tags.clear()
 
     def remove(self, kind: Kind, parent: int, term: str) -> None:
-        """Refuse a term from now on; rows that have it keep it."""
+        """Refuse a term from now on; rows that have it keep it. `unknown` stays."""
+        if term == UNKNOWN:
+            return
         if kind is Kind.TAG_KEY:
             self.tag_keys.pop(term, None)  # Its values stay, for when it is declared again.
         elif kind is Kind.TAG_VALUE:

@@ -85,6 +85,8 @@ async def refresh(connection: Connection, snapshot: Snapshot) -> bool:
         tenants = await connection.fetch(_TENANTS, snapshot.revision)
         tokens = await connection.fetch(_TOKENS, snapshot.revision)
         terms = await connection.fetch(_TERMS, snapshot.revision)
+    if revision <= snapshot.revision:
+        return False  # Another refresh was faster.
     # No await from here on: a request sees all of a revision or nothing.
     for row in tenants:
         _set_tenant(snapshot, row)

@@ -85,7 +85,9 @@ async def tag_key_id(connection: Connection, tenant: int, key: str) -> int | Non
 
 
 async def remove(connection: Connection, tenant: int, candidate: Unlearned) -> bool:
-    """Refuse a term from now on; rows that have it keep it. Tells whether it was there."""
+    """Refuse a term from now on; rows that have it keep it. Tells whether it was there; `unknown` is not removed."""
+    if candidate.term == UNKNOWN:
+        return False
     async with connection.transaction():
         revision = await connection.fetchval(BUMP)
         term_id = await connection.fetchval(_RETIRE, tenant, candidate.kind, candidate.parent, candidate.term, revision)

@@ -68,13 +68,17 @@ def environment(dsn: str, **settings: object) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def serving(dsn: str, log: Path, **settings: object) -> Iterator[Server]:
-    """Serve on free ports until the block ends."""
+def serving(dsn: str, log: Path, checkout: Path = ROOT, **settings: object) -> Iterator[Server]:
+    """Serve a checkout on free ports until the block ends."""
     bind, metrics_bind = (f"127.0.0.1:{port}" for port in free_ports(2))
     wanted = {"bind": bind, "metrics_bind": metrics_bind, "workers": WORKERS, **settings}
     with log.open("wb") as lines:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ingest", "serve"], env=environment(dsn, **wanted), stdout=lines, stderr=lines
+            [sys.executable, "-m", "ingest", "serve"],
+            cwd=checkout,
+            env=environment(dsn, **wanted) | {"PYTHONPATH": str(checkout)},
+            stdout=lines,
+            stderr=lines,
         )
     server = Server(process, bind, metrics_bind, dsn, log, int(str(wanted["workers"])))
     try:

@@ -48,8 +48,25 @@ def hostile_numbers(kit: Kit) -> Iterator[Case]:
             number = of.replace("@", str(int.from_bytes(canary.encode(), "big"))).encode()
             body = kit.body({} if envelope else {field: "@"}, envelope).replace(b'"@"', number)
             yield Case(f"{what} for {where}", canary, Request(body, ((b"X-Note", canary.encode()),)))
+        canary = kit.canary()
+        over = kit.policy.bounds[_BOUNDS.get(field, "dropped_max")] + 1
+        body = kit.body({} if envelope else {field: "@"}, envelope).replace(b'"@"', str(over).encode())
+        yield Case(f"one too many for {where}", canary, Request(body, ((b"X-Note", canary.encode()),)))
 
 
+_BOUNDS = {
+    "input_tokens": "input_tokens_max",
+    "cache_read_tokens": "input_tokens_max",
+    "cache_write_5m_tokens": "input_tokens_max",
+    "cache_write_1h_tokens": "input_tokens_max",
+    "output_tokens": "output_tokens_max",
+    "reasoning_tokens": "output_tokens_max",
+    "cost_nanousd": "cost_nanousd_max",
+    "baseline_cost_nanousd": "cost_nanousd_max",
+    "latency_ms": "latency_ms_max",
+    "ttft_ms": "latency_ms_max",
+    "sequence": "sequence_max",
+}
 _NOT_NUMBERS = frozenset(
     "event_id task_category provider requested_model routed_model status stop_reason tags id stream dropped events"
     " streamed cached fallback retried escalated".split()
@@ -57,6 +74,7 @@ _NOT_NUMBERS = frozenset(
 _NUMBERS = {  # `@` is the canary's bytes as one number.
     "all digits": "@",
     "negative digits": "-@",
+    "minus one": "-1",
     "digits in a fraction": "0.@",
     "a fraction": "812.5",
     "an exponent": "8e2",

@@ -1,0 +1,39 @@
+"""The kit fails a real service that lacks a gate; `python -m tests.prove.breaks` shows it for every gate."""
+
+import pytest
+
+from tests.prove.breaks import FAILED, GATES, PASSED, Bench, Gate, examine, main
+from tests.support import cluster
+from tests.support.cluster import Cluster
+
+_FAST = ("vocabulary: tag values", "id: version and variant")
+
+
+@pytest.mark.timeout(90)  # Serves three copies, one after the other.
+def test_the_kit_fails_a_service_without_a_gate_and_passes_the_intact_one(postgres: Cluster) -> None:
+    with cluster.open_folder() as folder:
+        bench = Bench(postgres, folder)
+        families: list[str] = []
+        for gate in _fast():
+            row = examine(bench, gate)
+            assert row.alone.status == FAILED
+            assert row.is_as_expected
+            assert set(row.how) == {"status 200"}
+            families += gate.families
+        assert bench.judge((), families) == (PASSED, {}, 0)
+
+
+def test_every_gate_behind_another_is_noticed_when_it_is_out_itself() -> None:
+    alone = {gate.name for gate in GATES if not gate.behind}
+    assert {gate.behind for gate in GATES} - {""} <= alone
+
+
+def test_the_command_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert all(gate.name in said for gate in GATES)
+
+
+def _fast() -> list[Gate]:
+    return [gate for gate in GATES if gate.name in _FAST]

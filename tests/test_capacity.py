@@ -1,0 +1,82 @@
+"""The number that the promise rests on: within its bound, printed as it is, and gone as soon as a field is open."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import pytest
+from msgspec import Meta
+
+from ingest import capacity
+from ingest.__main__ import main
+from schema import limits
+from schema.event import Event
+
+_ROOT = Path(__file__).resolve().parents[1]
+_ROW = re.compile(r"^\| (`[^|]*) \|[^|]*\| ([−0-9.]+) \|$", re.MULTILINE)
+
+
+def test_an_event_holds_no_more_than_its_bound() -> None:
+    assert capacity.total(capacity.of_event()) <= limits.EVENT_BITS_MAX
+
+
+def test_every_field_has_a_figure() -> None:
+    held = [field for field, _ in capacity.of_event()]
+    assert held[: len(Event.__struct_fields__)] == list(Event.__struct_fields__)
+
+
+_OPEN = {
+    "a string": str,
+    "a string of some length": Annotated[str, Meta(max_length=8)],
+    "a string of a pattern": Annotated[str, Meta(pattern="^[a-z]+$")],
+    "a number": int,
+    "a number bounded below": Annotated[int, Meta(ge=0)],
+    "a number bounded above": Annotated[int, Meta(le=9)],
+    "a fraction": float,
+    "an object": dict,
+    "an object of strings": dict[str, str],
+    "a list": list[int],
+    "bytes": bytes,
+    "anything": msgspec.Raw,
+    "a string or null": str | None,
+}
+
+
+@pytest.mark.parametrize("what", _OPEN)
+def test_an_open_field_has_no_figure(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capacity, "Event", _with(_OPEN[what]))
+    with pytest.raises(TypeError, match="no bound"):
+        capacity.of_event()
+
+
+@pytest.mark.parametrize("bits", [6, 32, 53])
+def test_a_field_that_breaks_the_bound_is_counted(bits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = capacity.total(capacity.of_event())
+    monkeypatch.setattr(capacity, "Event", _with(Annotated[int, Meta(ge=0, le=2**bits - 1)]))
+    after = capacity.total(capacity.of_event())
+    assert after == pytest.approx(before + bits)
+    assert after > limits.EVENT_BITS_MAX
+
+
+def _with(kind: object) -> type[msgspec.Struct]:
+    """Give the fields of an event and one more."""
+    fields = [(field.name, field.type) for field in msgspec.structs.fields(Event)]
+    return msgspec.defstruct("Event", [*fields, ("more", kind)])
+
+
+def test_the_documented_table_is_the_computed_one() -> None:
+    text = (_ROOT / "docs/policy.md").read_text("utf-8")
+    section = text.partition("## What one event can hold")[2].partition("\n## ")[0]
+    documented = {name.replace("`", ""): float(bits.replace("−", "-")) for name, bits in _ROW.findall(section)}
+    assert documented == {field: round(bits, 1) for field, bits in capacity.of_event()}
+    assert f"**{capacity.total(capacity.of_event()):.1f}**" in section
+    assert f"is {limits.EVENT_BITS_MAX}." in section
+
+
+def test_the_command_prints_the_total(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["policy", "--capacity"]) == 0
+    *fields, total = capsys.readouterr().out.splitlines()
+    assert len(fields) == len(capacity.of_event())
+    assert f"{capacity.total(capacity.of_event()):.1f}" in total
+    assert str(limits.EVENT_BITS_MAX) in total
