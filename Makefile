@@ -2,7 +2,7 @@
 
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz fuzz-properties fuzz-coverage prove check fmt lock catalogue clean clean-data
+.PHONY: help run test fuzz fuzz-properties fuzz-coverage prove prove-breaks check fmt lock catalogue clean clean-data
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -36,7 +36,7 @@ test: $(VENV)/.dev ## run the tests (ARGS="-k gate": some of them)
 fuzz: $(VENV)/.dev ## try to get text in: 200,000 made bodies (ARGS="--bodies 1000 --seed 1": fewer, again)
 	$(BIN)/python -m tests.fuzz $(ARGS)
 
-fuzz-properties: $(VENV)/.dev ## the properties of the gates, with a hundred times as many examples (10 minutes)
+fuzz-properties: $(VENV)/.dev ## the properties of the gates, with a hundred times as many examples (half an hour)
 	FUZZ_SCALE=100 $(BIN)/python -m pytest -v --timeout=1800 tests/properties/test_decode.py $(ARGS)
 
 fuzz-coverage: $(VENV)/.dev ## the same led by coverage, on the decoder alone (Linux; installs atheris)
@@ -45,6 +45,9 @@ fuzz-coverage: $(VENV)/.dev ## the same led by coverage, on the decoder alone (L
 
 prove: $(VENV)/.run ## try to get content in, some 28,000 ways, and look for it everywhere (ARGS="--cases 500": fewer)
 	$(BIN)/python -m ingest prove --local $(ARGS)
+
+prove-breaks: $(VENV)/.dev ## the same against copies of the service without one gate: each must be noticed
+	$(BIN)/python -m tests.prove.breaks $(ARGS)
 
 check: $(VENV)/.dev ## lint, formatting, types, and who imports whom
 	$(BIN)/python -m ruff check .
