@@ -115,6 +115,7 @@ def _worst() -> list[tuple[str, bytes]]:
         ("many names in an event", b'{"events":[{' + names + b"}]}"),
         ("many names in each event", b'{"events":[' + b",".join([b"{" + names + b"}"] * 200) + b"]}"),
         ("names at the top", fill(b'"a":0,', b"{", b'"b":0}')),
+        ("long look-alikes of keys", b'{"events":[' + b",".join([b'{"a":"' + b"-ey" * 680 + b'"}'] * 500) + b"]}"),
         ("digits", fill(b"9", b'{"events":', b"}")),
         ("a tag of many", b'{"events":[{"tags":{' + names + b"}}]}"),
     ]

@@ -74,6 +74,14 @@ class _Walk:
         self.violations: dict[Violation, None] = {}
         self.unlearned: set[Unlearned] = set()
         self.is_learnable = True
+        self.readable_bytes = limits.VALUES_BYTES_MAX
+
+    def secret(self, value: str) -> str | None:
+        """Give the rule of a credential that a value looks like, as far as there is room to read it."""
+        if len(value) > self.readable_bytes:
+            return None
+        self.readable_bytes -= len(value)
+        return rule_of_value(value)
 
     def found(self, rule: str, pointer: str, *, learnable: bool = False) -> None:
         self.is_learnable &= learnable
@@ -145,7 +153,7 @@ class _Walk:
 
     def unknown(self, name: str, raw: bytes, at: str) -> None:
         value = raw[: limits.VALUE_BYTES_MAX].decode("utf-8", "replace")
-        self.found(rule_of_value(value) or rule_of_name(name[:64]) or "shape.unknown-field", f"{at}/*")
+        self.found(self.secret(value) or rule_of_name(name[:64]) or "shape.unknown-field", f"{at}/*")
 
     def events(self, raw: bytes) -> None:
         if raw[:1] != b"[":
@@ -194,11 +202,11 @@ class _Walk:
             newest_ms = self.window.newest_ms
             self.uuid(value, at, Window(newest_ms - limits.STREAM_MS_MAX, newest_ms))
         elif not _passes(decoder, raw):
-            self.found(_shape(decoder, raw, value), at)
+            self.found((self.secret(value) if value else None) or _shape(decoder, raw, value), at)
 
     def uuid(self, value: str, at: str, window: Window) -> None:
         if not _UUID.match(value):
-            self.found(rule_of_value(value) or "shape.not-a-uuid", at)
+            self.found(self.secret(value) or "shape.not-a-uuid", at)
         elif not _UUIDV7.match(value):
             self.found("shape.not-a-uuidv7", at)
         elif (time_ms := int(value[:8] + value[9:13], 16)) < window.oldest_ms:
@@ -215,7 +223,7 @@ class _Walk:
 
     def unregistered(self, candidate: Unlearned, rule: str, at: str) -> None:
         if self.vocabulary.modes.get(candidate.kind) is not Mode.LEARN:
-            self.found(rule_of_value(candidate.term) or rule, at)
+            self.found(self.secret(candidate.term) or rule, at)
         elif bar := fault(candidate.kind, candidate.term):
             self.found(bar, at)
         else:
@@ -241,7 +249,7 @@ class _Walk:
         value = _text(raw)
         if key_id is None:
             read = raw[: limits.VALUE_BYTES_MAX].decode("utf-8", "replace")
-            self.found(rule_of_value(read) or rule_of_name(key[:64]) or "vocabulary.undeclared-tag-key", at)
+            self.found(self.secret(read) or rule_of_name(key[:64]) or "vocabulary.undeclared-tag-key", at)
         elif value is None:
             self.found("shape.wrong-type", at)
         elif value not in self.vocabulary.tag_values[key_id] and not self.vocabulary.kinds[Kind.TAG_VALUE].coarsens:
@@ -265,7 +273,7 @@ def _shape(decoder: _Decoder, raw: bytes, value: str | None) -> str:
     """Say why a value does not fit: what a field takes is found by offering it one of each."""
     if value is not None:
         takes_words = _passes(decoder, b'"ok"') or _passes(decoder, b'"end_turn"')
-        return rule_of_value(value) or ("shape.unknown-value" if takes_words else "shape.wrong-type")
+        return "shape.unknown-value" if takes_words else "shape.wrong-type"
     if _INTEGER.match(raw) and _passes(decoder, b"0"):
         return "shape.out-of-range"
     return "shape.unknown-value" if _INTEGER.match(raw) and _passes(decoder, b"200") else "shape.wrong-type"

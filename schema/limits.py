@@ -4,7 +4,8 @@ WIRE_BYTES_MAX = 4_194_304  # A body as received.
 BODY_BYTES_MAX = 4_194_304  # The same body after decompression.
 EVENTS_MAX = 5_000  # In one batch.
 NAMES_MAX = 1_000  # Unknown names in one object that the explain path looks at.
-VALUE_BYTES_MAX = 2_048  # Of one refused value that the explain path looks at.
+VALUE_BYTES_MAX = 2_048  # Of one refused value that the explain path looks at,
+VALUES_BYTES_MAX = 16_384  # and of all of a body.
 VIOLATIONS_MAX = 100  # In one refusal.
 
 # Ids of terms, by kind. The lower half is the shipped catalogue's, the upper half the tenant's own; 0 is `unknown`.

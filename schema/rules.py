@@ -56,7 +56,7 @@ SECRETS = (
     _secret("cloud-token", r"\bdapi[a-f0-9]{16}|\bdo[opr]_v1_|\bhvs\.|\bdp\.pt\.|\btskey-|\bpscale_|\bsbp_|\bLTAI[A-Za-z0-9]{12}"),
     _secret("saas-token", r"\bSG\.[\w-]{16}|\blin_api_|\bntn_[A-Za-z0-9]{16}|\bPMAK-|\bshp(?:at|ca|pa|ss)_|\bsq0[a-z]{3}-|\bkey-[0-9a-f]{32}"),
     _secret("nocontent-token", r"\bnct_[0-9a-f]{12}_"),
-    _secret("jwt", r"\bey[A-Za-z0-9_-]{10,}\.ey[A-Za-z0-9_-]{5,}"),
+    _secret("jwt", r"(?<![A-Za-z0-9_-])ey[A-Za-z0-9_-]{10,}\.ey[A-Za-z0-9_-]{5}"),
     _secret("authorization", r"(?i)\b(?:bearer|basic)\s+[A-Za-z0-9._~+/-]{8}"),
     _secret("url-credentials", r"[a-z]://[^/\s:@]{1,256}:[^/\s@]{1,256}@"),
 )  # fmt: skip
