@@ -29,6 +29,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     metrics_bind: Annotated[_Address, Meta(description="where /metrics listens, host:port")] = "127.0.0.1:9464"
     workers: Annotated[int, Meta(ge=1, le=64, description="processes")] = 1
     writer_connections: Annotated[int, Meta(ge=1, le=4, description="of each process; 2 where fsync is slow")] = 1
+    drain_s: Annotated[int, Meta(ge=0, le=300, description="seconds between not ready and closing")] = 5
     retention_days: Annotated[
         int, Meta(ge=1, le=limits.RETENTION_DAYS_MAX, description="days that events are kept and accepted back")
     ] = 30

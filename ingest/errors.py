@@ -7,7 +7,7 @@ IngestError
 ├── NotFound, StreamNotFound, MethodNotAllowed          is there such a thing
 ├── SlowBody, WireTooLarge, BodyTooLarge
 ├── MediaTypeUnsupported, EncodingUnsupported
-├── SequenceReused, Rejected, QuotaExceeded
+├── SequenceReused, Rejected, Unstorable, QuotaExceeded
 └── Overloaded, Unavailable, OutcomeUnknown, Stopping, NotReady, Bug    ours
 """
 
@@ -44,6 +44,10 @@ class Rejected(IngestError):
         super().__init__()
         self.violations = violations
         self.unlearned = unlearned
+
+
+class Unstorable(IngestError):
+    """The gates let a value pass that the database has refused: ours to mend, and no use to send again."""
 
 
 class QuotaExceeded(IngestError):

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
+
 from ingest import config, lifeline, maintain
 from ingest.config import Settings
 from ingest.errors import CannotStart
@@ -47,10 +49,11 @@ async def prepare(settings: Settings, name: str, tags: Mapping[str, Sequence[str
 @contextmanager
 def serving(settings: Settings, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """Serve until the block ends, with the log in a file."""
+    own = msgspec.structs.replace(settings, drain_s=0)  # No load balancer has to notice that it goes.
     with log.open("wb") as lines:
         process = subprocess.Popen(
             [sys.executable, "-m", "ingest", "serve"],
-            env=config.environment(settings) | {"PYTHONPATH": str(Path(__file__).parents[1])},
+            env=config.environment(own) | {"PYTHONPATH": str(Path(__file__).parents[1])},
             stdout=lines,
             stderr=lines,
             preexec_fn=lifeline.end_with_parent,  # noqa: PLW1509 (one system call, and this process has one thread)

@@ -10,9 +10,9 @@ from typing import Literal, TypedDict, Unpack
 import orjson
 
 Event = Literal[
-    "starting", "started", "stopping", "stopped", "worker-lost", "refused", "bug", "database-lost", "flush-failed",
-    "batch-isolated", "snapshot-failed", "snapshot-loaded", "partitions-kept", "maintenance-failed", "term-learned",
-    "term-refused", "library", "setting-leaks",
+    "starting", "started", "stopping", "stopped", "worker-lost", "worker-replaced", "worker-not-replaced", "refused",
+    "bug", "database-lost", "flush-failed", "snapshot-failed", "snapshot-loaded", "partitions-kept", "partitions-low",
+    "maintenance-failed", "term-learned", "term-refused", "library", "setting-leaks",
 ]  # fmt: skip
 
 
@@ -28,6 +28,7 @@ class Fields(TypedDict, total=False):
     place: str  # module:line of our own code.
     logger: str  # A library's.
     setting: str  # A PostgreSQL parameter's name.
+    partition: str  # Its name, which is its day.
     count: int
     rows: int
     revision: int

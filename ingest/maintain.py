@@ -27,7 +27,10 @@ async def run(dsn: str, retention_days: int) -> None:
             if kept.created or kept.dropped:
                 duration_ms = int((time.monotonic() - started) * 1000)
                 logs.info("partitions-kept", count=kept.created + kept.dropped, duration_ms=duration_ms)
-            await asyncio.sleep(INTERVAL_S)
-        except (Unavailable, pool.PostgresError, *pool.LOST) as failure:
-            logs.error("maintenance-failed", error=type(failure).__name__, sqlstate=pool.sqlstate(failure))
+            if kept.failed:
+                logs.error("maintenance-failed", count=kept.failed)
+            # What is postponed takes up room and no more, so it can wait for the next round.
+            await asyncio.sleep(RETRY_S if kept.failed else INTERVAL_S)
+        except Unavailable:
+            logs.error("maintenance-failed")
             await asyncio.sleep(RETRY_S)

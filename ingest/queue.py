@@ -36,20 +36,20 @@ class Queue:
     _tenant_rows: dict[int, int] = field(default_factory=dict)
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def put(self, entry: Entry) -> asyncio.Future[Receipt]:
-        """Take an entry; raises Overloaded where there is no room, and Stopping after `close`."""
+    def require_room(self, tenant_id: int, rows: int, size: int) -> None:
+        """Raise Overloaded where there is no room for a batch, and Stopping after `close`."""
         if self.is_closed:
             raise Stopping
-        tenant_rows = self._tenant_rows.get(entry.tenant_id, 0) + entry.events
-        if (
-            self.rows + entry.events > ROWS_MAX
-            or self.bytes + len(entry.rows) > BYTES_MAX
-            or tenant_rows > TENANT_ROWS_MAX
-        ):
+        tenant_rows = self._tenant_rows.get(tenant_id, 0) + rows
+        if self.rows + rows > ROWS_MAX or self.bytes + size > BYTES_MAX or tenant_rows > TENANT_ROWS_MAX:
             raise Overloaded
+
+    def put(self, entry: Entry) -> asyncio.Future[Receipt]:
+        """Take an entry; raises what `require_room` raises."""
+        self.require_room(entry.tenant_id, entry.events, len(entry.rows))
         waiting = Waiting(entry, asyncio.get_running_loop().create_future())
         self._turns.setdefault(entry.tenant_id, deque()).append(waiting)
-        self._tenant_rows[entry.tenant_id] = tenant_rows
+        self._tenant_rows[entry.tenant_id] = self._tenant_rows.get(entry.tenant_id, 0) + entry.events
         self._count(entry.events, len(entry.rows))
         self._arrived.set()
         return waiting.receipt

@@ -3,27 +3,30 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Coroutine
-from contextlib import suppress
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from uuid import UUID
 
 from ingest import logs, maintain, metrics
 from ingest.config import Settings, require_dsn
 from ingest.errors import (
-    IngestError,
     Malformed,
     OutcomeUnknown,
+    Overloaded,
     QuotaExceeded,
     Rejected,
     TenantDisabled,
     Unavailable,
 )
 from ingest.explain import explain
+from ingest.lane import Lane
 from ingest.queue import Queue
-from ingest.store import partitions, pool, rows, snapshot, streams, vocabulary
+from ingest.room import Room
+from ingest.store import pool, rows, snapshot, streams, vocabulary
 from ingest.store.batches import NO_SEQUENCE, Entry
 from ingest.store.snapshot import Snapshot, Tenant, Token
+from ingest.watch import Watch
 from ingest.writer import Writer
 from schema import limits
 from schema.decode import Decoded, Refused, Window, decode
@@ -34,10 +37,11 @@ from schema.vocabulary import Unlearned
 
 REFRESH_S = 1.0
 SNAPSHOT_WAIT_S = 5.0
-PARTITIONS_S = 30.0
 SNAPSHOT_AGE_S_MAX = 10.0  # A revoked token works no longer than this, on any worker.
 ANSWER_TIMEOUT_S = 25.0  # Longer than a flush and one before it.
 AUDIT_S = 1.0
+LENT_MAX = 2  # Connections for streams, learning and audit: PostgreSQL has few, and they are each a process.
+LENT_WAIT_S = 2.0
 DAY_MS = 86_400_000
 GAUNTLET = {rule.id for rule in SECRETS} | {
     "secret.high-entropy", "vocabulary.bad-term", "vocabulary.budget", "vocabulary.encoded", "vocabulary.prose"
@@ -51,13 +55,15 @@ class Service:
         self.settings = settings
         self.snapshot = Snapshot()
         self.queue = Queue()
+        self.room = Room()
+        self._lane = Lane()
         self.is_stopping = False
         self.broken: set[str] = set()
         self._dsn = require_dsn(settings)
-        self.partitions_ahead_days = 0
-        self._partitions_seen_at = float("-inf")
+        self.watch = Watch()
         self._refreshed_at = float("-inf")
         self._has_snapshot = asyncio.Event()
+        self._lendable = asyncio.Semaphore(LENT_MAX)
         self._audited_at: dict[int, float] = {}
         self._background: list[asyncio.Task[None]] = []
         self._writers: list[asyncio.Task[None]] = []
@@ -75,9 +81,13 @@ class Service:
             async with asyncio.timeout(SNAPSHOT_WAIT_S):
                 await self._has_snapshot.wait()
 
+    def drain(self) -> None:
+        """Say that we are not ready, and go on until whoever sends us traffic has noticed."""
+        self.is_stopping = True
+
     async def stop(self) -> None:
         """Take no more, finish what was taken, close."""
-        self.is_stopping = True
+        self.drain()
         self.queue.close()
         if self._writers:
             await asyncio.wait(self._writers, timeout=ANSWER_TIMEOUT_S)
@@ -103,12 +113,19 @@ class Service:
         now_ms = time.time_ns() // 1_000_000
         return Window(now_ms - self.settings.retention_days * DAY_MS, now_ms + limits.AHEAD_MS_MAX)
 
-    async def ingest(self, token: Token, body: bytes) -> Receipt:
-        """Store a body's events; raises Rejected, SequenceReused, QuotaExceeded, Overloaded or OutcomeUnknown."""
+    def admit(self, token: Token) -> None:
+        """Raise what any batch would meet now, before its body costs anything: Overloaded, Stopping, QuotaExceeded."""
+        self.queue.require_room(token.tenant_id, 1, 0)
+        self._require_quota(token.tenant_id, 1)
+
+    async def prepare(self, token: Token, body: bytes) -> Entry:
+        """Decode a body into what can be stored; raises Malformed, Rejected."""
         tenant = self.snapshot.tenants[token.tenant_id]
-        decoded = await self._decode(tenant, token, body)
-        entry = _entry(tenant.tenant_id, decoded)
-        self._spend(tenant, entry.events)
+        return _entry(tenant.tenant_id, await self._decode(tenant, token, body))
+
+    async def store(self, token: Token, entry: Entry) -> Receipt:
+        """Give the receipt, after COMMIT; raises what a writer answers, and Overloaded, Stopping, QuotaExceeded."""
+        self._require_quota(token.tenant_id, entry.events)
         waiting = self.queue.put(entry)
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
@@ -116,8 +133,8 @@ class Service:
         except TimeoutError:
             raise OutcomeUnknown from None
         _count(entry, receipt)
-        if tenant.events_per_minute_max is not None and not receipt.replayed:
-            self._since[tenant.tenant_id] += receipt.accepted
+        if not receipt.replayed and self.snapshot.tenants[token.tenant_id].events_per_minute_max is not None:
+            self._since[token.tenant_id] += receipt.accepted
         return receipt
 
     def remaining(self, tenant_id: int) -> tuple[int, int, int] | None:
@@ -130,7 +147,7 @@ class Service:
 
     async def stream(self, token: Token, stream_id: UUID) -> streams.StreamState:
         """Sum up a stream of the token's tenant; raises StreamNotFound."""
-        async with pool.connected(self._dsn, "nocontent_writer") as connection:
+        async with self._lent() as connection:
             return await streams.state(connection, token.tenant_id, stream_id)
 
     async def _decode(self, tenant: Tenant, token: Token, body: bytes) -> Decoded:
@@ -138,7 +155,7 @@ class Service:
         try:
             return decode(body, tenant.vocabulary, window)
         except Refused:
-            refusal = explain(body, tenant.vocabulary, window)
+            refusal = await self._lane.run(lambda: explain(body, tenant.vocabulary, window))
         if isinstance(refusal, Malformed) or "vocabulary:write" not in token.scopes:
             raise refusal
         if not refusal.unlearned:
@@ -151,7 +168,7 @@ class Service:
             raise explain(body, tenant.vocabulary, window) from None
 
     async def _learn(self, tenant: Tenant, candidates: frozenset[Unlearned]) -> None:
-        async with pool.connected(self._dsn, "nocontent_writer") as connection:
+        async with self._lent() as connection:
             try:
                 learned = await vocabulary.learn(connection, tenant.tenant_id, candidates)
             except (vocabulary.BudgetSpent, vocabulary.VocabularyFull):
@@ -171,13 +188,27 @@ class Service:
         if rule not in GAUNTLET or time.monotonic() < self._audited_at.get(tenant.tenant_id, 0.0) + AUDIT_S:
             return
         self._audited_at[tenant.tenant_id] = time.monotonic()
-        async with pool.connected(self._dsn, "nocontent_writer") as connection:
+        async with self._lent() as connection:
             await vocabulary.audit_refusal(connection, tenant.tenant_id, rule)
 
-    def _spend(self, tenant: Tenant, events: int) -> None:
-        left = self.remaining(tenant.tenant_id)
+    def _require_quota(self, tenant_id: int, events: int) -> None:
+        left = self.remaining(tenant_id)
         if left is not None and events > left[1]:
             raise QuotaExceeded(left[2])
+
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[pool.Connection]:
+        """Lend one of the few connections besides the writers' and the refresher's; raises Overloaded, Unavailable."""
+        try:
+            async with asyncio.timeout(LENT_WAIT_S):
+                await self._lendable.acquire()
+        except TimeoutError:
+            raise Overloaded from None
+        try:
+            async with pool.connected(self._dsn, "nocontent_writer") as connection:
+                yield connection
+        finally:
+            self._lendable.release()
 
     async def _refresh_for_ever(self) -> None:
         while True:
@@ -186,8 +217,8 @@ class Service:
                     while True:
                         await self._refresh(connection)
                         await asyncio.sleep(REFRESH_S)
-            except (IngestError, pool.PostgresError, *pool.LOST) as failure:
-                logs.warning("snapshot-failed", error=type(failure).__name__, sqlstate=pool.sqlstate(failure))
+            except Unavailable:
+                logs.warning("snapshot-failed")
                 metrics.snapshot_age_seconds.set(min(self.snapshot_age_s, 1e9))
                 await asyncio.sleep(REFRESH_S)
 
@@ -198,16 +229,10 @@ class Service:
         limited = [known.tenant_id for known in self.snapshot.tenants.values() if known.events_per_minute_max]
         if limited:
             # What was stored before the query is in its answer.
-            since, self._since = self._since, Counter()
-            try:
-                self._stored = await streams.used_this_minute(connection, limited)
-            except (pool.PostgresError, *pool.LOST):
-                self._since += since
-                raise
-        if began >= self._partitions_seen_at + PARTITIONS_S:
-            self.partitions_ahead_days = await partitions.ahead_days(connection, datetime.now(UTC).date())
-            self._partitions_seen_at = began
-            metrics.partitions_ahead_days.set(self.partitions_ahead_days)
+            before = self._since.copy()
+            self._stored = await streams.used_this_minute(connection, limited)
+            self._since -= before
+        await self.watch.look(connection)
         self._refreshed_at = began
         self._has_snapshot.set()
         metrics.snapshot_age_seconds.set(self.snapshot_age_s)

@@ -1,62 +1,142 @@
-"""The parent of the workers: starts them, passes a stop on, and ends with them.
+"""The parent of the workers: starts them, stops them, replaces them one by one, and ends with them.
 
 Hypercorn's own parent terminates the other workers as soon as the first has ended, in the middle of what they have
 taken, and forgets that one was killed. A worker that ends unasked ends the service: whoever runs it starts it anew.
+SIGTERM and SIGINT stop; SIGHUP starts a new worker, which reads the settings again, in the place of each old one.
 """
 
+import asyncio
 import multiprocessing
 import signal
 import time
-from multiprocessing.connection import wait
+from collections.abc import Sequence
+from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from multiprocessing.synchronize import Event
 from types import FrameType
+from typing import NamedTuple
 
-from hypercorn.asyncio.run import uvloop_worker
-from hypercorn.config import Config
+import uvloop
+from hypercorn.asyncio.run import worker_serve
+from hypercorn.config import Config, Sockets
+from hypercorn.utils import wrap_app
+from prometheus_client.multiprocess import mark_process_dead
 
-from ingest import lifeline, logs
+from ingest import app, lifeline, logs
 
+START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 60.0  # Longer than a worker waits for its connections and then for its writers.
+POLL_S = 0.1
+_STOPS = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS = (*_STOPS, signal.SIGHUP)
 
 
-def run(config: Config) -> int:
-    """Serve until SIGTERM or SIGINT; gives 0, or 1 if a worker ended unasked. Raises OSError for a taken address."""
-    sockets = config.create_sockets()
-    context = multiprocessing.get_context("spawn")
-    stop = context.Event()
-
-    def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    # The workers inherit what is ignored here: only `stop` stops them, also when a terminal signals the whole group.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    workers = [
-        context.Process(target=_work, kwargs={"config": config, "sockets": sockets, "shutdown_event": stop})
-        for _ in range(config.workers)
-    ]
-    for worker in workers:
-        worker.start()
-    signal.signal(signal.SIGINT, ask_to_stop)
-    signal.signal(signal.SIGTERM, ask_to_stop)
-    wait([worker.sentinel for worker in workers])
-    was_asked = stop.is_set()
-    stop.set()
-    _join(workers)
-    if not was_asked:
-        logs.error("worker-lost")
-    return 0 if was_asked else 1
+class _Worker(NamedTuple):
+    process: SpawnProcess
+    is_serving: Event
+    drain: Event  # Say that you are not ready, and go on.
+    stop: Event
 
 
-def _work(**given: object) -> None:
+def run(config: Config, drain_s: float) -> int:
+    """Serve until SIGTERM or SIGINT; gives 0, or 1 if a worker ended unasked. Raises OSError for a taken address.
+
+    A worker says that it is not ready for `drain_s` before it stops listening. SIGINT is a person who waits: at once.
+    """
+    crew = _Crew(config, drain_s)
+    # What is ignored here the workers ignore for good: only `stop` stops them, also when a terminal signals the group.
+    for each in _SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+    crew.workers = [crew.start() for _ in range(config.workers)]
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        crew.asking.send(number)
+
+    for each in _SIGNALS:
+        signal.signal(each, ask)
+    while True:
+        wait([crew.asked, *(worker.process.sentinel for worker in crew.workers)])
+        number: int | None = crew.asked.recv() if crew.asked.poll() else None
+        if number == signal.SIGHUP:
+            crew.replace_each()
+            continue
+        if number is None:
+            logs.error("worker-lost")
+        crew.stop(crew.workers, drain_s if number == signal.SIGTERM else 0.0)
+        return 0 if number in _STOPS else 1
+
+
+class _Crew:
+    """The workers, which share the listening sockets, and the pipe on which signals wait for their turn."""
+
+    def __init__(self, config: Config, drain_s: float) -> None:
+        self.workers: list[_Worker] = []
+        self.asked: Connection[int, int]
+        self._context = multiprocessing.get_context("spawn")
+        self.asked, self.asking = self._context.Pipe(duplex=False)
+        self._drain_s = drain_s
+        self._config = config
+        self._sockets = config.create_sockets()
+
+    def start(self) -> _Worker:
+        events = [self._context.Event() for _ in range(3)]
+        process = self._context.Process(target=_work, args=(self._config, self._sockets, *events))
+        process.start()
+        return _Worker(process, *events)
+
+    def replace_each(self) -> None:
+        """Put a new worker in the place of each, unless one does not come up or we are asked for something else."""
+        for place, old in enumerate(self.workers):
+            new = self.start()
+            if self.asked.poll() or not _serves(new):
+                logs.error("worker-not-replaced")
+                new.process.kill()
+                new.process.join()
+                break
+            self.workers[place] = new
+            self.stop([old], self._drain_s)
+            logs.info("worker-replaced")
+
+    def stop(self, workers: Sequence[_Worker], drain_s: float) -> None:
+        """End workers after the time in which whoever sends them traffic notices; a further signal cuts it short."""
+        for worker in workers:
+            worker.drain.set()
+        if drain_s:
+            wait([self.asked], drain_s)
+        for worker in workers:
+            worker.stop.set()
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        for worker in workers:
+            worker.process.join(max(0.0, deadline - time.monotonic()))
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+            mark_process_dead(worker.process.pid)  # type: ignore[no-untyped-call]  # The library's.
+
+
+def _serves(worker: _Worker) -> bool:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline and worker.process.is_alive():
+        if worker.is_serving.wait(POLL_S):
+            return True
+    return False
+
+
+def _work(config: Config, sockets: Sockets, is_serving: Event, drain: Event, stop: Event) -> None:
     lifeline.end_with_parent(signal.SIGKILL)
-    uvloop_worker(**given)  # type: ignore[arg-type]  # What `run` gives, through a process that takes keywords only.
+    application = app.create()
+
+    async def until_asked() -> None:
+        is_serving.set()  # Hypercorn asks once it listens.
+        await _set(drain)
+        application.state.service.drain()
+        await _set(stop)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        wrapped = wrap_app(application, 0, "asgi")  # type: ignore[arg-type]  # Hypercorn's own ASGI types.
+        runner.run(worker_serve(wrapped, config, sockets=sockets, shutdown_trigger=until_asked))
 
 
-def _join(workers: list[SpawnProcess]) -> None:
-    deadline = time.monotonic() + STOP_TIMEOUT_S
-    for worker in workers:
-        worker.join(max(0.0, deadline - time.monotonic()))
-        if worker.is_alive():
-            worker.kill()
-            worker.join()
+async def _set(event: Event) -> None:
+    while not event.is_set():  # noqa: ASYNC110 (another process sets it)
+        await asyncio.sleep(POLL_S)

@@ -2,18 +2,23 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
 from ingest import logs, metrics
 from ingest.errors import IngestError, OutcomeUnknown, Unavailable
 from ingest.queue import Queue, Waiting
-from ingest.store import batches, pool
+from ingest.store import batches, endings, pool
 from ingest.store.batches import Entry, Outcome
+from ingest.store.endings import Act, Ending
 from schema.receipt import Receipt
 
-ATTEMPTS_MAX = 3  # Of a transaction that PostgreSQL asks to repeat: a deadlock, a lock, a conflict.
+ATTEMPTS_MAX = 3  # Of a transaction that PostgreSQL asks to repeat: a deadlock, a conflict.
+SPLIT_S_MAX = 8.0  # To look for the batch that is to blame; what is not stored by then is sent again.
 RECONNECT_S = (0.05, 0.1, 0.25, 0.5, 1.0)
 _SYNC_WAIT_CANCELLED = "01000"  # COMMIT "succeeded", but the synchronous standby was not waited for.
+
+Store = Callable[[pool.Connection, list[Entry]], Awaitable[list[Outcome]]]
 
 
 class Writer:
@@ -38,73 +43,77 @@ class Writer:
     async def _flush(self, group: Sequence[Waiting]) -> None:
         """Store a group and answer everyone in it. Whatever happens, everyone is answered."""
         try:
-            await self._store(group)
-        except IngestError as failure:
-            _fail(group, failure)
+            ending = await self._transact(batches.store, group)
+            if ending is None:
+                metrics.flushes.labels("copied").inc()
+            elif ending.act is Act.SKIP:
+                await self._store_in_parts(group, "repeated")
+            elif ending.act is Act.SPLIT:
+                await self._store_in_parts(group, "mended")
+            else:
+                _fail(group, ending.answer)
         finally:
-            _fail(group, Unavailable())  # Does nothing to those that have their answer.
+            _fail(group, OutcomeUnknown)  # Does nothing to those that have their answer.
 
-    async def _store(self, group: Sequence[Waiting]) -> None:
-        try:
-            _answer(group, await self._transact(batches.store, group))
-        except batches.REPEATED:
-            outcome = "repeated"
-        except batches.DATA as bad:
-            outcome = "mended"
-            logs.error("flush-failed", sqlstate=pool.sqlstate(bad), count=len(group))
-        else:
-            metrics.flushes.labels("copied").inc()
-            return
-        try:
-            _answer(group, await self._transact(batches.store_skipping, group))
-            metrics.flushes.labels(outcome).inc()
-        except batches.DATA as bad:
-            logs.error("flush-failed", sqlstate=pool.sqlstate(bad), count=len(group))
-            await self._isolate(group)
+    async def _store_in_parts(self, group: Sequence[Waiting], outcome: str) -> None:
+        """Store what COPY could not: at first as a whole, then in halves, until what is to blame stands alone."""
+        parts = deque([group])
+        ends_at = time.monotonic() + SPLIT_S_MAX
+        while parts:
+            part = parts.popleft()
+            if time.monotonic() > ends_at:
+                _fail(part, Unavailable)
+                continue
+            ending = await self._transact(batches.store_skipping, part)
+            if ending is None:
+                continue
+            if ending.act is Act.SPLIT and len(part) > 1:
+                # The halves wait behind the other parts: what is good is stored before any more searching.
+                parts += [part[: len(part) // 2], part[len(part) // 2 :]]
+                continue
+            outcome = "failed"
+            _fail(part, ending.answer)
+        metrics.flushes.labels(outcome).inc()
 
-    async def _isolate(self, group: Sequence[Waiting]) -> None:
-        """Store each batch by itself, so that one that the database will not have costs only itself."""
-        for waiting in group:
+    async def _transact(self, store: Store, part: Sequence[Waiting]) -> Ending | None:
+        """Run one transaction, again where PostgreSQL asks for it, and answer; or give how it ended without."""
+        for _ in range(ATTEMPTS_MAX):
             try:
-                _answer([waiting], await self._transact(batches.store_skipping, [waiting]))
-            except batches.DATA as bad:
-                metrics.flushes.labels("failed").inc()
-                logs.error("batch-isolated", sqlstate=pool.sqlstate(bad), rows=waiting.entry.events)
-                _fail([waiting], Unavailable())
-
-    async def _transact(
-        self, store: Callable[[pool.Connection, list[Entry]], Awaitable[list[Outcome]]], group: Sequence[Waiting]
-    ) -> list[Outcome]:
-        """Run one transaction, again where PostgreSQL asks for it. After any doubt about COMMIT the connection goes."""
-        entries = [waiting.entry for waiting in group]
-        for attempt in range(ATTEMPTS_MAX):
-            connection = await self._connected()
+                connection = await self._connected()
+            except Unavailable:
+                return endings.AWAY
             self._was_warned = False
             try:
                 async with asyncio.timeout(batches.COMMIT_TIMEOUT_S):
-                    outcomes = await store(connection, entries)
-            except batches.RETRYABLE as again:
-                logs.warning("flush-failed", sqlstate=pool.sqlstate(again), count=attempt)
-            except batches.DATA:
-                raise
-            except (*pool.LOST, pool.PostgresError, asyncio.CancelledError) as failed:
-                raise self._doubt(failed, group) from None
-            else:
-                if self._was_warned:
-                    raise OutcomeUnknown
-                return outcomes
-        raise Unavailable
+                    outcomes = await store(connection, [waiting.entry for waiting in part])
+            except (*endings.LOST, pool.PostgresError, asyncio.CancelledError) as error:
+                ending = endings.of(error, is_closed=connection.is_closed())
+                await self._leave(ending, error, part)
+                if isinstance(error, asyncio.CancelledError):
+                    raise
+                if ending.act is Act.AGAIN:
+                    continue
+                return ending
+            if self._was_warned:
+                return endings.UNCONFIRMED
+            _answer(part, outcomes)
+            return None
+        return endings.AWAY
 
-    def _doubt(self, failed: BaseException, group: Sequence[Waiting]) -> BaseException:
-        """Give what to raise for a transaction that broke off; COMMIT may have happened if the connection did."""
-        if isinstance(failed, (*pool.LOST, asyncio.CancelledError)):
-            self._drop(failed)
-            _fail(group, OutcomeUnknown())
-            return failed if isinstance(failed, asyncio.CancelledError) else OutcomeUnknown()
-        logs.error("flush-failed", sqlstate=pool.sqlstate(failed), count=len(group))
-        return Unavailable()
+    async def _leave(self, ending: Ending, error: BaseException, part: Sequence[Waiting]) -> None:
+        """Say what happened, and let go of a connection that cannot be trusted any more."""
+        if ending.act is not Act.SKIP:
+            rows = sum(waiting.entry.events for waiting in part)
+            sqlstate = pool.sqlstate(error)
+            logs.error("flush-failed", error=type(error).__name__, sqlstate=sqlstate, count=len(part), rows=rows)
+        if ending.act in {Act.LEAVE, Act.DOUBT} and self._connection is not None:
+            metrics.flushes.labels("lost").inc()
+            lost, self._connection = self._connection, None
+            # Politely, so that a COMMIT which waits for a standby is cancelled over there and its backend goes too.
+            await pool.close(lost)
 
     async def _connected(self) -> pool.Connection:
+        """Give the connection, or a new one after some patience; raises Unavailable."""
         if self._connection is None or self._connection.is_closed():
             for delay_s in RECONNECT_S:
                 try:
@@ -121,13 +130,6 @@ class Writer:
         if getattr(message, "sqlstate", None) == _SYNC_WAIT_CANCELLED:
             self._was_warned = True
 
-    def _drop(self, lost: BaseException) -> None:
-        metrics.flushes.labels("lost").inc()
-        logs.warning("database-lost", error=type(lost).__name__, sqlstate=pool.sqlstate(lost))
-        if self._connection is not None:
-            self._connection.terminate()
-            self._connection = None
-
 
 def _answer(group: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
     for waiting, outcome in zip(group, outcomes, strict=True):
@@ -139,8 +141,8 @@ def _answer(group: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
             waiting.receipt.set_exception(outcome)
 
 
-def _fail(group: Sequence[Waiting], failure: IngestError) -> None:
+def _fail(group: Sequence[Waiting], answer: type[IngestError]) -> None:
     for waiting in group:
         if not waiting.receipt.done():
-            waiting.receipt.set_exception(type(failure)())
+            waiting.receipt.set_exception(answer())
             waiting.receipt.exception()  # Seen: whoever waited may be gone.

@@ -14,6 +14,7 @@ from ingest.errors import (
     SlowBody,
     WireTooLarge,
 )
+from ingest.room import Take
 from schema.limits import BODY_BYTES_MAX, WIRE_BYTES_MAX
 
 BODY_TIMEOUT_S = 15.0
@@ -26,8 +27,8 @@ class ClientGone(Exception):
     """The connection ended inside the body: there is nobody to answer."""
 
 
-async def read(request: Request) -> bytes:
-    """Give the decompressed body; raises what the headers or the bytes deserve."""
+async def read(request: Request, take: Take) -> bytes:
+    """Give the decompressed body, whose bytes are taken as they come; raises what the headers or the bytes deserve."""
     media_types = request.headers.getlist("content-type")
     if len(media_types) != 1 or media_types[0].lower().replace(" ", "") not in _MEDIA_TYPES:
         raise MediaTypeUnsupported
@@ -39,15 +40,17 @@ async def read(request: Request) -> bytes:
         raise WireTooLarge
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
-            wire = await _receive(request)
+            wire = await _receive(request, take)
     except TimeoutError:
         raise SlowBody from None
-    if coding == "gzip":
-        return gunzip(wire)
-    return unzstd(wire) if coding == "zstd" else wire
+    if coding == "identity":
+        return wire
+    body = gunzip(wire) if coding == "gzip" else unzstd(wire)
+    take(len(body))
+    return body
 
 
-async def _receive(request: Request) -> bytes:
+async def _receive(request: Request, take: Take) -> bytes:
     parts = []
     size = 0
     while True:
@@ -55,6 +58,7 @@ async def _receive(request: Request) -> bytes:
         if message["type"] == "http.disconnect":
             raise ClientGone
         parts.append(message.get("body", b""))
+        take(len(parts[-1]))
         size += len(parts[-1])
         if size > WIRE_BYTES_MAX:
             raise WireTooLarge

@@ -34,6 +34,7 @@ class Boundary:
                     (b"x-request-id", request_id.encode()),
                     (b"cache-control", b"no-store"),
                     (b"x-content-type-options", b"nosniff"),
+                    *_goodbye(scope),
                 ]
             await send(message)
 
@@ -46,3 +47,10 @@ class Boundary:
             logs.error("bug", request_id=request_id, error=type(error).__name__, place=logs.place_of(error))
             if not is_answered:
                 await problems.response(Bug(), request_id)(scope, receive, send_with_id)
+
+
+def _goodbye(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """Send a kept connection elsewhere before it is closed: RFC 9112, section 9.6; HTTP/2 has no such header."""
+    service = getattr(scope["app"].state, "service", None)
+    is_leaving = service is not None and service.is_stopping and scope["http_version"].startswith("1")
+    return [(b"connection", b"close")] if is_leaving else []

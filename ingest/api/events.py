@@ -22,7 +22,11 @@ async def post_events(request: Request) -> Response:
     token = None
     try:
         token = auth.require(request, "events:write")
-        receipt = await auth.service_of(request).ingest(token, await body.read(request))
+        service = auth.service_of(request)
+        service.admit(token)
+        with service.room.share(token.tenant_id) as take:
+            entry = await service.prepare(token, await body.read(request, take))
+        receipt = await service.store(token, entry)
         answer = Response(_encoder.encode(receipt), media_type="application/json")
     except (Rejected, Malformed) as refused:
         metrics.refusals.labels(refused.violations[0].rule).inc()

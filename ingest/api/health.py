@@ -24,9 +24,13 @@ async def get_readyz(request: Request) -> Response:
         failing.append("stopping")
     if service.snapshot_age_s > SNAPSHOT_AGE_S_MAX:
         failing.append("database")
-    if service.partitions_ahead_days < 0:
+    ahead_days = service.watch.partitions_ahead_days
+    if ahead_days < 0:
         failing.append("partitions")  # None for today: nothing of today could be stored.
     failing.extend(sorted(service.broken))
     if failing:
         raise NotReady(tuple(failing))
-    return Response("ok\n", media_type="text/plain")
+    warning = ""
+    if service.watch.are_partitions_low:  # Days before it hurts, and no reason to send the traffic elsewhere.
+        warning = f"partitions: {ahead_days} day{'s' * (ahead_days != 1)} ahead\n"
+    return Response(f"ok\n{warning}", media_type="text/plain")

@@ -74,6 +74,9 @@ FACES: Mapping[type[errors.IngestError], Face] = {
     errors.Rejected: Face(
         HTTPStatus.UNPROCESSABLE_ENTITY, "rejected", "The batch breaks the contract; nothing of it was stored or kept"
     ),
+    errors.Unstorable: Face(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "unstorable", "The database refused a value that the contract allows"
+    ),
     errors.QuotaExceeded: Face(HTTPStatus.TOO_MANY_REQUESTS, "quota-exceeded", "The tenant's quota is used up", 1),
     errors.Overloaded: Face(HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", "The queue is full; nothing was stored", 1),
     errors.Unavailable: Face(

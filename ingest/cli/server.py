@@ -29,7 +29,9 @@ Subparsers = argparse._SubParsersAction  # noqa: SLF001 (argparse gives this typ
 
 def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     """Declare the commands of a server."""
-    serve = _command(commands, "serve", _serve, "take events until SIGTERM", _settings_help())
+    serve = _command(
+        commands, "serve", _serve, "take events until SIGTERM; SIGHUP replaces the workers", _settings_help()
+    )
     serve.add_argument(
         "--print-config", action="store_true", help="print the settings in force, secrets masked, and end"
     )
@@ -71,7 +73,7 @@ def _serve(args: argparse.Namespace) -> int:
     try:
         _serve_metrics(wanted, folder)
         logs.info("starting", count=wanted.workers)
-        return supervisor.run(_hypercorn(wanted))
+        return supervisor.run(_hypercorn(wanted), wanted.drain_s)
     except OSError:
         raise CannotStart("NOCONTENT_BIND is in use, or not an address of this machine.") from None
     finally:
@@ -113,10 +115,8 @@ def _serve_metrics(wanted: Settings, folder: str) -> None:
 
 def _hypercorn(wanted: Settings) -> hypercorn.config.Config:
     server = hypercorn.config.Config()
-    server.application_path = "ingest.app:create()"
     server.bind = [wanted.bind]
     server.workers = wanted.workers
-    server.worker_class = "uvloop"
     # Its lines have paths, referers and user agents: text that a stranger chose.
     server.accesslog = None
     server.errorlog = None
@@ -150,5 +150,11 @@ def _maintain(_args: argparse.Namespace) -> int:
     kept = asyncio.run(maintain.keep(config.require_dsn(wanted), wanted.retention_days))
     if not kept.was_leader:
         print("another maintainer is at work; nothing done here")
-    print(f"partitions: {kept.created} created, {kept.dropped} dropped, {kept.ahead_days} days ahead")
-    return 0
+    print(
+        f"partitions: {kept.created} created, {kept.dropped} dropped, {kept.postponed} postponed,"
+        f" {kept.ahead_days} days ahead"
+    )
+    if kept.failed:
+        print(f"{kept.failed} days have no partition: the log above says why")
+    # A day that cannot be dropped yet costs room; one that cannot be created will cost events.
+    return int(kept.failed > 0)

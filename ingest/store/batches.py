@@ -1,10 +1,10 @@
 """One transaction for a group of batches: the ledger and the rows, or neither.
 
-The ledger catches a replayed batch, the primary key a repeated event. COPY is tried first, because repeats are rare;
-what it cannot take goes by INSERT with ON CONFLICT, and if even that fails, each batch by itself.
+The ledger catches a replayed batch, the primary key a repeated event. COPY is for the usual case, because repeats
+are rare; INSERT with ON CONFLICT is for what COPY cannot take.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -39,9 +39,6 @@ class Entry:
 
 
 Outcome = Receipt | SequenceReused
-RETRYABLE = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
-REPEATED = asyncpg.UniqueViolationError
-DATA = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 
 _DROPPED = ", ".join(f"dropped_{reason}" for reason in DROP_REASONS)
 _LEDGER = f"""
@@ -54,11 +51,15 @@ FROM unnest(
 ON CONFLICT DO NOTHING
 RETURNING tenant_id, stream_id, sequence
 """  # noqa: S608 (the names are our own)
+# The lock is written to the WAL, so that COMMIT waits for a synchronous standby: it may not have the first yet, if
+# that COMMIT was cut off, and a transaction that only reads would not wait.
 _FIRST = """
 SELECT tenant_id, stream_id, sequence, digest, accepted, duplicates, coarsened
 FROM batches
 JOIN unnest($1::integer[], $2::uuid[], $3::bigint[]) AS replayed (tenant_id, stream_id, sequence)
     USING (tenant_id, stream_id, sequence)
+ORDER BY tenant_id, stream_id, sequence
+FOR NO KEY UPDATE OF batches
 """
 _SETTLE = """
 UPDATE batches SET accepted = $4, duplicates = $5 WHERE tenant_id = $1 AND stream_id = $2 AND sequence = $3
@@ -67,21 +68,30 @@ UPDATE batches SET accepted = $4, duplicates = $5 WHERE tenant_id = $1 AND strea
 
 async def store(connection: Connection, entries: Sequence[Entry]) -> list[Outcome]:
     """Store a group in one transaction by COPY; raises UniqueViolationError if any event is there already."""
-    async with connection.transaction():
-        fresh = await _enter(connection, entries)
-        if fresh:
-            await _copy(connection, rows.merge([entry.rows for entry in fresh]))
-        return await _outcomes(
-            connection, entries, {entry: Receipt(entry.events, 0, entry.coarsened) for entry in fresh}
-        )
+    return await _transact(connection, entries, _copy)
 
 
 async def store_skipping(connection: Connection, entries: Sequence[Entry]) -> list[Outcome]:
     """Store a group in one transaction, leaving out events that are there already."""
-    async with connection.transaction():
+    return await _transact(connection, entries, _insert)
+
+
+_Write = Callable[[Connection, Sequence[Entry]], Awaitable[dict[Entry, Receipt]]]
+
+
+async def _transact(connection: Connection, entries: Sequence[Entry], write: _Write) -> list[Outcome]:
+    """Give the outcomes after COMMIT. After an ERROR the connection is as before; after anything else, unusable."""
+    await connection.execute("BEGIN")
+    try:
         fresh = await _enter(connection, entries)
-        receipts = await _insert(connection, fresh) if fresh else {}
-        return await _outcomes(connection, entries, receipts)
+        outcomes = await _outcomes(connection, entries, await write(connection, fresh) if fresh else {})
+        ended = await connection.execute("COMMIT")
+    except asyncpg.PostgresError:
+        if not connection.is_closed():
+            await connection.execute("ROLLBACK")
+        raise
+    assert ended == "COMMIT", "PostgreSQL answers ROLLBACK where it could not commit"
+    return outcomes
 
 
 async def _enter(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
@@ -93,13 +103,16 @@ async def _enter(connection: Connection, entries: Sequence[Entry]) -> list[Entry
     return [by_key[row["tenant_id"], row["stream_id"], row["sequence"]] for row in entered]
 
 
-async def _copy(connection: Connection, merged: bytes) -> None:
+async def _copy(connection: Connection, entries: Sequence[Entry]) -> dict[Entry, Receipt]:
+    merged = rows.merge([entry.rows for entry in entries])
+
     async def source() -> AsyncIterator[bytes]:
         yield rows.HEADER
         yield merged
         yield rows.TRAILER
 
     await connection.copy_to_table("events", source=source(), columns=rows.COLUMNS, format="binary")
+    return {entry: Receipt(entry.events, 0, entry.coarsened) for entry in entries}
 
 
 _ARRAYS = {"occurred_at": "bigint", "event_id": "uuid", "cost_nanousd": "bigint", "baseline_cost_nanousd": "bigint"}

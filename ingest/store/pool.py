@@ -1,6 +1,5 @@
 """Connections: one role each, values kept out of the server's log, and what asyncpg raises turned into our errors."""
 
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
@@ -9,6 +8,7 @@ import asyncpg
 
 from ingest import logs
 from ingest.errors import CannotStart, Unavailable
+from ingest.store.endings import LOST
 
 Connection = asyncpg.Connection
 PostgresError = asyncpg.PostgresError
@@ -16,32 +16,28 @@ LogMessage = asyncpg.PostgresLogMessage
 Role = Literal["nocontent_owner", "nocontent_writer", "nocontent_control", "nocontent_reader"]
 CONNECT_TIMEOUT_S = 5.0
 STATEMENT_TIMEOUT_S = 10.0  # No single statement of ours takes longer; COMMIT has its own bound in the writer.
-LOST = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,  # "connection is closed", and InternalClientError in a fail-over.
-    asyncpg.InternalClientError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.ReadOnlySQLTransactionError,  # A former primary: connect anew.
-    ssl.SSLError,
-    OSError,
-    TimeoutError,
-)
+# Longer than two writers with one batch wait for each other, and short enough to find a locked batch in time.
+_LOCK_TIMEOUT = "1s"
+_DURABLE = """
+SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local')
+"""
 
 
 async def connect(dsn: str, role: Role) -> Connection:
     """Open a connection that acts as one role; raises Unavailable."""
+    own = {"application_name": role.replace("_", "-"), "search_path": "nocontent", "role": role}
+    if role == "nocontent_writer":
+        own["lock_timeout"] = _LOCK_TIMEOUT
     try:
-        return await asyncpg.connect(
-            dsn,
-            timeout=CONNECT_TIMEOUT_S,
-            command_timeout=STATEMENT_TIMEOUT_S,
-            server_settings={"application_name": role.replace("_", "-"), "search_path": "nocontent", "role": role},
+        connection = await asyncpg.connect(
+            dsn, timeout=CONNECT_TIMEOUT_S, command_timeout=STATEMENT_TIMEOUT_S, server_settings=own
         )
+        # Acknowledged means on disk, also where the server's default is faster.
+        await connection.execute(_DURABLE)
     except (*LOST, PostgresError) as lost:
         logs.warning("database-lost", error=type(lost).__name__, sqlstate=sqlstate(lost))
         raise Unavailable from None
+    return connection
 
 
 async def connect_as_operator(dsn: str, role: Role | None = None) -> Connection:
@@ -80,7 +76,7 @@ async def close(connection: Connection) -> None:
     """Close, politely for a second and then at once."""
     try:
         await connection.close(timeout=1)
-    except LOST:
+    except (*LOST, PostgresError):
         connection.terminate()
 
 

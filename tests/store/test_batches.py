@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 
 from ingest.errors import SequenceReused
@@ -56,7 +57,7 @@ async def test_copy_refuses_a_group_with_a_known_event_whole(writer: Connection)
     known = sample.event()
     await batches.store(writer, [entry(known)])
     fresh = entry()
-    with pytest.raises(batches.REPEATED):
+    with pytest.raises(asyncpg.UniqueViolationError):
         await batches.store(writer, [fresh, entry(known, sample.event())])
     assert await batches.store(writer, [fresh]) == [Receipt(1, 0)]
 
@@ -114,12 +115,13 @@ async def test_two_tenants_share_neither_sequences_nor_ids(writer: Connection) -
 
 
 async def test_a_group_that_is_not_committed_leaves_no_ledger(writer: Connection, other: Connection) -> None:
-    group = [entry(sequence=4)]
-    transaction = writer.transaction()
-    await transaction.start()
-    await batches.store(writer, group)
-    await transaction.rollback()
-    assert await batches.store(other, group) == [Receipt(1, 0)]
+    known = sample.event()
+    await batches.store(writer, [entry(known)])
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await batches.store(writer, [entry(sample.event(), known, sequence=4)])
+    fresh = entry(sequence=4)
+    assert await batches.store(other, [fresh]) == [Receipt(1, 0)]
+    assert await batches.store(writer, [fresh]) == [Receipt(1, 0, replayed=True)]
 
 
 @pytest.mark.parametrize("sequence", [NO_SEQUENCE, 4])

@@ -71,7 +71,7 @@ def environment(dsn: str, **settings: object) -> dict[str, str]:
 def serving(dsn: str, log: Path, checkout: Path = ROOT, **settings: object) -> Iterator[Server]:
     """Serve a checkout on free ports until the block ends."""
     bind, metrics_bind = (f"127.0.0.1:{port}" for port in free_ports(2))
-    wanted = {"bind": bind, "metrics_bind": metrics_bind, "workers": WORKERS, **settings}
+    wanted = {"bind": bind, "metrics_bind": metrics_bind, "workers": WORKERS, "drain_s": 0, **settings}
     with log.open("wb") as lines:
         process = subprocess.Popen(
             [sys.executable, "-m", "ingest", "serve"],
