@@ -87,7 +87,7 @@ class Writer:
                 async with asyncio.timeout(batches.COMMIT_TIMEOUT_S):
                     outcomes = await store(connection, [waiting.entry for waiting in part])
             except (*endings.LOST, pool.PostgresError, asyncio.CancelledError) as error:
-                ending = endings.of(error, is_closed=connection.is_closed())
+                ending = endings.of(error)
                 await self._leave(ending, error, part)
                 if isinstance(error, asyncio.CancelledError):
                     raise
@@ -95,6 +95,7 @@ class Writer:
                     continue
                 return ending
             if self._was_warned:
+                logs.error("flush-failed", sqlstate=_SYNC_WAIT_CANCELLED, count=len(part))
                 return endings.UNCONFIRMED
             _answer(part, outcomes)
             return None

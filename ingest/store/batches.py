@@ -86,8 +86,8 @@ async def _transact(connection: Connection, entries: Sequence[Entry], write: _Wr
         fresh = await _enter(connection, entries)
         outcomes = await _outcomes(connection, entries, await write(connection, fresh) if fresh else {})
         ended = await connection.execute("COMMIT")
-    except asyncpg.PostgresError:
-        if not connection.is_closed():
+    except asyncpg.PostgresError as error:
+        if error.severity_en == "ERROR":
             await connection.execute("ROLLBACK")
         raise
     assert ended == "COMMIT", "PostgreSQL answers ROLLBACK where it could not commit"

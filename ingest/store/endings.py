@@ -34,7 +34,7 @@ class Ending(NamedTuple):
 
 # A sender may send again what is Unavailable or OutcomeUnknown, and need not try with what is Unstorable: only a value
 # of its own batch is that. What an operator can mend is never answered as permanent.
-_ENDINGS: Mapping[str, Ending] = {
+KNOWN: Mapping[str, Ending] = {
     "0A000": Ending(Act.AGAIN, Unavailable),  # A migration changed what a prepared statement gives.
     "08P01": Ending(Act.SPLIT, Unstorable),  # A row that COPY cannot read. Not a lost connection, for all its class.
     "22": Ending(Act.SPLIT, Unstorable),
@@ -45,7 +45,6 @@ _ENDINGS: Mapping[str, Ending] = {
     "25006": Ending(Act.LEAVE, Unavailable),  # A standby, or a former primary.
     "26": Ending(Act.LEAVE, Unavailable),  # A connection pooler gave us another session.
     "40": Ending(Act.AGAIN, Unavailable),
-    "40003": Ending(Act.DOUBT, OutcomeUnknown),
     "55P03": Ending(Act.SPLIT, Unavailable),  # One partition or one batch's key is locked; the others are not.
     "58": Ending(Act.SPLIT, Unavailable),  # One file cannot be read.
     "XX": Ending(Act.SPLIT, Unavailable),  # One table or index is damaged.
@@ -66,12 +65,12 @@ LOST = (
 )
 
 
-def of(error: BaseException, *, is_closed: bool) -> Ending:
-    """Give how a transaction ended by what it raised, and by whether the connection went with it."""
-    # FATAL closes the connection. ERROR does not, and in answer to COMMIT too says that there was none.
-    if is_closed or not isinstance(error, asyncpg.PostgresError):
+def of(error: BaseException) -> Ending:
+    """Give how a transaction ended by what it raised."""
+    # FATAL takes the connection with it. ERROR does not, and in answer to COMMIT it says that nothing was stored.
+    if not isinstance(error, asyncpg.PostgresError) or error.severity_en != "ERROR":
         return _LOST
     state = str(error.sqlstate)
     if state == asyncpg.CheckViolationError.sqlstate and error.constraint_name is None:
         return _NO_PARTITION
-    return _ENDINGS.get(state) or _ENDINGS.get(state[:2], AWAY)
+    return KNOWN.get(state) or KNOWN.get(state[:2], AWAY)

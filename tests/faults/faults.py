@@ -1,0 +1,50 @@
+"""The faults by name: each breaks something for real, sends a batch into it, and gives what the sender hears."""
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from tests.faults.rig import Rig
+from tests.support.wire import Answer
+
+Do = Callable[[Rig, bytes], Awaitable[Answer]]
+
+
+class Fault(NamedTuple):
+    """What to do with a batch whose events are so many days old."""
+
+    do: Do
+    days_ago: int
+
+
+FAULTS: dict[str, Fault] = {}
+
+
+def fault(name: str, days_ago: int = 0) -> Callable[[Do], Do]:
+    """Register a fault under its name in docs/outcomes.md."""
+
+    def register(do: Do) -> Do:
+        assert name not in FAULTS
+        FAULTS[name] = Fault(do, days_ago)
+        return do
+
+    return register
+
+
+def breaking(name: str, statement: str, mend: str, *, anew: bool = False) -> None:
+    """Register a fault that is a statement and what undoes it; `anew`: the service has to connect again to meet it."""
+
+    @fault(name)
+    async def do(rig: Rig, body: bytes) -> Answer:
+        assert (await rig.post(rig.batch())).status == 200
+        await rig.breaks(statement.format(database=rig.database), mend.format(database=rig.database))
+        if anew:
+            await rig.proxy.cut()
+            await rig.post(rig.batch())  # Whose connection is lost on the way is another row.
+        return await rig.post(body)
+
+
+async def twice(send: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Send what must not be sent again, again: the answer is the same."""
+    first, second = await send(), await send()
+    assert first.problem == second.problem
+    return second

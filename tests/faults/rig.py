@@ -1,0 +1,203 @@
+"""A whole service in this process, from ASGI to COMMIT, with a proxy before a PostgreSQL that may be broken."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import asyncpg
+from starlette.applications import Starlette
+from starlette.types import Message
+
+from ingest import app, config, embedded
+from ingest.embedded import EmbeddedServer
+from ingest.service import Service
+from ingest.store import migrate, partitions, pool
+from tests.faults.proxy import Proxy, proxied
+from tests.support import cluster, customers, sample
+from tests.support.customers import Customer, Wanted
+from tests.support.wire import Answer
+
+WAIT_S = 30.0
+POLL_S = 0.02
+SETTINGS = {"max_connections": "100", "fsync": "off"}
+LOGIN = "app"  # As an operator should: no superuser.
+QUOTA = 100_000  # Of the second tenant.
+_WRITERS = """
+SELECT pid FROM pg_stat_activity
+WHERE application_name = 'nocontent-writer' AND datname = current_database() AND state = 'idle' AND query = 'COMMIT'
+"""
+_BLOCKED = """
+SELECT pid FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = 'nocontent-writer'
+    AND (wait_event_type = 'Lock' OR wait_event = 'SyncRep')
+"""
+
+
+@dataclass
+class Site:
+    """A PostgreSQL of its own: it may be killed, and started again in the same folder."""
+
+    folder: Path
+    server: EmbeddedServer
+    settings: dict[str, str]
+
+    def restart(self) -> None:
+        self.server.stop()
+        self.start()
+
+    def start(self) -> None:
+        self.server = embedded.start(self.folder, settings=self.settings)
+
+
+@contextlib.contextmanager
+def site() -> Iterator[Site]:
+    """Start a PostgreSQL with a migrated template."""
+    with cluster.open_folder() as opened:
+        made = Site(opened / "pg", embedded.start(opened / "pg", settings=SETTINGS), dict(SETTINGS))
+        try:
+            asyncio.run(_prepare(made.server.dsn))
+            yield made
+        finally:
+            made.server.stop()
+
+
+async def _prepare(dsn: str) -> None:
+    async with cluster.operator(dsn) as connection:
+        await connection.execute("CREATE DATABASE template")
+    async with cluster.operator(of(dsn, "template")) as connection:
+        await migrate.migrate(connection)
+        await partitions.keep(connection, cluster.RETENTION_DAYS)
+        await connection.execute(f"CREATE ROLE {LOGIN} LOGIN")
+        await connection.execute(f"GRANT nocontent_owner, nocontent_writer TO {LOGIN}")
+
+
+def of(dsn: str, database: str) -> str:
+    return dsn.replace("/nocontent?", f"/{database}?")
+
+
+@dataclass
+class Rig:
+    """What a fault gets: the service, the way to break things, and what mends them afterwards."""
+
+    site: Site
+    database: str
+    proxy: Proxy
+    app: Starlette
+    service: Service
+    customer: Customer
+    limited: Customer
+    _mending: list[Callable[[], Awaitable[object]]] = field(default_factory=list)
+
+    @property
+    def dsn(self) -> str:
+        return of(self.site.server.dsn, self.database)
+
+    def batch(self, *events: dict[str, object], **envelope: object) -> bytes:
+        return sample.body(*events, **envelope)
+
+    async def post(self, body: bytes, token: str | None = None) -> Answer:
+        return await self.request("POST", "/v1/events", body, token)
+
+    async def request(self, method: str, path: str, body: bytes = b"", token: str | None = None) -> Answer:
+        """Speak ASGI to the application, as Hypercorn does."""
+        headers = {"content-type": "application/json", "authorization": f"Bearer {token or self.customer.token}"}
+        scope = {
+            "type": "http", "http_version": "1.1", "method": method, "path": path, "raw_path": path.encode(),
+            "query_string": b"", "root_path": "", "scheme": "http", "state": {},
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        }  # fmt: skip
+        said: list[Message] = []
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Message) -> None:
+            said.append(message)
+
+        async with asyncio.timeout(WAIT_S):
+            await self.app(scope, receive, send)
+        sent = {name.decode(): value.decode() for name, value in said[0]["headers"]}
+        return Answer(said[0]["status"], sent, b"".join(part["body"] for part in said[1:]))
+
+    async def run(self, statement: str, *values: object) -> list[asyncpg.Record]:
+        """Run a statement as the superuser, past the proxy."""
+        async with cluster.operator(self.dsn) as connection:
+            return list(await connection.fetch(statement, *values))
+
+    async def breaks(self, statement: str, mend: str) -> None:
+        """Break something by SQL, and say what mends it."""
+        await self.run(statement)
+        self.mend_by(lambda: self.run(mend))
+
+    def mend_by(self, mend: Callable[[], Awaitable[object]]) -> None:
+        self._mending.append(mend)
+
+    async def mend(self) -> None:
+        while self._mending:
+            await self._mending.pop()()
+
+    async def serve_anew(self) -> None:
+        """Put a new service in the place of one that has closed."""
+        await self.service.stop()
+        self.app.state.service = self.service = await _served(self.proxy)
+
+    async def stored(self, body: bytes) -> int:
+        """Count the rows of a batch."""
+        ids = [event["event_id"] for event in json.loads(body)["events"]]
+        (row,) = await self.run("SELECT count(*) FROM events WHERE event_id = ANY($1::uuid[])", ids)
+        return int(row["count"])
+
+    async def partition_of(self, body: bytes) -> str:
+        """Give the table that a batch's first event goes to."""
+        at_ms = UUID(json.loads(body)["events"][0]["event_id"]).int >> 80
+        return partitions.partition_name(datetime.fromtimestamp(at_ms / 1000, UTC).date())
+
+    async def writers(self) -> list[int]:
+        """Give the backends of the writers, which have written before."""
+        return [row["pid"] for row in await self.run(_WRITERS)]
+
+    async def blocked(self) -> list[int]:
+        """Wait until a backend of the service waits for a lock or a standby; gives those that do."""
+        async with asyncio.timeout(WAIT_S):
+            while not (found := [row["pid"] for row in await self.run(_BLOCKED)]):
+                await asyncio.sleep(POLL_S)
+        return found
+
+    @contextlib.asynccontextmanager
+    async def locked(self, table: str = "batches") -> AsyncIterator[asyncpg.Connection]:
+        """Hold a table so that every writer waits for it."""
+        async with cluster.operator(self.dsn) as connection, connection.transaction():
+            await connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            yield connection
+
+
+@contextlib.asynccontextmanager
+async def rigged(place: Site, database: str) -> AsyncIterator[Rig]:
+    """Serve a fresh database with two tenants, until the block ends."""
+    async with cluster.operator(place.server.dsn) as operating:
+        await operating.execute(f"CREATE DATABASE {database} TEMPLATE template")
+    dsn = of(place.server.dsn, database)
+    async with pool.connected(dsn, "nocontent_control") as connection:
+        customer = await customers.add(connection, "main", Wanted())
+        limited = await customers.add(connection, "limited", Wanted(quota=QUOTA))
+    async with proxied(dsn, LOGIN) as proxy:
+        application = app.create()
+        application.state.service = service = await _served(proxy)
+        rig = Rig(place, database, proxy, application, service, customer, limited)
+        try:
+            yield rig
+        finally:
+            proxy.set(None)
+            await rig.mend()
+            await rig.service.stop()
+
+
+async def _served(proxy: Proxy) -> Service:
+    service = Service(config.Settings(dsn=proxy.dsn, maintain=False))
+    await service.start()
+    return service
