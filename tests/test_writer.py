@@ -6,7 +6,9 @@ from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
 import asyncpg
+import pytest
 
+from ingest import writer
 from ingest.errors import IngestError, OutcomeUnknown, SequenceReused, Unavailable
 from ingest.queue import Queue
 from ingest.store import rows
@@ -89,6 +91,32 @@ async def test_a_batch_that_the_database_will_not_have_costs_only_itself(databas
     assert (first, last) == (Receipt(1, 0), Receipt(1, 0))
     assert isinstance(bad, Unavailable)
     assert await count(database) == 2
+
+
+async def test_the_batch_to_blame_is_found_by_halves(database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    async with writing(database) as queue:
+        group = [queue.put(poison() if place == 37 else entry()) for place in range(64)]
+        answers = [await outcome(each) for each in group]
+    assert [type(answer) for answer in answers].count(Receipt) == 63
+    assert isinstance(answers[37], Unavailable)
+    assert capsys.readouterr().err.count('"flush-failed"') == 1 + 1 + 6  # By COPY, as a whole, and 64 halved to one.
+    assert await count(database) == 63
+
+
+async def test_many_bad_batches_cost_a_bounded_time_and_the_good_ones_are_stored(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "SPLIT_S_MAX", 0.5)
+    async with writing(database) as queue:
+        bad = [queue.put(poison()) for _ in range(2_000)]
+        good = [queue.put(entry()) for _ in range(200)]
+        assert {type(await outcome(each)) for each in bad} == {Unavailable}
+        first = [await outcome(each) for each in good]
+        # What was not reached in time is sent again, as its answer asks for; by now the bad ones have been given up.
+        again = [await outcome(queue.put(entry())) for answer in first if isinstance(answer, Unavailable)]
+    assert {type(answer) for answer in (*first, *again)} <= {Receipt, Unavailable}
+    assert not [answer for answer in again if not isinstance(answer, Receipt)]
+    assert await count(database) == 200
 
 
 async def test_a_lost_connection_is_outcome_unknown_and_a_retry_finds_out(database: str) -> None:
