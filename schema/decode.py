@@ -1,7 +1,8 @@
 """The only door: bytes in, a batch that passed every gate out, or `Refused`. Nothing else makes a `Decoded`."""
 
 import struct
-from collections.abc import Sequence
+from binascii import unhexlify
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -16,6 +17,8 @@ _tags = msgspec.json.Decoder(dict[str, str])
 _STRINGS = ("event_id", "task_category", "provider", "requested_model", "routed_model", "status")  # Never null.
 _EVENT_QUOTES = 2 * (len(Event.__struct_fields__) + len(_STRINGS))
 _TAGS_CACHED_MAX = 50_000
+_DELETE = b"\x7f"
+_Count = Callable[[bytes, bytes], int]
 
 
 class Window(NamedTuple):
@@ -39,26 +42,26 @@ class Decoded(NamedTuple):
     coarsened: int  # Strings replaced by `unknown`.
 
 
-def decode(body: bytes, vocabulary: Vocabulary, window: Window) -> Decoded:
-    """Decode a body that keeps the contract, or raise Refused."""
+def decode(body: bytes, vocabulary: Vocabulary, window: Window, count: _Count = bytes.count) -> Decoded:
+    """Decode a body that keeps the contract, or raise Refused; `count` is for whoever has a faster one."""
     try:
-        return _decode(body, vocabulary, window)
+        return _decode(body, vocabulary, window, count)
     # msgspec quotes the body in its messages and a UnicodeDecodeError holds all of it: neither goes further.
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise Refused from None
 
 
-def _decode(body: bytes, vocabulary: Vocabulary, window: Window) -> Decoded:
-    if not body.isascii() or b"\\" in body or b"\x7f" in body:  # A raw character below 0x20 is no JSON (RFC 8259).
+def _decode(body: bytes, vocabulary: Vocabulary, window: Window, count: _Count) -> Decoded:
+    if not body.isascii() or b"\\" in body or _DELETE in body:  # A raw character below 0x20 is no JSON (RFC 8259).
         raise Refused
     batch = _batch.decode(body)
     events = batch.events
     tags = _tag_sets(events, vocabulary)
-    if body.count(b'"') != _quotes(batch, tags):
+    if count(body, b'"') != _quotes(batch, tags):
         raise Refused  # A repeated name: JSON readers keep one of the two and drop the other unseen.
     _check_parts(events)
     columns: list[list[int]] = []
-    coarsened = sum([tag.coarsened for tag in tags])
+    coarsened = sum([tag.coarsened for tag in tags]) if vocabulary.kinds[Kind.TAG_VALUE].coarsens else 0
     for kind, names in (
         (Kind.TASK_CATEGORY, [event.task_category for event in events]),
         (Kind.PROVIDER, [event.provider for event in events]),
@@ -81,8 +84,8 @@ def _decode(body: bytes, vocabulary: Vocabulary, window: Window) -> Decoded:
 
 def _quotes(batch: Batch, tags: Sequence[TagSet]) -> int:
     """Count the quotes of a body with these contents and no name twice; without escapes each string has two."""
-    total = 2 + len(batch.events) * _EVENT_QUOTES + sum([tag.quotes for tag in tags])
-    total += 2 * sum([event.stop_reason is not None for event in batch.events])
+    total = 2 + len(batch.events) * (_EVENT_QUOTES + 2) + sum([tag.quotes for tag in tags])
+    total -= 2 * [event.stop_reason for event in batch.events].count(None)
     if batch.stream is not UNSET:
         total += 2 * (1 + 2 + 1)
     if batch.dropped is not UNSET:
@@ -91,9 +94,8 @@ def _quotes(batch: Batch, tags: Sequence[TagSet]) -> int:
 
 
 def _check_parts(events: Sequence[Event]) -> None:
-    for event in events:
-        if event.reasoning_tokens > event.output_tokens or (event.ttft_ms or 0) > event.latency_ms:
-            raise Refused
+    if any(each.reasoning_tokens > each.output_tokens or (each.ttft_ms or 0) > each.latency_ms for each in events):
+        raise Refused
 
 
 def _ids(uuids: Sequence[str], window: Window) -> bytes:
@@ -104,20 +106,18 @@ def _ids(uuids: Sequence[str], window: Window) -> bytes:
     if not dashes or text[14::36] != "7" * count or not set(text[19::36]) <= set("89abAB"):
         raise Refused
     try:
-        ids = bytes.fromhex(text.replace("-", ""))
-    except ValueError:
+        ids = unhexlify(text.encode().translate(None, b"-"))
+        heads = struct.unpack(f">{2 * count}Q", ids)[::2]
+    except (ValueError, struct.error):  # Not hexadecimal, or a dash too many.
         raise Refused from None
-    if len(ids) != 16 * count:  # fromhex skips spaces.
-        raise Refused
-    times_ms = [head >> 16 for (head,) in struct.iter_unpack(">Q8x", ids)]
-    if min(times_ms) < window.oldest_ms or max(times_ms) > window.newest_ms:
+    if min(heads) >> 16 < window.oldest_ms or max(heads) >> 16 > window.newest_ms:
         raise Refused
     return ids
 
 
 def _tag_sets(events: Sequence[Event], vocabulary: Vocabulary) -> list[TagSet]:
     known = vocabulary.tags
-    raws = [bytes(event.tags) for event in events]
+    raws = _DELETE.join([event.tags for event in events]).split(_DELETE)  # Half the time of bytes() for each.
     try:
         return list(map(known.__getitem__, raws))
     except KeyError:  # Most often none is new.
@@ -144,5 +144,5 @@ def _tag_set(raw: bytes, vocabulary: Vocabulary) -> TagSet:
             coarsened += 1
             value = UNKNOWN  # noqa: PLW2901 (the literal is what is kept)
         ids.append(values[value])
-    ids.sort()
-    return TagSet((*ids, 0, 0, 0, 0)[: limits.TAGS_MAX], 4 * len(tags), coarsened)
+    padded = (*sorted(ids), 0, 0, 0, 0)[: limits.TAGS_MAX]
+    return TagSet(padded, struct.pack(">4h", *padded), 4 * len(tags), coarsened)

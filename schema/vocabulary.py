@@ -38,6 +38,7 @@ class TagSet(NamedTuple):
     """The tags of an event: term ids in ascending order, 0 where there is none, and the quotes in its JSON."""
 
     ids: tuple[int, ...]
+    packed: bytes  # The same, two bytes each, big-endian.
     quotes: int
     coarsened: int
 

@@ -52,7 +52,7 @@ GATES = (
     ),
     Gate(
         "quote count: a name twice",
-        (Edit(_DECODE, "if body.count(b'\"') != _quotes(batch, tags):", "if False:"),),
+        (Edit(_DECODE, "if count(body, b'\"') != _quotes(batch, tags):", "if False:"),),
         _good().replace(b'"provider"', b'"provider":"Our Q3 layoffs list","provider"'),
         f"{_BY_RULE}[shape.duplicate-key/term_first_wrong.json]",
     ),
@@ -60,7 +60,7 @@ GATES = (
         "quote count: a tag twice",
         (
             Edit(_DECODE, " or raw.count(b'\"') != 4 * len(tags)", ""),
-            Edit(_DECODE, "if body.count(b'\"') != _quotes(batch, tags):", "if False:"),
+            Edit(_DECODE, "if count(body, b'\"') != _quotes(batch, tags):", "if False:"),
         ),
         _good().replace(b'"team":"search"', b'"team":"Our Q3 layoffs list","team":"search"'),
         f"{_BY_RULE}[shape.duplicate-key/tag_key_first_a_sentence.json]",
@@ -71,7 +71,7 @@ GATES = (
             Edit(
                 _EVENT, "class Event(Struct, frozen=True, forbid_unknown_fields=True", "class Event(Struct, frozen=True"
             ),
-            Edit(_DECODE, "if body.count(b'\"') != _quotes(batch, tags):", "if False:"),
+            Edit(_DECODE, "if count(body, b'\"') != _quotes(batch, tags):", "if False:"),
         ),
         _good(prompt="Our Q3 layoffs list"),
         f"{_BY_RULE}[content.prompt/named_prompt_by_snake.json]",
@@ -132,7 +132,7 @@ GATES = (
     ),
     Gate(
         "id: time window",
-        (Edit(_DECODE, "if min(times_ms) < window.oldest_ms or max(times_ms) > window.newest_ms:", "if False:"),),
+        (Edit(_DECODE, "if min(heads) >> 16 < window.oldest_ms or max(heads) >> 16 > window.newest_ms:", "if False:"),),
         _good(event_id=sample.uuid7(1_000)),
         f"{_BY_RULE}[time.too-old/beyond_retention.json]",
     ),

@@ -87,7 +87,7 @@ GATES = (
     Gate("bytes: backslash", (Edit(_DECODE, ' or b"\\\\" in body', ""),), ("duplicate-names",), _BODY_QUOTES),
     Gate(
         _BODY_QUOTES,
-        (Edit(_DECODE, "if body.count(b'\"') != _quotes(batch, tags):", "if False:"),),
+        (Edit(_DECODE, "if count(body, b'\"') != _quotes(batch, tags):", "if False:"),),
         ("duplicate-names",),
     ),
     Gate(
@@ -124,7 +124,7 @@ GATES = (
     Gate("id: version and variant", (Edit(_DECODE, _VERSION, ""),), ("hostile-ids",)),
     Gate(
         "id: time window",
-        (Edit(_DECODE, "if min(times_ms) < window.oldest_ms or max(times_ms) > window.newest_ms:", "if False:"),),
+        (Edit(_DECODE, "if min(heads) >> 16 < window.oldest_ms or max(heads) >> 16 > window.newest_ms:", "if False:"),),
         ("hostile-ids",),
     ),
     Gate("id: of the stream", (Edit(_DECODE, _STREAM, "        pass\n"),), ("hostile-ids",)),

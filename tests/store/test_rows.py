@@ -8,6 +8,8 @@ from typing import get_args
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ingest.store import batches, pool, rows
 from ingest.store.pool import Connection
@@ -127,6 +129,11 @@ def test_merging_keeps_every_row_and_sorts_by_the_key() -> None:
     keys = [(tenant, str(event_id)) for tenant, event_id in zip(columns["tenant_id"], columns["event_id"], strict=True)]
     assert keys == sorted(keys)
     assert len(keys) == 27
+
+
+@given(st.binary(max_size=2_000) | st.text('a":{}', max_size=2_000).map(str.encode))
+def test_bytes_are_counted_as_python_does(body: bytes) -> None:
+    assert rows.count(body, b'"') == body.count(b'"')
 
 
 def test_the_digest_is_of_the_ids_alone() -> None:
