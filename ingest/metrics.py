@@ -2,6 +2,9 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from schema.event import DROP_REASONS
+from schema.rules import RULES
+
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _ROWS = (1, 10, 100, 500, 1_000, 2_000, 4_000, 8_000, 16_000)
 
@@ -25,4 +28,16 @@ snapshot_age_seconds = Gauge(
 partitions_ahead_days = Gauge(
     "ingest_partitions_ahead_days", "Whole days with a partition.", multiprocess_mode="livemin"
 )
+stream_missing_sequences = Gauge(
+    "ingest_stream_missing_sequences", "Gaps in what arrived lately.", multiprocess_mode="livemax"
+)
 build = Gauge("ingest_build_info", "Always 1.", ["version", "policy_digest"], multiprocess_mode="livemax")
+
+# rate() does not see the first count of a series that was not there before, so what alerts look at begins at 0.
+responses.labels("503")
+problems.labels("bug")
+flushes.labels("failed")
+for _rule in RULES:
+    refusals.labels(_rule)
+for _reason in DROP_REASONS:
+    dropped_events.labels(_reason)

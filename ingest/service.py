@@ -153,7 +153,7 @@ class Service:
     async def _decode(self, tenant: Tenant, token: Token, body: bytes) -> Decoded:
         window = self.window()
         try:
-            return decode(body, tenant.vocabulary, window)
+            return decode(body, tenant.vocabulary, window, rows.count)
         except Refused:
             refusal = await self._lane.run(lambda: explain(body, tenant.vocabulary, window))
         if isinstance(refusal, Malformed) or "vocabulary:write" not in token.scopes:
@@ -163,7 +163,7 @@ class Service:
             raise refusal
         await self._learn(tenant, refusal.unlearned)
         try:
-            return decode(body, tenant.vocabulary, window)
+            return decode(body, tenant.vocabulary, window, rows.count)
         except Refused:
             raise explain(body, tenant.vocabulary, window) from None
 

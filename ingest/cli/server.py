@@ -155,6 +155,6 @@ def _maintain(_args: argparse.Namespace) -> int:
         f" {kept.ahead_days} days ahead"
     )
     if kept.failed:
-        print(f"{kept.failed} days have no partition: the log above says why")
+        print(f"not created: {kept.failed}; see the maintenance-failed lines")
     # A day that cannot be dropped yet costs room; one that cannot be created will cost events.
     return int(kept.failed > 0)

@@ -1,101 +1,163 @@
 """Daily partitions of `events`: made ahead, dropped whole at retention, by one leader at a time."""
 
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Awaitable
+from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
-from ingest.store.pool import Connection
+import asyncpg
+
+from ingest import logs
+from ingest.store.pool import Connection, sqlstate
 
 AHEAD_DAYS = 7
 LEDGER_ROWS_PER_DELETE = 10_000
 _LOCK = 0x6B656570  # "keep": the advisory lock of the maintainer.
-_LOCK_TIMEOUT = "SET lock_timeout = '2s'"  # DDL that waits longer would hold up every writer behind it.
+_LOCK_TIMEOUT = "SET lock_timeout = '2s'"  # DDL that waits longer would hold up whoever waits behind it.
 
 
 class Kept(NamedTuple):
+    """What one round did. What it could not do now, the next round tries again."""
+
     created: int
     dropped: int
+    failed: int  # Days that could not be created.
+    postponed: int  # Days past retention that could not be dropped: most often somebody reads.
     ahead_days: int
     was_leader: bool
 
 
-_NAMES = """
-SELECT child.relname AS name FROM pg_inherits
-JOIN pg_class child ON child.oid = inhrelid
-WHERE inhparent = 'nocontent.events'::regclass
-"""
 _TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
 _UNLOCK = "SELECT pg_advisory_unlock($1)"
+_IS_CITUS = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')"
 
 
 async def keep(connection: Connection, retention_days: int, today: date | None = None) -> Kept:
-    """Create what is missing from retention back to AHEAD_DAYS ahead, and drop what is past retention."""
+    """Create what is missing from retention back to AHEAD_DAYS ahead, then drop what is past retention."""
     now = today or datetime.now(UTC).date()
     if not await connection.fetchval(_TRY_LOCK, _LOCK):
-        return Kept(0, 0, await ahead_days(connection, now), was_leader=False)
+        return Kept(0, 0, 0, 0, await ahead_days(connection, now), was_leader=False)
     try:
         await connection.execute(_LOCK_TIMEOUT)
         # One day more than the window is wide, because events may be a day old the moment midnight passes.
         wanted = [now + timedelta(days) for days in range(-retention_days - 1, AHEAD_DAYS + 1)]
-        present = await _present(connection)
-        missing = [day for day in wanted if day not in present]
-        for day in missing:
-            await _create(connection, day)
-        expired = sorted(day for day in present if day < wanted[0])
-        for day in expired:
-            await _drop(connection, day)
-        await _trim_ledger(connection, now - timedelta(retention_days))
-        return Kept(len(missing), len(expired), await ahead_days(connection, now), was_leader=True)
+        tables = await _tables(connection)
+        created, failed = await _create_missing(connection, wanted, tables)
+        dropped, postponed = await _drop_expired(connection, wanted[0], tables)
+        await _trim_ledger(connection, wanted[0])
+        return Kept(created, dropped, failed, postponed, await ahead_days(connection, now), was_leader=True)
     finally:
         await connection.execute(_UNLOCK, _LOCK)
 
 
+_SERVING = """
+SELECT relname AS name FROM pg_inherits JOIN pg_class ON oid = inhrelid
+WHERE inhparent = 'nocontent.events'::regclass AND NOT inhdetachpending
+"""
+
+
 async def ahead_days(connection: Connection, today: date) -> int:
-    """Count the whole days after today that have a partition, without a gap."""
-    present = await _present(connection)
+    """Count the whole days after today that have a partition, without a gap; -1 if today has none."""
+    serving = {row["name"] for row in await connection.fetch(_SERVING)}
     ahead = 0
-    while today + timedelta(ahead + 1) in present:
+    while partition_name(today + timedelta(ahead + 1)) in serving:
         ahead += 1
-    return ahead if today in present else -1
+    return ahead if partition_name(today) in serving else -1
 
 
 def partition_name(day: date) -> str:
+    """Name the table of a day; the names are in the order of the days."""
     return f"events_{day:%Y%m%d}"
 
 
-async def _present(connection: Connection) -> set[date]:
-    names = [row["name"] for row in await connection.fetch(_NAMES)]
-    return {datetime.strptime(name, "events_%Y%m%d").replace(tzinfo=UTC).date() for name in names}
+# A crash or a lock timeout can leave a table detached halfway ("pending": rows no longer find it) or wholly.
+# PostgreSQL detaches one table at a time, so the pending one comes first, and what somebody uses right now last.
+_TABLES = """
+SELECT relname AS name,
+    CASE WHEN inhrelid IS NULL THEN 'detached' WHEN inhdetachpending THEN 'pending' ELSE 'attached' END AS state
+FROM pg_class LEFT JOIN pg_inherits ON inhrelid = oid AND inhparent = 'nocontent.events'::regclass
+WHERE relnamespace = 'nocontent'::regnamespace AND relkind IN ('r', 'p') AND relname ~ '^events_[0-9]{8}$'
+ORDER BY inhdetachpending IS NOT TRUE, oid IN (SELECT relation FROM pg_locks WHERE relation IS NOT NULL), relname
+"""
 
 
-async def _create(connection: Connection, day: date) -> None:
+async def _tables(connection: Connection) -> dict[str, str]:
+    """Give the state of every table that is or was a day of `events`, in the order in which to drop them."""
+    return {row["name"]: row["state"] for row in await connection.fetch(_TABLES)}
+
+
+async def _create_missing(connection: Connection, wanted: list[date], tables: dict[str, str]) -> tuple[int, int]:
+    missing = [day for day in wanted if tables.get(partition_name(day)) != "attached"]
+    created = 0
+    for day in missing:
+        name = partition_name(day)
+        created += await _is_done(connection, name, _create(connection, day, tables.get(name)))
+    return created, len(missing) - created
+
+
+async def _drop_expired(connection: Connection, first: date, tables: dict[str, str]) -> tuple[int, int]:
+    expired = [name for name in tables if name < partition_name(first)]
+    # CONCURRENTLY takes no lock that stops a writer, while readers are waited for. Citus does not have it.
+    detach = "" if expired and await connection.fetchval(_IS_CITUS) else " CONCURRENTLY"
+    dropped = 0
+    for name in expired:
+        dropped += await _is_done(connection, name, _drop(connection, name, tables[name], detach))
+    return dropped, len(expired) - dropped
+
+
+async def _is_done(connection: Connection, name: str, work: Awaitable[None]) -> bool:
+    """Do what is due for one day; a day for which that fails now must not keep it from the others."""
+    try:
+        await work
+    except (asyncpg.PostgresError, TimeoutError) as failure:
+        if connection.is_closed():
+            raise
+        logs.warning("maintenance-failed", partition=name, error=type(failure).__name__, sqlstate=sqlstate(failure))
+        return False
+    return True
+
+
+async def _create(connection: Connection, day: date, state: str | None) -> None:
     """CREATE and ATTACH: unlike PARTITION OF, this never takes a lock that stops writers."""
     name = partition_name(day)
+    if state == "pending":
+        await connection.execute(f"ALTER TABLE nocontent.events DETACH PARTITION nocontent.{name} FINALIZE")
     async with connection.transaction():
-        # A table left by a crash between the two is empty: nothing can reach it but through the parent.
-        await connection.execute(f"DROP TABLE IF EXISTS nocontent.{name}")
-        await connection.execute(f"CREATE TABLE nocontent.{name} (LIKE nocontent.events INCLUDING DEFAULTS)")
+        # Detached by hand, or before retention was lengthened: what it holds is within retention, so it stays.
+        has_rows = f"SELECT EXISTS (SELECT FROM nocontent.{name})"  # noqa: S608 (the name is our own)
+        if state is None or not await connection.fetchval(has_rows):
+            await connection.execute(f"DROP TABLE IF EXISTS nocontent.{name}")
+            await connection.execute(f"CREATE TABLE nocontent.{name} (LIKE nocontent.events INCLUDING DEFAULTS)")
         await connection.execute(
             f"ALTER TABLE nocontent.events ATTACH PARTITION nocontent.{name}"
             f" FOR VALUES FROM ('{day}T00:00:00Z') TO ('{day + timedelta(1)}T00:00:00Z')"
         )
 
 
-async def _drop(connection: Connection, day: date) -> None:
-    name = partition_name(day)
-    async with connection.transaction():
-        await connection.execute(f"ALTER TABLE nocontent.events DETACH PARTITION nocontent.{name}")
-        await connection.execute(f"DROP TABLE nocontent.{name}")
+async def _drop(connection: Connection, name: str, state: str, detach: str) -> None:
+    """Take up where an earlier round left off: attached, pending, detached, gone."""
+    if state != "detached":
+        how = " FINALIZE" if state == "pending" else detach
+        await connection.execute(f"ALTER TABLE nocontent.events DETACH PARTITION nocontent.{name}{how}")
+    await connection.execute(f"DROP TABLE nocontent.{name}")
 
 
+_NEXT_TENANT = "SELECT min(tenant_id) FROM nocontent.batches WHERE tenant_id > $1"
 _TRIM = """
-DELETE FROM nocontent.batches WHERE (tenant_id, stream_id, sequence) IN (
-    SELECT tenant_id, stream_id, sequence FROM nocontent.batches WHERE received_at < $1 LIMIT $2
+DELETE FROM nocontent.batches WHERE tenant_id = $1 AND (stream_id, sequence) IN (
+    SELECT stream_id, sequence FROM nocontent.batches WHERE tenant_id = $1 AND received_at < $2 LIMIT $3
 )
 """
 
 
 async def _trim_ledger(connection: Connection, before: date) -> None:
-    """Forget batches whose events are gone: a replay of one would be too old to be accepted."""
-    cut = datetime(before.year, before.month, before.day, tzinfo=UTC)
-    while await connection.execute(_TRIM, cut, LEDGER_ROWS_PER_DELETE) == f"DELETE {LEDGER_ROWS_PER_DELETE}":
-        pass
+    """Forget batches whose events are gone: a replay of one would be too old to be accepted.
+
+    By tenant, because the index is by tenant and time: nothing else would find a few old rows among many.
+    """
+    cut = datetime.combine(before, time(), UTC)
+    tenant_id = await connection.fetchval(_NEXT_TENANT, 0)
+    while tenant_id is not None:
+        values = tenant_id, cut, LEDGER_ROWS_PER_DELETE
+        while await connection.execute(_TRIM, *values) == f"DELETE {LEDGER_ROWS_PER_DELETE}":
+            pass
+        tenant_id = await connection.fetchval(_NEXT_TENANT, tenant_id)

@@ -60,6 +60,8 @@ _MAY: dict[Role, dict[str, str]] = {
         "migrations": "SELECT",
         "vocabulary": "SELECT INSERT",
         "audit": "INSERT",
+        "streams": "SELECT",
+        "stream_gaps": "SELECT",
     },
     "nocontent_control": {
         "control": "SELECT",
@@ -69,7 +71,8 @@ _MAY: dict[Role, dict[str, str]] = {
         "audit": "SELECT INSERT",
     },
     "nocontent_reader": dict.fromkeys(
-        ("events", "batches", "tenants", "vocabulary", "tag_names", "readable_events"), "SELECT"
+        "events batches tenants vocabulary tag_names readable_events streams stream_gaps reconciliation".split(),
+        "SELECT",
     ),
 }
 _MAY_COLUMNS = {

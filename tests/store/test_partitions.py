@@ -1,13 +1,15 @@
 """Partitions: made ahead, dropped whole, by one at a time."""
 
+import asyncio
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from ingest.store import partitions
+from ingest import maintain
+from ingest.store import migrate, partitions
 from ingest.store.pool import Connection
 from tests.support import cluster
-from tests.support.cluster import operator
+from tests.support.cluster import Cluster, operator
 
 TODAY = datetime.now(UTC).date()
 DAYS = cluster.RETENTION_DAYS
@@ -39,7 +41,7 @@ async def test_a_day_later_one_is_made_and_one_dropped(database: str) -> None:
 
 async def test_keeping_twice_does_nothing_more(database: str) -> None:
     async with operator(database) as connection:
-        assert await partitions.keep(connection, DAYS, TODAY) == partitions.Kept(0, 0, 7, was_leader=True)
+        assert await partitions.keep(connection, DAYS, TODAY) == partitions.Kept(0, 0, 0, 0, 7, was_leader=True)
 
 
 async def test_after_a_long_sleep_the_gap_is_filled(database: str) -> None:
@@ -80,7 +82,27 @@ async def test_only_one_maintains_at_a_time(database: str) -> None:
     async with operator(database) as leader, operator(database) as other:
         await leader.fetchval("SELECT pg_advisory_lock($1)", partitions._LOCK)  # noqa: SLF001 (to hold it)
         kept = await partitions.keep(other, DAYS, TODAY + timedelta(5))
-        assert kept == partitions.Kept(0, 0, 2, was_leader=False)
+        assert kept == partitions.Kept(0, 0, 0, 0, 2, was_leader=False)
+
+
+async def test_four_who_maintain_a_fresh_database_at_once_take_turns(postgres: Cluster) -> None:
+    dsn = await asyncio.to_thread(postgres.empty)
+    async with operator(dsn) as connection:
+        await migrate.migrate(connection)
+    kept = await asyncio.gather(*(maintain.keep(dsn, DAYS) for _ in range(4)))
+    assert sorted(each.created for each in kept) == [0, 0, 0, DAYS + 1 + 1 + 7]
+    assert sum(each.failed for each in kept) == 0
+
+
+async def test_a_day_that_cannot_be_created_keeps_no_other_from_it(database: str) -> None:
+    taken = TODAY + timedelta(8)
+    async with operator(database) as connection:
+        await connection.execute(f"CREATE VIEW {partitions.partition_name(taken)} AS SELECT 1")
+        kept = await partitions.keep(connection, DAYS, TODAY + timedelta(3))
+        assert (kept.created, kept.failed, kept.dropped, kept.ahead_days) == (2, 1, 3, 4)
+        await connection.execute(f"DROP VIEW {partitions.partition_name(taken)}")
+        kept = await partitions.keep(connection, DAYS, TODAY + timedelta(3))
+        assert (kept.created, kept.failed, kept.ahead_days) == (1, 0, 7)
 
 
 async def test_the_empty_table_of_a_crash_is_made_anew(database: str) -> None:

@@ -69,6 +69,7 @@ def started() -> Iterator[Cluster]:
 async def _migrate(dsn: str) -> None:
     async with operator(dsn) as connection:
         await migrate.migrate(connection)
+    async with pool.connected(dsn, "nocontent_owner") as connection:
         await partitions.keep(connection, RETENTION_DAYS)
 
 

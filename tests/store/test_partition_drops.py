@@ -1,0 +1,214 @@
+"""Dropping past retention while others read, write and die: nobody waits, and what is left halfway is finished."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from ingest.errors import Unavailable
+from ingest.store import batches, partitions, pool, rows
+from ingest.store.batches import NO_SEQUENCE, Entry
+from ingest.store.partitions import Kept, partition_name
+from ingest.store.pool import Connection
+from schema.decode import decode
+from schema.receipt import Receipt
+from schema.vocabulary import Mode
+from tests.support import cluster, sample
+from tests.support.cluster import operator
+from tests.support.gauge import VOCABULARIES, window
+
+WRITE_S = 20.0
+POLL_S = 0.02
+DAYS = cluster.RETENTION_DAYS
+TODAY = datetime.now(UTC).date()
+OLDEST = TODAY - timedelta(DAYS + 1)
+_STATES = f"SELECT name, state FROM ({partitions._TABLES}) AS known WHERE state <> 'attached'"  # noqa: SLF001 (theirs)
+_COUNT = "SELECT count(*) FROM events"
+_ROW = "INSERT INTO events SELECT $1::date + time '12:00', gen_random_uuid(), " + ", ".join(["0"] * 21)
+_KILL = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = 'nocontent-owner' AND wait_event_type = 'Lock'
+    AND query LIKE $1
+"""
+# What Citus looks like to `keep`: PostgreSQL itself goes on as before.
+_CITUS = """
+INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion)
+VALUES (99999, 'citus', 10, 'pg_catalog'::regnamespace, false, '14.0')
+"""
+
+
+async def keep(dsn: str, days_later: int, retention_days: int = DAYS) -> Kept:
+    """Maintain as the service does it, so many days from now."""
+    async with pool.connected(dsn, "nocontent_owner") as connection:
+        return await partitions.keep(connection, retention_days, TODAY + timedelta(days_later))
+
+
+async def states(connection: Connection) -> dict[str, str]:
+    """Give the tables that are neither partitions nor gone."""
+    return {row["name"]: row["state"] for row in await connection.fetch(_STATES)}
+
+
+@asynccontextmanager
+async def reading(dsn: str, query: str = _COUNT) -> AsyncIterator[Connection]:
+    """Hold a transaction open that has read, as pg_dump or a long report does."""
+    async with operator(dsn) as reader, reader.transaction(isolation="repeatable_read"):
+        await reader.fetchval(query)
+        yield reader
+
+
+async def write(connection: Connection) -> None:
+    """Store an event of now by the writer's path; raises TimeoutError if that waits for somebody."""
+    decoded = decode(sample.body(), VOCABULARIES[Mode.REFUSE], window())
+    digest = rows.digest(decoded)
+    entry = Entry(1, digest, NO_SEQUENCE, digest, 1, 0, (0, 0, 0, 0), rows.encode(decoded, 1))
+    async with asyncio.timeout(WRITE_S):
+        assert await batches.store(connection, [entry]) == [Receipt(1, 0)]
+
+
+async def kill_in(dsn: str, statement: str, days_later: int) -> None:
+    """Maintain, and end the connection while a statement of it waits for a lock."""
+    async with operator(dsn) as killer:
+        keeping = asyncio.create_task(keep(dsn, days_later))
+        while not await killer.fetch(_KILL, statement):
+            if keeping.done():
+                keeping = asyncio.create_task(keep(dsn, days_later))  # Its lock timeout was quicker than we.
+            await asyncio.sleep(POLL_S)
+        with pytest.raises(Unavailable):
+            await keeping
+        # Its client hears of a death before its locks are free.
+        await killer.fetchval("SELECT pg_advisory_lock($1)", partitions._LOCK)  # noqa: SLF001 (to wait for it)
+        await killer.fetchval("SELECT pg_advisory_unlock($1)", partitions._LOCK)  # noqa: SLF001 (and leave it)
+
+
+async def test_a_long_reader_stops_no_writer_and_reads_on(database: str) -> None:
+    async with operator(database) as other, pool.connected(database, "nocontent_writer") as writer:
+        await other.execute(_ROW, OLDEST)
+        async with reading(database) as reader:
+            keeping = asyncio.create_task(keep(database, 2))
+            while not keeping.done():
+                await write(writer)
+            kept = await keeping
+            assert (kept.created, kept.dropped, kept.failed, kept.postponed) == (2, 0, 0, 2)
+            await write(writer)
+            assert await reader.fetchval(_COUNT) == 1
+        assert await keep(database, 2) == Kept(0, 2, 0, 0, 7, was_leader=True)
+        assert await states(other) == {}
+        assert await other.fetchval("SELECT min(occurred_at)::date FROM events") == TODAY
+
+
+async def test_a_new_reader_does_not_see_a_day_that_is_going(database: str) -> None:
+    async with operator(database) as other:
+        await other.execute(_ROW, OLDEST)
+        async with reading(database):
+            await keep(database, 1)
+            assert await states(other) == {partition_name(OLDEST): "pending"}
+            assert await other.fetchval(_COUNT) == 0
+
+
+async def test_a_reader_of_one_day_keeps_no_other_from_being_dropped(database: str) -> None:
+    async with operator(database) as other:
+        async with reading(database, f"SELECT count(*) FROM {partition_name(OLDEST)}"):
+            kept = await keep(database, 3)
+            assert (kept.created, kept.dropped, kept.postponed) == (3, 2, 1)
+        assert (await keep(database, 3)).dropped == 1
+        assert await states(other) == {}
+
+
+async def test_a_maintainer_killed_between_create_and_attach_leaves_nothing(database: str) -> None:
+    async with operator(database) as other:
+        async with other.transaction():
+            await other.execute("LOCK TABLE events IN SHARE UPDATE EXCLUSIVE MODE")
+            await kill_in(database, "%ATTACH PARTITION%", 2)
+        assert await states(other) == {}
+        assert await keep(database, 2) == Kept(2, 2, 0, 0, 7, was_leader=True)
+
+
+@pytest.mark.parametrize("deaths", [["%CONCURRENTLY%"], ["%CONCURRENTLY%", "%FINALIZE%", "%FINALIZE%"]])
+async def test_a_maintainer_killed_while_it_detaches_is_taken_over_from(database: str, deaths: list[str]) -> None:
+    async with operator(database) as other, pool.connected(database, "nocontent_writer") as writer:
+        async with reading(database):
+            for statement in deaths:
+                await kill_in(database, statement, 3)
+                await write(writer)
+            assert await states(other) == {partition_name(OLDEST): "pending"}
+        assert await keep(database, 3) == Kept(0, 3, 0, 0, 7, was_leader=True)
+        assert await states(other) == {}
+
+
+async def test_what_was_detached_and_not_dropped_is_dropped(database: str) -> None:
+    async with operator(database) as other:
+        await other.execute(f"ALTER TABLE events DETACH PARTITION {partition_name(OLDEST)}")
+        kept = await keep(database, 1)
+        assert (kept.dropped, await states(other)) == (1, {})
+
+
+@pytest.mark.parametrize("name", ["nocontent.events_archive", "nocontent.events_2020", "public.events_20200101"])
+async def test_a_table_of_another_name_or_schema_stays(database: str, name: str) -> None:
+    async with operator(database) as other:
+        await other.execute(f"CREATE TABLE {name} (LIKE events)")
+        assert (await keep(database, 0)).dropped == 0
+        assert await other.fetchval(f"SELECT count(*) FROM {name}") == 0
+
+
+async def test_a_detached_day_that_somebody_uses_is_dropped_later(database: str) -> None:
+    async with operator(database) as other:
+        await other.execute("CREATE TABLE events_20200101 (LIKE events)")
+        async with reading(database, "SELECT count(*) FROM events_20200101"):
+            assert await keep(database, 0) == Kept(0, 0, 0, 1, 7, was_leader=True)
+        assert await keep(database, 0) == Kept(0, 1, 0, 0, 7, was_leader=True)
+
+
+async def test_a_day_on_its_way_out_comes_back_where_retention_is_lengthened(database: str) -> None:
+    async with operator(database) as other:
+        await other.execute(_ROW, OLDEST)
+        async with reading(database):
+            await keep(database, 1)
+        assert await states(other) == {partition_name(OLDEST): "pending"}
+        assert (await keep(database, 0)).created == 1
+        assert await states(other) == {}
+        await other.execute(_ROW, OLDEST)
+        assert await other.fetchval(_COUNT) == 2
+
+
+async def test_a_day_within_retention_that_was_detached_by_hand_comes_back_with_its_rows(database: str) -> None:
+    async with operator(database) as other:
+        await other.execute(_ROW, TODAY)
+        await other.execute(f"ALTER TABLE events DETACH PARTITION {partition_name(TODAY)}")
+        assert await keep(database, 0) == Kept(1, 0, 0, 0, 7, was_leader=True)
+        assert await other.fetchval(_COUNT) == 1
+
+
+async def test_a_table_with_rows_of_another_make_is_never_dropped_within_retention(database: str) -> None:
+    async with operator(database) as other:
+        await other.execute(f"DROP TABLE {partition_name(TODAY)}")
+        await other.execute(f"CREATE TABLE {partition_name(TODAY)} AS SELECT 1 AS number")
+        await other.execute(f"ALTER TABLE {partition_name(TODAY)} OWNER TO nocontent_owner")
+        assert await keep(database, 0) == Kept(0, 0, 1, 0, -1, was_leader=True)
+        assert await other.fetchval(f"SELECT number FROM {partition_name(TODAY)}") == 1
+
+
+async def test_on_citus_a_day_is_detached_at_once_or_not_at_all(database: str) -> None:
+    async with operator(database) as other:
+        await other.execute("SET allow_system_table_mods = on")
+        await other.execute(_CITUS)
+        async with reading(database):
+            assert (await keep(database, 1)).postponed == 1
+            assert await states(other) == {}
+        assert (await keep(database, 1)).dropped == 1
+
+
+async def test_a_batch_of_a_dropped_day_is_not_stored_again(database: str) -> None:
+    """The ledger goes with the days, and a day that is gone takes no row: both, or a replay would be a second row."""
+    aged = "INSERT INTO batches SELECT $1::date + time '12:00', $2, 0, gen_random_uuid()" + ", 1" * 8
+    async with operator(database) as other:
+        stream: UUID = uuid4()
+        await other.execute(aged, OLDEST, stream)
+        await other.execute(aged, OLDEST + timedelta(1), uuid4())
+        await keep(database, 1)
+        left = await other.fetch("SELECT received_at::date AS day FROM batches")
+        assert [row["day"] for row in left] == [OLDEST + timedelta(1)]
+        with pytest.raises(Exception, match="no partition"):
+            await other.execute(_ROW, OLDEST)

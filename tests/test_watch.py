@@ -1,0 +1,135 @@
+"""What a worker looks up for its operator, and how it says so before it hurts."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pytest
+from prometheus_client import REGISTRY
+from starlette.applications import Starlette
+from starlette.types import Message
+
+from ingest import app, maintain
+from ingest.config import Settings
+from ingest.service import Service
+from ingest.store import pool
+from ingest.store.partitions import AHEAD_DAYS, partition_name
+from ingest.watch import PARTITIONS_LOW_DAYS, Watch
+from tests.support import cluster
+from tests.support.cluster import operator
+
+TODAY = datetime.now(UTC).date()
+
+
+async def leave(dsn: str, ahead_days: int) -> None:
+    """Drop the days after these; -1 drops today's too."""
+    async with operator(dsn) as connection:
+        for days in range(ahead_days + 1, AHEAD_DAYS + 1):
+            await connection.execute(f"DROP TABLE {partition_name(TODAY + timedelta(days))}")
+
+
+@asynccontextmanager
+async def application(dsn: str) -> AsyncIterator[Starlette]:
+    """Start the application of a worker that does not maintain."""
+    composed = app.create()
+    service = Service(Settings(dsn=dsn, maintain=False))
+    composed.state.service = service
+    await service.start()
+    try:
+        yield composed
+    finally:
+        await service.stop()
+
+
+async def readiness(composed: Starlette) -> tuple[int, bytes]:
+    """Ask `/readyz` without a socket between."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope: dict[str, object] = {
+        "type": "http",
+        "method": "GET",
+        "path": "/readyz",
+        "headers": [],
+        "query_string": b"",
+        "state": {},
+    }
+    await composed(scope, receive, send)
+    return sent[0]["status"], b"".join(message.get("body", b"") for message in sent)
+
+
+@pytest.mark.parametrize(
+    ("ahead_days", "says"),
+    [
+        (0, b"ok\npartitions: 0 days ahead\n"),
+        (1, b"ok\npartitions: 1 day ahead\n"),
+        (PARTITIONS_LOW_DAYS - 1, b"ok\npartitions: 2 days ahead\n"),
+        (PARTITIONS_LOW_DAYS, b"ok\n"),
+    ],
+)
+async def test_a_worker_with_few_days_ahead_is_ready_and_says_so(database: str, ahead_days: int, says: bytes) -> None:
+    await leave(database, ahead_days)
+    async with application(database) as composed:
+        assert await readiness(composed) == (200, says)
+
+
+async def test_a_worker_without_a_partition_for_today_is_not_ready(database: str) -> None:
+    await leave(database, -1)
+    async with application(database) as composed:
+        status, body = await readiness(composed)
+    assert (status, orjson.loads(body)["failing"]) == (503, ["partitions"])
+
+
+@pytest.mark.parametrize("ahead_days", [-1, 0, PARTITIONS_LOW_DAYS - 1])
+async def test_few_days_ahead_are_logged_and_told(
+    database: str, capsysbinary: pytest.CaptureFixture[bytes], ahead_days: int
+) -> None:
+    await leave(database, ahead_days)
+    async with pool.connected(database, "nocontent_writer") as connection:
+        await Watch().look(connection)
+    line = orjson.loads(capsysbinary.readouterr().err)
+    assert (line["level"], line["event"], line["count"]) == ("warning", "partitions-low", ahead_days)
+    assert REGISTRY.get_sample_value("ingest_partitions_ahead_days") == ahead_days
+
+
+async def test_enough_days_ahead_are_no_news(database: str, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    async with pool.connected(database, "nocontent_writer") as connection:
+        await Watch().look(connection)
+    assert capsysbinary.readouterr().err == b""
+
+
+async def test_it_looks_once_in_a_while_however_often_it_is_asked(database: str) -> None:
+    watch = Watch()
+    async with pool.connected(database, "nocontent_writer") as connection:
+        await watch.look(connection)
+        await leave(database, 0)
+        await watch.look(connection)
+        assert watch.partitions_ahead_days == AHEAD_DAYS
+        await Watch().look(connection)
+        assert REGISTRY.get_sample_value("ingest_partitions_ahead_days") == 0
+
+
+async def test_a_ledger_that_nobody_can_read_does_not_hold_up_what_else_is_looked_at(database: str) -> None:
+    watch = Watch()
+    async with operator(database) as other, pool.connected(database, "nocontent_writer") as connection:
+        async with other.transaction():
+            await other.execute("LOCK TABLE batches IN ACCESS EXCLUSIVE MODE")
+            await watch.look(connection)
+        assert await connection.fetchval("SELECT 1") == 1
+    assert watch.partitions_ahead_days == AHEAD_DAYS
+    assert REGISTRY.get_sample_value("ingest_stream_missing_sequences") == -1
+
+
+async def test_what_is_low_is_mended_by_a_round_of_maintenance(database: str) -> None:
+    await leave(database, 0)
+    assert (await maintain.keep(database, cluster.RETENTION_DAYS)).created == AHEAD_DAYS
+    watch = Watch()
+    async with pool.connected(database, "nocontent_writer") as connection:
+        await watch.look(connection)
+    assert not watch.are_partitions_low
