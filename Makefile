@@ -2,7 +2,8 @@
 
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz fuzz-properties fuzz-coverage prove prove-breaks check fmt lock catalogue clean clean-data
+.PHONY: help run test fuzz fuzz-properties fuzz-coverage prove prove-breaks faults check fmt lock catalogue clean clean-data
+.PHONY: bench bench-full instructions plots
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -49,6 +50,27 @@ prove: $(VENV)/.run ## try to get content in, some 28,000 ways, and look for it 
 prove-breaks: $(VENV)/.dev ## the same against copies of the service without one gate: each must be noticed
 	$(BIN)/python -m tests.prove.breaks $(ARGS)
 
+faults: $(VENV)/.dev ## kill the service and PostgreSQL 200 times under load: nothing may be lost (KILLS=20: fewer)
+	$(BIN)/python -m tests.faults --kills $(or $(KILLS),200) $(ARGS)
+
+bench: $(VENV)/.run ## measure limits, ours and peers in turns, a quarter of an hour (ARGS="--rounds 1": sooner)
+	$(BIN)/python -m bench $(ARGS)
+	@$(MAKE) --no-print-directory plots
+
+bench-full: $(VENV)/.run ## the whole matrix, growth, reads and each step by itself: hours, and 60 GB of disk
+	$(BIN)/python -m bench --full $(ARGS)
+	$(BIN)/python -m bench.growth --rows 100000000
+	$(BIN)/python -m bench.reads --rows 50000000
+	$(BIN)/python -m bench.micro
+	@$(MAKE) --no-print-directory plots
+
+instructions: $(VENV)/.run ## count the instructions of the hot path (valgrind), and fail where they grew by a tenth
+	$(BIN)/python -m bench.instructions $(ARGS)
+
+plots: $(VENV)/.run
+	@$(BIN)/python -m bench.install
+	@.venv-bench/bin/python -m bench.plots
+
 check: $(VENV)/.dev ## lint, formatting, types, and who imports whom
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
@@ -63,12 +85,14 @@ lock: $(VENV)/.dev ## pin anew what pyproject.toml asks for (UPGRADE=1: the newe
 	$(LOCK) pyproject.toml --extra embedded --output-file requirements.lock
 	$(LOCK) pyproject.toml --extra embedded --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 	$(LOCK) requirements-fuzz.in --output-file requirements-fuzz.lock
+	$(LOCK) --no-strip-extras bench/requirements-peers.in --output-file bench/requirements-peers.lock
+	$(LOCK) --no-strip-extras bench/requirements-phoenix.in --output-file bench/requirements-phoenix.lock
 
 catalogue: $(VENV)/.run ## add the model ids of the newest public price tables
 	$(BIN)/python -m ingest.catalogue
 
 clean: ## remove .venv, caches and builds
-	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-bench .bench build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-data: ## remove the database that `make run` keeps in .nocontent

@@ -44,16 +44,13 @@ def run(config: Config, drain_s: float) -> int:
     A worker says that it is not ready for `drain_s` before it stops listening. SIGINT is a person who waits: at once.
     """
     crew = _Crew(config, drain_s)
-    # What is ignored here the workers ignore for good: only `stop` stops them, also when a terminal signals the group.
-    for each in _SIGNALS:
-        signal.signal(each, signal.SIG_IGN)
-    crew.workers = [crew.start() for _ in range(config.workers)]
 
     def ask(number: int, _frame: FrameType | None) -> None:
         crew.asking.send(number)
 
     for each in _SIGNALS:
         signal.signal(each, ask)
+    crew.workers = [crew.start() for _ in range(config.workers)]
     while True:
         wait([crew.asked, *(worker.process.sentinel for worker in crew.workers)])
         number: int | None = crew.asked.recv() if crew.asked.poll() else None
@@ -81,7 +78,13 @@ class _Crew:
     def start(self) -> _Worker:
         events = [self._context.Event() for _ in range(3)]
         process = self._context.Process(target=_work, args=(self._config, self._sockets, *events))
-        process.start()
+        # What is blocked at its start is blocked for a worker for good: only `stop` stops it, also when a terminal
+        # signals the whole group. Here a signal waits until the mask is as before.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         return _Worker(process, *events)
 
     def replace_each(self) -> None:

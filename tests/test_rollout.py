@@ -1,9 +1,12 @@
 """Workers that are replaced under load, and a service that says so before it goes."""
 
 import http.client
+import os
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -18,7 +21,7 @@ from tests.support import cluster, customers, sample, service
 from tests.support.cluster import Cluster
 from tests.support.customers import Customer, Wanted
 from tests.support.service import Server, wait_until
-from tests.support.wire import Sender
+from tests.support.wire import Answer, Sender
 
 SENDERS = 6
 DRAIN_S = 2
@@ -96,11 +99,13 @@ def test_after_sigterm_it_is_not_ready_and_still_takes_events(customer_and_serve
     with closing(server.sender(customer.token)) as sender:
         assert sender.get("/readyz").status == 200
         server.process.send_signal(signal.SIGTERM)
-        wait_until(lambda: sender.get("/readyz").status == 503)
-        assert sender.get("/readyz").json["failing"] == ["stopping"]
-        answer = sender.post(sample.body())
-        assert answer.status == 200
-        assert answer.headers["connection"] == "close"
+        answers: list[Answer] = []
+        # Each connection is told to go elsewhere, and may meet the other worker, which hears of it a moment later.
+        wait_until(lambda: answers.append(sender.get("/readyz")) or answers[-1].status == 503)
+        assert answers[-1].json["failing"] == ["stopping"]
+        wait_until(lambda: answers.append(sender.post(sample.body())) or "connection" in answers[-1].headers)
+        assert answers[-1].status == 200
+        assert answers[-1].headers["connection"] == "close"
         assert sender.get("/livez").status == 200
     assert server.process.wait(service.WAIT_S) == 0
 
@@ -138,3 +143,26 @@ def test_a_worker_that_does_not_come_up_leaves_the_old_ones_at_work(
     assert server.workers() == before
     with closing(server.sender(customer.token)) as sender:
         assert sender.post(sample.body()).status == 200
+
+
+def test_a_signal_at_any_moment_of_the_start_ends_it(postgres: Cluster, tmp_path: Path) -> None:
+    dsn = postgres.migrated()
+    for place in range(12):
+        with (tmp_path / "log").open("wb") as log:
+            env = service.environment(dsn, workers=2, drain_s=0, bind=f"127.0.0.1:{service.free_ports(1)[0]}")
+            process = subprocess.Popen([sys.executable, "-m", "ingest", "serve"], env=env, stdout=log, stderr=log)
+        wait_until(lambda: b'"starting"' in (tmp_path / "log").read_bytes())
+        time.sleep(place * 0.01)  # No moment of it is special.
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(service.WAIT_S) == 0
+
+
+def test_a_terminals_interrupt_reaches_the_parent_alone(postgres: Cluster, tmp_path: Path) -> None:
+    with service.serving(postgres.migrated(), tmp_path / "log", drain_s=0) as server:
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: server.log.read_text().count('"event":"worker-replaced"') == service.WORKERS)
+        for pid in server.workers():
+            os.kill(pid, signal.SIGINT)
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(service.WAIT_S) == 0
+        assert '"worker-lost"' not in server.log.read_text()

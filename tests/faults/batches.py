@@ -1,0 +1,132 @@
+"""Batches whose event ids say of which batch and place they are: a row of the table tells where it came from, and
+millions of ids need no memory."""  # noqa: D205, D209
+
+import itertools
+import json
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from uuid import UUID
+
+from tests.support import sample
+
+EVENTS_MAX = 1_000  # Of a batch's own; PLACE_BITS has room for them.
+PLACE_BITS = 16
+NUMBER_BITS = 46  # With the place, all of a UUIDv7's last 62 bits.
+DAYS_BACK_MAX = 20
+_SPREAD = 0x9E5  # Odd: neighbours in a batch are no neighbours in the order of the key.
+_PLACE, _NUMBER, _SALT = (1 << PLACE_BITS) - 1, (1 << NUMBER_BITS) - 1, 0xFFF
+assert EVENTS_MAX <= _PLACE
+
+
+class Nature(Enum):
+    """What a batch deserves: to be stored, 422 for one of its events, or 409 for a sequence that is used."""
+
+    GOOD = "good"
+    BAD = "bad"
+    REUSED = "reused"
+
+
+class Fate(Enum):
+    """What its reporter knows of a batch in the end."""
+
+    ACKNOWLEDGED = "acknowledged"
+    REFUSED = "refused"
+    DENIED = "denied"  # Given up after answers that all said: nothing was stored.
+    UNANSWERED = "unanswered"  # Given up in doubt.
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """What was sent, and what its reporter heard of it."""
+
+    number: int
+    tenant_id: int
+    at_ms: int
+    salt: int
+    own: int  # Events that no batch before had.
+    repeats: int  # Events of a batch that was acknowledged before.
+    stream: tuple[UUID, int] | None
+    nature: Nature
+    was_acknowledged: bool = False
+    was_refused: bool = False
+    was_in_doubt: bool = False
+
+    @property
+    def size(self) -> int:
+        return self.own + self.repeats
+
+    @property
+    def fate(self) -> Fate:
+        if self.was_acknowledged:
+            return Fate.ACKNOWLEDGED
+        if self.was_refused:
+            return Fate.REFUSED
+        return Fate.UNANSWERED if self.was_in_doubt else Fate.DENIED
+
+    def event_id(self, place: int) -> int:
+        """Give the UUIDv7 of its event at a place."""
+        salted = (self.salt + place * _SPREAD) & _SALT
+        return self.at_ms << 80 | 0x7 << 76 | salted << 64 | 0x2 << 62 | self.number << PLACE_BITS | place
+
+    def ids(self, count: int) -> Iterator[str]:
+        """Give the first ids as text; formatting a UUID object would take five times as long."""
+        at = f"{self.at_ms:012x}"
+        high, low = self.number >> 32, self.number & 0xFFFFFFFF
+        head, tail = f"{at[:8]}-{at[8:]}-7", f"-{0x8000 | high:04x}-{low:08x}"
+        for place in range(count):
+            yield f"{head}{(self.salt + place * _SPREAD) & _SALT:03x}{tail}{place:04x}"
+
+
+def origin(event_id: int) -> tuple[int, int]:
+    """Give the number of the batch and the place in it."""
+    return event_id >> PLACE_BITS & _NUMBER, event_id & _PLACE
+
+
+def any_time_ms(chance: random.Random) -> int:
+    """Give now, or in one of ten cases a day before: a reporter may have been cut off for long."""
+    days = chance.randint(1, DAYS_BACK_MAX) if chance.random() < 0.1 else 0
+    return time.time_ns() // 1_000_000 - days * sample.DAY_MS
+
+
+def any_size(chance: random.Random) -> int:
+    """Give from 1 to EVENTS_MAX, as often below 32 as above."""
+    return int(EVENTS_MAX ** chance.random())
+
+
+def _tail(**changed: object) -> str:
+    return json.dumps({**sample.GOOD, **changed}, separators=(",", ":"))[1:]
+
+
+_GOOD = tuple(
+    _tail(routed_model=model, input_tokens=tokens, streamed=streamed, tags={"team": team})
+    for model in ("claude-haiku-4-5", "claude-opus-4-5")
+    for tokens in (7, 812, 190_000)
+    for streamed in (True, False)
+    for team in ("search", "editor")
+)
+_BAD = (
+    _tail(prompt="hello"),
+    _tail(input_tokens=-1),
+    _tail(latency_ms=1, ttft_ms=2),
+    _tail(provider="nobody"),
+    _tail(tags={"team": "nobody"}),
+)
+
+_HEAD_CHARS = len(f'{{"event_id":"{sample.uuid7()}",')
+
+
+def body(batch: Batch, repeated: Sequence[str], chance: random.Random) -> bytes:
+    """Write what a reporter sends: its own events and then those that it repeats; one of a bad batch breaks a rule."""
+    tails = itertools.islice(itertools.cycle(_GOOD), batch.number % len(_GOOD), None)
+    events = [f'{{"event_id":"{event_id}",{next(tails)}' for event_id in (*batch.ids(batch.own), *repeated)]
+    if batch.nature is Nature.BAD:
+        spoilt = chance.randrange(batch.own)
+        events[spoilt] = events[spoilt][:_HEAD_CHARS] + chance.choice(_BAD)
+    envelope = ""
+    if batch.stream is not None:
+        stream_id, sequence = batch.stream
+        envelope = f'"stream":{{"id":"{stream_id}","sequence":{sequence}}},'
+    return f'{{{envelope}"events":[{",".join(events)}]}}'.encode("ascii")

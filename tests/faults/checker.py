@@ -1,0 +1,116 @@
+"""What the tables have, held against what the clients were told."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import NamedTuple
+from uuid import UUID
+
+from ingest.store.pool import Connection
+from tests.faults.batches import Batch, Fate, Nature, origin
+from tests.faults.notebook import Notebook
+
+ROWS_PER_FETCH = 50_000
+_EVENTS = "SELECT tenant_id, event_id FROM events"
+_LEDGER = "SELECT tenant_id, stream_id, sequence, accepted, duplicates FROM batches WHERE sequence >= 0"
+_CREDITED = """
+SELECT tenant_id, sum(accepted), coalesce(sum(accepted) FILTER (WHERE sequence < 0), 0) FROM batches GROUP BY tenant_id
+"""
+
+
+class Key(NamedTuple):
+    """Of a batch with a stream, in the ledger."""
+
+    tenant_id: int
+    stream_id: UUID
+    sequence: int
+
+
+@dataclass
+class Verdict:
+    """In events, but for `halves`, which are batches."""
+
+    acknowledged: int = 0
+    lost: int = 0
+    doubled: int = 0
+    refused: int = 0  # And yet stored; also what had to be refused.
+    denied: int = 0  # Stored, though every answer said that nothing was.
+    halves: int = 0  # Batches of which some events are stored and some are not.
+    strangers: int = 0  # Stored, and never sent.
+    stored: Counter[int] = field(default_factory=Counter)  # By tenant,
+    credited: Counter[int] = field(default_factory=Counter)  # and the same as the ledger has it.
+
+    def faults(self) -> dict[str, int]:
+        """Give what must not be, by what it is called."""
+        named = {
+            "lost": self.lost,
+            "doubled": self.doubled,
+            "refused but stored": self.refused,
+            "stored though the answer said that nothing was": self.denied,
+            "batches stored in part": self.halves,
+            "stored and never sent": self.strangers,
+            "tenants whose ledger does not add up": sum(
+                self.stored[tenant] != self.credited[tenant] for tenant in {*self.stored, *self.credited}
+            ),
+        }
+        return {name: count for name, count in named.items() if count}
+
+
+async def check(connection: Connection, notebook: Notebook) -> Verdict:
+    """Read every event and the whole ledger."""
+    verdict = Verdict(acknowledged=notebook.acknowledged)
+    present = await _present(connection, notebook, verdict)
+    for batch, there in zip(notebook.batches, present, strict=True):
+        missing = batch.own - there
+        if batch.nature is not Nature.GOOD or batch.fate is Fate.REFUSED:
+            verdict.refused += there
+        elif batch.fate is Fate.ACKNOWLEDGED:
+            verdict.lost += missing
+        elif batch.fate is Fate.DENIED:
+            verdict.denied += there
+        verdict.halves += bool(there and missing)
+    await _check_ledger(connection, notebook, present, verdict)
+    return verdict
+
+
+async def _present(connection: Connection, notebook: Notebook, verdict: Verdict) -> list[int]:
+    """Count the different events that each batch has in the table; one byte of memory an event."""
+    ends = list(accumulate(batch.own for batch in notebook.batches))
+    seen = bytearray(ends[-1] if ends else 0)
+    async with connection.transaction():
+        cursor = await connection.cursor(_EVENTS)
+        while rows := await cursor.fetch(ROWS_PER_FETCH):
+            for tenant_id, event_id in rows:
+                verdict.stored[tenant_id] += 1
+                known = event_id.int
+                number, place = origin(known)
+                batch = notebook.batches[number] if number < len(notebook.batches) else None
+                if batch is None or not _is_of(batch, tenant_id, place, known):
+                    verdict.strangers += 1
+                    continue
+                at = ends[number] - batch.own + place
+                verdict.doubled += seen[at]
+                seen[at] = 1
+    return [seen.count(1, end - batch.own, end) for batch, end in zip(notebook.batches, ends, strict=True)]
+
+
+def _is_of(batch: Batch, tenant_id: int, place: int, event_id: int) -> bool:
+    return tenant_id == batch.tenant_id and place < batch.own and event_id == batch.event_id(place)
+
+
+async def _check_ledger(connection: Connection, notebook: Notebook, present: list[int], verdict: Verdict) -> None:
+    """Hold the ledger against the rows: by batch where it has a stream, else by tenant; what differs is doubled."""
+    expected: dict[Key, tuple[int, int]] = {}
+    loose: Counter[int] = Counter()
+    for batch, there in zip(notebook.batches, present, strict=True):
+        if batch.stream is None:
+            loose[batch.tenant_id] += there
+        elif there and batch.nature is not Nature.REUSED:
+            expected[Key(batch.tenant_id, *batch.stream)] = there, batch.repeats
+    for tenant_id, stream_id, sequence, accepted, duplicates in await connection.fetch(_LEDGER):
+        there, repeats = expected.pop(Key(tenant_id, stream_id, sequence), (0, 0))
+        verdict.doubled += abs(accepted - there) or abs(duplicates - repeats)
+    verdict.doubled += sum(there for there, _ in expected.values())
+    for tenant_id, accepted, accepted_loose in await connection.fetch(_CREDITED):
+        verdict.credited[tenant_id] += accepted
+        verdict.doubled += abs(accepted_loose - loose[tenant_id])

@@ -1,0 +1,134 @@
+"""A PostgreSQL and a service, each started again when it has died, as systemd or Kubernetes would do it."""
+
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit
+
+from ingest import embedded
+from ingest.embedded import EmbeddedServer
+from ingest.errors import CannotStart
+from tests.support import service
+from tests.support.service import Server, is_gone
+
+START_S_MAX = 60.0
+STOP_S_MAX = 70.0  # Longer than the service gives its workers.
+# Below the ports of outgoing connections: while the service is down nobody else is given them, and no client's
+# connection to a port where nobody listens can happen to be answered by itself.
+PORTS = range(10_000, 30_000)
+
+
+class Deployment:
+    """Both are at the same address all the time; PostgreSQL has its defaults, fsync among them."""
+
+    def __init__(self, checkout: Path, workers: int) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="nocontent-faults-", dir="/tmp"))
+        self.folder.chmod(0o711)  # The account that runs root's PostgreSQL has to pass.
+        self.log = self.folder / "serve.log"
+        self._sockets = self.folder / "sockets"
+        self.dsn = f"postgresql://postgres@/nocontent?host={quote(str(self._sockets), safe='')}&port=5432"
+        self.service_starts = self.database_starts = self.database_refusals = 0
+        self._checkout = checkout
+        bind, metrics_bind = (f"127.0.0.1:{port}" for port in _free_ports(2))
+        self.bind = bind
+        self._environment = service.environment(
+            self.dsn, bind=bind, metrics_bind=metrics_bind, workers=workers, drain_s=0
+        ) | {"PYTHONPATH": str(checkout), "TMPDIR": str(self.folder)}  # fmt: skip
+        self._workers = workers
+        self._metrics_bind = metrics_bind
+        self._postgres: EmbeddedServer | None = None
+        self._server: Server | None = None
+
+    def prepare(self) -> None:
+        """Start PostgreSQL and make the tables."""
+        self._start_database()
+        migrated = subprocess.run(
+            [sys.executable, "-m", "ingest", "migrate"],
+            cwd=self._checkout, env=self._environment, capture_output=True, timeout=START_S_MAX, check=False,
+        )  # fmt: skip
+        if migrated.returncode != 0:
+            raise CannotStart(migrated.stderr.decode())
+
+    def close(self) -> None:
+        """End what is running."""
+        if self._server is not None and self._server.process.poll() is None:
+            self._server.process.kill()
+            self._server.process.wait()
+        if self._postgres is not None:
+            self._postgres.stop()
+
+    def remove(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def postmaster(self) -> int:
+        assert self._postgres is not None
+        return self._postgres.pid
+
+    @property
+    def server(self) -> Server:
+        assert self._server is not None
+        return self._server
+
+    def mend(self) -> None:
+        """Start what is not running; returns when PostgreSQL takes connections, and without waiting for the service."""
+        if self._postgres is None or is_gone(self._postgres.pid):
+            self._start_database()
+        if self._server is None or self._server.process.poll() is not None:
+            self._start_service()
+
+    def service_status(self) -> int | None:
+        """Wait until the service has ended; gives its exit status, or None if it had to be killed for that."""
+        process = self.server.process
+        try:
+            return process.wait(STOP_S_MAX)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            return None
+
+    def _start_database(self) -> None:
+        if self._postgres is not None:
+            self._postgres.stop()  # It is dead; this removes what it left.
+        give_up_at = time.monotonic() + START_S_MAX
+        while True:
+            try:
+                self._postgres = embedded.start(self.folder / "pg")
+                break
+            except CannotStart:
+                # The backends of a killed postmaster keep its folder until they have noticed.
+                self.database_refusals += 1
+                if time.monotonic() > give_up_at:
+                    raise
+        self.database_starts += 1
+        link = self.folder / "sockets.new"
+        link.symlink_to(parse_qs(urlsplit(self._postgres.dsn).query)["host"][0])
+        link.replace(self._sockets)
+
+    def _start_service(self) -> None:
+        self.service_starts += 1
+        with self.log.open("ab") as lines:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "ingest", "serve"],
+                cwd=self._checkout, env=self._environment, stdout=lines, stderr=lines,
+            )  # fmt: skip
+        self._server = Server(process, self.bind, self._metrics_bind, self.dsn, self.log, self._workers)
+
+
+def _free_ports(count: int) -> list[int]:
+    found: list[int] = []
+    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        found.append(port)
+        if len(found) == count:
+            break
+    return found

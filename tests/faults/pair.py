@@ -1,0 +1,114 @@
+"""A primary and its hot standby, both from the wheel, and one DSN that finds whichever of them takes writes."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit
+
+from ingest import embedded
+from ingest.embedded import EmbeddedServer
+from ingest.embedded_process import Programs, find_programs, hold, settle
+from ingest.store import migrate, partitions
+from tests.support import cluster
+from tests.support.service import children, is_gone, wait_until
+
+_SETTINGS = {
+    "max_connections": "100",
+    "fsync": "off",  # Processes are killed and never the machine.
+    "wal_retrieve_retry_interval": "50ms",  # How soon a standby looks for its primary again.
+}
+_STANDBY = _SETTINGS | {"cluster_name": "standby"}  # The name that it gives to the primary.
+_NAMES = "ANY 1 (standby)"
+_FOLLOWING = "SELECT pid FROM pg_stat_replication WHERE application_name = 'standby' AND state = 'streaming'"
+_WAITED_FOR = "SELECT pid FROM pg_stat_replication WHERE application_name = 'standby' AND sync_state = 'quorum'"
+
+
+class Pair:
+    """A primary and a standby that streams from it; asynchronous until `synchronise`."""
+
+    def __init__(self, primary: EmbeddedServer, standby: EmbeddedServer) -> None:
+        self.primary = primary
+        self.standby = standby
+        self.dsn = _dsn(primary, standby)
+
+    def synchronise(self) -> None:
+        """From now on a COMMIT waits until the standby has it, however long that takes."""
+        for server in (self.standby, self.primary):  # Both, as where either may be the primary.
+            configure(server, "synchronous_standby_names", _NAMES)
+        wait_until(lambda: bool(cluster.fetch(self.primary.dsn, _WAITED_FOR)))
+
+    def detach(self) -> None:
+        """Keep the standby from receiving anything."""
+        configure(self.standby, "primary_conninfo", "")
+        wait_until(lambda: not cluster.fetch(self.primary.dsn, _FOLLOWING))
+
+    def attach(self) -> None:
+        configure(self.standby, "primary_conninfo", _conninfo(self.primary))
+        wait_until(lambda: bool(cluster.fetch(self.primary.dsn, _FOLLOWING)))
+
+    def kill_primary(self) -> None:
+        """End every process of the primary, as the end of its machine would."""
+        os.kill(self.primary.pid, signal.SIGSTOP)  # It could answer the end of one by starting another.
+        processes = [self.primary.pid, *children(self.primary.pid)]
+        for pid in processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: all(map(is_gone, processes)))
+
+    def promote(self) -> None:
+        """Make a primary of the standby; and as an operator or Patroni would, tell it to wait for nobody."""
+        cluster.run(self.standby.dsn, "SELECT pg_promote(wait => true)")
+        configure(self.standby, "synchronous_standby_names", "")
+
+
+@contextlib.contextmanager
+def started() -> Iterator[Pair]:
+    """Start a primary with all tables, and a standby that has them too."""
+    with cluster.open_folder() as folder, embedded.start(folder / "primary", settings=_SETTINGS) as primary:
+        asyncio.run(_migrate(primary.dsn))
+        _copy(primary, folder / "standby")
+        with embedded.start(folder / "standby", settings=_STANDBY) as standby:
+            pair = Pair(primary, standby)
+            pair.attach()
+            yield pair
+
+
+def configure(server: EmbeddedServer, name: str, value: str) -> None:
+    """Set a parameter of a running server, a standby too."""
+    cluster.run(server.dsn, f"ALTER SYSTEM SET {name} = '{value}'")
+    cluster.run(server.dsn, "SELECT pg_reload_conf()")
+
+
+async def _migrate(dsn: str) -> None:
+    async with cluster.operator(dsn) as connection:
+        await migrate.migrate(connection)
+        await partitions.keep(connection, cluster.RETENTION_DAYS)
+
+
+def _copy(primary: EmbeddedServer, asked: Path) -> None:
+    data_dir, account = settle(asked)
+    data_dir.mkdir(mode=0o700)
+    os.chown(data_dir, account.uid, account.gid)
+    lock = hold(data_dir)
+    try:
+        programs = Programs(find_programs(account)[0], account, lock)
+        connection = (f"--host={_sockets(primary)}", "--username=postgres")
+        programs.run("pg_basebackup", f"--pgdata={data_dir}", "--checkpoint=fast", "--write-recovery-conf", *connection)
+    finally:
+        os.close(lock)
+
+
+def _dsn(*servers: EmbeddedServer) -> str:
+    hosts = ",".join(quote(_sockets(server), safe="") for server in servers)
+    return f"postgresql://postgres@/nocontent?host={hosts}&port=5432&target_session_attrs=read-write"
+
+
+def _conninfo(server: EmbeddedServer) -> str:
+    return f"host={_sockets(server)} port=5432 user=postgres"
+
+
+def _sockets(server: EmbeddedServer) -> str:
+    return parse_qs(urlsplit(server.dsn).query)["host"][0]

@@ -1,0 +1,316 @@
+"""Fail-over with synchronous replication: what was acknowledged is on the standby; and without it, it need not be."""
+
+import asyncio
+import contextlib
+import http.client
+import itertools
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from ingest.errors import IngestError, OutcomeUnknown, Unavailable
+from ingest.queue import Queue
+from ingest.store import batches, rows
+from ingest.store.batches import NO_SEQUENCE, Entry
+from ingest.writer import Writer
+from schema.decode import decode
+from schema.receipt import Receipt
+from schema.vocabulary import Mode
+from tests.faults import pair
+from tests.faults.pair import Pair
+from tests.support import cluster, customers, sample, service
+from tests.support.customers import Customer, Wanted
+from tests.support.gauge import VOCABULARIES, window
+from tests.support.service import wait_until
+from tests.support.wire import Answer, Sender
+
+RUNS = int(os.environ.get("FAILOVER_RUNS", "1"))
+SENDERS = 6
+BATCH_EVENTS = 20
+ENOUGH = 1_000  # Events acknowledged before and after each turn.
+RETRY_S_MAX = 0.1  # Of a Retry-After of seconds: the outage shall be the database's, not the senders' patience.
+WAIT_S = 30.0
+_STORED = "SELECT event_id FROM events"
+_WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+
+
+class Clients:
+    """Senders that send each batch until it is acknowledged; half of them number their batches."""
+
+    def __init__(self, bind: str, token: str) -> None:
+        self.acknowledged: list[str] = []
+        self.acknowledged_at: list[float] = []
+        self.refused: list[Answer] = []
+        self._bind, self._token = bind, token
+        self._is_over = threading.Event()
+        # Daemons, so that a failed test does not wait for what will not be acknowledged.
+        self._threads = [threading.Thread(target=self._send, args=(number,), daemon=True) for number in range(SENDERS)]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def reach(self, more: int) -> None:
+        """Wait until so many more events are acknowledged."""
+        wanted = len(self.acknowledged) + more
+        wait_until(lambda: len(self.acknowledged) >= wanted, self.describe)
+
+    def stop(self) -> None:
+        """Let every sender finish the batch that it is at."""
+        self._is_over.set()
+        for thread in self._threads:
+            thread.join(WAIT_S)
+            assert not thread.is_alive(), self.describe()
+
+    def longest_pause_s(self) -> float:
+        return max(after - before for before, after in itertools.pairwise(sorted(self.acknowledged_at)))
+
+    def describe(self) -> str:
+        return f"{len(self.acknowledged)} acknowledged, refused: {[answer.body for answer in self.refused[-3:]]}"
+
+    def _send(self, number: int) -> None:
+        stream_id = sample.uuid7()
+        with contextlib.closing(Sender(self._bind, self._token)) as sender:
+            for sequence in itertools.count():
+                if self._is_over.is_set():
+                    break
+                events = [sample.event() for _ in range(BATCH_EVENTS)]
+                envelope = {"stream": sample.stream(sequence, stream_id)} if number % 2 else {}
+                self._insist(sender, sample.body(*events, **envelope))
+                self.acknowledged += [str(event["event_id"]) for event in events]
+                self.acknowledged_at.append(time.monotonic())
+
+    def _insist(self, sender: Sender, body: bytes) -> None:
+        while True:
+            retry_after_s = RETRY_S_MAX
+            try:
+                answer = sender.post(body)
+            except (OSError, http.client.HTTPException):
+                sender.close()
+            else:
+                if answer.status == 200:
+                    return
+                self.refused.append(answer)
+                retry_after_s = float(answer.headers["retry-after"])
+            time.sleep(min(retry_after_s, RETRY_S_MAX))
+
+
+@contextlib.contextmanager
+def loaded(servers: Pair, log: Path) -> Iterator[Clients]:
+    """Serve from a pair and send; the service lives through what happens, and its answers are 200 and 503 alone."""
+    customer = customers.act(servers.dsn, lambda connection: customers.add(connection, "main", Wanted()))
+    with service.serving(servers.dsn, log) as server:
+        clients = Clients(server.bind, customer.token)
+        clients.start()
+        try:
+            clients.reach(ENOUGH)
+            yield clients
+        finally:
+            clients.stop()
+        assert server.process.poll() is None
+        assert len(server.workers()) == server.worker_count
+    assert {answer.status for answer in clients.refused} <= {503}
+    assert {answer.problem for answer in clients.refused} <= {"unavailable", "outcome-unknown"}
+    assert '"event":"bug"' not in log.read_text()
+
+
+@pytest.mark.parametrize("run", range(RUNS))
+def test_no_acknowledged_event_is_lost_when_the_primary_dies(run: int, tmp_path: Path) -> None:
+    with pair.started() as servers:
+        servers.synchronise()
+        with loaded(servers, tmp_path / "log") as clients:
+            time.sleep(random.random() / 2)  # Any instant will do.
+            servers.kill_primary()
+            servers.promote()
+            clients.reach(ENOUGH)
+        stored = [str(row["event_id"]) for row in cluster.fetch(servers.dsn, _STORED)]
+    assert sorted(stored) == sorted(clients.acknowledged)
+    pause_s = clients.longest_pause_s()
+    print(f"run {run}: 0 of {len(stored)} lost, {pause_s:.2f} s without a 200")  # noqa: T201 - Shown by -s.
+
+
+def test_without_synchronous_replication_a_lagging_standby_loses_acknowledged_events(tmp_path: Path) -> None:
+    with pair.started() as servers, loaded(servers, tmp_path / "log") as clients:
+        servers.detach()
+        clients.reach(ENOUGH)
+        servers.kill_primary()
+        servers.promote()
+        clients.reach(ENOUGH)
+        clients.stop()
+        stored = {str(row["event_id"]) for row in cluster.fetch(servers.dsn, _STORED)}
+    lost = set(clients.acknowledged) - stored
+    assert len(lost) >= ENOUGH - SENDERS * BATCH_EVENTS
+    print(f"asynchronous: {len(lost)} of {len(clients.acknowledged)} lost")  # noqa: T201 - Shown by -s.
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Pair]:
+    with pair.started() as servers:
+        servers.synchronise()
+        yield servers
+
+
+@pytest.fixture
+def servers(shared: Pair) -> Iterator[Pair]:
+    yield shared
+    shared.attach()
+
+
+@pytest.fixture(scope="module")
+def customer(shared: Pair) -> Customer:
+    made = customers.act(shared.dsn, lambda connection: customers.add(connection, "main", Wanted()))
+    wait_until(lambda: bool(cluster.fetch(shared.standby.dsn, "SELECT token_id FROM ingest_tokens")))
+    return made
+
+
+def entry(*events: dict[str, object], sequence: int = NO_SEQUENCE) -> Entry:
+    decoded = decode(sample.body(*events), VOCABULARIES[Mode.REFUSE], window())
+    digest, count = rows.digest(decoded), len(decoded.batch.events)
+    stream_id = digest if sequence == NO_SEQUENCE else uuid4()
+    return Entry(1, stream_id, sequence, digest, count, 0, (0, 0, 0, 0), rows.encode(decoded, 1))
+
+
+@contextlib.asynccontextmanager
+async def writing(dsn: str, writers: int = 1) -> AsyncIterator[list[Queue]]:
+    """Lend the queues of some writers, of which each has its own."""
+    queues = [Queue() for _ in range(writers)]
+    tasks = [asyncio.create_task(Writer(dsn, queue).run()) for queue in queues]
+    try:
+        yield queues
+    finally:
+        for queue in queues:
+            queue.close()
+        await asyncio.wait_for(asyncio.gather(*tasks), WAIT_S)
+
+
+async def outcome(waiting: "asyncio.Future[Receipt]") -> Receipt | IngestError:
+    try:
+        return await asyncio.wait_for(waiting, WAIT_S)
+    except IngestError as failure:
+        return failure
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    await asyncio.to_thread(wait_until, holds)
+
+
+def waiting(servers: Pair) -> list[int]:
+    """Give the backends whose COMMIT waits for the standby."""
+    return [row["pid"] for row in cluster.fetch(servers.primary.dsn, _WAITING)]
+
+
+def has(dsn: str, entries: list[Entry]) -> bool:
+    """Tell whether a server has these events, as far as it answers."""
+    wanted = {event_id for entry in entries for event_id in rows.event_ids(entry.rows)}
+    with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return wanted <= {row["event_id"] for row in cluster.fetch(dsn, _STORED)}
+    return False
+
+
+def cancel(servers: Pair) -> None:
+    cluster.fetch(servers.primary.dsn, f"SELECT pg_cancel_backend(pid) FROM ({_WAITING}) AS waiting")
+
+
+def terminate(servers: Pair) -> None:
+    cluster.fetch(servers.primary.dsn, f"SELECT pg_terminate_backend(pid) FROM ({_WAITING}) AS waiting")
+
+
+def crash(servers: Pair) -> None:
+    """Make the primary go through crash recovery."""
+    for pid in waiting(servers):
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("let_go", [cancel, terminate, crash])
+async def test_what_the_primary_has_and_the_standby_has_not_is_not_acknowledged(
+    servers: Pair, let_go: Callable[[Pair], None]
+) -> None:
+    known = sample.event()
+    first = [entry(sequence=0), entry(), entry(known)]
+    again = [first[0], first[1], entry(known, sequence=0)]
+    await asyncio.to_thread(servers.detach)
+    async with writing(servers.dsn) as (queue,):
+        group = [queue.put(each) for each in first]
+        await until(lambda: bool(waiting(servers)))
+        await asyncio.to_thread(let_go, servers)
+        assert [type(await outcome(each)) for each in group] == [OutcomeUnknown] * 3
+    await until(lambda: has(servers.primary.dsn, first))
+    async with writing(servers.dsn, writers=3) as queues:
+        retries = [queue.put(each) for queue, each in zip(queues, again, strict=True)]
+        await until(lambda: len(waiting(servers)) == 3 or any(retry.done() for retry in retries))
+        assert [retry.done() for retry in retries] == [False] * 3
+        assert not await asyncio.to_thread(has, servers.standby.dsn, first[:1])
+        await asyncio.to_thread(servers.attach)
+        receipts = [await outcome(retry) for retry in retries]
+    assert receipts == [Receipt(1, 0, replayed=True), Receipt(0, 1), Receipt(0, 1)]
+    await until(lambda: has(servers.standby.dsn, first))
+
+
+async def test_a_commit_that_waits_too_long_is_given_up_and_so_is_its_retry(
+    servers: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "COMMIT_TIMEOUT_S", 3.0)
+    stuck = entry(sequence=0)
+    async with writing(servers.dsn) as (queue,):
+        assert await outcome(queue.put(entry())) == Receipt(1, 0)
+        await asyncio.to_thread(servers.detach)
+        assert isinstance(await outcome(queue.put(stuck)), OutcomeUnknown)
+        assert isinstance(await outcome(queue.put(stuck)), OutcomeUnknown | Unavailable)
+        await until(lambda: not waiting(servers))  # Or their backends would add up to max_connections.
+        await asyncio.to_thread(servers.attach)
+        assert await outcome(queue.put(stuck)) in {Receipt(1, 0), Receipt(1, 0, replayed=True)}
+    await until(lambda: has(servers.standby.dsn, [stuck]))
+
+
+def test_a_standby_is_not_written_to(servers: Pair, customer: Customer, tmp_path: Path) -> None:
+    with (
+        service.serving(servers.standby.dsn, tmp_path / "log", workers=1) as server,
+        contextlib.closing(server.sender(customer.token)) as sender,
+    ):
+        answer = sender.post(sample.body())
+        assert (answer.status, answer.problem) == (503, "unavailable")
+        assert answer.headers["retry-after"]
+
+
+def test_a_primary_that_was_made_read_only_is_not_written_to(servers: Pair, customer: Customer, tmp_path: Path) -> None:
+    with (
+        service.serving(servers.dsn, tmp_path / "log", workers=1) as server,
+        contextlib.closing(server.sender(customer.token)) as sender,
+    ):
+        assert sender.post(sample.body()).status == 200
+        pair.configure(servers.primary, "default_transaction_read_only", "on")
+        wait_until(lambda: sender.post(sample.body()).status != 200)
+        before = cluster.fetch(servers.primary.dsn, _STORED)
+        answer = sender.post(sample.body())
+        assert (answer.status, answer.problem) == (503, "unavailable")
+        assert cluster.fetch(servers.primary.dsn, _STORED) == before
+        pair.configure(servers.primary, "default_transaction_read_only", "off")
+        wait_until(lambda: sender.post(sample.body()).status == 200)
+
+
+def test_a_primary_that_was_passed_over_acknowledges_nothing() -> None:
+    with pair.started() as servers:
+        servers.synchronise()
+        asyncio.run(_pass_over(servers))
+
+
+async def _pass_over(servers: Pair) -> None:
+    sent = entry(sequence=0)
+    async with writing(servers.dsn) as (queue,):
+        assert await outcome(queue.put(entry())) == Receipt(1, 0)
+        await asyncio.to_thread(servers.promote)
+        stuck = queue.put(sent)
+        await until(lambda: bool(waiting(servers)) or stuck.done())
+        assert not stuck.done()
+        await asyncio.to_thread(servers.kill_primary)
+        assert isinstance(await outcome(stuck), OutcomeUnknown)
+        assert await outcome(queue.put(sent)) == Receipt(1, 0)
+    await until(lambda: has(servers.standby.dsn, [sent]))

@@ -1,0 +1,199 @@
+"""A short run of the killer, a build that answers too early and is caught by it, and plants that the checker sees."""
+
+import re
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from ingest.store import rows
+from ingest.store.batches import NO_SEQUENCE
+from ingest.store.pool import Connection
+from tests.faults import __main__ as faults
+from tests.faults import checker
+from tests.faults.batches import Batch, Nature, origin
+from tests.faults.killer import KINDS
+from tests.faults.notebook import Notebook
+from tests.support import breakage, sample
+from tests.support.breakage import Edit
+from tests.support.cluster import operator
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks for its victims in /proc")
+TENANT = 7
+STREAM = UUID(sample.uuid7())
+LAST_LINE = re.compile(r"([\d,]+) kills, ([\d,]+) acknowledged, ([\d,]+) lost, ([\d,]+) doubled")
+# Everyone in a group has the receipt in hand before the transaction begins.
+ANSWER_FIRST = Edit(
+    "ingest/writer.py",
+    "            ending = await self._transact(batches.store, group)\n",
+    "            _answer(group, [Receipt(waiting.entry.events, 0) for waiting in group])\n"
+    "            ending = await self._transact(batches.store, group)\n",
+)
+
+
+def _last_line(printed: str) -> list[int]:
+    found = LAST_LINE.fullmatch(printed.splitlines()[-1])
+    assert found, printed
+    return [int(number.replace(",", "")) for number in found.groups()]
+
+
+# Slow because something is killed in each of all ways, and has to come back each time.
+@LINUX
+@pytest.mark.timeout(300)
+def test_no_way_to_die_loses_or_doubles_an_acknowledged_event(capsys: pytest.CaptureFixture[str]) -> None:
+    status = faults.main(["--kills", str(len(KINDS)), "--rate", "20000"])
+    printed = capsys.readouterr().out
+    kills, acknowledged, lost, doubled = _last_line(printed)
+    assert (status, kills, lost, doubled) == (0, len(KINDS), 0, 0), printed
+    assert acknowledged > len(KINDS) * faults.ACKNOWLEDGED_PER_KILL_MIN
+
+
+# Slow because PostgreSQL is killed three times.
+@LINUX
+@pytest.mark.timeout(300)
+def test_a_build_that_answers_before_commit_is_caught(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    broken = breakage.copy_broken(tmp_path / "checkout", ANSWER_FIRST)
+    kinds = ["postgres-killed", "postgres-quit", "writer-killed"]
+    status = faults.main(["--kills", "3", "--kinds", *kinds, "--checkout", str(broken)])
+    printed = capsys.readouterr().out
+    _, _, lost, _ = _last_line(printed)
+    assert status == 1
+    assert lost > 0, printed
+
+
+class Tables:
+    """A notebook of a few batches, and tables in which all is as the notebook says."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.notebook = Notebook()
+        self.acknowledged = self._begin(5, (STREAM, 1))
+        self.loose = self._begin(4, None)
+        self.refused = self._begin(3, (STREAM, 2), Nature.BAD)
+        self.unanswered = self._begin(4, (STREAM, 3))
+        self.denied = self._begin(2, None)
+        self.acknowledged.was_acknowledged = self.loose.was_acknowledged = True
+        self.refused.was_refused = True
+        self.unanswered.was_in_doubt = True
+        self.notebook.acknowledged = self.acknowledged.own + self.loose.own
+
+    def _begin(self, own: int, stream: tuple[UUID, int] | None, nature: Nature = Nature.GOOD) -> Batch:
+        batch = Batch(len(self.notebook.batches), TENANT, sample.now_ms(), 0xABC, own, 0, stream, nature)
+        self.notebook.batches.append(batch)
+        return batch
+
+    async def store(self, batch: Batch) -> None:
+        for place in range(batch.own):
+            await self.insert(UUID(int=batch.event_id(place)), batch.at_ms)
+        await self.enter(batch)
+
+    async def insert(self, event_id: UUID, at_ms: int) -> None:
+        given = {"occurred_at": "to_timestamp($1 / 1000.0)", "event_id": "$2", "tenant_id": str(TENANT)}
+        values = ", ".join(given.get(name, "0") for name in rows.COLUMNS)
+        await self.connection.execute(
+            f"INSERT INTO events ({', '.join(rows.COLUMNS)}) VALUES ({values})", at_ms, event_id
+        )
+
+    async def enter(self, batch: Batch) -> None:
+        stream_id, sequence = batch.stream or (UUID(sample.uuid7()), NO_SEQUENCE)
+        await self.connection.execute(
+            "INSERT INTO batches (tenant_id, stream_id, sequence, digest, accepted, duplicates, coarsened,"
+            " dropped_queue_full, dropped_retries_exhausted, dropped_refused, dropped_shutdown)"
+            " VALUES ($1, $2, $3, $2, $4, 0, 0, 0, 0, 0, 0)",
+            TENANT, stream_id, sequence, batch.own,
+        )  # fmt: skip
+
+    async def lose(self, batch: Batch, places: Iterable[int]) -> None:
+        ids = [UUID(int=batch.event_id(place)) for place in places]
+        await self.connection.execute("DELETE FROM events WHERE event_id = ANY($1::uuid[])", ids)
+
+    async def strike_out(self, batch: Batch) -> None:
+        await self.connection.execute("DELETE FROM batches WHERE sequence = $1", (batch.stream or ("", NO_SEQUENCE))[1])
+
+
+async def _lose_a_batch(tables: Tables) -> None:
+    await tables.lose(tables.acknowledged, range(5))
+    await tables.strike_out(tables.acknowledged)
+
+
+async def _lose_an_event(tables: Tables) -> None:
+    await tables.lose(tables.acknowledged, [2])
+
+
+async def _enter_twice(tables: Tables) -> None:
+    await tables.enter(tables.loose)
+
+
+async def _enter_under_another_sequence(tables: Tables) -> None:
+    tables.acknowledged.stream = STREAM, 9
+    await tables.enter(tables.acknowledged)
+    tables.acknowledged.stream = STREAM, 1
+
+
+async def _strike_out(tables: Tables) -> None:
+    await tables.strike_out(tables.acknowledged)
+
+
+async def _store_an_id_at_two_times(tables: Tables) -> None:
+    await tables.insert(UUID(int=tables.loose.event_id(1)), tables.loose.at_ms + 1)
+
+
+async def _store_what_was_refused(tables: Tables) -> None:
+    await tables.store(tables.refused)
+
+
+async def _store_what_was_denied(tables: Tables) -> None:
+    await tables.store(tables.denied)
+
+
+async def _store_a_half(tables: Tables) -> None:
+    await tables.lose(tables.unanswered, [0, 1])
+
+
+async def _store_what_nobody_sent(tables: Tables) -> None:
+    await tables.insert(UUID(sample.uuid7()), sample.now_ms())
+
+
+_SUM = {"tenants whose ledger does not add up": 1}
+PLANTS: tuple[tuple[Callable[[Tables], Awaitable[None]], dict[str, int]], ...] = (
+    (_lose_a_batch, {"lost": 5}),
+    (_lose_an_event, {"lost": 1, "doubled": 1, "batches stored in part": 1, **_SUM}),
+    (_enter_twice, {"doubled": 4, **_SUM}),
+    (_enter_under_another_sequence, {"doubled": 5, **_SUM}),
+    (_strike_out, {"doubled": 5, **_SUM}),
+    (_store_an_id_at_two_times, {"doubled": 1, **_SUM}),
+    (_store_what_was_refused, {"refused but stored": 3}),
+    (_store_what_was_denied, {"stored though the answer said that nothing was": 2}),
+    (_store_a_half, {"batches stored in part": 1, "doubled": 2, **_SUM}),
+    (_store_what_nobody_sent, {"stored and never sent": 1, **_SUM}),
+)
+
+
+@pytest.fixture
+async def tables(database: str) -> AsyncIterator[Tables]:
+    async with operator(database) as connection:
+        made = Tables(connection)
+        for batch in (made.acknowledged, made.loose, made.unanswered):
+            await made.store(batch)
+        yield made
+
+
+async def test_the_checker_finds_nothing_where_all_is_well(tables: Tables) -> None:
+    verdict = await checker.check(tables.connection, tables.notebook)
+    assert (verdict.faults(), verdict.acknowledged, verdict.stored.total()) == ({}, 9, 13)
+
+
+@pytest.mark.parametrize(("plant", "faults"), PLANTS, ids=lambda value: getattr(value, "__name__", ""))
+async def test_the_checker_sees_a_plant(
+    tables: Tables, plant: Callable[[Tables], Awaitable[None]], faults: dict[str, int]
+) -> None:
+    await plant(tables)
+    assert (await checker.check(tables.connection, tables.notebook)).faults() == faults
+
+
+def test_an_id_tells_its_batch_and_place() -> None:
+    batch = Batch(2**40 + 3, TENANT, sample.now_ms(), 0xFFF, 1_000, 0, None, Nature.GOOD)
+    assert [UUID(text).int for text in batch.ids(1_000)] == [batch.event_id(place) for place in range(1_000)]
+    assert origin(batch.event_id(999)) == (2**40 + 3, 999)
