@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -99,15 +99,25 @@ def test_after_sigterm_it_is_not_ready_and_still_takes_events(customer_and_serve
     with closing(server.sender(customer.token)) as sender:
         assert sender.get("/readyz").status == 200
         server.process.send_signal(signal.SIGTERM)
-        answers: list[Answer] = []
         # Each connection is told to go elsewhere, and may meet the other worker, which hears of it a moment later.
-        wait_until(lambda: answers.append(sender.get("/readyz")) or answers[-1].status == 503)
-        assert answers[-1].json["failing"] == ["stopping"]
-        wait_until(lambda: answers.append(sender.post(sample.body())) or "connection" in answers[-1].headers)
-        assert answers[-1].status == 200
-        assert answers[-1].headers["connection"] == "close"
+        asked = _until(lambda: sender.get("/readyz"), lambda answer: answer.status == 503)
+        assert asked.json["failing"] == ["stopping"]
+        taken = _until(lambda: sender.post(sample.body()), lambda answer: "connection" in answer.headers)
+        assert taken.status == 200
+        assert taken.headers["connection"] == "close"
         assert sender.get("/livez").status == 200
     assert server.process.wait(service.WAIT_S) == 0
+
+
+def _until(ask: Callable[[], Answer], is_it: Callable[[Answer], bool]) -> Answer:
+    answers: list[Answer] = []
+
+    def asked() -> bool:
+        answers.append(ask())
+        return is_it(answers[-1])
+
+    wait_until(asked)
+    return answers[-1]
 
 
 def test_a_second_signal_cuts_the_drain_short(postgres: Cluster, tmp_path: Path) -> None:
