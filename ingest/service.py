@@ -40,6 +40,7 @@ SNAPSHOT_WAIT_S = 5.0
 SNAPSHOT_AGE_S_MAX = 10.0  # A revoked token works no longer than this, on any worker.
 ANSWER_TIMEOUT_S = 25.0  # Longer than a flush and one before it.
 AUDIT_S = 1.0
+SMALL_BYTES = 65_536  # A body that takes so little time that it need not wait for its turn.
 LENT_MAX = 2  # Connections for streams, learning and audit: PostgreSQL has few, and they are each a process.
 LENT_WAIT_S = 2.0
 DAY_MS = 86_400_000
@@ -57,6 +58,7 @@ class Service:
         self.queue = Queue()
         self.room = Room()
         self._lane = Lane()
+        self._turn = asyncio.Lock()
         self.is_stopping = False
         self.broken: set[str] = set()
         self._dsn = require_dsn(settings)
@@ -121,7 +123,13 @@ class Service:
     async def prepare(self, token: Token, body: bytes) -> Entry:
         """Decode a body into what can be stored; raises Malformed, Rejected."""
         tenant = self.snapshot.tenants[token.tenant_id]
-        return _entry(tenant.tenant_id, await self._decode(tenant, token, body))
+        if len(body) < SMALL_BYTES:
+            return _entry(tenant.tenant_id, await self._decode(tenant, token, body))
+        async with self._turn:
+            entry = _entry(tenant.tenant_id, await self._decode(tenant, token, body))
+            # One body to a round of the loop, or PostgreSQL waits for its rows until all that have come are decoded.
+            await asyncio.sleep(0)
+        return entry
 
     async def store(self, token: Token, entry: Entry) -> Receipt:
         """Give the receipt, after COMMIT; raises what a writer answers, and Overloaded, Stopping, QuotaExceeded."""

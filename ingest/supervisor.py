@@ -17,6 +17,7 @@ from types import FrameType
 from typing import NamedTuple
 
 import uvloop
+from hypercorn.asyncio import tcp_server
 from hypercorn.asyncio.run import worker_serve
 from hypercorn.config import Config, Sockets
 from hypercorn.utils import wrap_app
@@ -27,6 +28,7 @@ from ingest import app, lifeline, logs
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 60.0  # Longer than a worker waits for its connections and then for its writers.
 POLL_S = 0.1
+RECEIVE_BYTES = 1_048_576  # At once, of Hypercorn's 65,536: each piece of a body goes through all of its layers.
 _STOPS = (signal.SIGTERM, signal.SIGINT)
 _SIGNALS = (*_STOPS, signal.SIGHUP)
 
@@ -127,6 +129,7 @@ def _serves(worker: _Worker) -> bool:
 
 def _work(config: Config, sockets: Sockets, is_serving: Event, drain: Event, stop: Event) -> None:
     lifeline.end_with_parent(signal.SIGKILL)
+    tcp_server.MAX_RECV = RECEIVE_BYTES
     application = app.create()
 
     async def until_asked() -> None:

@@ -1,6 +1,7 @@
 """Workers that are replaced under load, and a service that says so before it goes."""
 
 import http.client
+import inspect
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypercorn.asyncio import tcp_server
 
 from tests.support import cluster, customers, sample, service
 from tests.support.cluster import Cluster
@@ -176,3 +178,7 @@ def test_a_terminals_interrupt_reaches_the_parent_alone(postgres: Cluster, tmp_p
         server.process.send_signal(signal.SIGINT)
         assert server.process.wait(service.WAIT_S) == 0
         assert '"worker-lost"' not in server.log.read_text()
+
+
+def test_hypercorn_reads_as_many_bytes_as_it_is_asked_to() -> None:
+    assert "self.reader.read(MAX_RECV)" in inspect.getsource(tcp_server.TCPServer)

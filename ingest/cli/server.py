@@ -3,10 +3,12 @@
 import argparse
 import asyncio
 import os
+import resource
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import hypercorn.config
@@ -23,6 +25,8 @@ GRACEFUL_TIMEOUT_S = 30.0  # Longer than a request waits for its COMMIT.
 KEEP_ALIVE_TIMEOUT_S = 75.0  # Longer than a load balancer's usual minute, so that it is never us who close first.
 KEEP_ALIVE_REQUESTS_MAX = 1_000_000
 BACKLOG = 1_024
+# Each connection is an open file, of some 15 KB; where no more may be opened, new connections are closed unanswered.
+OPEN_FILES_MAX = 65_536
 _METRICS_FOLDER = "nocontent-metrics-"
 Subparsers = argparse._SubParsersAction  # noqa: SLF001 (argparse gives this type no public name)
 
@@ -67,6 +71,7 @@ def _serve(args: argparse.Namespace) -> int:
         return 0
     logs.capture()
     lifeline.forbid_core_dumps()
+    _allow_many_connections()
     asyncio.run(_check_database(config.require_dsn(wanted), is_strict=args.strict))
     folder = _metrics_folder()
     config.export("PROMETHEUS_MULTIPROC_DIR", folder)
@@ -78,6 +83,15 @@ def _serve(args: argparse.Namespace) -> int:
         raise CannotStart("NOCONTENT_BIND is in use, or not an address of this machine.") from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _allow_many_connections() -> None:
+    """Raise the soft limit of open files, which is 1,024 in most places, as far as the hard one lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES_MAX)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError):  # macOS has a bound of its own below an infinite hard limit.
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _check_database(dsn: str, *, is_strict: bool) -> None:
@@ -124,7 +138,9 @@ def _hypercorn(wanted: Settings) -> hypercorn.config.Config:
     server.graceful_timeout = GRACEFUL_TIMEOUT_S
     server.keep_alive_timeout = KEEP_ALIVE_TIMEOUT_S
     server.keep_alive_max_requests = KEEP_ALIVE_REQUESTS_MAX
-    server.read_timeout = int(KEEP_ALIVE_TIMEOUT_S)
+    # A task and a timer for each piece of a body, a fifth of the time of a request. A connection without a request has
+    # the keep-alive timeout, and a body its own (`api.body`).
+    server.read_timeout = None
     server.include_server_header = False
     return server
 

@@ -17,7 +17,7 @@ from schema.event import DROP_REASONS
 from schema.receipt import Receipt
 
 NO_SEQUENCE = -1
-COMMIT_TIMEOUT_S = 20.0  # Longer than any flush; what a stuck synchronous standby costs a sender before it hears 503.
+COMMIT_TIMEOUT_S = 20.0  # A whole transaction: longer than any flush. Each of its statements has 10 s.
 
 
 @dataclass(frozen=True, slots=True, eq=False)

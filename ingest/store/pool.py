@@ -8,14 +8,15 @@ import asyncpg
 
 from ingest import logs
 from ingest.errors import CannotStart, Unavailable
+from ingest.store import hosts
 from ingest.store.endings import LOST
 
 Connection = asyncpg.Connection
 PostgresError = asyncpg.PostgresError
 LogMessage = asyncpg.PostgresLogMessage
 Role = Literal["nocontent_owner", "nocontent_writer", "nocontent_control", "nocontent_reader"]
-CONNECT_TIMEOUT_S = 5.0
-STATEMENT_TIMEOUT_S = 10.0  # No single statement of ours takes longer; COMMIT has its own bound in the writer.
+CONNECT_TIMEOUT_S = 5.0  # For each host.
+STATEMENT_TIMEOUT_S = 10.0  # No single statement of ours takes longer, COMMIT included.
 # Longer than two writers with one batch wait for each other, and short enough to find a locked batch in time.
 _LOCK_TIMEOUT = "1s"
 _DURABLE = """
@@ -28,15 +29,24 @@ async def connect(dsn: str, role: Role) -> Connection:
     own = {"application_name": role.replace("_", "-"), "search_path": "nocontent", "role": role}
     if role == "nocontent_writer":
         own["lock_timeout"] = _LOCK_TIMEOUT
+    for host in hosts.each(dsn):
+        try:
+            return await _connect(host, own)
+        except (*LOST, PostgresError) as lost:
+            logs.warning("database-lost", error=type(lost).__name__, sqlstate=sqlstate(lost))
+    raise Unavailable
+
+
+async def _connect(host: str, own: dict[str, str]) -> Connection:
+    connection = await asyncpg.connect(
+        host, timeout=CONNECT_TIMEOUT_S, command_timeout=STATEMENT_TIMEOUT_S, server_settings=own
+    )
     try:
-        connection = await asyncpg.connect(
-            dsn, timeout=CONNECT_TIMEOUT_S, command_timeout=STATEMENT_TIMEOUT_S, server_settings=own
-        )
         # Acknowledged means on disk, also where the server's default is faster.
         await connection.execute(_DURABLE)
-    except (*LOST, PostgresError) as lost:
-        logs.warning("database-lost", error=type(lost).__name__, sqlstate=sqlstate(lost))
-        raise Unavailable from None
+    except (*LOST, PostgresError):
+        connection.terminate()
+        raise
     return connection
 
 
