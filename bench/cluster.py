@@ -1,0 +1,145 @@
+"""The one PostgreSQL of a run, equally durable for all: databases in it, and what they weigh."""
+
+import asyncio
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import asyncpg
+
+from bench import accounts, slowdisk
+from bench.slowdisk import SlowDisk
+from bench.workload import TAGS
+from ingest import embedded
+from ingest.embedded_process import settle
+from ingest.store import migrate, partitions
+
+SETTINGS = {
+    "shared_buffers": "2GB",
+    "max_wal_size": "16GB",
+    "min_wal_size": "4GB",  # Segments are made once and used again, so that no system pays for the first round.
+    "checkpoint_timeout": "1h",  # Each measurement begins with a checkpoint of its own.
+    "autovacuum": "off",  # It would run in the turn of whoever comes next.
+}
+RETENTION_DAYS = 30
+EVENTS = "nocontent.events"
+_TEMPLATE = "migrated"
+_DATA = "nocontent-bench"
+
+
+class Stage(NamedTuple):
+    """A database of ours with tenants, ready for a service."""
+
+    dsn: str
+    tokens: Sequence[str]
+    tags: Mapping[str, Sequence[str]] = TAGS
+    retention_days: int = RETENTION_DAYS
+    keeps_rows: bool = False
+
+
+class Weight(NamedTuple):
+    """What a table takes on disk, in bytes; its partitions and TOAST are in it."""
+
+    heap: int
+    indexes: int
+
+
+@dataclass
+class Cluster:
+    """A running server."""
+
+    dsn: str
+    pid: int
+    data_dir: Path
+    disk: SlowDisk | None
+    _stages: dict[int, Stage] = field(default_factory=dict)
+
+    def of(self, database: str) -> str:
+        return self.dsn.replace("/nocontent?", f"/{database}?")
+
+    def create(self, database: str, template: str = "template0") -> str:
+        """Create a database, or leave it as it is; gives its DSN."""
+        if not fetch(self.dsn, "SELECT FROM pg_database WHERE datname = $1", database):
+            execute(self.dsn, f"CREATE DATABASE {database} TEMPLATE {template}")
+        return self.of(database)
+
+    def migrated(self, database: str) -> str:
+        """Create a database with our tables; gives its DSN."""
+        if not fetch(self.dsn, "SELECT FROM pg_database WHERE datname = $1", _TEMPLATE):
+            asyncio.run(migrate_database(self.create(_TEMPLATE), RETENTION_DAYS))
+        return self.create(database, _TEMPLATE)
+
+    def stage(self, tenants: int) -> Stage:
+        """Give a database with this many tenants; the same one each time."""
+        if tenants not in self._stages:
+            dsn = self.migrated(f"tenants_{tenants}")
+            self._stages[tenants] = Stage(dsn, accounts.enroll(dsn, tenants, TAGS))
+        return self._stages[tenants]
+
+
+@contextmanager
+def started(folder: Path, *, is_slowable: bool) -> Iterator[Cluster]:
+    """Start PostgreSQL on fresh data in a folder, and remove that at the end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made, _ = settle(folder.resolve() / _DATA)  # Elsewhere, where PostgreSQL's account cannot reach the folder.
+    shutil.rmtree(made, ignore_errors=True)
+    try:
+        if is_slowable:
+            with slowdisk.started(made, SETTINGS) as (dsn, pid, disk):
+                yield Cluster(dsn, pid, made, disk)
+        else:
+            with embedded.start(made, settings=SETTINGS) as server:
+                yield Cluster(server.dsn, server.pid, made, None)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+async def migrate_database(dsn: str, retention_days: int) -> None:
+    """Make our tables, and the partitions of a retention."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await migrate.migrate(connection)
+        await partitions.keep(connection, retention_days)
+    finally:
+        await connection.close()
+
+
+def fetch(dsn: str, query: str, *values: object) -> list[asyncpg.Record]:
+    """Run one query as the superuser."""
+
+    async def ask() -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(dsn)
+        try:
+            return list(await connection.fetch(query, *values))
+        finally:
+            await connection.close()
+
+    return asyncio.run(ask())
+
+
+def execute(dsn: str, statement: str) -> None:
+    fetch(dsn, statement)
+
+
+_WAL_BYTES = "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn AS bytes"
+_WEIGHT = """
+SELECT sum(pg_table_size(relid))::bigint AS heap, sum(pg_indexes_size(relid))::bigint AS indexes
+FROM (SELECT relid FROM pg_partition_tree($1::regclass) UNION SELECT $1::regclass) AS leaf (relid)
+"""
+
+
+def wal_bytes(dsn: str) -> int:
+    return int(fetch(dsn, _WAL_BYTES)[0]["bytes"])
+
+
+def weigh(dsn: str, table: str) -> Weight:
+    """Weigh a table with all its partitions."""
+    row = fetch(dsn, _WEIGHT, table)[0]
+    return Weight(row["heap"], row["indexes"])
+
+
+def count(dsn: str, source: str) -> int:
+    return int(fetch(dsn, f"SELECT count(*) AS rows FROM {source}")[0]["rows"])

@@ -1,0 +1,221 @@
+"""HTTP/1.1 over plain sockets and one select loop: as little work as can be, because it shares the cores it measures.
+
+select() and not epoll: its timeout has microseconds, epoll's and libuv's has milliseconds, and a schedule needs them.
+"""
+
+import select
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from bench.bodies import Request
+
+STALL_S = 60.0
+READ_BYTES = 65_536
+OK, REFUSED = 200, 422
+LOST = 0  # In place of a status: the connection ended without an answer.
+
+
+class Quantiles(Struct, frozen=True):
+    """Of the times until the answer."""
+
+    p50: float
+    p90: float
+    p99: float
+    p999: float
+    max: float
+
+
+class Tally(Struct, frozen=True, kw_only=True):
+    """What a client has seen."""
+
+    seconds: float
+    events: int  # Of requests answered with 200.
+    refused_events: int
+    requests: int
+    accepted: int  # As the receipts say.
+    duplicates: int
+    statuses: dict[int, int]
+    ack_ms: Quantiles
+    behind_ms_p99: float  # How late requests went out: beyond a millisecond the client itself is the limit.
+    cpu_s: float
+
+
+class _Receipt(Struct):
+    accepted: int = 0
+    duplicates: int = 0
+
+
+class _Answer(NamedTuple):
+    status: int
+    body: bytes
+
+
+class _Connection:
+    """One sender: at most one request under way."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.socket = self._connect()
+        self.request: Request | None = None
+        self.due_at = self.sent_at = 0.0
+        self._unsent: list[memoryview] = []
+        self._received = bytearray()
+
+    def fileno(self) -> int:
+        return self.socket.fileno()
+
+    @property
+    def is_sending(self) -> bool:
+        return bool(self._unsent)
+
+    def start(self, request: Request, due_at: float) -> None:
+        self.request = request
+        self.due_at, self.sent_at = due_at, time.perf_counter()
+        self._unsent = [memoryview(request.head), memoryview(request.body)]
+        self.send()
+
+    def send(self) -> None:
+        """Send what the kernel takes."""
+        try:
+            sent = self.socket.sendmsg(self._unsent)
+        except BlockingIOError:
+            return
+        except (BrokenPipeError, ConnectionResetError):
+            self._unsent = []  # The answer, or its absence, is still to be read.
+            return
+        while self._unsent and sent >= len(self._unsent[0]):
+            sent -= len(self._unsent.pop(0))
+        if sent:
+            self._unsent[0] = self._unsent[0][sent:]
+
+    def receive(self) -> _Answer | None:
+        """Give the answer once it is whole."""
+        try:
+            part = self.socket.recv(READ_BYTES)
+        except ConnectionResetError:
+            part = b""
+        self._received += part
+        answer = _parsed(bytes(self._received)) if part else _Answer(LOST, b"")
+        if answer is not None:
+            self._received.clear()
+            if self._unsent or not part:  # Answered before the end of the body, or not at all: it will be closed.
+                self.socket.close()
+                self.socket = self._connect()
+                self._unsent = []
+        return answer
+
+    def _connect(self) -> socket.socket:
+        made = socket.create_connection(("127.0.0.1", self.port), timeout=STALL_S)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        made.settimeout(0)
+        return made
+
+
+def _parsed(received: bytes) -> _Answer | None:
+    head, found, body = received.partition(b"\r\n\r\n")
+    if not found:
+        return None
+    status = int(head[9:12])
+    lower = head.lower()
+    if b"transfer-encoding: chunked" in lower:
+        return _Answer(status, body) if body.endswith(b"0\r\n\r\n") else None
+    _, _, rest = lower.partition(b"content-length:")
+    size = int(rest.partition(b"\r\n")[0]) if rest else 0
+    return _Answer(status, body) if len(body) >= size else None
+
+
+class Load:
+    """Connections that stay open from the warm-up to the end."""
+
+    def __init__(self, port: int, connections: int) -> None:
+        self._connections = [_Connection(port) for _ in range(connections)]
+        self._latencies_s: list[float] = []
+        self._behind_s: list[float] = []
+        self._statuses: Counter[int] = Counter()
+        self._events: Counter[int] = Counter()
+        self._receipt = _Receipt()
+        self._receipts = msgspec.json.Decoder(_Receipt)
+
+    def run(self, requests: Iterator[Request], gap_s: float, seconds: float) -> Tally:
+        """Send until the requests or the time run out, then wait for what is under way.
+
+        With a gap, a request is due at its time whether others have been answered or not, and its latency is counted
+        from then; without, it is due when a connection is free.
+        """
+        self._latencies_s, self._behind_s = [], []
+        self._statuses, self._events, self._receipt = Counter(), Counter(), _Receipt()
+        cpu_s, started = time.process_time(), time.perf_counter()
+        idle = list(self._connections)
+        busy: set[_Connection] = set()
+        due_at = started
+        request = next(requests, None)
+        while request is not None or busy:
+            now = time.perf_counter()
+            while request is not None and idle and due_at <= now:
+                connection = idle.pop()
+                busy.add(connection)
+                connection.start(request, due_at if gap_s else now)
+                if gap_s:
+                    self._behind_s.append(connection.sent_at - due_at)
+                    due_at += gap_s
+                now = time.perf_counter()
+                request = next(requests, None) if now < started + seconds else None
+            wait_s = max(0.0, due_at - now) if request is not None and idle else STALL_S
+            idle += self._wait(busy, wait_s)
+        return self._tally(time.perf_counter() - started, time.process_time() - cpu_s)
+
+    def close(self) -> None:
+        for connection in self._connections:
+            connection.socket.close()
+
+    def _wait(self, busy: set[_Connection], wait_s: float) -> Sequence[_Connection]:
+        """Wait for what the sockets have to say; gives the connections that are free again."""
+        sending = [connection for connection in busy if connection.is_sending]
+        readable, writable, _ = select.select(busy, sending, (), wait_s)
+        assert readable or writable or wait_s < STALL_S, "the service has not answered for a minute"
+        for connection in writable:
+            connection.send()
+        free = []
+        for connection in readable:
+            answer = connection.receive()
+            if answer is not None:
+                self._count(connection, answer)
+                busy.remove(connection)
+                free.append(connection)
+        return free
+
+    def _count(self, connection: _Connection, answer: _Answer) -> None:
+        assert connection.request is not None
+        self._latencies_s.append(time.perf_counter() - connection.due_at)
+        self._statuses[answer.status] += 1
+        self._events[answer.status] += connection.request.events
+        if answer.status == OK and answer.body.startswith(b"{"):
+            receipt = self._receipts.decode(answer.body)
+            self._receipt.accepted += receipt.accepted
+            self._receipt.duplicates += receipt.duplicates
+
+    def _tally(self, seconds: float, cpu_s: float) -> Tally:
+        return Tally(
+            seconds=seconds,
+            events=self._events[OK],
+            refused_events=self._events[REFUSED],
+            requests=len(self._latencies_s),
+            accepted=self._receipt.accepted,
+            duplicates=self._receipt.duplicates,
+            statuses=dict(self._statuses),
+            ack_ms=_quantiles(self._latencies_s),
+            behind_ms_p99=_quantiles(self._behind_s).p99,
+            cpu_s=cpu_s,
+        )
+
+
+def _quantiles(seconds: Sequence[float]) -> Quantiles:
+    ordered = sorted(seconds) or [0.0]
+    at = [ordered[min(len(ordered) - 1, int(len(ordered) * part))] * 1e3 for part in (0.5, 0.9, 0.99, 0.999, 1.0)]
+    return Quantiles(*at)

@@ -1,0 +1,95 @@
+"""What is measured: one system under one load. `HEADLINE` is what README says; `MATRIX` is everything."""
+
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+System = Literal[
+    "ours", "raw_server_copy", "raw_asyncpg_copy", "fastapi_sqlalchemy", "fastapi_copy", "node_unnest", "phoenix"
+]
+Coding = Literal["identity", "gzip", "zstd"]
+Order = Literal["in-order", "jitter", "late"]
+
+PEERS: tuple[System, ...] = ("fastapi_sqlalchemy", "fastapi_copy", "node_unnest", "phoenix")
+CONNECTIONS = 16
+OPEN_CONNECTIONS = 64  # A sender who is due does not wait for another's answer.
+
+
+class Scenario(Struct, frozen=True, kw_only=True):
+    """One cell of the table. Shares are of batches."""
+
+    name: str
+    system: System = "ours"
+    workers: int = 1
+    writer_connections: int = 1
+    batch_events: int = 1_000
+    coding: Coding = "identity"
+    order: Order = "in-order"
+    replayed: float = 0.0  # The same bytes again, after they were answered.
+    repeated: float = 0.0  # Events that were sent before, in another batch.
+    refused: float = 0.0
+    tenants: int = 1
+    events_per_s: int = 0  # Open loop at this rate; 0: closed loop, as fast as answers come.
+    sync_delay_ms: int = 0  # Added to every fdatasync of PostgreSQL.
+    expected_events_s: int = 700_000  # How many bodies to prepare, before a round has told.
+
+    @property
+    def connections(self) -> int:
+        return OPEN_CONNECTIONS if self.events_per_s else CONNECTIONS
+
+
+OURS = Scenario(name="ours-1")
+OURS_2 = Scenario(name="ours-2", workers=2)
+LIMIT = Scenario(name="raw-asyncpg-copy", system="raw_asyncpg_copy")
+REPLAYED = Scenario(name="replayed-50", replayed=0.5)
+_PEER_EVENTS_S = {"fastapi_sqlalchemy": 60_000, "fastapi_copy": 120_000, "node_unnest": 250_000, "phoenix": 500}
+
+
+def _open(rate: int, **changed: int) -> Scenario:
+    suffix = "".join(f"-{name.split('_')[0]}{value}" for name, value in changed.items())
+    made = Scenario(name=f"open-{rate // 1_000}k{suffix}", events_per_s=rate)
+    return replace(made, **changed)
+
+
+HEADLINE = (
+    Scenario(name="raw-server-copy", system="raw_server_copy"),
+    LIMIT,
+    OURS,
+    OURS_2,
+    REPLAYED,
+    *(Scenario(name=name, system=name, expected_events_s=_PEER_EVENTS_S[name]) for name in PEERS),
+    _open(100_000),
+    _open(300_000),
+)
+MATRIX = (
+    *HEADLINE,
+    *(
+        Scenario(name=f"batch-{size}", batch_events=size, expected_events_s=guess)
+        for size, guess in ((1, 12_000), (10, 100_000), (100, 500_000), (5_000, 800_000))
+    ),
+    Scenario(name="batch-100-workers2", batch_events=100, workers=2),
+    Scenario(name="gzip", coding="gzip", expected_events_s=500_000),
+    Scenario(name="zstd", coding="zstd"),
+    Scenario(name="gzip-workers2", coding="gzip", workers=2, expected_events_s=600_000),
+    Scenario(name="jitter-60s", order="jitter"),
+    Scenario(name="late-1", order="late"),
+    Scenario(name="replayed-2", replayed=0.02),
+    Scenario(name="replayed-10", replayed=0.1),
+    Scenario(name="repeated-2", repeated=0.02),
+    Scenario(name="tenants-100", tenants=100),
+    Scenario(name="tenants-10000", tenants=10_000),
+    Scenario(name="refused-1", refused=0.01),
+    Scenario(name="refused-100", refused=1.0, expected_events_s=300_000),
+    _open(50_000),
+    _open(200_000),
+    _open(100_000, workers=2),
+    _open(300_000, workers=2),
+    *(
+        Scenario(name=f"sync-{delay}ms-writers{writers}", sync_delay_ms=delay, writer_connections=writers)
+        for delay in (2, 10)
+        for writers in (1, 2)
+    ),
+    *(_open(100_000, sync_delay_ms=delay, writer_connections=writers) for delay in (2, 10) for writers in (1, 2)),
+)
+assert len({scenario.name for scenario in MATRIX}) == len(MATRIX)

@@ -1,0 +1,81 @@
+"""The steps of the hot path, each by itself on the same batch: what micro times and instructions counts."""
+
+import time
+import zlib
+from collections.abc import Callable
+
+import msgspec
+import zstandard
+
+from bench.limit import GROUP_BATCHES, known_vocabulary
+from bench.workload import Clock, Ids, Template, events
+from ingest.api import body
+from ingest.store import rows
+from schema import limits
+from schema.decode import Decoded, Window, decode
+from schema.event import Batch, Event, Kind
+
+EVENTS = 1_000
+_wire = msgspec.json.Decoder(Batch)
+_GZIP = 16 + zlib.MAX_WBITS
+
+Step = Callable[[], object]
+
+
+class Prepared:
+    """A batch in every state that it passes through; the same for the same time."""
+
+    def __init__(self, now_ms: int, ids: Callable[[int], Ids]) -> None:
+        templates = [Template(events(EVENTS, seed)) for seed in range(GROUP_BATCHES)]
+        bodies = [b'{"events":' + template.stamp(ids(EVENTS)) + b"}" for template in templates]
+        self.vocabulary = known_vocabulary()
+        self.window = Window(now_ms - 86_400_000, now_ms + limits.AHEAD_MS_MAX)
+        self.body = bodies[0]
+        self.decoded = self.decode(bodies[0])
+        self.group = [rows.encode(self.decode(each), 1) for each in bodies]
+        compressor = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
+        self.gzip = compressor.compress(self.body) + compressor.flush()
+        self.zstd = zstandard.compress(self.body, 1)
+
+    def decode(self, sent: bytes) -> Decoded:
+        return decode(sent, self.vocabulary, self.window)
+
+
+def prepared_now() -> Prepared:
+    now_ms = time.time_ns() // 1_000_000
+    return Prepared(now_ms, Clock("in-order", GROUP_BATCHES * EVENTS, now_ms).take)
+
+
+def steps(batch: Prepared) -> dict[str, tuple[Step, int]]:
+    """Give each step with the events that it handles."""
+    one = {
+        "gunzip": lambda: body.gunzip(batch.gzip),
+        "unzstd": lambda: body.unzstd(batch.zstd),
+        "byte gate": lambda: _byte_gate(batch.body),
+        "typed decode": lambda: _wire.decode(batch.body),
+        "term look-up": lambda: _look_up(batch),
+        "decode, all gates": lambda: batch.decode(batch.body),
+        "encode rows": lambda: rows.encode(batch.decoded, 1),
+        "digest": lambda: rows.digest(batch.decoded),
+        "decode and encode": lambda: rows.encode(batch.decode(batch.body), 1),
+    }
+    named: dict[str, tuple[Step, int]] = {name: (step, EVENTS) for name, step in one.items()}
+    return named | {"merge": (lambda: rows.merge(batch.group), EVENTS * GROUP_BATCHES)}
+
+
+def _byte_gate(sent: bytes) -> tuple[bool, bool, bool, int]:
+    """Do what the first gate does, without its private names."""
+    return sent.isascii(), b"\\" in sent, b"\x7f" in sent, sent.count(b'"')
+
+
+def _look_up(batch: Prepared) -> list[list[int]]:
+    found: list[Event] = batch.decoded.batch.events
+    return [
+        list(map(batch.vocabulary.kinds[kind].__getitem__, names))
+        for kind, names in (
+            (Kind.TASK_CATEGORY, [event.task_category for event in found]),
+            (Kind.PROVIDER, [event.provider for event in found]),
+            (Kind.MODEL, [event.requested_model for event in found]),
+            (Kind.MODEL, [event.routed_model for event in found]),
+        )
+    ]

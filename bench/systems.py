@@ -1,0 +1,142 @@
+"""The services under load: ours as an operator starts it, and the peers; each until its block ends."""
+
+import http.client
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.child import ROOT, ChildFailed
+from bench.cluster import EVENTS, Cluster, Stage
+from bench.install import NODE, PEERS_VENV, PHOENIX_VENV
+from bench.scenario import Scenario
+from ingest import lifeline, local
+from ingest.config import Settings
+
+READY_WAIT_S = 120.0  # Phoenix migrates its database first.
+STOP_WAIT_S = 30.0
+POLL_S = 0.05
+READY_IN_A_ROW = 8  # A new connection each, so that every worker has likely answered.
+PEER_TOKEN = "bench"
+_RECENT = f"{EVENTS} WHERE occurred_at > now() - interval '1 hour'"
+
+
+class Target(NamedTuple):
+    """A service that takes requests."""
+
+    port: int
+    pid: int
+    dsn: str
+    table: str
+    counted: str  # Where the rows of this run are.
+    tokens: Sequence[str]
+
+
+@contextmanager
+def serving(cluster: Cluster, stage: Stage, scenario: Scenario, log: Path) -> Iterator[Target]:
+    """Start what a scenario names."""
+    if scenario.system == "ours":
+        with _ours(stage, scenario, log) as target:
+            yield target
+    else:
+        with _peer(cluster, scenario, log) as target:
+            yield target
+
+
+@contextmanager
+def _ours(stage: Stage, scenario: Scenario, log: Path) -> Iterator[Target]:
+    port, metrics_port = _free_ports(2)
+    settings = Settings(
+        dsn=stage.dsn,
+        bind=f"127.0.0.1:{port}",
+        metrics_bind=f"127.0.0.1:{metrics_port}",
+        workers=scenario.workers,
+        writer_connections=scenario.writer_connections,
+        retention_days=stage.retention_days,
+    )
+    with local.serving(settings, log) as process:
+        _wait_ready(process, port, "/readyz")
+        yield Target(port, process.pid, stage.dsn, EVENTS, _RECENT if stage.keeps_rows else EVENTS, stage.tokens)
+
+
+@contextmanager
+def _peer(cluster: Cluster, scenario: Scenario, log: Path) -> Iterator[Target]:
+    (port,) = _free_ports(1)
+    name = scenario.system
+    dsn = cluster.create(name)
+    command, own = _command(name, port, dsn)
+    ready, table = ("/healthz", "spans") if name == "phoenix" else ("/readyz", name)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **own}
+    with log.open("wb") as lines:
+        process = subprocess.Popen(
+            command,
+            cwd=NODE if name == "node_unnest" else ROOT,
+            env=environment,
+            stdout=lines,
+            stderr=lines,
+            preexec_fn=lifeline.end_with_parent,  # noqa: PLW1509 (one system call, and this process has one thread)
+        )
+    try:
+        _wait_ready(process, port, ready)
+        yield Target(port, process.pid, dsn, table, table, [PEER_TOKEN])
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_WAIT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _command(name: str, port: int, dsn: str) -> tuple[list[str], Mapping[str, str]]:
+    contract = {"BENCH_DSN": dsn, "BENCH_TOKEN": PEER_TOKEN, "BENCH_PORT": str(port), "NODE_ENV": "production"}
+    if name == "node_unnest":
+        return ["node", "server.js"], contract
+    if name == "phoenix":
+        (free,) = _free_ports(1)
+        own = {
+            "PHOENIX_SQL_DATABASE_URL": dsn,
+            "PHOENIX_HOST": "127.0.0.1",
+            "PHOENIX_PORT": str(port),
+            "PHOENIX_GRPC_PORT": str(free),
+            "PHOENIX_WORKING_DIR": str(PHOENIX_VENV / "data"),
+            "PHOENIX_TELEMETRY_ENABLED": "false",
+            "PHOENIX_ALLOW_EXTERNAL_RESOURCES": "false",
+        }
+        return [str(PHOENIX_VENV / "bin/phoenix"), "serve"], own
+    uvicorn = [str(PEERS_VENV / "bin/python"), "-P", "-m", "uvicorn", f"bench.peers.{name}:app"]
+    return [*uvicorn, "--host=127.0.0.1", f"--port={port}", "--no-access-log", "--log-level=warning"], contract
+
+
+def _wait_ready(process: "subprocess.Popen[bytes]", port: int, path: str) -> None:
+    deadline = time.monotonic() + READY_WAIT_S
+    answered = 0
+    while answered < READY_IN_A_ROW:
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise ChildFailed(f"{process.args!r} did not become ready; see the logs in .bench/logs")
+        answered = answered + 1 if _is_ready(port, path) else 0
+        if not answered:
+            time.sleep(POLL_S)
+
+
+def _is_ready(port: int, path: str) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status < 300
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _free_ports(count: int) -> list[int]:
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(probe.getsockname()[1]) for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
