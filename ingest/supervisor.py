@@ -23,7 +23,7 @@ from hypercorn.config import Config, Sockets
 from hypercorn.utils import wrap_app
 from prometheus_client.multiprocess import mark_process_dead
 
-from ingest import app, lifeline, logs
+from ingest import app, heap, lifeline, logs
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 60.0  # Longer than a worker waits for its connections and then for its writers.
@@ -129,6 +129,7 @@ def _serves(worker: _Worker) -> bool:
 
 def _work(config: Config, sockets: Sockets, is_serving: Event, drain: Event, stop: Event) -> None:
     lifeline.end_with_parent(signal.SIGKILL)
+    heap.keep()
     tcp_server.MAX_RECV = RECEIVE_BYTES
     application = app.create()
 

@@ -37,6 +37,7 @@ _blank["fields"] = len(COLUMNS)
 for _name in COLUMNS:
     _blank[f"{_name}#"] = _ROW[_name].itemsize
 _BLANK = memoryview(_blank.tobytes())
+_PIECE_BYTES = 65_536
 _POSTGRES_EPOCH_MS = 946_684_800_000  # 2000-01-01, where timestamptz counts microseconds from.
 
 
@@ -98,7 +99,12 @@ def _flags(flags: Sequence[bool]) -> npt.NDArray[np.int16]:
 
 def count(body: bytes, byte: bytes) -> int:
     """Count a byte, five times as fast as bytes.count where it is frequent."""
-    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == byte[0]))
+    values = np.frombuffer(body, np.uint8)
+    # In pieces that stay in the processor's cache.
+    return sum(
+        int(np.count_nonzero(values[start : start + _PIECE_BYTES] == byte[0]))
+        for start in range(0, len(values), _PIECE_BYTES)
+    )
 
 
 def digest(decoded: Decoded) -> UUID:
