@@ -41,6 +41,7 @@ SNAPSHOT_AGE_S_MAX = 10.0  # A revoked token works no longer than this, on any w
 ANSWER_TIMEOUT_S = 25.0  # Longer than a flush and one before it.
 AUDIT_S = 1.0
 SMALL_BYTES = 65_536  # A body that takes so little time that it need not wait for its turn.
+TAG_SETS_MAX = 200_000  # Some 60 MB.
 LENT_MAX = 2  # Connections for streams, learning and audit: PostgreSQL has few, and they are each a process.
 LENT_WAIT_S = 2.0
 DAY_MS = 86_400_000
@@ -240,10 +241,18 @@ class Service:
             before = self._since.copy()
             self._stored = await streams.used_this_minute(connection, limited)
             self._since -= before
+        self._forget_tags()
         await self.watch.look(connection)
         self._refreshed_at = began
         self._has_snapshot.set()
         metrics.snapshot_age_seconds.set(self.snapshot_age_s)
+
+    def _forget_tags(self) -> None:
+        """Bound what the tags of all tenants take together; each keeps its own within `schema.decode`'s bound."""
+        tenants = self.snapshot.tenants.values()
+        if sum(len(tenant.vocabulary.tags) for tenant in tenants) > TAG_SETS_MAX:
+            for tenant in tenants:
+                tenant.vocabulary.tags.clear()
 
     def _spawn(self, name: str, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)

@@ -103,6 +103,13 @@ def test_a_hostile_flood_of_tag_objects_does_not_grow_the_cache_for_ever(monkeyp
         assert len(known.tags) <= 12
 
 
+def test_tags_that_are_long_with_spaces_are_read_and_not_kept() -> None:
+    known = vocabulary(Mode.REFUSE)
+    for spaces in range(2_000, 2_050):
+        assert not is_refused(sample.body().replace(b'{"team":', b'{"team":' + b" " * spaces), known)
+    assert not known.tags
+
+
 @pytest.mark.parametrize(
     "change",
     [
