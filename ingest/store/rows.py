@@ -28,24 +28,28 @@ _TYPES = {
 COLUMNS = tuple(_TYPES)
 TERM_COLUMNS = ("task_category", "provider", "requested_model", "routed_model")
 TAG_COLUMNS = tuple(f"tag_{place}" for place in range(1, TAGS_MAX + 1))
-_ROW = np.dtype(
+ROW = np.dtype(
     [("fields", ">i2")] + [part for name, kind in _TYPES.items() for part in ((f"{name}#", ">i4"), (name, kind))]
 )
-ROW_BYTES = _ROW.itemsize
-_blank = np.zeros(EVENTS_MAX, _ROW)
+ROW_BYTES = ROW.itemsize
+_blank = np.zeros(EVENTS_MAX, ROW)
 _blank["fields"] = len(COLUMNS)
 for _name in COLUMNS:
-    _blank[f"{_name}#"] = _ROW[_name].itemsize
+    _blank[f"{_name}#"] = ROW[_name].itemsize
 _BLANK = memoryview(_blank.tobytes())
 _PIECE_BYTES = 65_536
 _POSTGRES_EPOCH_MS = 946_684_800_000  # 2000-01-01, where timestamptz counts microseconds from.
 
 
+def blank(count: int) -> bytearray:
+    """Give rows with the frame of each field and no values: as bytes, thirty times as fast as an array's copy."""
+    return bytearray(_BLANK[: count * ROW_BYTES])
+
+
 def encode(decoded: Decoded, tenant_id: int) -> bytes:
     """Give the rows of a batch, without the header and trailer of COPY."""
     events = decoded.batch.events
-    # Thirty times as fast as a copy of an array with many fields.
-    rows = np.frombuffer(bytearray(_BLANK[: len(events) * ROW_BYTES]), _ROW)
+    rows = np.frombuffer(blank(len(events)), ROW)
     ids = np.frombuffer(decoded.event_ids, "V16")
     rows["event_id"] = ids
     milliseconds = ids.view(">u8")[::2] >> np.uint64(16)
@@ -117,7 +121,7 @@ def merge(parts: Sequence[bytes]) -> bytes:
 
     Within a millisecond the first twelve random bits of the ids decide; what they leave open, a retry settles.
     """
-    rows = np.frombuffer(b"".join(parts), _ROW)
+    rows = np.frombuffer(b"".join(parts), ROW)
     heads = rows["event_id"].copy().view(">u8")[::2].astype(np.uint64)
     order = np.lexsort((heads, rows["tenant_id"].astype(np.int32)))
     return rows.take(order).tobytes()  # `take` is forty times as fast as an index on rows of many fields.
@@ -125,7 +129,7 @@ def merge(parts: Sequence[bytes]) -> bytes:
 
 def columns(merged: bytes) -> list[list[int] | list[UUID]]:
     """Give rows back as lists by column, in the order of COLUMNS; times in microseconds since 2000."""
-    rows = np.frombuffer(merged, _ROW)
+    rows = np.frombuffer(merged, ROW)
     return [
         [UUID(bytes=bytes(event_id)) for event_id in rows[name]] if name == "event_id" else rows[name].tolist()
         for name in COLUMNS
@@ -134,4 +138,4 @@ def columns(merged: bytes) -> list[list[int] | list[UUID]]:
 
 def event_ids(part: bytes) -> list[UUID]:
     """Give the ids of a batch's rows."""
-    return [UUID(bytes=bytes(event_id)) for event_id in np.frombuffer(part, _ROW)["event_id"]]
+    return [UUID(bytes=bytes(event_id)) for event_id in np.frombuffer(part, ROW)["event_id"]]
