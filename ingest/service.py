@@ -124,13 +124,21 @@ class Service:
     async def prepare(self, token: Token, body: bytes) -> Entry:
         """Decode a body into what can be stored; raises Malformed, Rejected."""
         tenant = self.snapshot.tenants[token.tenant_id]
-        if len(body) < SMALL_BYTES:
-            return _entry(tenant.tenant_id, await self._decode(tenant, token, body))
-        async with self._turn:
-            entry = _entry(tenant.tenant_id, await self._decode(tenant, token, body))
-            # One body to a round of the loop, or PostgreSQL waits for its rows until all that have come are decoded.
-            await asyncio.sleep(0)
-        return entry
+        window = self.window()
+        try:
+            return await self._decode(tenant, body, window)
+        except Refused:
+            refusal = await self._lane.run(lambda: explain(body, tenant.vocabulary, window))
+        if isinstance(refusal, Malformed) or "vocabulary:write" not in token.scopes:
+            raise refusal
+        if not refusal.unlearned:
+            await self._audit(tenant, refusal)
+            raise refusal
+        await self._learn(tenant, refusal.unlearned)
+        try:
+            return await self._decode(tenant, body, window)
+        except Refused:
+            raise explain(body, tenant.vocabulary, window) from None
 
     async def store(self, token: Token, entry: Entry) -> Receipt:
         """Give the receipt, after COMMIT; raises what a writer answers, and Overloaded, Stopping, QuotaExceeded."""
@@ -159,22 +167,15 @@ class Service:
         async with self._lent() as connection:
             return await streams.state(connection, token.tenant_id, stream_id)
 
-    async def _decode(self, tenant: Tenant, token: Token, body: bytes) -> Decoded:
-        window = self.window()
-        try:
-            return decode(body, tenant.vocabulary, window, rows.count)
-        except Refused:
-            refusal = await self._lane.run(lambda: explain(body, tenant.vocabulary, window))
-        if isinstance(refusal, Malformed) or "vocabulary:write" not in token.scopes:
-            raise refusal
-        if not refusal.unlearned:
-            await self._audit(tenant, refusal)
-            raise refusal
-        await self._learn(tenant, refusal.unlearned)
-        try:
-            return decode(body, tenant.vocabulary, window, rows.count)
-        except Refused:
-            raise explain(body, tenant.vocabulary, window) from None
+    async def _decode(self, tenant: Tenant, body: bytes, window: Window) -> Entry:
+        """Pass the gates and make rows, or raise Refused."""
+        if len(body) < SMALL_BYTES:
+            return _entry(tenant.tenant_id, decode(body, tenant.vocabulary, window, rows.count))
+        async with self._turn:
+            entry = _entry(tenant.tenant_id, decode(body, tenant.vocabulary, window, rows.count))
+            # One body to a round of the loop, or PostgreSQL waits for its rows until all that have come are decoded.
+            await asyncio.sleep(0)
+        return entry
 
     async def _learn(self, tenant: Tenant, candidates: frozenset[Unlearned]) -> None:
         async with self._lent() as connection:
