@@ -134,6 +134,12 @@ class Rig:
         await self.run(statement)
         self.mend_by(lambda: self.run(mend))
 
+    async def limit(self, setting: str, value: str) -> None:
+        """Set a parameter for the service's login, and let it connect anew to meet it."""
+        login = f"ALTER ROLE {LOGIN} IN DATABASE {self.database}"
+        await self.breaks(f"{login} SET {setting} = {value}", f"{login} RESET {setting}")
+        await self.proxy.cut()
+
     def mend_by(self, mend: Callable[[], Awaitable[object]]) -> None:
         self._mending.append(mend)
 

@@ -243,11 +243,7 @@ async def _signalled(rig: Rig, body: bytes, statement: str) -> Answer:
 
 
 async def _limited(rig: Rig, body: bytes, setting: str) -> Answer:
-    await rig.breaks(
-        f"ALTER ROLE app IN DATABASE {rig.database} SET {setting} = '200ms'",
-        f"ALTER ROLE app IN DATABASE {rig.database} RESET {setting}",
-    )
-    await rig.proxy.cut()
+    await rig.limit(setting, "'200ms'")
     async with rig.locked():
         return await rig.post(body)
 
@@ -264,11 +260,7 @@ async def transaction_timeout(rig: Rig, body: bytes) -> Answer:
 
 @fault("idle-session")
 async def idle_session(rig: Rig, body: bytes) -> Answer:
-    await rig.breaks(
-        f"ALTER ROLE app IN DATABASE {rig.database} SET idle_session_timeout = '100ms'",
-        f"ALTER ROLE app IN DATABASE {rig.database} RESET idle_session_timeout",
-    )
-    await rig.proxy.cut()
+    await rig.limit("idle_session_timeout", "'100ms'")
     assert (await rig.post(rig.batch())).status == 200
     async with asyncio.timeout(WAIT_S):
         while await rig.writers():
@@ -276,12 +268,13 @@ async def idle_session(rig: Rig, body: bytes) -> Answer:
     return await rig.post(body)
 
 
-breaking(
-    "read-only",
-    "ALTER ROLE app IN DATABASE {database} SET default_transaction_read_only = on",
-    "ALTER ROLE app IN DATABASE {database} RESET default_transaction_read_only",
-    anew=True,
-)
+@fault("read-only")
+async def read_only(rig: Rig, body: bytes) -> Answer:
+    await rig.limit("default_transaction_read_only", "on")
+    await rig.post(rig.batch())  # Whose connection is lost on the way is another row.
+    return await rig.post(body)
+
+
 breaking("table-gone", "ALTER TABLE nocontent.batches RENAME TO gone", "ALTER TABLE nocontent.gone RENAME TO batches")
 breaking("schema-gone", "ALTER SCHEMA nocontent RENAME TO gone", "ALTER SCHEMA gone RENAME TO nocontent")
 breaking(

@@ -60,11 +60,7 @@ async def _stalled(rig: Rig, body: bytes, trap: Trap) -> Answer:
 
 @fault("idle-in-transaction")
 async def idle_in_transaction(rig: Rig, body: bytes) -> Answer:
-    await rig.breaks(
-        f"ALTER ROLE app IN DATABASE {rig.database} SET idle_in_transaction_session_timeout = '100ms'",
-        f"ALTER ROLE app IN DATABASE {rig.database} RESET idle_in_transaction_session_timeout",
-    )
-    await rig.proxy.cut()
+    await rig.limit("idle_in_transaction_session_timeout", "'100ms'")
     assert (await rig.post(rig.batch())).status == 200
     rig.proxy.set(Trap(Way.TO_DATABASE, Blow.STALL, text=_COMMIT))
     return await rig.post(body)
