@@ -2,7 +2,7 @@
 
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz fuzz-properties fuzz-coverage prove prove-breaks faults check fmt lock catalogue clean clean-data
+.PHONY: help run test fuzz fuzz-properties fuzz-coverage prove prove-breaks faults soak hostile check fmt lock catalogue clean clean-data
 .PHONY: bench bench-full instructions plots
 
 VENV := .venv
@@ -70,6 +70,13 @@ instructions: $(VENV)/.run ## count the instructions of the hot path (valgrind),
 plots: $(VENV)/.run
 	@$(BIN)/python -m bench.install
 	@.venv-bench/bin/python -m bench.plots
+
+soak: $(VENV)/.dev ## 10 million events through one process, overload, a database that is away for minutes (10 min)
+	$(BIN)/python -m tests.soak events $(ARGS)
+	$(BIN)/python -m tests.soak overload
+
+hostile: $(VENV)/.dev ## honest senders beside slow connections, bombs, a million bad tokens and unknown ids (15 min)
+	$(BIN)/python -m tests.soak hostile $(ARGS)
 
 check: $(VENV)/.dev ## lint, formatting, types, and who imports whom
 	$(BIN)/python -m ruff check .

@@ -1,0 +1,124 @@
+"""Senders of good batches, at their own pace or at a given one, and what each batch was answered."""
+
+import asyncio
+import itertools
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ingest.api.problems import MEDIA_TYPE
+from tests.soak import template
+from tests.soak.child import Child, Desk
+from tests.soak.connection import Connection, NoAnswer
+from tests.support.wire import Answer
+
+STORED = "200"
+NUMBERS_PER_FLOW = 1 << 32
+_flows = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to send: `batches` of them, or for `seconds`, or until told to end."""
+
+    bind: str
+    token: str
+    connections: int
+    batch_events: int
+    batches_per_s: float = 0.0  # 0: each connection sends when it has its answer.
+    batches: int | None = None
+    seconds: float = float("inf")
+
+
+class Sent(NamedTuple):
+    """A batch and what became of it; the times are those of `time.monotonic`, which all processes share."""
+
+    number: int
+    events: int
+    due_at: float
+    sent_at: float
+    answered_at: float
+    face: str
+
+    @property
+    def wait_s(self) -> float:
+        """From when it was due, so that whoever is late himself cannot hide it."""
+        return self.answered_at - self.due_at
+
+
+Sending = Child[tuple[Plan, int], list[Sent]]
+
+
+def start(plan: Plan) -> Sending:
+    """Begin to send from a process of its own; batches have numbers that no other flow of this process has."""
+    return Child(send, (plan, next(_flows) * NUMBERS_PER_FLOW), 0)
+
+
+async def send(task: tuple[Plan, int], desk: Desk) -> list[Sent]:
+    """Send what a plan says."""
+    plan, first_number = task
+    made = template.good(plan.batch_events)
+    slots = _slots(plan, desk)
+    sent: list[Sent] = []
+
+    async def lane() -> None:
+        connection = Connection(plan.bind, plan.token)
+        for place, due_at in slots:
+            body = made.stamp(first_number + place, time.time_ns() // 1_000_000)
+            await asyncio.sleep(max(0.0, due_at - time.monotonic()))
+            sent_at = time.monotonic()
+            face = await _face(connection, body)
+            times = due_at or sent_at, sent_at, time.monotonic()
+            sent.append(Sent(first_number + place, made.events, *times, face))
+            desk.note(plan.batch_events * (face == STORED))
+        connection.close()
+
+    await asyncio.gather(*(lane() for _ in range(plan.connections)))
+    return sent
+
+
+def _slots(plan: Plan, desk: Desk) -> Iterator[tuple[int, float]]:
+    """Give places and when they are due, to whoever is free; a time of 0 is at once."""
+    began_at = time.monotonic()
+    for place in itertools.count() if plan.batches is None else range(plan.batches):
+        due_at = began_at + place / plan.batches_per_s if plan.batches_per_s else 0.0
+        if desk.is_ending or max(due_at, time.monotonic()) > began_at + plan.seconds:
+            return
+        yield place, due_at
+
+
+async def _face(connection: Connection, body: bytes) -> str:
+    try:
+        return face(await connection.post(body, ""))
+    except NoAnswer as lost:
+        return f"no answer: {lost}"
+
+
+def face(answer: Answer) -> str:
+    """Give the status, the problem, and whether a Retry-After is missing."""
+    if answer.status == 200:
+        return STORED
+    problem = answer.problem if answer.headers.get("content-type") == MEDIA_TYPE else "without a problem"
+    must_retry = answer.status in {429, 503}
+    lacks = " without Retry-After" if must_retry and int(answer.headers.get("retry-after", 0)) < 1 else ""
+    return f"{answer.status} {problem}{lacks}"
+
+
+def faces(sent: Sequence[Sent]) -> Counter[str]:
+    return Counter(each.face for each in sent)
+
+
+def stored(sent: Sequence[Sent]) -> list[Sent]:
+    return [each for each in sent if each.face == STORED]
+
+
+def unexpected(sent: Sequence[Sent]) -> Counter[str]:
+    """Count what a good batch must never be answered."""
+    fine = {STORED, *(f"503 {problem}" for problem in ("overloaded", "unavailable", "outcome-unknown"))}
+    return Counter({name: count for name, count in faces(sent).items() if name not in fine})
+
+
+def listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items())) or "none"

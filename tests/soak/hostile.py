@@ -1,0 +1,186 @@
+"""Honest senders beside hostile ones: what each attack costs them, and what it leaves behind.
+
+PostgreSQL runs without fsync: the honest are to wait for the service, not for a disk that others use too.
+"""
+
+import asyncio
+import contextlib
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from ingest import queue, room
+from tests.soak import attacks, flow, reckoning, vitals
+from tests.soak.attacks import ATTACKS, Order
+from tests.soak.flow import Plan, Sent
+from tests.soak.stage import Scene, Stage, staged
+from tests.soak.vitals import MEGABYTE, Readiness, Spread
+from tests.support.customers import EVERYTHING, Wanted
+
+WORKERS = 2
+HONEST_BATCHES_PER_S, HONEST_EVENTS, HONEST_CONNECTIONS = 20.0, 100, 4
+SLOW_CONNECTIONS = 1_000
+SECONDS_MIN = 20.0  # Of an attack, so that the honest have sent enough for a 99th percentile.
+WARM_UNITS, WARM_S = 20, 2.0  # As many that each answer and rule is met.
+SETTLE_S = 3.0
+LOOK_S = 0.25
+SLOWER_MAX = 5.0  # The honest senders' 99th percentile, by that of a quiet service.
+LEFT_BYTES_MAX = WORKERS * (queue.BYTES_MAX + room.BYTES_MAX)  # What an attack may leave in memory.
+_AGAIN = re.compile(r"503 (overloaded|unavailable|outcome-unknown)\Z")
+
+
+@dataclass
+class Beside:
+    """What the honest saw while something else happened."""
+
+    sent: list[Sent] = field(default_factory=list)
+    readiness: Readiness = field(default_factory=Readiness)
+
+    def between(self, from_at: float, to_at: float) -> list[Sent]:
+        return [each for each in self.sent if from_at <= each.due_at <= to_at]
+
+
+class Seen(NamedTuple):
+    """What an attack did, while the honest sent `honest`."""
+
+    units: int
+    seconds: float
+    honest: Sequence[Sent]
+    readiness: Readiness
+    before_bytes: int
+    most_bytes: int
+    after_bytes: int
+    cpu_s: float
+    answers: "Counter[str]"
+
+    @property
+    def waits(self) -> Spread:
+        return vitals.spread([each.wait_s for each in self.honest])
+
+
+async def run(names: Sequence[str], scale: float, quiet_s: float) -> list[str]:
+    """Do one attack after another; prints what was seen, and gives what must not be."""
+    finds: list[str] = []
+    sent: list[Sent] = []
+    spreads: dict[str, Spread] = {}
+    wanted = {"honest": Wanted(), "hostile": Wanted(), "coarsening": Wanted(EVERYTHING)}
+    async with staged(wanted, WORKERS, {"fsync": "off"}, is_proxied=False) as stage:
+        for name in names:
+            async with _honest(stage):
+                await strike(stage, name, WARM_UNITS, WARM_S)
+        before = vitals.series(stage.server)
+        quiet = await _quiet(stage, quiet_s)
+        print(f"{'quiet':18} honest {quiet}", flush=True)
+        for name in names:
+            seen = await _watch(stage, name, max(1, round(ATTACKS[name].units * scale)))
+            new = vitals.series(stage.server) - before
+            sent += seen.honest
+            spreads[name] = seen.waits
+            print("\n".join(_told(name, seen, quiet)), flush=True)
+            # What anybody may send and have stored takes its time; a like amount of what is odd may not take more.
+            is_yardstick = name in {attack.yardstick for attack in ATTACKS.values()}
+            measure = seen.waits if is_yardstick else spreads.get(ATTACKS[name].yardstick, quiet)
+            finds += [f"{name}: {find}" for find in (*_finds(seen, measure), *(f"a new series {each}" for each in new))]
+        lost = (await reckoning.reckon(stage.dsn, flow.stored(sent))).lost
+        print(f"series             {len(before)} before, {len(vitals.series(stage.server))} after")
+        print(f"log                {stage.server.log.stat().st_size / MEGABYTE:,.0f} MB written")
+    finds += [f"{lost:,} events of honest senders acknowledged and lost"] * (lost > 0)
+    print(f"hostile: {len(names)} attacks, {len(finds)} finds")
+    return finds
+
+
+async def _quiet(stage: Stage, seconds: float) -> Spread:
+    async with _honest(stage) as beside:
+        began_at = time.monotonic()
+        with tqdm(total=round(seconds), desc="quiet", unit="s", disable=not sys.stderr.isatty()) as bar:
+            for _ in range(round(seconds)):
+                await asyncio.sleep(1)
+                bar.update()
+        ended_at = time.monotonic()
+    return vitals.spread([each.wait_s for each in beside.between(began_at, ended_at)])
+
+
+async def _watch(stage: Stage, name: str, units: int) -> Seen:
+    """Do an attack beside the honest, and look at the service."""
+    workers = stage.workers
+    async with _honest(stage) as beside:
+        before_bytes, cpu_s, began_at = workers.look(), workers.cpu_s(), time.monotonic()
+        done, answers = await strike(stage, name, units, SECONDS_MIN)
+        ended_at, cpu_s = time.monotonic(), workers.cpu_s() - cpu_s
+        await asyncio.sleep(SETTLE_S)
+    honest = beside.between(began_at, ended_at)
+    most_bytes = workers.most_bytes(began_at)
+    return Seen(
+        done, ended_at - began_at, honest, beside.readiness, before_bytes, most_bytes, workers.look(), cpu_s, answers
+    )
+
+
+def order(scene: Scene, name: str, units: int, seconds_min: float, slow_connections: int) -> Order:
+    """Aim an attack at a service."""
+    tokens = scene.customers["hostile"].token, scene.customers["coarsening"].token
+    return Order(name, units, seconds_min, scene.server.bind, *tokens, slow_connections)
+
+
+async def strike(scene: Scene, name: str, units: int, seconds_min: float) -> "tuple[int, Counter[str]]":
+    """Do an attack; gives how much was done, and the answers."""
+    striking = attacks.start(order(scene, name, units, seconds_min, SLOW_CONNECTIONS))
+    try:
+        with tqdm(total=units, desc=name, unit=ATTACKS[name].unit, disable=not sys.stderr.isatty()) as bar:
+            while not striking.is_over():
+                scene.workers.look()
+                bar.update(striking.done - bar.n)
+                await asyncio.sleep(LOOK_S)
+        return striking.done, await striking.result()
+    finally:
+        striking.kill()
+
+
+@contextlib.asynccontextmanager
+async def _honest(stage: Stage) -> AsyncIterator[Beside]:
+    """Let honest senders send at their modest rate, and a load balancer ask, until the block ends."""
+    token = stage.customers["honest"].token
+    plan = Plan(stage.server.bind, token, HONEST_CONNECTIONS, HONEST_EVENTS, HONEST_BATCHES_PER_S)
+    sending, beside = flow.start(plan), Beside()
+    asking = asyncio.create_task(beside.readiness.poll(stage.server.bind))
+    try:
+        while not sending.is_over() and not sending.done:
+            await asyncio.sleep(LOOK_S)
+        yield beside
+        sending.end()
+        beside.sent += await sending.result()
+    finally:
+        sending.kill()
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+
+
+def _told(name: str, seen: Seen, quiet: Spread) -> Iterator[str]:
+    waits, unit = seen.waits, ATTACKS[name].unit
+    yield (
+        f"{name:18} {seen.units:,} {unit} in {seen.seconds:.0f} s; honest {waits},"
+        f" {waits.p50_ms / quiet.p50_ms:.1f} and {waits.p99_ms / quiet.p99_ms:.1f} x quiet"
+    )
+    sizes = " → ".join(f"{each / MEGABYTE:.0f}" for each in (seen.before_bytes, seen.most_bytes, seen.after_bytes))
+    yield f"{'':18} {seen.readiness}; memory MB {sizes}; {seen.cpu_s / seen.seconds:.2f} cores for the workers"
+    yield f"{'':18} answers {flow.listed(seen.answers)}; honest {flow.listed(flow.faces(seen.honest))}"
+
+
+def _finds(seen: Seen, measure: Spread) -> Iterator[str]:
+    for failure, count in Counter(seen.readiness.failures).items():
+        yield f"/readyz failed {count:,} times: {failure}"
+    for face, count in seen.answers.items():
+        if face.startswith("5") and not _AGAIN.match(face):
+            yield f"answered {face}, {count:,} times"
+    for face, count in flow.faces(seen.honest).items():
+        if face != flow.STORED:
+            yield f"the honest were answered {face}, {count:,} times"
+    if seen.waits.p99_ms > SLOWER_MAX * measure.p99_ms:
+        yield f"the honest waited {seen.waits.p99_ms / measure.p99_ms:.1f} x as long"
+    if seen.after_bytes - seen.before_bytes > LEFT_BYTES_MAX:
+        yield f"{(seen.after_bytes - seen.before_bytes) / MEGABYTE:,.0f} MB of memory stay"
