@@ -1,6 +1,7 @@
 """Reads a body within bounds: of bytes on the wire, of bytes once decompressed, of time."""
 
 import asyncio
+import random
 import zlib
 
 import zstandard
@@ -18,6 +19,7 @@ from ingest.room import Take
 from schema.limits import BODY_BYTES_MAX, WIRE_BYTES_MAX
 
 BODY_TIMEOUT_S = 15.0
+BODY_SPREAD_S = 5.0  # A thousand slow senders who began together are not answered in one moment: others would wait.
 _ZSTD_WINDOW_BYTES_MAX = 8 * 1024 * 1024  # What RFC 8878, section 3.1.1.1.2, asks every decoder to support.
 _GZIP = 16 + zlib.MAX_WBITS
 _MEDIA_TYPES = {"application/json", "application/json;charset=utf-8"}
@@ -39,7 +41,7 @@ async def read(request: Request, take: Take) -> bytes:
     if int(request.headers.get("content-length", "0")) > WIRE_BYTES_MAX:  # The server has checked that it is a number.
         raise WireTooLarge
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
+        async with asyncio.timeout(BODY_TIMEOUT_S + random.random() * BODY_SPREAD_S):  # noqa: S311 (no secret)
             wire = await _receive(request, take)
     except TimeoutError:
         raise SlowBody from None
