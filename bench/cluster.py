@@ -24,6 +24,7 @@ SETTINGS = {
     "checkpoint_timeout": "1h",  # Each measurement begins with a checkpoint of its own.
     "autovacuum": "off",  # It would run in the turn of whoever comes next.
 }
+SEGMENTS = 256  # As many as min_wal_size holds.
 RETENTION_DAYS = 30
 EVENTS = "nocontent.events"
 _TEMPLATE = "migrated"
@@ -89,12 +90,27 @@ def started(folder: Path, *, is_slowable: bool) -> Iterator[Cluster]:
     try:
         if is_slowable:
             with slowdisk.started(made, SETTINGS) as (dsn, pid, disk):
+                _make_segments(dsn)
                 yield Cluster(dsn, pid, made, disk)
         else:
             with embedded.start(made, settings=SETTINGS) as server:
+                _make_segments(server.dsn)
                 yield Cluster(server.dsn, server.pid, made, None)
     finally:
         shutil.rmtree(made, ignore_errors=True)
+
+
+def _make_segments(dsn: str) -> None:
+    """Fill as many WAL segments as a server that has run for a while keeps: making one takes longer than a flush."""
+    execute(
+        dsn,
+        f"""
+        DO $$ BEGIN FOR segment IN 1..{SEGMENTS} LOOP
+            PERFORM pg_logical_emit_message(false, '', ''), pg_switch_wal();
+        END LOOP; END $$
+        """,
+    )
+    execute(dsn, "CHECKPOINT")
 
 
 async def migrate_database(dsn: str, retention_days: int) -> None:

@@ -54,6 +54,7 @@ class _Receipt(Struct):
 class _Answer(NamedTuple):
     status: int
     body: bytes
+    is_last: bool = False  # Of its connection.
 
 
 class _Connection:
@@ -104,7 +105,7 @@ class _Connection:
         answer = _parsed(bytes(self._received)) if part else _Answer(LOST, b"")
         if answer is not None:
             self._received.clear()
-            if self._unsent or not part:  # Answered before the end of the body, or not at all: it will be closed.
+            if self._unsent or not part or answer.is_last:  # Answered before the end of the body, or not at all.
                 self.socket.close()
                 self.socket = self._connect()
                 self._unsent = []
@@ -123,11 +124,12 @@ def _parsed(received: bytes) -> _Answer | None:
         return None
     status = int(head[9:12])
     lower = head.lower()
+    is_last = b"connection: close" in lower
     if b"transfer-encoding: chunked" in lower:
-        return _Answer(status, body) if body.endswith(b"0\r\n\r\n") else None
+        return _Answer(status, body, is_last) if body.endswith(b"0\r\n\r\n") else None
     _, _, rest = lower.partition(b"content-length:")
     size = int(rest.partition(b"\r\n")[0]) if rest else 0
-    return _Answer(status, body) if len(body) >= size else None
+    return _Answer(status, body, is_last) if len(body) >= size else None
 
 
 class Load:

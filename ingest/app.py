@@ -14,6 +14,7 @@ from starlette.routing import Route
 from ingest import config, logs, metrics
 from ingest.api import events, health, openapi, policy
 from ingest.api.boundary import Boundary
+from ingest.balance import AWAY, Balance
 from ingest.errors import MethodNotAllowed, NotFound
 from ingest.service import Service
 
@@ -35,6 +36,7 @@ def create() -> Starlette:
     )
     # An OTLP exporter takes a redirect for success, and loses its data.
     app.router.redirect_slashes = False
+    app.state.balance = Balance([AWAY], 0)  # Of one worker; the supervisor has one for several.
     return app
 
 

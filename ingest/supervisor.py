@@ -23,7 +23,8 @@ from hypercorn.config import Config, Sockets
 from hypercorn.utils import wrap_app
 from prometheus_client.multiprocess import mark_process_dead
 
-from ingest import app, heap, lifeline, logs
+from ingest import app, balance, heap, lifeline, logs
+from ingest.balance import Balance
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 60.0  # Longer than a worker waits for its connections and then for its writers.
@@ -33,11 +34,16 @@ _STOPS = (signal.SIGTERM, signal.SIGINT)
 _SIGNALS = (*_STOPS, signal.SIGHUP)
 
 
-class _Worker(NamedTuple):
-    process: SpawnProcess
+class _Events(NamedTuple):
     is_serving: Event
     drain: Event  # Say that you are not ready, and go on.
     stop: Event
+
+
+class _Worker(NamedTuple):
+    process: SpawnProcess
+    place: int  # Among the means of `balance`.
+    events: _Events
 
 
 def run(config: Config, drain_s: float) -> int:
@@ -76,10 +82,14 @@ class _Crew:
         self._drain_s = drain_s
         self._config = config
         self._sockets = config.create_sockets()
+        self._means = balance.shared(config.workers + 1)  # One more while it takes the place of another.
+        self._places = list(range(len(self._means)))
 
     def start(self) -> _Worker:
-        events = [self._context.Event() for _ in range(3)]
-        process = self._context.Process(target=_work, args=(self._config, self._sockets, *events))
+        events = _Events(*(self._context.Event() for _ in range(3)))
+        place = self._places.pop()
+        own = Balance(self._means, place)
+        process = self._context.Process(target=_work, args=(self._config, self._sockets, own, events))
         # What is blocked at its start is blocked for a worker for good: only `stop` stops it, also when a terminal
         # signals the whole group. Here a signal waits until the mask is as before.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
@@ -87,7 +97,7 @@ class _Crew:
             process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        return _Worker(process, *events)
+        return _Worker(process, place, events)
 
     def replace_each(self) -> None:
         """Put a new worker in the place of each, unless one does not come up or we are asked for something else."""
@@ -97,6 +107,7 @@ class _Crew:
                 logs.error("worker-not-replaced")
                 new.process.kill()
                 new.process.join()
+                self._forget(new)
                 break
             self.workers[place] = new
             self.stop([old], self._drain_s)
@@ -105,39 +116,47 @@ class _Crew:
     def stop(self, workers: Sequence[_Worker], drain_s: float) -> None:
         """End workers after the time in which whoever sends them traffic notices; a further signal cuts it short."""
         for worker in workers:
-            worker.drain.set()
+            worker.events.drain.set()
         if drain_s:
             wait([self.asked], drain_s)
         for worker in workers:
-            worker.stop.set()
+            worker.events.stop.set()
         deadline = time.monotonic() + STOP_TIMEOUT_S
         for worker in workers:
             worker.process.join(max(0.0, deadline - time.monotonic()))
             if worker.process.is_alive():
                 worker.process.kill()
                 worker.process.join()
-            mark_process_dead(worker.process.pid)  # type: ignore[no-untyped-call]  # The library's.
+            self._forget(worker)
+
+    def _forget(self, worker: _Worker) -> None:
+        self._means[worker.place] = balance.AWAY
+        self._places.append(worker.place)
+        mark_process_dead(worker.process.pid)  # type: ignore[no-untyped-call]  # The library's.
 
 
 def _serves(worker: _Worker) -> bool:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and worker.process.is_alive():
-        if worker.is_serving.wait(POLL_S):
+        if worker.events.is_serving.wait(POLL_S):
             return True
     return False
 
 
-def _work(config: Config, sockets: Sockets, is_serving: Event, drain: Event, stop: Event) -> None:
+def _work(config: Config, sockets: Sockets, own: Balance, events: _Events) -> None:
     lifeline.end_with_parent(signal.SIGKILL)
     heap.keep()
     tcp_server.MAX_RECV = RECEIVE_BYTES
     application = app.create()
+    application.state.balance = own
 
     async def until_asked() -> None:
-        is_serving.set()  # Hypercorn asks once it listens.
-        await _set(drain)
+        balancing = asyncio.create_task(own.run())
+        events.is_serving.set()  # Hypercorn asks once it listens.
+        await _set(events.drain)
+        balancing.cancel()
         application.state.service.drain()
-        await _set(stop)
+        await _set(events.stop)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         wrapped = wrap_app(application, 0, "asgi")  # type: ignore[arg-type]  # Hypercorn's own ASGI types.

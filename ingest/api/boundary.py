@@ -38,6 +38,7 @@ class Boundary:
                 ]
             await send(message)
 
+        scope["app"].state.balance.enter()
         try:
             await self._app(scope, receive, send_with_id)
         except IngestError as error:
@@ -47,10 +48,13 @@ class Boundary:
             logs.error("bug", request_id=request_id, error=type(error).__name__, place=logs.place_of(error))
             if not is_answered:
                 await problems.response(Bug(), request_id)(scope, receive, send_with_id)
+        finally:
+            scope["app"].state.balance.leave()
 
 
 def _goodbye(scope: Scope) -> list[tuple[bytes, bytes]]:
-    """Send a kept connection elsewhere before it is closed: RFC 9112, section 9.6; HTTP/2 has no such header."""
-    service = getattr(scope["app"].state, "service", None)
-    is_leaving = service is not None and service.is_stopping and scope["http_version"].startswith("1")
-    return [(b"connection", b"close")] if is_leaving else []
+    """Send a kept connection elsewhere: RFC 9112, section 9.6; HTTP/2 has no such header."""
+    state = scope["app"].state
+    service = getattr(state, "service", None)
+    is_leaving = (service is not None and service.is_stopping) or state.balance.sends_away()
+    return [(b"connection", b"close")] if is_leaving and scope["http_version"].startswith("1") else []
