@@ -6,8 +6,8 @@ come at once one worker may get 14, and keeps them. `Connection: close` on an an
 """
 
 import asyncio
-import multiprocessing
 from collections.abc import MutableSequence
+from multiprocessing.sharedctypes import RawArray
 
 AWAY = -1.0  # In the place of a worker that does not accept connections.
 SLACK = 3.0  # Requests: a difference that is not worth a new connection.
@@ -19,7 +19,7 @@ Means = MutableSequence[float]
 
 def shared(workers: int) -> Means:
     """Give the places of so many workers, for passing to them as processes."""
-    means: Means = multiprocessing.get_context("spawn").RawArray("d", [AWAY] * workers)
+    means: Means = RawArray("d", [AWAY] * workers)
     return means
 
 

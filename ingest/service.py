@@ -172,8 +172,11 @@ class Service:
         if len(body) < SMALL_BYTES:
             return _entry(tenant.tenant_id, decode(body, tenant.vocabulary, window, rows.count))
         async with self._turn:
-            entry = _entry(tenant.tenant_id, decode(body, tenant.vocabulary, window, rows.count))
-            # One body to a round of the loop, or PostgreSQL waits for its rows until all that have come are decoded.
+            # In two rounds of the loop, and one body at a time: whatever comes meanwhile waits for one of them, above
+            # all the writer, whose connection is idle until then.
+            decoded = decode(body, tenant.vocabulary, window, rows.count)
+            await asyncio.sleep(0)
+            entry = _entry(tenant.tenant_id, decoded)
             await asyncio.sleep(0)
         return entry
 

@@ -51,6 +51,7 @@ def run(config: Config, drain_s: float) -> int:
 
     A worker says that it is not ready for `drain_s` before it stops listening. SIGINT is a person who waits: at once.
     """
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # One that comes before there is a pipe for it waits.
     crew = _Crew(config, drain_s)
 
     def ask(number: int, _frame: FrameType | None) -> None:
@@ -58,6 +59,7 @@ def run(config: Config, drain_s: float) -> int:
 
     for each in _SIGNALS:
         signal.signal(each, ask)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     crew.workers = [crew.start() for _ in range(config.workers)]
     while True:
         wait([crew.asked, *(worker.process.sentinel for worker in crew.workers)])

@@ -1,5 +1,7 @@
 """Connections: one role each, values kept out of the server's log, and what asyncpg raises turned into our errors."""
 
+import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
@@ -19,6 +21,9 @@ CONNECT_TIMEOUT_S = 5.0  # For each host.
 STATEMENT_TIMEOUT_S = 10.0  # No single statement of ours takes longer, COMMIT included.
 # Longer than two writers with one batch wait for each other, and short enough to find a locked batch in time.
 _LOCK_TIMEOUT = "1s"
+# A group's rows, so that PostgreSQL need not wait between two parts of them until the loop comes round. The kernel
+# gives what net.core.wmem_max allows. TCP finds its own, larger, size.
+_SEND_BYTES = 2_097_152
 _DURABLE = """
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local')
 """
@@ -47,7 +52,16 @@ async def _connect(host: str, own: dict[str, str]) -> Connection:
     except (*LOST, PostgresError):
         connection.terminate()
         raise
+    _widen(connection)
     return connection
+
+
+def _widen(connection: Connection) -> None:
+    """Give a connection over a Unix socket a send buffer for a whole group."""
+    own = connection._transport.get_extra_info("socket")  # type: ignore[attr-defined]  # noqa: SLF001 (no public way)
+    if own.family == socket.AF_UNIX:
+        with socket.socket(fileno=os.dup(own.fileno())) as same:
+            same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
 
 
 async def connect_as_operator(dsn: str, role: Role | None = None) -> Connection:

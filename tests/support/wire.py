@@ -69,6 +69,13 @@ class Sender:
         pieces = (body[start : start + 65_536] for start in range(0, len(body), 65_536))
         return self._send("POST", path, pieces, self.headers)
 
+    def begin(self, size: int) -> None:
+        """Send the head of a body, and leave it at that."""
+        self._connection.putrequest("POST", "/v1/events")
+        for name, value in (self.headers | {"Content-Length": str(size)}).items():
+            self._connection.putheader(name, value)
+        self._connection.endheaders()
+
     def request(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str | None] | None = None
     ) -> Answer:
