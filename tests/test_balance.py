@@ -1,0 +1,83 @@
+"""Workers that share the senders out among themselves (`ingest/balance.py`)."""
+
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.balance import SLACK, Balance
+from tests.support import customers, service
+from tests.support.cluster import Cluster
+from tests.support.customers import Wanted
+from tests.support.service import wait_until
+
+HELD = 12  # Requests that do not end: a head without its body.
+TICKS = 400
+
+
+@given(st.lists(st.integers(0, 40), min_size=2, max_size=5))
+def test_senders_spread_and_then_stay_where_they_are(senders: list[int]) -> None:
+    means = [0.0] * len(senders)
+    workers = [Balance(means, place) for place in range(len(senders))]
+    for worker, count in zip(workers, senders, strict=True):
+        for _ in range(count):
+            worker.enter()
+    moved_at = 0
+    for tick in range(TICKS):
+        for place, worker in enumerate(workers):
+            worker.tick()
+            if worker.sends_away():
+                moved_at = tick
+                worker.leave()
+                senders[place] -= 1
+                idlest = senders.index(min(senders))
+                workers[idlest].enter()
+                senders[idlest] += 1
+    assert moved_at < TICKS // 2
+    assert max(senders) <= min(senders) + max(SLACK, min(senders) / 2) + 1
+
+
+def test_one_sender_is_sent_away_in_a_tick() -> None:
+    means = [0.0, 0.0]
+    crowded = Balance(means, 0)
+    for _ in range(100):
+        crowded.enter()
+    assert not crowded.sends_away()
+    crowded.tick()
+    assert [crowded.sends_away() for _ in range(3)] == [True, False, False]
+
+
+def test_a_worker_alone_keeps_its_senders() -> None:
+    for means in ([0.0], [0.0, -1.0]):  # The other one is starting, or stopping.
+        alone = Balance(means, 0)
+        for _ in range(100):
+            alone.enter()
+        alone.tick()
+        assert not alone.sends_away()
+
+
+def test_a_crowded_worker_sends_senders_to_an_idle_one(postgres: Cluster, tmp_path: Path) -> None:
+    dsn = postgres.migrated()
+    token = customers.act(dsn, lambda connection: customers.add(connection, "main", Wanted())).token
+    with (
+        service.serving(dsn, tmp_path / "log") as server,
+        server.one_to_each_worker() as (crowded, idle),
+        ExitStack() as opened,
+    ):
+        holds_at = server.worker_of(crowded)
+        held = 0
+        while held < HELD:
+            sender = opened.enter_context(closing(server.sender(token)))
+            sender.get("/livez")
+            if server.worker_of(sender) == holds_at:
+                sender.begin(1_000)
+                held += 1
+        heard = []
+
+        def is_sent_away() -> bool:
+            heard.append(idle.get("/livez").headers.get("connection"))
+            return crowded.get("/livez").headers.get("connection") == "close"
+
+        wait_until(is_sent_away)
+        assert set(heard) == {None}
