@@ -58,7 +58,7 @@ bench: $(VENV)/.run ## measure limits, ours and peers in turns, a quarter of an 
 	@$(MAKE) --no-print-directory plots
 
 bench-full: $(VENV)/.run ## the whole matrix, growth, reads and each step by itself: hours, and 60 GB of disk
-	$(BIN)/python -m bench --full $(ARGS)
+	$(BIN)/python -m bench --full --out matrix $(ARGS)
 	$(BIN)/python -m bench.growth --rows 100000000
 	$(BIN)/python -m bench.reads --rows 50000000
 	$(BIN)/python -m bench.micro
@@ -67,9 +67,10 @@ bench-full: $(VENV)/.run ## the whole matrix, growth, reads and each step by its
 instructions: $(VENV)/.run ## count the instructions of the hot path (valgrind), and fail where they grew by a tenth
 	$(BIN)/python -m bench.instructions $(ARGS)
 
-plots: $(VENV)/.run
+plots: $(VENV)/.run ## draw docs/img and fill docs/performance.md from bench/results
 	@$(BIN)/python -m bench.install
 	@.venv-bench/bin/python -m bench.plots
+	@$(BIN)/python -m bench.report
 
 soak: $(VENV)/.dev ## 10 million events through one process, overload, a database that is away for minutes (10 min)
 	$(BIN)/python -m tests.soak events $(ARGS)

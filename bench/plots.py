@@ -44,7 +44,7 @@ class Cell(TypedDict):
 
 
 class Latest(TypedDict):
-    """What is read of latest.json; bench.results writes it."""
+    """What is read of latest.json and matrix.json; bench.results writes them."""
 
     commit: str
     machine: str
@@ -103,8 +103,12 @@ def main() -> int:
          "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25}
     )  # fmt: skip
     IMAGES.mkdir(parents=True, exist_ok=True)
-    if _is_there("latest"):
-        _draw_latest(json.loads((RESULTS / "latest.json").read_bytes()))
+    latest, matrix = _read("latest"), _read("matrix")
+    if latest:
+        _throughput(_cells(latest), _note(latest))
+    if whole := matrix or latest:
+        _latency(_cells(whole), _note(whole))
+        _batches(_cells(whole), _note(whole))
     if _is_there("growth"):
         _draw_growth(json.loads((RESULTS / "growth.json").read_bytes()))
     return 0
@@ -117,12 +121,16 @@ def _is_there(name: str) -> bool:
     return path.exists()
 
 
-def _draw_latest(latest: Latest) -> None:
-    cells = {name: cell["figures"] for name, cell in latest["cells"].items()}
-    note = f"{latest['commit']} · {latest['machine']} · {latest['rounds']} rounds"
-    _throughput(cells, note)
-    _latency(cells, note)
-    _batches(cells, note)
+def _read(name: str) -> Latest | None:
+    return json.loads((RESULTS / f"{name}.json").read_bytes()) if _is_there(name) else None
+
+
+def _cells(latest: Latest) -> Mapping[str, Figures]:
+    return {name: cell["figures"] for name, cell in latest["cells"].items()}
+
+
+def _note(latest: Latest) -> str:
+    return f"{latest['commit']} · {latest['machine']} · {latest['rounds']} rounds"
 
 
 def _draw_growth(growth: Growth) -> None:

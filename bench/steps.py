@@ -38,7 +38,7 @@ class Prepared:
         self.zstd = zstandard.compress(self.body, 1)
 
     def decode(self, sent: bytes) -> Decoded:
-        return decode(sent, self.vocabulary, self.window)
+        return decode(sent, self.vocabulary, self.window, rows.count)
 
 
 def prepared_now() -> Prepared:
@@ -65,7 +65,7 @@ def steps(batch: Prepared) -> dict[str, tuple[Step, int]]:
 
 def _byte_gate(sent: bytes) -> tuple[bool, bool, bool, int]:
     """Do what the first gate does, without its private names."""
-    return sent.isascii(), b"\\" in sent, b"\x7f" in sent, sent.count(b'"')
+    return sent.isascii(), b"\\" in sent, b"\x7f" in sent, rows.count(sent, b'"')
 
 
 def _look_up(batch: Prepared) -> list[list[int]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from ingest import metrics
 from ingest.errors import Overloaded, Stopping
+from ingest.line import Line
 from ingest.store.batches import Entry
 from schema.limits import EVENTS_MAX
 from schema.receipt import Receipt
@@ -35,14 +36,23 @@ class Queue:
     _turns: dict[int, deque[Waiting]] = field(default_factory=dict)
     _tenant_rows: dict[int, int] = field(default_factory=dict)
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    line: Line = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.line = Line(lambda tenant_id, batches: self._has_room(tenant_id, batches * EVENTS_MAX, 0))
 
     def require_room(self, tenant_id: int, rows: int, size: int) -> None:
         """Raise Overloaded where there is no room for a batch, and Stopping after `close`."""
         if self.is_closed:
             raise Stopping
-        tenant_rows = self._tenant_rows.get(tenant_id, 0) + rows
-        if self.rows + rows > ROWS_MAX or self.bytes + size > BYTES_MAX or tenant_rows > TENANT_ROWS_MAX:
+        if not self._has_room(tenant_id, rows, size):
             raise Overloaded
+
+    def is_full(self, tenant_id: int) -> bool:
+        """Tell whether a tenant's batch has to stand in line; raises Stopping."""
+        if self.is_closed:
+            raise Stopping
+        return tenant_id in self.line or not self._has_room(tenant_id, 1, 0)
 
     def put(self, entry: Entry) -> asyncio.Future[Receipt]:
         """Take an entry; raises what `require_room` raises."""
@@ -69,12 +79,18 @@ class Queue:
             group.append(line.popleft())
             rows += entry.events
             self._leave(tenant_id, line, entry)
+        self.line.call_all()
         return group
 
     def close(self) -> None:
         """Take no more; what is there can still be taken out."""
         self.is_closed = True
         self._arrived.set()
+        self.line.close()
+
+    def _has_room(self, tenant_id: int, rows: int, size: int) -> bool:
+        tenant_rows = self._tenant_rows.get(tenant_id, 0) + rows
+        return self.rows + rows <= ROWS_MAX and self.bytes + size <= BYTES_MAX and tenant_rows <= TENANT_ROWS_MAX
 
     def _leave(self, tenant_id: int, line: deque[Waiting], entry: Entry) -> None:
         del self._turns[tenant_id]

@@ -11,7 +11,7 @@ BYTES_MAX = 128 * 1024 * 1024
 TENANT_BYTES_MAX = BYTES_MAX // 2  # Who sends slowly, on however many connections, leaves half to the others.
 assert WIRE_BYTES_MAX + BODY_BYTES_MAX <= TENANT_BYTES_MAX
 
-Take = Callable[[int], None]
+Hold = Callable[[int], None]
 
 
 class Room:
@@ -22,19 +22,22 @@ class Room:
         self._of: Counter[int] = Counter()
 
     @contextmanager
-    def share(self, tenant_id: int) -> Iterator[Take]:
-        """Lend what takes bytes for one request, or raises Overloaded; at the end all of them are given back."""
+    def share(self, tenant_id: int) -> Iterator[Hold]:
+        """Lend what holds at least so many bytes for one request, or raises Overloaded; at the end it holds none."""
         held = 0
 
-        def take(size: int) -> None:
+        def hold(size: int) -> None:
             nonlocal held
-            if self.bytes + size > BYTES_MAX or self._of[tenant_id] + size > TENANT_BYTES_MAX:
+            more = size - held
+            if more <= 0:
+                return
+            if self.bytes + more > BYTES_MAX or self._of[tenant_id] + more > TENANT_BYTES_MAX:
                 raise Overloaded
-            held += size
-            self._count(tenant_id, size)
+            held = size
+            self._count(tenant_id, more)
 
         try:
-            yield take
+            yield hold
         finally:
             self._count(tenant_id, -held)
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from uuid import UUID
@@ -116,10 +116,20 @@ class Service:
         now_ms = time.time_ns() // 1_000_000
         return Window(now_ms - self.settings.retention_days * DAY_MS, now_ms + limits.AHEAD_MS_MAX)
 
-    def admit(self, token: Token) -> None:
-        """Raise what any batch would meet now, before its body costs anything: Overloaded, Stopping, QuotaExceeded."""
-        self.queue.require_room(token.tenant_id, 1, 0)
+    @asynccontextmanager
+    async def admitted(self, token: Token, hold: Callable[[], None]) -> AsyncIterator[None]:
+        """Raise what any batch would meet now, before its body costs anything: Overloaded, Stopping, QuotaExceeded.
+
+        Whoever has to wait for room has it until the end of the block. `hold` counts its body meanwhile, because the
+        server reads on.
+        """
         self._require_quota(token.tenant_id, 1)
+        if not self.queue.is_full(token.tenant_id):
+            yield
+            return
+        hold()
+        async with self.queue.line.turn(token.tenant_id):
+            yield
 
     async def prepare(self, token: Token, body: bytes) -> Entry:
         """Decode a body into what can be stored; raises Malformed, Rejected."""
@@ -140,13 +150,16 @@ class Service:
         except Refused:
             raise explain(body, tenant.vocabulary, window) from None
 
-    async def store(self, token: Token, entry: Entry) -> Receipt:
-        """Give the receipt, after COMMIT; raises what a writer answers, and Overloaded, Stopping, QuotaExceeded."""
+    def put(self, token: Token, entry: Entry) -> asyncio.Future[Receipt]:
+        """Give the entry to the writers; raises Overloaded, Stopping, QuotaExceeded."""
         self._require_quota(token.tenant_id, entry.events)
-        waiting = self.queue.put(entry)
+        return self.queue.put(entry)
+
+    async def receipt(self, token: Token, entry: Entry, stored: asyncio.Future[Receipt]) -> Receipt:
+        """Give the receipt, after COMMIT; raises what a writer answers."""
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                receipt = await asyncio.shield(waiting)
+                receipt = await asyncio.shield(stored)
         except TimeoutError:
             raise OutcomeUnknown from None
         _count(entry, receipt)

@@ -8,11 +8,11 @@ from ingest.room import BYTES_MAX, TENANT_BYTES_MAX, Room
 
 def test_a_tenant_has_half_of_the_room_and_others_the_rest() -> None:
     room = Room()
-    with room.share(1) as take, room.share(1) as take_more, room.share(2) as other:
-        take(TENANT_BYTES_MAX - 1)
-        take_more(1)
+    with room.share(1) as hold, room.share(1) as hold_more, room.share(2) as other:
+        hold(TENANT_BYTES_MAX - 1)
+        hold_more(1)
         with pytest.raises(Overloaded):
-            take_more(1)
+            hold_more(2)
         other(BYTES_MAX - TENANT_BYTES_MAX)
         assert room.bytes == BYTES_MAX
 
@@ -28,10 +28,21 @@ def test_all_tenants_together_have_the_whole_room() -> None:
 
 def test_everything_is_given_back_however_it_ends() -> None:
     room = Room()
-    with room.share(1) as take:
-        take(1_000)
-    with pytest.raises(Overloaded), room.share(1) as take:
-        take(TENANT_BYTES_MAX + 1)
+    with room.share(1) as hold:
+        hold(1_000)
+    with pytest.raises(Overloaded), room.share(1) as hold:
+        hold(TENANT_BYTES_MAX + 1)
     assert room.bytes == 0
-    with room.share(1) as take:
-        take(TENANT_BYTES_MAX)
+    with room.share(1) as hold:
+        hold(TENANT_BYTES_MAX)
+
+
+def test_what_was_announced_is_not_counted_again_as_it_comes() -> None:
+    room = Room()
+    with room.share(1) as hold:
+        hold(1_000)
+        for size in (1, 500, 1_000):
+            hold(size)
+        assert room.bytes == 1_000
+        hold(1_001)
+        assert room.bytes == 1_001

@@ -15,7 +15,7 @@ from ingest.errors import (
     SlowBody,
     WireTooLarge,
 )
-from ingest.room import Take
+from ingest.room import Hold
 from schema.limits import BODY_BYTES_MAX, WIRE_BYTES_MAX
 
 BODY_TIMEOUT_S = 15.0
@@ -29,8 +29,14 @@ class ClientGone(Exception):
     """The connection ended inside the body: there is nobody to answer."""
 
 
-async def read(request: Request, take: Take) -> bytes:
-    """Give the decompressed body, whose bytes are taken as they come; raises what the headers or the bytes deserve."""
+def announced(request: Request) -> int:
+    """Give how many bytes of a body may come, before any is read."""
+    size = int(request.headers.get("content-length", WIRE_BYTES_MAX))  # The server has checked that it is a number.
+    return min(size, WIRE_BYTES_MAX)
+
+
+async def read(request: Request, hold: Hold) -> bytes:
+    """Give the decompressed body, whose bytes are held as they come; raises what the headers or the bytes deserve."""
     media_types = request.headers.getlist("content-type")
     if len(media_types) != 1 or media_types[0].lower().replace(" ", "") not in _MEDIA_TYPES:
         raise MediaTypeUnsupported
@@ -38,21 +44,21 @@ async def read(request: Request, take: Take) -> bytes:
     coding = codings[0].strip().lower() if codings else "identity"
     if len(codings) > 1 or coding not in {"identity", "gzip", "zstd"}:
         raise EncodingUnsupported
-    if int(request.headers.get("content-length", "0")) > WIRE_BYTES_MAX:  # The server has checked that it is a number.
+    if int(request.headers.get("content-length", "0")) > WIRE_BYTES_MAX:
         raise WireTooLarge
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S + random.random() * BODY_SPREAD_S):  # noqa: S311 (no secret)
-            wire = await _receive(request, take)
+            wire = await _receive(request, hold)
     except TimeoutError:
         raise SlowBody from None
     if coding == "identity":
         return wire
     body = gunzip(wire) if coding == "gzip" else unzstd(wire)
-    take(len(body))
+    hold(len(wire) + len(body))
     return body
 
 
-async def _receive(request: Request, take: Take) -> bytes:
+async def _receive(request: Request, hold: Hold) -> bytes:
     parts = []
     size = 0
     while True:
@@ -60,8 +66,8 @@ async def _receive(request: Request, take: Take) -> bytes:
         if message["type"] == "http.disconnect":
             raise ClientGone
         parts.append(message.get("body", b""))
-        take(len(parts[-1]))
         size += len(parts[-1])
+        hold(size)
         if size > WIRE_BYTES_MAX:
             raise WireTooLarge
         if not message.get("more_body", False):

@@ -23,10 +23,11 @@ async def post_events(request: Request) -> Response:
     try:
         token = auth.require(request, "events:write")
         service = auth.service_of(request)
-        service.admit(token)
-        with service.room.share(token.tenant_id) as take:
-            entry = await service.prepare(token, await body.read(request, take))
-        receipt = await service.store(token, entry)
+        with service.room.share(token.tenant_id) as hold:
+            async with service.admitted(token, lambda: hold(body.announced(request))):
+                entry = await service.prepare(token, await body.read(request, hold))
+                stored = service.put(token, entry)
+        receipt = await service.receipt(token, entry, stored)
         answer = Response(_encoder.encode(receipt), media_type="application/json")
     except (Rejected, Malformed) as refused:
         metrics.refusals.labels(refused.violations[0].rule).inc()

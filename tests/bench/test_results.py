@@ -4,9 +4,19 @@ import pytest
 
 from bench import instructions
 from bench.instructions import Counts
+from bench.machine import Machine, Provenance
 from bench.results import Spread, ratio
 from bench.scenario import HEADLINE, MATRIX, PEERS
 from bench.trial import Trial
+
+PROVENANCE = Provenance(
+    taken_at="2026-01-01T00:00:00+00:00",
+    commit="0" * 12,
+    machine=Machine(
+        processor="", cores=2, memory_gb=8.0, kernel="", python="", packages={}, fdatasync_us=1.0, load_before=0.0
+    ),
+    postgres={"server_version": "18.0"},
+)
 
 
 def _trial(events_s: float) -> Trial:

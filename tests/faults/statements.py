@@ -125,7 +125,7 @@ async def _store(rig: Rig, body: bytes, place: int, value: bytes) -> Answer:
     )
     token = next(iter(rig.service.snapshot.tokens.values()))
     try:
-        receipt = await rig.service.store(token, entry)
+        receipt = await rig.service.receipt(token, entry, rig.service.put(token, entry))
     except IngestError as failure:
         said = problems.response(failure, str(uuid4()))
         return Answer(
@@ -140,20 +140,30 @@ def _id_of(body: bytes) -> str:
 
 @fault("deadlock")
 async def deadlock(rig: Rig, body: bytes) -> Answer:
-    first, second = sorted(UUID(sample.uuid7()) for _ in range(2))
+    first, second, third = sorted(UUID(sample.uuid7()) for _ in range(3))
     events = json.loads(body)["events"]
-    async with operator(rig.dsn) as other:
+    async with operator(rig.dsn) as other, operator(rig.dsn) as brake:
         await other.execute("SET deadlock_timeout = '1min'")  # So that it is always the service that is chosen.
         await rig.run(f"ALTER DATABASE {rig.database} SET deadlock_timeout = '50ms'")
         await rig.proxy.cut()
         transaction = other.transaction()
         await transaction.start()
         await other.execute(_LEDGER_ROW, second, rig.customer.tenant_id)
+        # While the writer waits with the third, the others become a group.
+        braking = brake.transaction()
+        await braking.start()
+        await brake.execute(_LEDGER_ROW, third, rig.customer.tenant_id)
+        before = asyncio.create_task(rig.post(rig.batch(sample.event(), stream={"id": str(third), "sequence": 1})))
+        await rig.blocked()
         # The writer enters the first, waits for the second; the other then waits for the first.
         both = asyncio.gather(
             rig.post(rig.batch(*events, stream={"id": str(first), "sequence": 1})),
             rig.post(rig.batch(sample.event(), stream={"id": str(second), "sequence": 1})),
         )
+        while rig.service.queue.rows <= len(events):
+            await asyncio.sleep(0.001)
+        await braking.rollback()
+        await before
         await rig.blocked()
         try:
             await other.execute(_LEDGER_ROW, first, rig.customer.tenant_id)

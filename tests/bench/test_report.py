@@ -1,0 +1,34 @@
+"""docs/performance.md says what bench/results holds, and the aims are judged by figures."""
+
+import operator
+
+from bench import report
+from bench.report import AIMS, PAGE, Aim
+from bench.results import Results, summarize
+from bench.scenario import HEADLINE
+from bench.trial import Trial
+from tests.bench.test_results import PROVENANCE
+
+
+def _results(events_s: float) -> Results:
+    trial = Trial(**dict.fromkeys(Trial.__struct_fields__, 1.0) | {"events_s": events_s})
+    rounds = {scenario.name: [trial] for scenario in HEADLINE}
+    return summarize(HEADLINE, rounds, PROVENANCE, {}, None)
+
+
+def test_the_page_has_the_figures_of_the_results() -> None:
+    text = PAGE.read_text("utf-8")
+    assert report.filled(text) == (text, [])
+
+
+def test_an_aim_is_reached_or_not() -> None:
+    results = _results(1_000.0)
+    at_least = Aim("", lambda found: found.ratio_raw_copy["workers_1"], operator.ge, 0.6)
+    assert at_least.row(results)[-2:] == ("1", "yes")
+    assert at_least._replace(bar=1.1).row(results)[-2:] == ("1", "**no**")
+    assert at_least._replace(reaches=operator.le).row(results)[-1] == "**no**"
+
+
+def test_every_aim_but_the_soaks_has_a_figure_in_a_run_of_the_headline() -> None:
+    missing = [aim.says for aim in AIMS if aim.figure(_results(1.0)) is None]
+    assert missing == ["growth of RSS over the soak"]
