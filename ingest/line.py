@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from ingest.errors import Overloaded, Stopping
 
 WAIT_S = 1.0
-TURNS_MAX = 16  # Of a tenant at once: who is slow with its body holds up others of the tenant at most.
+CALLED_MAX = 16  # Of a tenant at once: who is slow with its body holds up its own tenant at most.
 
 
 class Line:
@@ -21,54 +21,54 @@ class Line:
     def __init__(self, has_room: Callable[[int, int], bool]) -> None:
         self._has_room = has_room
         self._waiting: dict[int, deque[asyncio.Future[None]]] = {}
-        self._turns: Counter[int] = Counter()
+        self._called: Counter[int] = Counter()
 
     def __contains__(self, tenant_id: int) -> bool:
         return tenant_id in self._waiting
 
     @asynccontextmanager
-    async def turn(self, tenant_id: int) -> AsyncIterator[None]:
-        """Wait for a turn, which ends with the block; raises Overloaded after a while, and Stopping."""
-        called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(tenant_id, deque()).append(called)
+    async def called(self, tenant_id: int) -> AsyncIterator[None]:
+        """Stand in line until called, and count as called in the block; raises Overloaded after a while, Stopping."""
+        call: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(tenant_id, deque()).append(call)
         try:
             try:
                 async with asyncio.timeout(WAIT_S):
-                    await called
+                    await call
             except TimeoutError:
                 raise Overloaded from None
             yield
         finally:
-            self._leave(tenant_id, called)
+            self._leave(tenant_id, call)
 
-    def call(self, tenant_id: int) -> None:
-        """Give turns, as far as there is room for all that have one."""
+    def call_next(self, tenant_id: int) -> None:
+        """Call, as far as there is room for all who were."""
         line = self._waiting.get(tenant_id, deque())
-        while line and self._turns[tenant_id] < TURNS_MAX and self._has_room(tenant_id, self._turns[tenant_id] + 1):
-            called = line.popleft()
-            if not called.done():
-                called.set_result(None)
-                self._turns[tenant_id] += 1
+        while line and self._called[tenant_id] < CALLED_MAX and self._has_room(tenant_id, self._called[tenant_id] + 1):
+            call = line.popleft()
+            if not call.done():
+                call.set_result(None)
+                self._called[tenant_id] += 1
         if not line:
             self._waiting.pop(tenant_id, None)
 
     def call_all(self) -> None:
-        """Give turns to all tenants: what one has left may be another's room."""
+        """Call of all tenants: what one has left may be another's room."""
         for tenant_id in list(self._waiting):
-            self.call(tenant_id)
+            self.call_next(tenant_id)
 
     def close(self) -> None:
         """Send everyone away."""
         for line in self._waiting.values():
-            for called in line:
-                if not called.done():
-                    called.set_exception(Stopping())
+            for call in line:
+                if not call.done():
+                    call.set_exception(Stopping())
 
-    def _leave(self, tenant_id: int, called: asyncio.Future[None]) -> None:
-        if called.done() and not called.cancelled() and called.exception() is None:
-            self._turns[tenant_id] -= 1
-        elif called in (line := self._waiting.get(tenant_id, deque())):
-            line.remove(called)
-        if not self._turns[tenant_id]:
-            del self._turns[tenant_id]
-        self.call(tenant_id)
+    def _leave(self, tenant_id: int, call: asyncio.Future[None]) -> None:
+        if call.done() and not call.cancelled() and call.exception() is None:
+            self._called[tenant_id] -= 1
+        elif call in (line := self._waiting.get(tenant_id, deque())):
+            line.remove(call)
+        if not self._called[tenant_id]:
+            del self._called[tenant_id]
+        self.call_next(tenant_id)

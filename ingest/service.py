@@ -59,7 +59,7 @@ class Service:
         self.queue = Queue()
         self.room = Room()
         self._lane = Lane()
-        self._turn = asyncio.Lock()
+        self._decoding = asyncio.Lock()
         self.is_stopping = False
         self.broken: set[str] = set()
         self._dsn = require_dsn(settings)
@@ -128,7 +128,7 @@ class Service:
             yield
             return
         hold()
-        async with self.queue.line.turn(token.tenant_id):
+        async with self.queue.line.called(token.tenant_id):
             yield
 
     async def prepare(self, token: Token, body: bytes) -> Entry:
@@ -184,7 +184,7 @@ class Service:
         """Pass the gates and make rows, or raise Refused."""
         if len(body) < SMALL_BYTES:
             return _entry(tenant.tenant_id, decode(body, tenant.vocabulary, window, rows.count))
-        async with self._turn:
+        async with self._decoding:
             # In two rounds of the loop, and one body at a time: whatever comes meanwhile waits for one of them, above
             # all the writer, whose connection is idle until then.
             decoded = decode(body, tenant.vocabulary, window, rows.count)

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from ingest import errors, line
-from ingest.line import TURNS_MAX
+from ingest.line import CALLED_MAX
 from ingest.queue import TENANT_ROWS_MAX, Queue
 from ingest.store.batches import Entry
 from schema.limits import EVENTS_MAX
@@ -31,7 +31,7 @@ def full(tenant_id: int = 1) -> Queue:
 
 
 async def sends(waiting: Queue, sent: list[int], number: int, tenant_id: int = 1) -> None:
-    async with waiting.line.turn(tenant_id):
+    async with waiting.line.called(tenant_id):
         waiting.put(entry(tenant_id, EVENTS_MAX))
         sent.append(number)
 
@@ -58,12 +58,12 @@ async def test_who_waits_in_vain_hears_it_after_a_while(monkeypatch: pytest.Monk
     assert not waiting.is_full(1)
 
 
-async def test_a_turn_that_brings_nothing_is_the_next_ones() -> None:
+async def test_who_is_called_and_brings_nothing_makes_room_for_the_next() -> None:
     waiting, sent = full(), list[int]()
 
     async def fails() -> None:
         with pytest.raises(errors.Malformed):
-            async with waiting.line.turn(1):
+            async with waiting.line.called(1):
                 raise errors.Malformed(())
 
     async with asyncio.TaskGroup() as group:
@@ -86,22 +86,22 @@ async def test_who_goes_away_leaves_the_line() -> None:
     assert 1 not in waiting.line
 
 
-async def test_a_slow_tenant_uses_up_its_own_turns_alone() -> None:
+async def test_a_slow_tenant_holds_up_itself_alone() -> None:
     waiting = full()
     called = 0
 
     async def dawdle() -> None:
         nonlocal called
-        async with waiting.line.turn(1):
+        async with waiting.line.called(1):
             called += 1
             await asyncio.Event().wait()
 
-    slow = [asyncio.create_task(dawdle()) for _ in range(2 * TURNS_MAX)]
+    slow = [asyncio.create_task(dawdle()) for _ in range(2 * CALLED_MAX)]
     await asyncio.sleep(0)
     while waiting.rows:
         await waiting.take()
     await asyncio.sleep(0)
-    assert called == TURNS_MAX
+    assert called == CALLED_MAX
     assert not waiting.is_full(2)
     for task in slow:
         task.cancel()
