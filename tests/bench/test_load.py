@@ -27,6 +27,8 @@ class _Handler(BaseHTTPRequestHandler):
         content = b'{"accepted":9,"duplicates":1}' if self.path != "/refuse" else b'{"type":"rejected"}'
         self.send_response(422 if self.path == "/refuse" else 200)
         self.send_header("Content-Length", str(len(content)))
+        if self.path == "/last":
+            self.send_header("Connection", "close")
         self.end_headers()
         for part in (content[:5], content[5:]):  # An answer may come in pieces.
             self.wfile.write(part)
@@ -68,6 +70,10 @@ def test_every_answer_is_counted_by_its_kind(port: int) -> None:
 def test_a_connection_without_an_answer_is_counted_and_replaced(port: int) -> None:
     tally = _run(port, ["/close", "/", "/close", "/"], connections=1, gap_s=0.0)
     assert tally.statuses == {LOST: 2, 200: 2}
+
+
+def test_a_connection_that_is_said_to_be_closed_is_replaced(port: int) -> None:
+    assert _run(port, ["/last"] * 3, connections=1, gap_s=0.0).statuses == {200: 3}
 
 
 def test_in_an_open_loop_waiting_for_a_connection_counts_as_latency(port: int) -> None:
