@@ -52,7 +52,7 @@ async def test_a_stalled_database_fills_the_queue_and_no_more(rig: Rig) -> None:
         await rig.proxy.sprung.wait()
     waiting = [asyncio.create_task(rig.post(body)) for body in bodies[1 : FULL + 1]]
     assert await vitals.until(lambda: rig.service.queue.rows == queue.TENANT_ROWS_MAX, WAIT_S)
-    turned_away = [await rig.post(body) for body in bodies[FULL + 1 :]]
+    turned_away = await asyncio.gather(*(rig.post(body) for body in bodies[FULL + 1 :]))
     assert {flow.face(answer) for answer in turned_away} == {"503 overloaded"}
     assert rig.service.queue.rows == queue.TENANT_ROWS_MAX
     assert rig.service.queue.bytes <= queue.BYTES_MAX
