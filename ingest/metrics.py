@@ -20,6 +20,7 @@ dropped_events = Counter("ingest_dropped_events", "Events that proxies say they 
 flush_rows = Histogram("ingest_flush_rows", "Rows in one transaction.", buckets=_ROWS)
 flush_seconds = Histogram("ingest_flush_seconds", "From BEGIN to COMMIT.", buckets=_SECONDS)
 flushes = Counter("ingest_flushes", "Groups of batches by how they were stored.", ["outcome"])
+moved_senders = Counter("ingest_moved_senders", "Connections closed for a worker with less to do.")
 queue_rows = Gauge("ingest_queue_rows", "Rows that wait for the writer.", multiprocess_mode="livesum")
 queue_bytes = Gauge("ingest_queue_bytes", "Their bytes.", multiprocess_mode="livesum")
 snapshot_age_seconds = Gauge(

@@ -1,5 +1,6 @@
 """Workers that share the senders out among themselves (`ingest/balance.py`)."""
 
+import re
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tests.support import customers, service
 from tests.support.cluster import Cluster
 from tests.support.customers import Wanted
 from tests.support.service import wait_until
+from tests.support.wire import Sender
 
 HELD = 12  # Requests that do not end: a head without its body.
 TICKS = 400
@@ -81,3 +83,9 @@ def test_a_crowded_worker_sends_senders_to_an_idle_one(postgres: Cluster, tmp_pa
 
         wait_until(is_sent_away)
         assert set(heard) == {None}
+        with closing(Sender(server.metrics_bind)) as scraper:
+            moved = re.search(
+                r"^ingest_moved_senders_total (\S+)$", scraper.get("/metrics").body.decode(), re.MULTILINE
+            )
+        assert moved is not None
+        assert float(moved[1]) >= 1

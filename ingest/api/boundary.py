@@ -54,7 +54,13 @@ class Boundary:
 
 def _goodbye(scope: Scope) -> list[tuple[bytes, bytes]]:
     """Send a kept connection elsewhere: RFC 9112, section 9.6; HTTP/2 has no such header."""
+    if not scope["http_version"].startswith("1"):
+        return []
     state = scope["app"].state
     service = getattr(state, "service", None)
-    is_leaving = (service is not None and service.is_stopping) or state.balance.sends_away()
-    return [(b"connection", b"close")] if is_leaving and scope["http_version"].startswith("1") else []
+    if service is not None and service.is_stopping:
+        return [(b"connection", b"close")]
+    if state.balance.sends_away():
+        metrics.moved_senders.inc()
+        return [(b"connection", b"close")]
+    return []
