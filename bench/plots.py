@@ -161,7 +161,7 @@ def _latency(cells: Mapping[str, Figures], note: str) -> None:
     ]
     frame = Frame(
         "latency.svg", "Time to the acknowledgement, from the scheduled moment of sending",
-        "thousand events/s, 1,000 a batch, 1 worker", "ms", "linear", note,
+        "thousand events/s, 1,000 a batch, 1 worker", "ms", "log", note,
     )  # fmt: skip
     _draw_lines(lines if names else [], frame)
 
@@ -217,6 +217,8 @@ def _draw_lines(lines: Sequence[Line], frame: Frame) -> None:
         chart.axes.plot(line.xs, line.ys, marker="o", markersize=4, color=line.colour, label=line.name)
     chart.axes.set_xscale(frame.scale)
     chart.axes.set_yscale(frame.scale)
+    chart.axes.set_xticks(lines[0].xs, [f"{x:,.0f}" for x in lines[0].xs])
+    chart.axes.minorticks_off()
     if frame.scale == "linear":
         chart.axes.set_ylim(bottom=0)
     chart.axes.legend(frameon=False)
