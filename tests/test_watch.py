@@ -54,6 +54,7 @@ async def readiness(composed: Starlette) -> tuple[int, bytes]:
 
     scope: dict[str, object] = {
         "type": "http",
+        "http_version": "1.1",
         "method": "GET",
         "path": "/readyz",
         "headers": [],
