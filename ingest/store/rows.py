@@ -67,9 +67,8 @@ def encode(decoded: Decoded, tenant_id: int) -> bytes:
 
 def _set_numbers(rows: np.ndarray[tuple[int], np.dtype[np.void]], events: Sequence[Event]) -> None:
     # One comprehension a column: the attribute by name is half the time of attrgetter, and `pack` of array().
-    # -1 is unknown.
     rows["cost_nanousd"] = _column("q", [event.cost_nanousd for event in events])
-    baselines = [-1 if (cost := event.baseline_cost_nanousd) is None else cost for event in events]
+    baselines = [UNKNOWN_NUMBER if (cost := event.baseline_cost_nanousd) is None else cost for event in events]
     rows["baseline_cost_nanousd"] = _column("q", baselines)
     rows["input_tokens"] = _column("i", [event.input_tokens for event in events])
     rows["output_tokens"] = _column("i", [event.output_tokens for event in events])
@@ -78,7 +77,8 @@ def _set_numbers(rows: np.ndarray[tuple[int], np.dtype[np.void]], events: Sequen
     rows["cache_write_1h_tokens"] = _column("i", [event.cache_write_1h_tokens for event in events])
     rows["reasoning_tokens"] = _column("i", [event.reasoning_tokens for event in events])
     rows["latency_ms"] = _column("i", [event.latency_ms for event in events])
-    rows["ttft_ms"] = _column("i", [-1 if (time := event.ttft_ms) is None else time for event in events])
+    times = [UNKNOWN_NUMBER if (time := event.ttft_ms) is None else time for event in events]
+    rows["ttft_ms"] = _column("i", times)
     rows["http_status"] = _column("h", [event.http_status or 0 for event in events])
 
 
