@@ -1,4 +1,4 @@
-"""Applies schema/sql in order, once each, and gives the shipped terms their ids."""
+"""Applies schema/sql in order, once each, gives the shipped terms their ids, and does what the engine asks for."""
 
 import hashlib
 import re
@@ -28,8 +28,20 @@ class Migration(NamedTuple):
 
 def migrations() -> list[Migration]:
     """Read the files. A statement ends with a semicolon and an empty line, so that each is sent by itself."""
+    return _read(FOLDER)
+
+
+def conditional() -> list[Migration]:
+    """Read the steps that run at every `migrate`, after all else: each looks by itself whether anything is to do.
+
+    So an extension that comes later, or a table that a later migration makes, is seen to by the next `migrate`.
+    """
+    return _read(FOLDER / "conditional")
+
+
+def _read(folder: Path) -> list[Migration]:
     found = []
-    for path in sorted(FOLDER.glob("*.sql")):
+    for path in sorted(folder.glob("*.sql")):
         text = path.read_text("ascii")
         statements = tuple(part.strip() for part in re.split(r";\n(?:\n|\Z)", text) if part.strip())
         found.append(Migration(int(path.name[:4]), path.stem, statements, hashlib.sha256(text.encode()).hexdigest()))
@@ -90,6 +102,9 @@ async def _migrate(connection: Connection, step: Callable[[], object]) -> list[s
         elif done[migration.number] != migration.sha256:
             raise CannotStart(f"Migration {migration.name} differs from the one this database has: restore the file.")
     await _ship(connection)
+    for late in conditional():
+        for statement in late.statements:  # Each in a transaction of its own: what is done stays done.
+            await connection.execute(statement)
     step()
     return ran
 

@@ -71,6 +71,55 @@ async def test_a_failing_migration_leaves_no_trace(
         assert await migrate.pending(connection) == ["0099_add_half"]
 
 
+_ONCE = """
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'citext') AND to_regclass('nocontent.added') IS NULL THEN
+        CREATE TABLE nocontent.added (n integer PRIMARY KEY);
+    END IF;
+END
+$$;
+"""
+
+
+async def test_a_conditional_step_waits_for_its_condition(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sql/conditional").mkdir(parents=True)
+    (tmp_path / "sql/conditional/0001_add_table.sql").write_text(_ONCE, "ascii")
+    shutil.copytree(migrate.FOLDER, tmp_path / "sql", dirs_exist_ok=True)
+    monkeypatch.setattr(migrate, "FOLDER", tmp_path / "sql")
+    async with operator(database) as connection:
+        assert await migrate.migrate(connection) == []
+        assert await connection.fetchval("SELECT to_regclass('nocontent.added')") is None
+        await connection.execute("CREATE EXTENSION citext")
+        assert await migrate.pending(connection) == []  # No server waits for it.
+        for _ in range(2):
+            await migrate.migrate(connection)
+            assert await connection.fetchval("SELECT to_regclass('nocontent.added')") is not None
+
+
+async def test_conditional_steps_run_after_all_else_and_in_order(
+    postgres: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(migrate.FOLDER, tmp_path / "sql")
+    steps = {
+        "0097_add_table.sql": "CREATE TABLE IF NOT EXISTS nocontent.seen (n integer PRIMARY KEY, terms bigint);\n",
+        "conditional/0098_count_terms.sql": "INSERT INTO seen\nSELECT 98, count(*) FROM vocabulary;\n",
+        "conditional/0099_count_terms.sql": "INSERT INTO seen\nSELECT 99, max(n) FROM seen;\n",
+    }
+    for name, text in steps.items():
+        (tmp_path / "sql" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "sql" / name).write_text(text, "ascii")
+    monkeypatch.setattr(migrate, "FOLDER", tmp_path / "sql")
+    async with operator(await asyncio.to_thread(postgres.empty)) as connection:
+        await migrate.migrate(connection)
+        terms = await connection.fetchval("SELECT count(*) FROM nocontent.vocabulary")
+        seen = [tuple(row.values()) for row in await connection.fetch("SELECT n, terms FROM nocontent.seen ORDER BY n")]
+    assert terms > 0
+    assert seen == [(98, terms), (99, 98)]
+
+
 def test_the_database_keeps_the_checksum_of_each_file(database: str) -> None:
     kept = {row["name"]: row["sha256"] for row in cluster.fetch(database, "SELECT name, sha256 FROM migrations")}
     files = sorted(migrate.FOLDER.glob("*.sql"))
@@ -78,7 +127,7 @@ def test_the_database_keeps_the_checksum_of_each_file(database: str) -> None:
 
 
 def test_statements_are_split_where_they_end() -> None:
-    for migration in migrate.migrations():
+    for migration in migrate.migrations() + migrate.conditional():
         for statement in migration.statements:
             assert statement.count("$$") in {0, 2}, migration.name
 
