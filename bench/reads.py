@@ -105,7 +105,7 @@ async def _ask(dsn: str) -> list[Read]:
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute("ANALYZE nocontent.vocabulary")
-        await connection.execute("SET ROLE nocontent_reader")
+        await connection.execute("SET ROLE nocontent_analyst")
         return [
             await _read(connection, query, source, tenant)
             for query in QUERIES

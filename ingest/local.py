@@ -16,7 +16,7 @@ import msgspec
 from ingest import config, lifeline, maintain
 from ingest.config import Settings
 from ingest.errors import CannotStart
-from ingest.store import migrate, pool, tenants, tokens, vocabulary
+from ingest.store import migrate, pool, privileges, tenants, tokens, vocabulary
 from schema.event import Kind
 from schema.vocabulary import Unlearned
 
@@ -44,6 +44,16 @@ async def prepare(settings: Settings, name: str, tags: Mapping[str, Sequence[str
                 await vocabulary.add(connection, tenant, Unlearned(Kind.TAG_VALUE, key_id, value))
         expires_at = datetime.now(UTC) + timedelta(days=TOKEN_DAYS)
         return await tokens.issue(connection, tenant, tokens.SCOPES_DEFAULT, expires_at)
+
+
+async def as_service(dsn: str) -> str:
+    """Make a server's login, which is no superuser, in an embedded PostgreSQL; gives the DSN for it."""
+    operator = await pool.connect_as_operator(dsn)
+    try:
+        await privileges.make_service_login(operator)
+    finally:
+        await pool.close(operator)
+    return dsn.replace("//postgres@", f"//{privileges.SERVICE_LOGIN}@", 1)
 
 
 @contextmanager

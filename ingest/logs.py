@@ -13,6 +13,7 @@ Event = Literal[
     "starting", "started", "stopping", "stopped", "worker-lost", "worker-replaced", "worker-not-replaced", "refused",
     "bug", "database-lost", "flush-failed", "snapshot-failed", "snapshot-loaded", "partitions-kept", "partitions-low",
     "maintenance-failed", "term-learned", "term-refused", "library", "setting-leaks",
+    "login-may-too-much",
 ]  # fmt: skip
 
 
@@ -28,6 +29,7 @@ class Fields(TypedDict, total=False):
     place: str  # module:line of our own code.
     logger: str  # A library's.
     setting: str  # A PostgreSQL parameter's name.
+    privilege: str  # A PostgreSQL role's name, or an attribute of one.
     partition: str  # Its name, which is its day.
     count: int
     rows: int

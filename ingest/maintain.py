@@ -14,7 +14,7 @@ RETRY_S = 30.0
 
 async def keep(dsn: str, retention_days: int) -> Kept:
     """Do what is due, once; raises Unavailable."""
-    async with pool.connected(dsn, "nocontent_owner") as connection:
+    async with pool.connected(dsn, "nocontent_maintainer") as connection:
         return await partitions.keep(connection, retention_days)
 
 

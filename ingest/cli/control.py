@@ -1,4 +1,4 @@
-"""`tenant`, `token`, `vocabulary`, `tags`: what an operator says. Works on the database; workers follow in a second."""
+"""`tenant`, `token`, `reader`, `vocabulary`, `tags`: what an operator says. Workers follow the database in a second."""
 
 import argparse
 import asyncio
@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ingest import config
 from ingest.cli.server import Subparsers
 from ingest.errors import CannotStart
-from ingest.store import pool, tenants, tokens, vocabulary
+from ingest.store import pool, readers, tenants, tokens, vocabulary
 from ingest.store.pool import Connection
 from schema.event import Kind
 from schema.rules import RULES
@@ -29,6 +29,7 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     """Declare the commands of an operator."""
     _add_tenant(_family(commands, "tenant", "customers whose proxies send"))
     _add_token(_family(commands, "token", "bearer tokens of a tenant"))
+    _add_reader(_family(commands, "reader", "database logins that read a tenant's rows"))
     _add_vocabulary(_family(commands, "vocabulary", "the terms that a tenant may send, beside the shipped catalogue"))
     tags = _family(commands, "tags", "tag keys that a tenant opted in to")
     declare = _act(tags, "declare", _declare, "opt in to tag keys; a key that names content or a credential is refused")
@@ -62,6 +63,15 @@ def _add_token(family: "Subparsers[argparse.ArgumentParser]") -> None:
     revoke = _act(family, "revoke", _token_revoke, "revoke a token; every worker follows within seconds")
     revoke.add_argument("token_id", help="the 12 characters after nct_, as `token list` shows them")
     _act(family, "list", _token_list, "list tokens, without their secrets").add_argument("tenant", nargs="?")
+
+
+def _add_reader(family: "Subparsers[argparse.ArgumentParser]") -> None:
+    let = _act(family, "add", _reader_add, "let a login, which has the role nocontent_reader, read a tenant")
+    stop = _act(family, "remove", _reader_remove, "let it no more; its next query finds nothing")
+    for command in (let, stop):
+        command.add_argument("tenant")
+        command.add_argument("login", help="the name of a PostgreSQL role that can log in")
+    _act(family, "list", _reader_list, "list who reads which tenant").add_argument("tenant", nargs="?")
 
 
 def _add_vocabulary(family: "Subparsers[argparse.ArgumentParser]") -> None:
@@ -160,6 +170,25 @@ async def _token_list(connection: Connection, args: argparse.Namespace) -> int:
             "revoked" if row["revoked_at"] else f"until {row['expires_at']:%Y-%m-%d}" if row["expires_at"] else "good"
         )
         print(f"{row['token_id']}  {row['name']:24} {state:17} {' '.join(row['scopes'])}")
+    return 0
+
+
+async def _reader_add(connection: Connection, args: argparse.Namespace) -> int:
+    await readers.add(connection, await tenants.find(connection, args.tenant), args.login)
+    return 0
+
+
+async def _reader_remove(connection: Connection, args: argparse.Namespace) -> int:
+    if await readers.remove(connection, await tenants.find(connection, args.tenant), args.login):
+        return 0
+    print("nocontent: that login does not read this tenant; see `nocontent reader list`", file=sys.stderr)
+    return 1
+
+
+async def _reader_list(connection: Connection, args: argparse.Namespace) -> int:
+    tenant = await tenants.find(connection, args.tenant) if args.tenant else None
+    for row in await readers.list_all(connection, tenant):
+        print(f"{row['login']:32} {row['name']:24} since {row['created_at']:%Y-%m-%d}")
     return 0
 
 

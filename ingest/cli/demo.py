@@ -52,7 +52,11 @@ def _demo(args: argparse.Namespace) -> int:
             settings = msgspec.structs.replace(wanted, dsn=dsn, bind=bind, metrics_bind=metrics_bind)
             token = asyncio.run(local.prepare(settings, TENANT, TAGS))
             _keep_secret(folder / "token", token)
-            with local.serving(settings, folder / "serve.log") as service:
+            # In our own PostgreSQL the server is no superuser, as it should be in yours.
+            served = (
+                settings if wanted.dsn else msgspec.structs.replace(settings, dsn=asyncio.run(local.as_service(dsn)))
+            )
+            with local.serving(served, folder / "serve.log") as service:
                 _Tour(settings, token).run()
                 if not args.once:
                     print("\nserving until Ctrl-C …", flush=True)
@@ -163,7 +167,7 @@ class _Tour:
         print(f"\nthe same event stands in {sample}; metrics: http://{self._settings.metrics_bind}/metrics")
 
     async def _totals(self) -> summary.Totals:
-        async with pool.connected(self._settings.dsn, "nocontent_reader") as connection:
+        async with pool.connected(self._settings.dsn, "nocontent_analyst") as connection:
             return await summary.totals(connection)
 
     @staticmethod

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from ingest import config, lifeline, logs, maintain, supervisor
 from ingest.config import Settings
 from ingest.errors import CannotStart
-from ingest.store import migrate, pool, settings
+from ingest.store import migrate, pool, privileges, settings
 
 GRACEFUL_TIMEOUT_S = 30.0  # Longer than a request waits for its COMMIT.
 KEEP_ALIVE_TIMEOUT_S = 75.0  # Longer than a load balancer's usual minute, so that it is never us who close first.
@@ -39,7 +39,10 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     serve.add_argument(
         "--print-config", action="store_true", help="print the settings in force, secrets masked, and end"
     )
-    serve.add_argument("--strict", action="store_true", help="refuse a PostgreSQL whose log could hold values")
+    serve.add_argument(
+        "--strict", action="store_true",
+        help="refuse a PostgreSQL whose log could hold values, and a login that may do more than a server needs",
+    )  # fmt: skip
     _command(commands, "migrate", _migrate, "make or update the tables; safe to repeat, and on many nodes at once")
     _command(commands, "maintain", _maintain, "create partitions ahead and drop those past retention, once")
 
@@ -98,13 +101,20 @@ async def _check_database(dsn: str, *, is_strict: bool) -> None:
     connection = await pool.connect_as_operator(dsn, "nocontent_writer")
     try:
         await migrate.require_current(connection)
+        if await privileges.is_hindered(connection):
+            raise CannotStart("Row security hinders the writer. As a superuser: ALTER ROLE nocontent_writer BYPASSRLS.")
         leaks = await settings.leaks(connection)
+        excess = await privileges.excess(connection)
     finally:
         await pool.close(connection)
     for leak in leaks:
         logs.warning("setting-leaks", setting=leak)
+    for privilege in excess:
+        logs.warning("login-may-too-much", privilege=privilege)
     if leaks and is_strict:
         raise CannotStart(f"PostgreSQL's own log could hold values: see {', '.join(leaks)} in docs/operations.md.")
+    if excess and is_strict:
+        raise CannotStart(f"This login may do more than a server needs: {', '.join(excess)}. See docs/roles.md.")
 
 
 def _metrics_folder() -> str:
@@ -149,6 +159,7 @@ def _migrate(_args: argparse.Namespace) -> int:
     async def run(dsn: str) -> int:
         connection = await pool.connect_as_operator(dsn)
         try:
+            await migrate.take_on_owner(connection)
             pending = await migrate.pending(connection)
             with tqdm(total=len(pending) + 1, unit="step", disable=not sys.stderr.isatty()) as bar:
                 ran = await migrate.migrate(connection, bar.update)

@@ -40,7 +40,8 @@ def service() -> Iterator[Here]:
         settings = msgspec.structs.replace(wanted, dsn=server.dsn, bind=bind, metrics_bind=metrics_bind)
         token = asyncio.run(local.prepare(settings, TENANT, TAGS))
         log = folder / "serve.log"
-        with local.serving(settings, log) as process:
+        served = msgspec.structs.replace(settings, dsn=asyncio.run(local.as_service(server.dsn)))
+        with local.serving(served, log) as process:
             yield Here(
                 url=f"http://{bind}",
                 metrics_url=f"http://{metrics_bind}/metrics",

@@ -56,9 +56,16 @@ async def migrate(connection: Connection, step: Callable[[], object] = lambda: N
     try:
         return await _migrate(connection, step)
     except asyncpg.InsufficientPrivilegeError:
-        raise CannotStart("This login may not create the schema or the roles: see docs/operations.md.") from None
+        raise CannotStart("This login may not create the schema or the roles: see docs/roles.md.") from None
     finally:
+        await connection.execute("RESET ROLE")
         await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
+
+
+async def take_on_owner(connection: Connection) -> None:
+    """Act as the owner, once there is one; the first migrations are the login's own."""
+    if await connection.fetchval(_IS_OWNED):
+        await connection.execute("SET ROLE nocontent_owner")
 
 
 async def pending(connection: Connection) -> list[str]:
@@ -76,6 +83,12 @@ async def require_current(connection: Connection) -> None:
         raise CannotStart("The database is not up to date: run `nocontent migrate` first.")
 
 
+_IS_OWNED = """
+SELECT EXISTS (
+    SELECT FROM pg_tables
+    WHERE schemaname = 'nocontent' AND tablename = 'migrations' AND tableowner = 'nocontent_owner'
+)
+"""
 _DONE = "SELECT number, sha256 FROM nocontent.migrations"
 _MARK = "INSERT INTO nocontent.migrations (number, name, sha256) VALUES ($1, $2, $3)"
 _LEDGER = """
@@ -90,18 +103,22 @@ CREATE TABLE IF NOT EXISTS nocontent.migrations (
 
 async def _migrate(connection: Connection, step: Callable[[], object]) -> list[str]:
     await connection.execute("SET client_min_messages = warning")
-    await connection.execute("CREATE SCHEMA IF NOT EXISTS nocontent")
-    await connection.execute(_LEDGER)
+    if not await connection.fetchval(_IS_OWNED):
+        await connection.execute("CREATE SCHEMA IF NOT EXISTS nocontent")
+        await connection.execute(_LEDGER)
+    await take_on_owner(connection)
     done = {row["number"]: row["sha256"] for row in await connection.fetch(_DONE)}
     ran = []
     for migration in migrations():
         if migration.number not in done:
             await _apply(connection, migration)
+            await take_on_owner(connection)
             ran.append(migration.name)
             step()
         elif done[migration.number] != migration.sha256:
             raise CannotStart(f"Migration {migration.name} differs from the one this database has: restore the file.")
     await _ship(connection)
+    await connection.execute("RESET ROLE")  # What only a login may: attributes of roles, extensions.
     for late in conditional():
         for statement in late.statements:  # Each in a transaction of its own: what is done stays done.
             await connection.execute(statement)

@@ -16,7 +16,7 @@ from ingest.store.endings import LOST
 Connection = asyncpg.Connection
 PostgresError = asyncpg.PostgresError
 LogMessage = asyncpg.PostgresLogMessage
-Role = Literal["nocontent_owner", "nocontent_writer", "nocontent_control", "nocontent_reader"]
+Role = Literal["nocontent_maintainer", "nocontent_writer", "nocontent_control", "nocontent_analyst"]
 CONNECT_TIMEOUT_S = 5.0  # For each host.
 STATEMENT_TIMEOUT_S = 10.0  # No single statement of ours takes longer, COMMIT included.
 # Longer than two writers with one batch wait for each other, and short enough to find a locked batch in time.

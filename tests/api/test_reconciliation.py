@@ -1,4 +1,4 @@
-"""Does it add up: what a proxy has counted against the tables, by the very SQL of docs/operations.md."""
+"""Does it add up: what a proxy has counted against the tables, by the very SQL of docs/tables.md."""
 
 import asyncio
 import re
@@ -17,7 +17,7 @@ from tests.support.customers import Customer, Wanted
 from tests.support.service import ROOT, Server
 from tests.support.wire import Sender
 
-_SECTION = (ROOT / "docs" / "operations.md").read_text("utf-8").partition("\n## Does it add up?\n")[2]
+_SECTION = (ROOT / "docs" / "tables.md").read_text("utf-8").partition("\n## Does it add up?\n")[2]
 _STREAM, _GAPS, _TENANT = re.findall(r"```sql\n(.*?);\n```", _SECTION.partition("\n## ")[0], re.DOTALL)
 _ROW = "INSERT INTO events SELECT now(), gen_random_uuid(), 0, 0, {}, " + ", ".join(["0"] * 18)
 
@@ -107,7 +107,7 @@ def ask(dsn: str, query: str, tenant_id: int, stream_id: str = "") -> list[async
     ours = re.sub(r"tenant_id = \d+", f"tenant_id = {tenant_id}", ours)
 
     async def run() -> list[asyncpg.Record]:
-        async with pool.connected(dsn, "nocontent_reader") as connection:
+        async with pool.connected(dsn, "nocontent_analyst") as connection:
             return list(await connection.fetch(ours))
 
     return asyncio.run(run())

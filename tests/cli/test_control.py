@@ -1,4 +1,4 @@
-"""`tenant`, `token`, `vocabulary`, `tags` on a real database, the way an operator types them."""
+"""`tenant`, `token`, `reader`, `vocabulary`, `tags` on a real database, the way an operator types them."""
 
 import re
 from collections.abc import Callable
@@ -80,6 +80,25 @@ def test_a_revoked_token_is_listed_as_such(run: Run) -> None:
     assert run(f"token revoke {token_id}")[0] == 0
     assert "revoked" in run("token list")[1]
     assert run("token revoke 000000000000")[0] == 1
+
+
+def test_readers_are_added_listed_and_removed(run: Run, database: str) -> None:
+    before = len(audit(database))
+    for _ in range(2):
+        assert run("reader add acme acme_analyst") == (0, "", "")
+    (row,) = run("reader list")[1].splitlines()
+    assert row.split()[:2] == ["acme_analyst", "acme"]
+    assert run("reader list acme")[1].count("\n") == 1
+    assert run("reader remove acme acme_analyst") == (0, "", "")
+    assert run("reader remove acme acme_analyst")[0] == 1
+    assert run("reader list acme") == (0, "", "")
+    assert audit(database)[before:] == ["reader.add", "reader.remove"]
+
+
+def test_a_reader_out_of_grammar_is_refused_without_its_name(run: Run) -> None:
+    status, _, errors = run("reader add acme Robert');DROP")
+    assert status == 2
+    assert "DROP" not in errors
 
 
 def test_words_are_declared_added_listed_and_removed(run: Run) -> None:

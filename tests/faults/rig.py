@@ -73,7 +73,7 @@ async def _prepare(dsn: str) -> None:
         await migrate.migrate(connection)
         await partitions.keep(connection, cluster.RETENTION_DAYS)
         await connection.execute(f"CREATE ROLE {LOGIN} LOGIN")
-        await connection.execute(f"GRANT nocontent_owner, nocontent_writer TO {LOGIN}")
+        await connection.execute(f"GRANT nocontent_maintainer, nocontent_writer TO {LOGIN}")
 
 
 def of(dsn: str, database: str) -> str:

@@ -114,7 +114,7 @@ async def world(database: str, request: pytest.FixtureRequest) -> AsyncIterator[
     seed, retention_days = request.param
     async with AsyncExitStack() as opened:
         writer = await opened.enter_async_context(pool.connected(database, "nocontent_writer"))
-        nodes = [await opened.enter_async_context(pool.connected(database, "nocontent_owner")) for _ in range(3)]
+        nodes = [await opened.enter_async_context(pool.connected(database, "nocontent_maintainer")) for _ in range(3)]
         yield World(writer, nodes, retention_days, random.Random(seed))
 
 

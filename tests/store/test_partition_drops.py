@@ -30,7 +30,7 @@ _COUNT = "SELECT count(*) FROM events"
 _ROW = "INSERT INTO events SELECT $1::date + time '12:00', gen_random_uuid(), " + ", ".join(["0"] * 21)
 _KILL = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE datname = current_database() AND application_name = 'nocontent-owner' AND wait_event_type = 'Lock'
+WHERE datname = current_database() AND application_name = 'nocontent-maintainer' AND wait_event_type = 'Lock'
     AND query LIKE $1
 """
 # What Citus looks like to `keep`: PostgreSQL itself goes on as before.
@@ -42,7 +42,7 @@ VALUES (99999, 'citus', 10, 'pg_catalog'::regnamespace, false, '14.0')
 
 async def keep(dsn: str, days_later: int, retention_days: int = DAYS) -> Kept:
     """Maintain as the service does it, so many days from now."""
-    async with pool.connected(dsn, "nocontent_owner") as connection:
+    async with pool.connected(dsn, "nocontent_maintainer") as connection:
         return await partitions.keep(connection, retention_days, TODAY + timedelta(days_later))
 
 
@@ -156,6 +156,7 @@ async def test_a_table_of_another_name_or_schema_stays(database: str, name: str)
 async def test_a_detached_day_that_somebody_uses_is_dropped_later(database: str) -> None:
     async with operator(database) as other:
         await other.execute("CREATE TABLE events_20200101 (LIKE events)")
+        await other.execute("ALTER TABLE events_20200101 OWNER TO nocontent_maintainer")
         async with reading(database, "SELECT count(*) FROM events_20200101"):
             assert await keep(database, 0) == Kept(0, 0, 0, 1, 7, was_leader=True)
         assert await keep(database, 0) == Kept(0, 1, 0, 0, 7, was_leader=True)
@@ -185,7 +186,7 @@ async def test_a_table_with_rows_of_another_make_is_never_dropped_within_retenti
     async with operator(database) as other:
         await other.execute(f"DROP TABLE {partition_name(TODAY)}")
         await other.execute(f"CREATE TABLE {partition_name(TODAY)} AS SELECT 1 AS number")
-        await other.execute(f"ALTER TABLE {partition_name(TODAY)} OWNER TO nocontent_owner")
+        await other.execute(f"ALTER TABLE {partition_name(TODAY)} OWNER TO nocontent_maintainer")
         assert await keep(database, 0) == Kept(0, 0, 1, 0, -1, was_leader=True)
         assert await other.fetchval(f"SELECT number FROM {partition_name(TODAY)}") == 1
 

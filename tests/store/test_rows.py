@@ -60,7 +60,7 @@ def random_event(seed: int) -> dict[str, object]:
 
 @pytest.fixture
 async def analyst(database: str) -> AsyncIterator[Connection]:
-    async with pool.connected(database, "nocontent_reader") as connection:
+    async with pool.connected(database, "nocontent_analyst") as connection:
         yield connection
 
 

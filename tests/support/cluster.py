@@ -18,7 +18,7 @@ from ingest.store.pool import Connection
 RETENTION_DAYS = 30
 _TEMPLATE = "migrated"
 # A test kills processes and never the machine: what the kernel has taken is as good as on disk.
-_SETTINGS = {"max_connections": "200", "fsync": "off"}
+SETTINGS = {"max_connections": "200", "fsync": "off"}
 
 
 @contextlib.contextmanager
@@ -59,7 +59,7 @@ class Cluster:
 @contextlib.contextmanager
 def started() -> Iterator[Cluster]:
     """Start PostgreSQL and migrate the database that others are copied from."""
-    with open_folder() as folder, embedded.start(folder / "pg", settings=_SETTINGS) as server:
+    with open_folder() as folder, embedded.start(folder / "pg", settings=SETTINGS) as server:
         cluster = Cluster(server.dsn)
         run(cluster.dsn, f"CREATE DATABASE {_TEMPLATE}")
         asyncio.run(_migrate(cluster.of(_TEMPLATE)))
@@ -69,7 +69,7 @@ def started() -> Iterator[Cluster]:
 async def _migrate(dsn: str) -> None:
     async with operator(dsn) as connection:
         await migrate.migrate(connection)
-    async with pool.connected(dsn, "nocontent_owner") as connection:
+    async with pool.connected(dsn, "nocontent_maintainer") as connection:
         await partitions.keep(connection, RETENTION_DAYS)
 
 

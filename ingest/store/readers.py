@@ -1,0 +1,35 @@
+"""Which logins read which tenants, by row security; what they may read at all is their role's."""
+
+import asyncpg
+
+from ingest.store.pool import Connection
+from ingest.store.tenants import AUDIT
+
+_ADD = "INSERT INTO readers (tenant_id, login) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+_REMOVE = "DELETE FROM readers WHERE tenant_id = $1 AND login = $2"
+_LIST = """
+SELECT name, login, reader.created_at FROM readers reader JOIN tenants tenant USING (tenant_id)
+WHERE $1::integer IS NULL OR tenant_id = $1
+ORDER BY login, tenant_id
+"""
+_LISTED_ALREADY, _NOT_LISTED = "INSERT 0 0", "DELETE 0"
+
+
+async def add(connection: Connection, tenant: int, login: str) -> None:
+    """Let a login read a tenant."""
+    async with connection.transaction():
+        if await connection.execute(_ADD, tenant, login) != _LISTED_ALREADY:
+            await connection.execute(AUDIT, tenant, "reader.add", None, None, None, None)
+
+
+async def remove(connection: Connection, tenant: int, login: str) -> bool:
+    """Let a login read a tenant no more, from its next query on; tells whether it could."""
+    async with connection.transaction():
+        was_there = await connection.execute(_REMOVE, tenant, login) != _NOT_LISTED
+        if was_there:
+            await connection.execute(AUDIT, tenant, "reader.remove", None, None, None, None)
+    return was_there
+
+
+async def list_all(connection: Connection, tenant: int | None) -> list[asyncpg.Record]:
+    return await connection.fetch(_LIST, tenant)

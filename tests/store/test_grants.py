@@ -1,0 +1,243 @@
+"""Least privilege: every grant there is, by name, and what each role is refused."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+
+from ingest.store import migrate
+from ingest.store.pool import Connection
+from tests.support import logins
+from tests.support.cluster import Cluster, operator
+
+# Whole objects, and single columns as `table.column`. Nothing else is granted to anybody, PUBLIC included.
+_GRANTS = {
+    "nocontent_writer": {
+        "nocontent": "USAGE",
+        "events": "INSERT",
+        "events.tenant_id": "SELECT",
+        "events.event_id": "SELECT",
+        "batches": "INSERT SELECT",
+        "batches.accepted": "UPDATE",
+        "batches.duplicates": "UPDATE",
+        "control": "SELECT",
+        "control.revision": "UPDATE",
+        "tenants": "SELECT",
+        "ingest_tokens": "SELECT",
+        "migrations": "SELECT",
+        "vocabulary": "INSERT SELECT",
+        "audit": "INSERT",
+        "streams": "SELECT",
+        "stream_gaps": "SELECT",
+    },
+    "nocontent_control": {
+        "nocontent": "USAGE",
+        "control": "SELECT",
+        "control.revision": "UPDATE",
+        "tenants": "INSERT SELECT UPDATE",
+        "ingest_tokens": "INSERT SELECT UPDATE",
+        "vocabulary": "INSERT SELECT UPDATE",
+        "audit": "INSERT SELECT",
+        "readers": "DELETE INSERT SELECT",
+    },
+    "nocontent_reader": dict.fromkeys(
+        "events batches tenants vocabulary tag_names readable_events streams stream_gaps reconciliation".split(),
+        "SELECT",
+    )
+    | {"nocontent": "USAGE", "readable_tenants": "EXECUTE"},
+    "nocontent_analyst": dict.fromkeys(
+        "events batches tenants vocabulary tag_names readable_events streams stream_gaps reconciliation".split(),
+        "SELECT",
+    )
+    | {"nocontent": "USAGE"},
+    "nocontent_maintainer": {"nocontent": "CREATE USAGE"},
+}
+_GRANTED = """
+SELECT object, coalesce(nullif(grantee, 0)::regrole::text, 'PUBLIC') AS role, privilege_type AS privilege
+FROM (
+    SELECT relname::text AS object, relowner AS owner, relacl AS acl
+    FROM pg_class WHERE relnamespace = 'nocontent'::regnamespace AND relkind <> 'i'
+    UNION ALL
+    SELECT relname || '.' || attname, relowner, attacl
+    FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid WHERE relnamespace = 'nocontent'::regnamespace
+    UNION ALL
+    SELECT proname::text, proowner, coalesce(proacl, acldefault('f', proowner))
+    FROM pg_proc WHERE pronamespace = 'nocontent'::regnamespace
+    UNION ALL
+    SELECT nspname::text, nspowner, nspacl FROM pg_namespace WHERE nspname = 'nocontent'
+    UNION ALL
+    SELECT 'later ' || defaclobjtype::text, defaclrole, defaclacl FROM pg_default_acl
+) AS object, aclexplode(acl)
+WHERE grantee <> owner
+"""
+_OWNERS = """
+SELECT relname::text AS object, relowner::regrole::text AS owner FROM pg_class
+WHERE relnamespace = 'nocontent'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'S')
+UNION ALL
+SELECT proname::text, proowner::regrole::text FROM pg_proc WHERE pronamespace = 'nocontent'::regnamespace
+UNION ALL
+SELECT nspname::text, nspowner::regrole::text FROM pg_namespace WHERE nspname = 'nocontent'
+"""
+_MEMBERS = """
+SELECT roleid::regrole::text AS role, member::regrole::text AS member FROM pg_auth_members
+WHERE roleid::regrole::text LIKE 'nocontent%' AND member::regrole::text LIKE 'nocontent%'
+"""
+_ATTRIBUTES = """
+SELECT rolname, rolcanlogin, rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication AS is_mighty,
+    rolinherit, rolbypassrls
+FROM pg_roles WHERE rolname LIKE 'nocontent%' ORDER BY rolname
+"""
+
+
+@pytest.fixture(scope="module")
+def shared_database(postgres: Cluster) -> str:
+    """A database that was migrated itself: what a copy of one lacks are the privileges of the database."""
+    dsn = postgres.migrated()
+
+    async def again() -> None:
+        async with operator(dsn) as connection:
+            assert await migrate.migrate(connection) == []
+
+    asyncio.run(again())
+    return dsn
+
+
+@pytest.fixture
+async def catalog(shared_database: str) -> AsyncIterator[Connection]:
+    async with operator(shared_database) as connection:
+        yield connection
+
+
+async def test_every_grant_is_listed(catalog: Connection) -> None:
+    listed = {
+        (role, thing, act) for role, things in _GRANTS.items() for thing, acts in things.items() for act in acts.split()
+    }
+    assert {(row["role"], row["object"], row["privilege"]) for row in await catalog.fetch(_GRANTED)} == listed
+
+
+@pytest.mark.parametrize(
+    "grant",
+    [
+        "GRANT SELECT ON events TO nocontent_writer",
+        "GRANT SELECT (cost_nanousd) ON events TO nocontent_writer",
+        "GRANT USAGE ON SCHEMA nocontent TO PUBLIC",
+        "GRANT EXECUTE ON FUNCTION readable_tenants() TO PUBLIC",
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA nocontent GRANT SELECT ON TABLES TO nocontent_reader",
+    ],
+)
+async def test_a_grant_that_is_not_listed_is_noticed(database: str, grant: str) -> None:
+    async with operator(database) as connection:
+        before = len(await connection.fetch(_GRANTED))
+        await connection.execute(grant)
+        assert len(await connection.fetch(_GRANTED)) > before
+
+
+async def test_the_maintainer_owns_events_and_batches_and_the_owner_the_rest(catalog: Connection) -> None:
+    owners = {row["object"]: row["owner"] for row in await catalog.fetch(_OWNERS)}
+    kept = {thing for thing, owner in owners.items() if owner == "nocontent_maintainer"}
+    assert {thing for thing in kept if not thing.startswith("events_2")} == {"events", "batches"}
+    assert len(kept) > 30
+    assert {owner for thing, owner in owners.items() if thing not in kept} == {"nocontent_owner"}
+
+
+async def test_roles_have_no_more_than_their_duty(catalog: Connection) -> None:
+    rows = {row["rolname"]: tuple(row.values())[1:] for row in await catalog.fetch(_ATTRIBUTES)}
+    plain = (False, False, True, False)
+    assert rows == dict.fromkeys([*_GRANTS, "nocontent_owner"], plain) | {
+        "nocontent_migrator": (False, False, False, False),  # Is nobody until it takes the owner on.
+        "nocontent_writer": (False, False, True, True),  # COPY refuses a table under row security.
+    }
+    assert {tuple(row.values()) for row in await catalog.fetch(_MEMBERS)} == {
+        ("nocontent_maintainer", "nocontent_owner"),
+        ("nocontent_owner", "nocontent_migrator"),
+    }
+
+
+async def test_nobody_may_make_temporary_tables(catalog: Connection) -> None:
+    asked = (
+        "SELECT rolname FROM pg_roles WHERE NOT rolsuper AND has_database_privilege(oid, current_database(), 'TEMP')"
+    )
+    assert await catalog.fetch(asked) == []
+
+
+@asynccontextmanager
+async def _writer(dsn: str) -> AsyncIterator[Connection]:
+    async with logins.connected(dsn, await logins.made(dsn, "nocontent_writer"), "nocontent_writer") as connection:
+        yield connection
+
+
+_ROW = "SELECT now(), gen_random_uuid(), " + ", ".join(["0"] * 21)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM events",
+        "SELECT input_tokens FROM events",
+        "SELECT * FROM readable_events",
+        "UPDATE events SET input_tokens = 0",
+        "DELETE FROM events",
+        "TRUNCATE events",
+        "COPY events TO STDOUT",
+        "COPY (SELECT input_tokens FROM events) TO STDOUT",
+        "ALTER TABLE events ADD COLUMN note text",
+        "DROP TABLE events",
+        "CREATE TABLE notes (note text)",
+        "CREATE TEMPORARY TABLE notes (note text)",
+        "CREATE TABLE nocontent.notes (note text)",
+        "INSERT INTO tenants (tenant_id, name, revision) VALUES (9, 'x', 0)",
+        "UPDATE vocabulary SET term = 'x'",
+        "DELETE FROM vocabulary",
+        "UPDATE ingest_tokens SET revoked_at = NULL",
+        "SELECT * FROM audit",
+        "DELETE FROM batches",
+        "COPY events FROM PROGRAM 'true'",
+        "SET ROLE nocontent_owner; SELECT 1 FROM pg_read_file('/etc/passwd')",
+    ],
+)
+async def test_the_writer_is_refused(shared_database: str, statement: str) -> None:
+    async with _writer(shared_database) as connection:
+        with pytest.raises((asyncpg.InsufficientPrivilegeError, asyncpg.SyntaxOrAccessError)):
+            await connection.execute(statement)
+
+
+async def test_the_writer_may_add_a_row(shared_database: str) -> None:
+    async with _writer(shared_database) as connection:
+        assert await connection.execute(f"INSERT INTO events {_ROW}") == "INSERT 0 1"
+
+
+_TERMS = [
+    (3, "Our Q3 layoffs list is attached"),
+    (3, "gpt-4o\nMarjolein"),
+    (3, "gpt 4o"),
+    (3, "a" * 97),
+    (3, "modèle"),
+    (3, ""),
+    (2, "Anthropic"),
+    (2, "a/b"),
+    (1, "a" * 65),
+    (5, "please summarize"),
+    (5, '{"note":"x"}'),
+    (4, "Prompt"),
+]
+
+
+@pytest.mark.parametrize(("kind", "term"), _TERMS)
+async def test_not_even_the_writer_can_register_prose(shared_database: str, kind: int, term: str) -> None:
+    columns = "tenant_id, kind, term_id, parent_id, term, revision"
+    statement = f"INSERT INTO vocabulary ({columns}) VALUES (1, $1, 1, $2, $3, 0)"
+    async with _writer(shared_database) as connection:
+        with pytest.raises(asyncpg.CheckViolationError):
+            await connection.execute(statement, kind, int(kind == 5), term)
+
+
+@pytest.mark.parametrize("column", ["act", "token_id", "rule"])
+async def test_not_even_the_writer_can_put_prose_into_the_audit(shared_database: str, column: str) -> None:
+    values = {"act": "x", "token_id": None, "rule": None} | {column: "Our Q3 layoffs list"}
+    async with _writer(shared_database) as connection:
+        with pytest.raises(asyncpg.CheckViolationError):
+            await connection.execute(
+                "INSERT INTO audit (tenant_id, act, token_id, rule) VALUES (1, $1, $2, $3)", *values.values()
+            )

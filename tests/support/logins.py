@@ -1,0 +1,39 @@
+"""Logins as an operator makes them: with one role, and no superuser's way back from it."""
+
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from ingest.store import pool
+from ingest.store.pool import Connection
+from tests.support.cluster import operator
+
+_NUMBERS = itertools.count()
+
+
+async def made(dsn: str, *roles: str, attributes: str = "") -> str:
+    """Make a login that is a member of roles; gives its name."""
+    name = f"login_{next(_NUMBERS)}"
+    async with operator(dsn) as connection:
+        await connection.execute(f"CREATE ROLE {name} LOGIN {attributes}")
+        for role in roles:
+            await connection.execute(f"GRANT {role} TO {name}")
+    return name
+
+
+@asynccontextmanager
+async def connected(dsn: str, login: str, role: str = "none") -> AsyncIterator[Connection]:
+    """Lend a connection of a login, which has taken on a role."""
+    own = {"search_path": "nocontent", "role": role}
+    connection = await asyncpg.connect(dsn, user=login, server_settings=own)
+    try:
+        yield connection
+    finally:
+        await pool.close(connection)
+
+
+def dsn_of(dsn: str, login: str) -> str:
+    """Give the DSN with another login."""
+    return dsn.replace("postgres@", f"{login}@")
