@@ -5,7 +5,7 @@ import asyncio
 import asyncpg
 import pytest
 
-from ingest.store import migrate, pool, readers, tenants
+from ingest.store import pool, readers, tenants
 from ingest.store.pool import Connection
 from tests.support import logins
 from tests.support.cluster import Cluster, operator
@@ -126,25 +126,3 @@ async def test_the_function_is_called_once_a_query(filled: str) -> None:
         plan = "\n".join(row[0] for row in await connection.fetch("EXPLAIN SELECT sum(cost_nanousd) FROM events"))
     assert "InitPlan" in plan
     assert "readable_tenants" not in plan.partition("InitPlan")[2].partition("->")[2]
-
-
-_CITUS = """
-INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion)
-VALUES (99999, 'citus', 10, 'pg_catalog'::regnamespace, false, '14.0')
-"""
-
-
-async def test_where_citus_has_come_policies_go_and_readers_read_nothing(database: str) -> None:
-    """Shown on a catalog that says so: Citus itself refuses to distribute a table with such policies."""
-    async with operator(database) as connection:
-        await connection.execute("SET allow_system_table_mods = on")
-        await connection.execute(_CITUS)
-        (step,) = [step for step in migrate.conditional() if step.name == "0001_protect_rows"]
-        for statement in step.statements * 2:
-            await connection.execute(statement)
-        assert await connection.fetch("SELECT FROM pg_policies WHERE schemaname = 'nocontent'") == []
-        assert await connection.fetch("SELECT FROM pg_class WHERE relrowsecurity") == []
-    async with logins.connected(database, await logins.made(database, "nocontent_reader")) as connection:
-        for table in _SHARED:
-            with pytest.raises(asyncpg.InsufficientPrivilegeError):
-                await connection.execute(f"SELECT * FROM {table}")

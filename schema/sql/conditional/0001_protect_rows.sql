@@ -24,31 +24,10 @@ BEGIN
 END
 $$;
 
--- Citus distributes no table whose policies have a sub-select, and its workers do not know the login.
-DO $$
-DECLARE
-    relation text;
-BEGIN
-    IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
-        RETURN;
-    END IF;
-    PERFORM set_config('role', 'nocontent_owner', true);
-    IF (SELECT relrowsecurity FROM pg_class WHERE oid = 'nocontent.events'::regclass) THEN
-        REVOKE SELECT ON ALL TABLES IN SCHEMA nocontent FROM nocontent_reader;
-        FOREACH relation IN ARRAY ARRAY['events', 'batches', 'tenants', 'vocabulary'] LOOP
-            EXECUTE format('ALTER TABLE nocontent.%I DISABLE ROW LEVEL SECURITY', relation);
-            EXECUTE format('DROP POLICY IF EXISTS reader ON nocontent.%I', relation);
-            EXECUTE format('DROP POLICY IF EXISTS analyst ON nocontent.%I', relation);
-            EXECUTE format('DROP POLICY IF EXISTS control ON nocontent.%I', relation);
-        END LOOP;
-    END IF;
-END
-$$;
-
 -- A reader sees the tenants of its login, an analyst all. The writer passes row security by (BYPASSRLS), because COPY
 -- refuses a table that is under it; what the writer reads of `events` is still no more than its grant. Only a superuser
 -- can give that attribute, or from PostgreSQL 16 on a login that has it. Without it rows are not protected, and a
--- reader reads nothing.
+-- reader reads nothing. Citus refuses such policies (0002).
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
