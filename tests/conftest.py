@@ -19,15 +19,19 @@ def postgres() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def database(postgres: Cluster) -> str:
+def database(postgres: Cluster) -> Iterator[str]:
     """The DSN of a fresh database with all tables."""
-    return postgres.migrated()
+    dsn = postgres.migrated()
+    yield dsn
+    postgres.drop(dsn)
 
 
 @pytest.fixture(scope="module")
-def shared_database(postgres: Cluster) -> str:
+def shared_database(postgres: Cluster) -> Iterator[str]:
     """The DSN of a database that the tests of a file share: for those that leave it as it was."""
-    return postgres.migrated()
+    dsn = postgres.migrated()
+    yield dsn
+    postgres.drop(dsn)
 
 
 @pytest.fixture(scope="session")

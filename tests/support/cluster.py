@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -21,10 +22,16 @@ _TEMPLATE = "migrated"
 SETTINGS = {"max_connections": "200", "fsync": "off"}
 
 
+# A disk in memory makes and removes a database's 1,500 files some ten times as fast. A container may have a small one.
+_MEMORY = Path("/dev/shm")
+_MEMORY_BYTES_MIN = 4 * 1024**3
+
+
 @contextlib.contextmanager
 def open_folder() -> Iterator[Path]:
     """Give a folder that PostgreSQL's account can pass; pytest's own is 0700, and root's postgres is somebody else."""
-    made = Path(tempfile.mkdtemp(prefix="nocontent-test-"))
+    is_roomy = os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free >= _MEMORY_BYTES_MIN
+    made = Path(tempfile.mkdtemp(prefix="nocontent-test-", dir=_MEMORY if is_roomy else None))
     made.chmod(0o711)
     try:
         yield made
@@ -49,6 +56,11 @@ class Cluster:
     def migrated(self) -> str:
         """Create a database with all tables, partitions and shipped terms; gives its DSN."""
         return self._create(_TEMPLATE)
+
+    def drop(self, dsn: str) -> None:
+        """Remove a database that no test needs any more, and whoever is still connected to it."""
+        name = dsn.partition("?")[0].rpartition("/")[2]
+        run(self.dsn, f"DROP DATABASE {name} WITH (FORCE)")
 
     def _create(self, template: str) -> str:
         name = f"test_{next(self._numbers)}"
