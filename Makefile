@@ -3,7 +3,7 @@
 .SUFFIXES:
 .DEFAULT_GOAL := help
 .PHONY: help run test fuzz fuzz-properties fuzz-coverage prove prove-breaks faults soak hostile check fmt lock catalogue clean clean-data
-.PHONY: bench bench-full instructions plots
+.PHONY: bench bench-full instructions plots k8s-check image sbom
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -25,7 +25,7 @@ help: ## show this list
 	@if [ -t 1 ]; then bold=$$(printf '\033[1m') plain=$$(printf '\033[0m'); fi; \
 	awk -v bold="$$bold" -v plain="$$plain" 'BEGIN { FS = ":.*## "; \
 	    print "nocontent: telemetry for LLM proxies that cannot store a prompt\n" } \
-	  /^[a-z-]+:.*## / { printf "  %smake %-16s%s %s\n", bold, $$1, plain, $$2 } \
+	  /^[a-z0-9-]+:.*## / { printf "  %smake %-16s%s %s\n", bold, $$1, plain, $$2 } \
 	  END { print "\nPython 3.11 or later is found by itself; PYTHON=/path/to/python3 names another." }' Makefile
 
 run: $(VENV)/.run ## start it and send it events (ONCE=1: then stop; NOCONTENT_DSN=...: in your PostgreSQL)
@@ -79,6 +79,19 @@ soak: $(VENV)/.dev ## 10 million events through one process, overload, a databas
 hostile: $(VENV)/.dev ## honest senders beside slow connections, bombs, a million bad tokens and unknown ids (15 min)
 	$(BIN)/python -m tests.soak hostile $(ARGS)
 
+k8s-check: $(VENV)/.dev .venv-k8s/.done .venv-image/.done ## check k8s/ and the Containerfile, then break each thing and see it noticed
+	$(BIN)/python -m tests.k8s
+	$(BIN)/python -m pytest -q tests/k8s/breaks.py $(ARGS)
+
+image: ## build the image with podman, docker or buildah (IMAGE=registry/name:tag PUSH=1: push, and print its digest)
+	@k8s/image.sh $(or $(IMAGE),localhost/nocontent:dev) $(if $(PUSH),push)
+
+sbom: .venv-image/.done .venv-sbom/.done ## write build/sbom.json: CycloneDX of what the image installs
+	@mkdir -p build
+	@.venv-sbom/bin/cyclonedx-py environment --pyproject pyproject.toml --mc-type application --output-reproducible \
+	  --output-format JSON --output-file build/sbom.json .venv-image/bin/python
+	@echo "build/sbom.json"
+
 check: $(VENV)/.dev ## lint, formatting, types, and who imports whom
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
@@ -92,7 +105,10 @@ fmt: $(VENV)/.dev ## format, and mend what the linter can
 lock: $(VENV)/.dev ## pin anew what pyproject.toml asks for (UPGRADE=1: the newest versions)
 	$(LOCK) pyproject.toml --extra embedded --output-file requirements.lock
 	$(LOCK) pyproject.toml --extra embedded --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(LOCK) pyproject.toml --constraint requirements.lock --output-file requirements-image.lock
 	$(LOCK) requirements-fuzz.in --output-file requirements-fuzz.lock
+	$(LOCK) requirements-k8s.in --output-file requirements-k8s.lock
+	$(LOCK) requirements-sbom.in --output-file requirements-sbom.lock
 	$(LOCK) --no-strip-extras bench/requirements-peers.in --output-file bench/requirements-peers.lock
 	$(LOCK) --no-strip-extras bench/requirements-phoenix.in --output-file bench/requirements-phoenix.lock
 
@@ -100,7 +116,7 @@ catalogue: $(VENV)/.run ## add the model ids of the newest public price tables
 	$(BIN)/python -m ingest.catalogue
 
 clean: ## remove .venv, caches and builds
-	rm -rf $(VENV) .venv-bench .bench build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-bench .venv-image .venv-k8s .venv-sbom .bench build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-data: ## remove the database that `make run` keeps in .nocontent
@@ -116,6 +132,13 @@ $(VENV)/.dev: requirements-dev.lock $(BIN)/python
 	@echo "installing the pinned packages and the development tools into $(VENV) ..."
 	@$(PIP_INSTALL) -r requirements-dev.lock
 	@touch $(VENV)/.run $@
+
+# Apart from ours: checkov brings a hundred packages, and the image's must lack what only a checkout has.
+.venv-%/.done: requirements-%.lock $(BIN)/python
+	@echo "installing requirements-$*.lock into .venv-$* ..."
+	@$(BIN)/python -m venv --clear --without-pip .venv-$*
+	@$(subst pip install,pip --python .venv-$*/bin/python install,$(PIP_INSTALL)) -r $<
+	@touch $@
 
 # The first Python that runs (a pyenv shim may not), is new enough and can make an environment (Debian's may not).
 # The command `nocontent` finds the checkout by its own place, so nothing has to be installed.

@@ -2,7 +2,7 @@
 
 from ingest.store.pool import Connection
 
-_SAFE = {
+SAFE = {
     "log_error_verbosity": {"terse"},
     "log_parameter_max_length": {"0"},
     "log_parameter_max_length_on_error": {"0"},
@@ -14,5 +14,5 @@ _CURRENT = "SELECT name, setting FROM pg_settings WHERE name = ANY($1)"
 
 async def leaks(connection: Connection) -> list[str]:
     """Name the parameters that should have another value."""
-    current = {row["name"]: row["setting"] for row in await connection.fetch(_CURRENT, list(_SAFE))}
-    return sorted(name for name, safe in _SAFE.items() if current.get(name) not in safe)
+    current = {row["name"]: row["setting"] for row in await connection.fetch(_CURRENT, list(SAFE))}
+    return sorted(name for name, safe in SAFE.items() if current.get(name) not in safe)

@@ -1,0 +1,80 @@
+"""`python -m tests.k8s`: everything that can be known of the manifests without a cluster, a line for each check."""
+
+# ruff: noqa: T201 (talks to a person at a terminal)
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from tests.k8s import custom, image, network, pods, rollout, sources, tools
+from tests.k8s.overlays import CannotBuild, Tree
+from tests.support.service import ROOT
+
+Check = Callable[[Tree], Iterator[str]]
+CHECKS: dict[str, Check] = {
+    "lint": tools.unlinted,
+    "schemas": tools.invalid,
+    "custom resources": custom.misspelt,
+    "checkov": tools.careless,
+    "restricted pods": pods.unrestricted,
+    "requests and limits": pods.unbounded,
+    "service links and tokens": pods.linked,
+    "secrets": pods.open_secrets,
+    "settings": pods.unknown_settings,
+    "logins": pods.inconsistent_logins,
+    "probes": rollout.wrong_probes,
+    "grace": rollout.short_grace,
+    "scaling": rollout.uneven,
+    "ports": network.other_ports,
+    "network": network.open_network,
+    "images": sources.loose_images,
+    "database": sources.other_database,
+    "rules": sources.other_rules,
+    "dashboards": sources.dashboards,
+    "Containerfile": sources.loose_containerfile,
+    "locks": sources.other_locks,
+    "image": image.unfit,
+}
+
+
+def main() -> int:
+    """Run the checks; gives 1 if one has found something."""
+    parser = argparse.ArgumentParser(prog="python -m tests.k8s", description=__doc__)
+    parser.add_argument(
+        "--write-rules", action="store_true", help=f"make {sources.RULES} from {sources.ALERTS}, and end"
+    )
+    parser.add_argument("checks", nargs="*", metavar="CHECK", help=f"only these, of: {', '.join(CHECKS)}")
+    args = parser.parse_args()
+    tree = Tree(ROOT)
+    if args.write_rules:
+        (ROOT / sources.RULES).write_text(sources.prometheus_rule(tree.read(sources.ALERTS)), "utf-8")
+        return 0
+    if absent := tools.missing():
+        print(f"not installed in .venv-k8s: {', '.join(absent)}; `make k8s-check` installs them", file=sys.stderr)
+        return 2
+    try:
+        print(f"built: {', '.join(f'{name} ({len(objects)} objects)' for name, objects in tree.built.items())}")
+    except CannotBuild as refused:
+        print(f"failed  kustomize: {refused}")
+        return 1
+    failed = [name for name in args.checks or CHECKS if not _passes(tree, name)]
+    print(*(f"to set before it is applied: {place}" for place in sources.left_to_set(tree)), sep="\n")
+    print(f"failed: {', '.join(failed)}" if failed else "all of it holds")
+    return int(bool(failed))
+
+
+def _passes(tree: Tree, name: str) -> bool:
+    began = time.monotonic()
+    found = list(CHECKS[name](tree))
+    print(
+        f"{'failed' if found else 'ok':7} {name} ({time.monotonic() - began:.1f} s)",
+        *found,
+        sep="\n        ",
+        flush=True,
+    )
+    return not found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""One thing broken in a copy of the manifests: the checks must say so, and name the file.
+
+Run by `make k8s-check`, not by `make test`: it needs the tools of .venv-k8s.
+"""
+
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.k8s.__main__ import CHECKS
+from tests.k8s.overlays import CannotBuild, Tree
+from tests.support.service import ROOT
+
+_COPIED = ("k8s", "docs/operations.md", "Containerfile", "requirements.lock", "requirements-image.lock")
+_SERVER, _NETWORK, _SCALING = "k8s/base/server.yaml", "k8s/base/network.yaml", "k8s/base/scaling.yaml"
+_SETTINGS, _SERVICES = "k8s/base/settings.env", "k8s/base/services.yaml"
+_MAINTAIN, _MIGRATE = "k8s/base/maintain.yaml", "k8s/base/migrate.yaml"
+_CLUSTER, _EXTERNAL = "k8s/overlays/prod-cnpg/cluster.yaml", "k8s/overlays/prod-external/kustomization.yaml"
+
+
+class Break(NamedTuple):
+    """What is done to a file, the check that must notice, and words of what it says."""
+
+    name: str
+    check: str
+    file: str
+    old: str
+    new: str
+    says: str
+
+
+BREAKS = (
+    Break("a misspelt field", "schemas", _SERVER, "timeoutSeconds: 5", "timeOutSeconds: 5", "timeOutSeconds"),
+    Break("a misspelt field of the database", "custom resources", _CLUSTER, "failoverQuorum", "failOverQuorum", _CLUSTER),
+    Break("a misspelt field of a monitor", "custom resources", "k8s/base/monitors.yaml", "interval:", "intervall:", "intervall"),
+    Break("a field that the newest release lacks", "schemas", _SCALING, "averageUtilization", "averageUse", "averageUse"),
+    Break("root", "restricted pods", _SERVER, "runAsUser: 65532", "runAsUser: 0", _SERVER),
+    Break("root's rights", "restricted pods", _MAINTAIN, "drop: [ALL]", "drop: [NET_RAW]", _MAINTAIN),
+    Break("a way to more rights", "restricted pods", _MIGRATE, "allowPrivilegeEscalation: false", "privileged: true", _MIGRATE),
+    Break("a root that can be written to", "restricted pods", _SERVER, "readOnlyRootFilesystem: true", "privileged: false", "readOnly"),
+    Break("a namespace without PodSecurity", "restricted pods", "k8s/base/namespace.yaml", "enforce: restricted", "enforce: baseline", "enforce"),
+    Break("no limit", "requests and limits", _SERVER, "memory: 512Mi", "ephemeral-storage: 1Gi", "limits needs memory"),
+    Break("too little memory", "requests and limits", _SERVER, "memory: 512Mi", "memory: 300Mi", "memory limit"),
+    Break("service links", "service links and tokens", _SERVER, "enableServiceLinks: false", "enableServiceLinks: true", _SERVER),
+    Break("a token for the API", "service links and tokens", _MIGRATE, "automountServiceAccountToken: false", "automountServiceAccountToken: true", _MIGRATE),
+    Break("an inline secret", "secrets", _SETTINGS, "NOCONTENT_WORKERS=1", "NOCONTENT_DSN=postgresql://a:hunter2@db/t", "password"),
+    Break("a secret in a variable", "secrets", _MIGRATE, "          envFrom:\n            - ", "          envFrom:\n            - secretRef:\n                name: nocontent-migrator\n            - ", "variable"),
+    Break("a secret that all may read", "secrets", _MAINTAIN, "defaultMode: 288", "defaultMode: 292", "0440"),
+    Break("an unknown setting", "settings", _SETTINGS, "NOCONTENT_WORKERS=1", "NOCONTENT_WORKER=1", "NOCONTENT_WORKER is no setting"),
+    Break("a bad value", "settings", _SETTINGS, "NOCONTENT_DRAIN_S=10", "NOCONTENT_DRAIN_S=10s", "NOCONTENT_DRAIN_S"),
+    Break("a file that is not mounted", "settings", _SETTINGS, "/run/secrets/nocontent/dsn", "/run/secret/dsn", "nothing is mounted"),
+    Break("one login for two", "logins", _MAINTAIN, "secretName: nocontent-maintainer", "secretName: nocontent-writer", "share a login"),
+    Break("a server that maintains", "logins", _SETTINGS, "NOCONTENT_MAINTAIN=false", "NOCONTENT_MAINTAIN=true", "NOCONTENT_MAINTAIN"),
+    Break("a database whose name nobody checks", "logins", "k8s/components/database-tls/kustomization.yaml", "verify-full", "require", "verify-full"),
+    Break("the CA of another database", "database", "k8s/components/database-tls/kustomization.yaml", "nocontent-db-ca,", "other-ca,", "do not mount"),
+    Break("a policy for another database", "database", "k8s/overlays/prod-cnpg/network.yaml", "nocontent-db", "nocontent-database", "selects another"),
+    Break("a wrong path", "probes", _SERVER, "path: /readyz", "path: /ready", "which the application does not have"),
+    Break("a liveness that dies with the database", "probes", _SERVER, "path: /livez", "path: /readyz", "no reason to die"),
+    Break("a start cut short", "probes", _SERVER, "failureThreshold: 40", "failureThreshold: 10", "gives up before"),
+    Break("too short a grace", "grace", _SERVER, "PeriodSeconds: 90", "PeriodSeconds: 75", "must be above 75"),
+    Break("a longer drain", "grace", _SETTINGS, "NOCONTENT_DRAIN_S=10", "NOCONTENT_DRAIN_S=30", _SERVER),
+    Break("a pod less before one more", "scaling", _SERVER, "maxUnavailable: 0", "maxUnavailable: 1", "maxUnavailable 0"),
+    Break("a budget that blocks every drain", "scaling", _SCALING, "maxUnavailable: 1", "minAvailable: 2", _SCALING),
+    Break("one replica", "scaling", _SCALING, "minReplicas: 2", "minReplicas: 1", "minReplicas"),
+    Break("pods that nobody spreads", "scaling", _SERVER, "            matchLabels:\n              app.kubernetes.io/name: nocontent\n              app.kubernetes.io/component: server\n          matchLabelKeys", "            matchLabels:\n              app.kubernetes.io/name: nocontent\n              app.kubernetes.io/component: api\n          matchLabelKeys", "does not select"),
+    Break("a wrong port of the container", "ports", _SERVER, "containerPort: 8080", "containerPort: 8000", "containerPorts"),
+    Break("a wrong port of the Service", "ports", _SERVICES, "targetPort: metrics", "targetPort: 9000", _SERVICES),
+    Break("a wrong bind", "ports", _SETTINGS, "NOCONTENT_BIND=0.0.0.0:8080", "NOCONTENT_BIND=0.0.0.0:80", "NOCONTENT_BIND"),
+    Break("a server that only it can reach", "ports", _SETTINGS, "NOCONTENT_METRICS_BIND=0.0.0.0", "NOCONTENT_METRICS_BIND=127.0.0.1", "METRICS_BIND"),
+    Break("a wrong port of a policy", "network", _NETWORK, "port: 9464", "port: 9465", "9465"),
+    Break("no default-deny", "network", _NETWORK, "name: default-deny", "name: other", "default-deny"),
+    Break("metrics for everybody", "network", _NETWORK, "          podSelector:\n            matchLabels:\n              app.kubernetes.io/name: prometheus\n", "", "/metrics is open"),
+    Break("an open way out", "network", _NETWORK, "          port: 5432", "          port: 5432\n        - protocol: TCP\n          port: 443", "443"),
+    Break("a database anywhere", "network", _EXTERNAL, "name: database", "name: databases", "where the database is"),
+    Break("an image by its tag", "images", _EXTERNAL, "digest: sha256:" + 64 * "0", "newTag: 0.1.0", "digest"),
+    Break("an asynchronous standby", "database", _CLUSTER, "dataDurability: required", "dataDurability: preferred", "synchronous"),
+    Break("a database that logs values", "database", _CLUSTER, "log_error_verbosity: terse", "log_error_verbosity: default", "log_error_verbosity"),
+    Break("more connections than there are", "database", _SCALING, "maxReplicas: 4", "maxReplicas: 40", "max_connections"),
+    Break("a rule that nobody tested", "rules", "k8s/base/rules.yaml", "ingest_queue_rows > ", "ingest_queue_rows > 1", "--write-rules"),
+    Break("a dashboard that Grafana cannot read", "dashboards", "k8s/base/dashboards/policy.json", "{", "[{", "policy.json"),
+    Break("a base by its tag", "Containerfile", "Containerfile", "@sha256:", "#sha256:", "BASE"),
+    Break("root in the image", "Containerfile", "Containerfile", "USER 65532:65532", "USER root", "USER"),
+    Break("a shell around the command", "Containerfile", "Containerfile", 'ENTRYPOINT ["nocontent"]', "ENTRYPOINT nocontent", "ENTRYPOINT"),
+    Break("a second version of a package", "locks", "requirements-image.lock", "starlette==1.10.0", "starlette==1.9.0", "make lock"),
+    Break("a careless Containerfile", "lint", "Containerfile", "WORKDIR /tmp", "WORKDIR tmp\nRUN cd /tmp", "DL3000"),
+    Break("a careless manifest", "lint", _NETWORK, "policyTypes: [Ingress, Egress]", "policyTypes:   [Ingress, Egress]", "network.yaml"),
+    Break("what only checkov knows", "checkov", _SERVER, "runAsUser: 65532", "runAsUser: 1000", "CKV_K8S_40"),
+    Break("a command without its guard", "image", "k8s/nocontent.py", 'parent.parent / "app"', 'parent / "app"', "serve"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("broken", BREAKS, ids=lambda broken: broken.name)
+def test_a_broken_manifest_is_noticed(broken: Break, tmp_path: Path) -> None:
+    tree = _copy(tmp_path)
+    file = tmp_path / broken.file
+    text = file.read_text("utf-8")
+    assert broken.old in text, f"{broken.file} has no more: {broken.old}"
+    file.write_text(text.replace(broken.old, broken.new), "utf-8")
+    found = list(CHECKS[broken.check](tree))
+    assert found
+    assert any(broken.says in finding for finding in found), found
+
+
+def test_an_overlay_that_kustomize_cannot_build_is_noticed(tmp_path: Path) -> None:
+    tree = _copy(tmp_path)
+    (tmp_path / _NETWORK).unlink()
+    with pytest.raises(CannotBuild, match=r"network\.yaml"):
+        assert tree.built
+
+
+def test_every_check_has_something_that_it_must_notice() -> None:
+    assert {broken.check for broken in BREAKS} == CHECKS.keys()
+
+
+def _copy(folder: Path) -> Tree:
+    for name in _COPIED:
+        source = ROOT / name
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, folder / name)
+        else:
+            shutil.copy(source, folder / name)
+    for name in ("schema", "ingest"):
+        (folder / name).symlink_to(ROOT / name)
+    return Tree(folder)

@@ -1,0 +1,126 @@
+"""Who may speak with whom: one number for each port wherever it stands, and nothing open that nobody needs."""
+
+from collections.abc import Iterator
+
+from msgspec import field
+
+from tests.k8s.objects import Pod, Port, Selector, Shape, pods
+from tests.k8s.overlays import Object, Tree
+from tests.k8s.pods import settings
+
+POSTGRESQL = 5432
+
+
+class _ServiceSpec(Shape, frozen=True):
+    ports: list[Port]
+    selector: dict[str, str]
+    type: str = "ClusterIP"
+
+
+class _Service(Shape, frozen=True):
+    spec: _ServiceSpec
+
+
+class _Block(Shape, frozen=True):
+    cidr: str
+
+
+class _Peer(Shape, frozen=True):
+    pod_selector: Selector | None = None
+    namespace_selector: Selector | None = None
+    ip_block: _Block | None = None
+
+
+class _Rule(Shape, frozen=True):
+    ports: tuple[Port, ...] = ()
+    sources: list[_Peer] = field(default_factory=list, name="from")
+    targets: list[_Peer] = field(default_factory=list, name="to")
+
+
+class _PolicySpec(Shape, frozen=True):
+    pod_selector: Selector
+    policy_types: list[str]
+    ingress: tuple[_Rule, ...] = ()
+    egress: tuple[_Rule, ...] = ()
+
+
+class _Policy(Shape, frozen=True):
+    spec: _PolicySpec
+
+
+def other_ports(tree: Tree) -> Iterator[str]:
+    """Settings, containers, Services and policies name the same ports."""
+    for pod in pods(tree, "Deployment"):
+        bound = _bound(tree, pod)
+        if bound != {port.name: port.container_port for port in pod.container.ports}:
+            yield f"{pod.place}: containerPorts are not those of NOCONTENT_BIND and NOCONTENT_METRICS_BIND: {bound}"
+        served: set[str] = set()
+        for one in tree.built[pod.overlay]:
+            if one.kind == "Service":
+                yield from _service(one, pod, bound)
+                served |= {port.name for port in one.read(_Service).spec.ports}
+        if served != bound.keys():
+            yield f"{pod.place}: Services offer {sorted(served)}; they should offer {sorted(bound)}"
+
+
+def _bound(tree: Tree, pod: Pod) -> dict[str, int]:
+    given = settings(tree, pod)
+    binds = {"api": given.get("NOCONTENT_BIND", ":0"), "metrics": given.get("NOCONTENT_METRICS_BIND", ":0")}
+    return {name: int(bind.rpartition(":")[2]) for name, bind in binds.items() if not bind.startswith("127.")}
+
+
+def _service(one: Object, pod: Pod, bound: dict[str, int]) -> Iterator[str]:
+    spec = one.read(_Service).spec
+    if spec.type != "ClusterIP":
+        yield f"{one.place}: type {spec.type} opens a way past the ingress controller"
+    if not spec.selector.items() <= pod.labels.items():
+        yield f"{one.place} {one.metadata.name}: does not select the Deployment's pods"
+    names = {port.name for port in spec.ports}
+    if len(names) != 1:
+        yield f"{one.place} {one.metadata.name}: has {sorted(names)}; /metrics has a Service of its own"
+    for port in spec.ports:
+        target = port.target_port or port.port
+        if target not in {port.name, bound.get(port.name)} or port.port != bound.get(port.name):
+            yield f"{one.place} {one.metadata.name}: port {port.port} to {target} is not {port.name} of the container"
+
+
+def open_network(tree: Tree) -> Iterator[str]:
+    """All is denied; the API and /metrics each let in whom they name, and our pods go out to DNS and PostgreSQL."""
+    for overlay, objects in tree.built.items():
+        policies = {one.metadata.name: one.read(_Policy).spec for one in objects if one.kind == "NetworkPolicy"}
+        denied = policies.get("default-deny")
+        if denied is None or denied.pod_selector != Selector() or {*denied.policy_types} != {"Ingress", "Egress"}:
+            yield f"{overlay}: k8s/base/network.yaml: needs the NetworkPolicy default-deny, of all pods and both ways"
+        elif denied.ingress or denied.egress:
+            yield f"{overlay}: k8s/base/network.yaml: default-deny lets something through"
+        for pod in pods(tree):
+            if pod.overlay == overlay:
+                applied = [policy for policy in policies.values() if policy.pod_selector.matches(pod.labels)]
+                yield from _of_pod(tree, pod, applied)
+
+
+def _of_pod(tree: Tree, pod: Pod, policies: list[_PolicySpec]) -> Iterator[str]:
+    bound = _bound(tree, pod) if pod.container.args[0] == "serve" else {}
+    rules = [rule for policy in policies for rule in policy.ingress]
+    let_in = [port.port for rule in rules for port in rule.ports]
+    if sorted(let_in) != sorted(bound.values()):
+        yield f"{pod.place}: NetworkPolicies let in ports {let_in}; the container serves {sorted(bound.values())}"
+    if not all(rule.ports and rule.sources and all(map(_names_somebody, rule.sources)) for rule in rules):
+        yield f"{pod.place}: a NetworkPolicy lets anybody in"
+    for rule in rules:
+        if bound.get("metrics") in {port.port for port in rule.ports} and not all(
+            peer.pod_selector and peer.namespace_selector for peer in rule.sources
+        ):
+            yield f"{pod.place}: /metrics is open to more than the pods of Prometheus"
+    outward = {port.port for policy in policies for rule in policy.egress for port in rule.ports}
+    if outward != {53, POSTGRESQL}:
+        yield f"{pod.place}: NetworkPolicies let out to {sorted(outward)}; DNS and PostgreSQL are 53 and {POSTGRESQL}"
+    if "prod" in pod.overlay and not all(
+        rule.targets for policy in policies for rule in policy.egress if rule.ports[0].port == POSTGRESQL
+    ):
+        yield f"{pod.place}: the NetworkPolicy `database` does not say where the database is"
+
+
+def _names_somebody(peer: _Peer) -> bool:
+    selectors = [selector for selector in (peer.pod_selector, peer.namespace_selector) if selector]
+    return bool(peer.ip_block) or any(selector != Selector() for selector in selectors)

@@ -1,0 +1,234 @@
+"""The parts of Kubernetes' objects that our rules look at; that nothing else is misspelt, kubernetes-validate says."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from msgspec import Struct, field
+
+from tests.k8s.overlays import Object, Tree
+
+
+class Shape(Struct, frozen=True, rename="camel"):
+    """Names as Kubernetes writes them; what is not named here is passed over."""
+
+
+class Selector(Shape, frozen=True):
+    match_labels: dict[str, str] = {}
+    match_expressions: list["Expression"] = []
+
+    def matches(self, labels: dict[str, str]) -> bool:
+        """Tell whether it selects an object of these labels; of the operators, we write `In` alone."""
+        assert all(each.operator == "In" for each in self.match_expressions)
+        return self.match_labels.items() <= labels.items() and all(
+            labels.get(each.key) in each.values for each in self.match_expressions
+        )
+
+
+class Expression(Shape, frozen=True):
+    key: str
+    operator: str
+    values: list[str]
+
+
+class HttpGet(Shape, frozen=True):
+    path: str
+    port: str | int
+    scheme: str = "HTTP"
+
+
+class Probe(Shape, frozen=True):
+    http_get: HttpGet | None = None
+    period_seconds: int = 10
+    failure_threshold: int = 3
+    initial_delay_seconds: int = 0
+
+
+class Sleep(Shape, frozen=True):
+    seconds: int = 0
+
+
+class Hook(Shape, frozen=True):
+    sleep: Sleep | None = None
+
+
+class Lifecycle(Shape, frozen=True):
+    pre_stop: Hook = Hook()
+
+
+class Capabilities(Shape, frozen=True):
+    drop: list[str] = []
+    add: list[str] = []
+
+
+class Seccomp(Shape, frozen=True):
+    type: str = ""
+
+
+class SecurityContext(Shape, frozen=True):
+    """Of a pod or of a container, whose fields go before the pod's."""
+
+    run_as_non_root: bool | None = None
+    run_as_user: int | None = None
+    fs_group: int | None = None
+    seccomp_profile: Seccomp = Seccomp()
+    allow_privilege_escalation: bool | None = None
+    privileged: bool = False
+    read_only_root_filesystem: bool = False
+    capabilities: Capabilities = Capabilities()
+
+
+class KeyRef(Shape, frozen=True):
+    name: str = ""
+
+
+class ValueFrom(Shape, frozen=True):
+    secret_key_ref: KeyRef | None = None
+
+
+class Variable(Shape, frozen=True):
+    name: str
+    value: str = ""
+    value_from: ValueFrom = ValueFrom()
+
+
+class Source(Shape, frozen=True):
+    config_map_ref: KeyRef | None = None
+    secret_ref: KeyRef | None = None
+
+
+class Port(Shape, frozen=True):
+    name: str = ""
+    container_port: int = 0
+    port: int = 0
+    target_port: int | str = 0
+
+
+class Resources(Shape, frozen=True):
+    requests: dict[str, str] = {}
+    limits: dict[str, str] = {}
+
+
+class Mount(Shape, frozen=True):
+    name: str
+    mount_path: str
+    read_only: bool = False
+    sub_path: str = ""
+
+
+class Container(Shape, frozen=True):
+    name: str
+    image: str
+    args: list[str] = []
+    env: list[Variable] = []
+    env_from: list[Source] = []
+    ports: list[Port] = []
+    resources: Resources = Resources()
+    security_context: SecurityContext = SecurityContext()
+    lifecycle: Lifecycle = Lifecycle()
+    startup_probe: Probe | None = None
+    liveness_probe: Probe | None = None
+    readiness_probe: Probe | None = None
+    volume_mounts: list[Mount] = []
+
+
+class SecretVolume(Shape, frozen=True):
+    secret_name: str
+    default_mode: int = 0o644
+
+
+class Volume(Shape, frozen=True):
+    name: str
+    secret: SecretVolume | None = None
+    empty_dir: dict[str, str] | None = None
+
+
+class Spread(Shape, frozen=True):
+    topology_key: str
+    label_selector: Selector = Selector()
+
+
+class PodSpec(Shape, frozen=True):
+    containers: list[Container]
+    init_containers: list[Container] = []
+    security_context: SecurityContext = SecurityContext()
+    enable_service_links: bool = True
+    automount_service_account_token: bool = True
+    service_account_name: str = "default"
+    termination_grace_period_seconds: int = 30
+    topology_spread_constraints: list[Spread] = []
+    volumes: list[Volume] = []
+    host_network: bool = False
+    host_p_i_d: bool = field(default=False, name="hostPID")
+    host_i_p_c: bool = field(default=False, name="hostIPC")
+
+
+class Labels(Shape, frozen=True):
+    labels: dict[str, str] = {}
+
+
+class Template(Shape, frozen=True):
+    spec: PodSpec
+    metadata: Labels = Labels()
+
+
+class RollingUpdate(Shape, frozen=True):
+    max_surge: int | str = "25%"
+    max_unavailable: int | str = "25%"
+
+
+class Strategy(Shape, frozen=True):
+    type: str = "RollingUpdate"
+    rolling_update: RollingUpdate = RollingUpdate()
+
+
+class WorkloadSpec(Shape, frozen=True):
+    """Of a Deployment and of a Job."""
+
+    template: Template
+    selector: Selector = Selector()
+    strategy: Strategy = Strategy()
+
+
+class Workload(Shape, frozen=True):
+    spec: WorkloadSpec
+
+
+class CronSpec(Shape, frozen=True):
+    job_template: Workload
+    concurrency_policy: str = "Allow"
+    starting_deadline_seconds: int = 0
+
+
+class CronJob(Shape, frozen=True):
+    spec: CronSpec
+
+
+class ConfigMap(Shape, frozen=True):
+    data: dict[str, str] = {}
+
+
+class Pod(NamedTuple):
+    """A pod of ours, with the place it is written at."""
+
+    place: str
+    labels: dict[str, str]
+    spec: PodSpec
+    overlay: str
+
+    @property
+    def container(self) -> Container:
+        return self.spec.containers[0]
+
+
+def workload(one: Object) -> WorkloadSpec:
+    """Give what makes the pods of a Deployment, a Job or a CronJob."""
+    if one.kind == "CronJob":
+        return one.read(CronJob).spec.job_template.spec
+    return one.read(Workload).spec
+
+
+def pods(tree: Tree, *kinds: str) -> Iterator[Pod]:
+    """Yields our pods: of all kinds, or of these."""
+    for one in tree.each(*(kinds or ("Deployment", "Job", "CronJob"))):
+        template = workload(one).template
+        yield Pod(one.place, template.metadata.labels, template.spec, one.place.partition(":")[0])

@@ -1,0 +1,181 @@
+"""What every pod of ours keeps to: no rights, bounded, secrets as files, and only settings that there are."""
+
+import re
+from collections.abc import Iterator
+
+from ingest import config, queue, room
+from ingest.errors import CannotStart
+from tests.k8s.objects import ConfigMap, Container, Pod, pods
+from tests.k8s.overlays import Tree
+
+MODE = 0o440
+# docs/performance.md: the most that a worker took under load, with batches of 5,000 events.
+MEASURED_BYTES = 220_000_000
+_QUANTITY = re.compile(r"(\d+)(m|Ki|Mi|Gi)?")
+_UNITS = {"": 1.0, "m": 0.001, "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30}
+# A password in a URL, and what a key or a token looks like; in the built text of any object.
+_SECRETS = (
+    re.compile(r"[a-z]+://[^\s:/@]+:[^\s@]+@"),
+    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY"),
+    re.compile(r"nct_[A-Za-z0-9]{12}_"),
+    re.compile(r"(?i)\b(?:password|passwd)\s*[=:]\s*[^\s$]"),
+)
+
+
+def unrestricted(tree: Tree) -> Iterator[str]:
+    """PodSecurity `restricted`, and beyond it a number for the user and a root that cannot be written to."""
+    for pod in pods(tree):
+        spec, own = pod.spec, pod.spec.security_context
+        facts = {
+            "hostNetwork, hostPID and hostIPC stay off": not (spec.host_network or spec.host_p_i_d or spec.host_i_p_c),
+            "runAsNonRoot: true": own.run_as_non_root is True,
+            "runAsUser: a number that is not root's": (own.run_as_user or 0) > 0,
+            "fsGroup, so that the mounted secret can be read": (own.fs_group or 0) > 0,
+            "seccompProfile: RuntimeDefault": own.seccomp_profile.type == "RuntimeDefault",
+        }
+        yield from (
+            f"{pod.place}: securityContext of the pod needs {fact}" for fact, holds in facts.items() if not holds
+        )
+        for container in (*spec.containers, *spec.init_containers):
+            yield from (f"{pod.place}: {container.name}: needs {fact}" for fact in _rights(container))
+    for one in tree.each("Namespace"):
+        if one.metadata.labels.get("pod-security.kubernetes.io/enforce") != "restricted":
+            yield f"{one.place}: needs the label pod-security.kubernetes.io/enforce: restricted"
+
+
+def _rights(container: Container) -> Iterator[str]:
+    own = container.security_context
+    facts = {
+        "allowPrivilegeEscalation: false": own.allow_privilege_escalation is False,
+        "privileged to stay off": not own.privileged,
+        "readOnlyRootFilesystem: true": own.read_only_root_filesystem,
+        "capabilities.drop: [ALL], and none added": own.capabilities.drop == ["ALL"] and not own.capabilities.add,
+        "no user of its own": own.run_as_user is None and own.run_as_non_root is not False,
+    }
+    return (fact for fact, holds in facts.items() if not holds)
+
+
+def unbounded(tree: Tree) -> Iterator[str]:
+    """Requests and limits of both kinds; the server's memory holds what the code lets it hold."""
+    for pod in pods(tree):
+        for container in (*pod.spec.containers, *pod.spec.init_containers):
+            yield from (f"{pod.place}: {container.name}: {fault}" for fault in _amounts(container))
+    for pod in pods(tree, "Deployment"):
+        needed = (MEASURED_BYTES + queue.BYTES_MAX + room.BYTES_MAX) * int(settings(tree, pod)["NOCONTENT_WORKERS"])
+        if quantity(pod.container.resources.limits.get("memory", "0")) < needed:
+            yield (
+                f"{pod.place}: the memory limit is below {needed / 2**20:.0f} MiB:"
+                " what its workers were measured at, full queues, and bodies that are being read"
+            )
+
+
+def _amounts(container: Container) -> Iterator[str]:
+    requests, limits = container.resources.requests, container.resources.limits
+    for name in ("cpu", "memory"):
+        if name not in requests:
+            yield f"resources.requests needs {name}"
+        elif name not in limits:
+            yield f"resources.limits needs {name}"
+        elif quantity(requests[name]) > quantity(limits[name]):
+            yield f"requests more {name} than its limit"
+
+
+def quantity(text: str) -> float:
+    """Give a Kubernetes quantity as a number."""
+    found = _QUANTITY.fullmatch(text)
+    assert found is not None, f"{text} is not written as our manifests write amounts"
+    return float(found[1]) * _UNITS[found[2] or ""]
+
+
+def linked(tree: Tree) -> Iterator[str]:
+    """No variables of Services, which look like settings of ours; no token for the Kubernetes API."""
+    for pod in pods(tree):
+        if pod.spec.enable_service_links:
+            yield f"{pod.place}: needs enableServiceLinks: false; NOCONTENT_PORT and its like stop the start"
+        if pod.spec.automount_service_account_token:
+            yield f"{pod.place}: needs automountServiceAccountToken: false; nothing here asks the Kubernetes API"
+        if pod.spec.service_account_name == "default":
+            yield f"{pod.place}: needs a serviceAccountName of its own"
+
+
+def open_secrets(tree: Tree) -> Iterator[str]:
+    """Secrets are files that others made; none is in a manifest or in a variable."""
+    for objects in tree.built.values():
+        for one in objects:
+            if one.kind == "Secret":
+                yield f"{one.place}: a Secret is made by hand or by an operator, never here: docs/kubernetes.md"
+            if any(secret.search(one.text) for secret in _SECRETS):
+                yield f"{one.place} {one.metadata.name}: holds what looks like a password or a key"
+    for pod in pods(tree):
+        for container in (*pod.spec.containers, *pod.spec.init_containers):
+            if any(variable.value_from.secret_key_ref for variable in container.env) or any(
+                source.secret_ref for source in container.env_from
+            ):
+                yield f"{pod.place}: {container.name}: a secret in a variable; mount it as a file"
+        yield from _mounts(pod)
+
+
+def _mounts(pod: Pod) -> Iterator[str]:
+    mounts = {mount.name: mount for mount in pod.container.volume_mounts}
+    for volume in pod.spec.volumes:
+        mount = mounts.get(volume.name)
+        if mount is None:
+            yield f"{pod.place}: the volume {volume.name} is not mounted"
+        elif volume.secret and volume.secret.default_mode != MODE:
+            yield f"{pod.place}: the secret {volume.secret.secret_name} needs defaultMode 288, which is 0440"
+        elif volume.secret and (not mount.read_only or mount.sub_path):
+            yield f"{pod.place}: the secret {volume.secret.secret_name} is mounted readOnly, and not by subPath"
+
+
+def settings(tree: Tree, pod: Pod) -> dict[str, str]:
+    """Give the variables that a pod's container has."""
+    maps = {
+        one.metadata.name: one.read(ConfigMap).data
+        for one in tree.built[pod.overlay]
+        if one.kind == "ConfigMap" and any(s.config_map_ref for s in pod.container.env_from)
+    }
+    sources = [source.config_map_ref for source in pod.container.env_from if source.config_map_ref]
+    given = {name: value for source in sources for name, value in maps.get(source.name, {}).items()}
+    return given | {variable.name: variable.value for variable in pod.container.env}
+
+
+def unknown_settings(tree: Tree) -> Iterator[str]:
+    """Every variable is a setting and has a value that the service takes; every file it names is mounted."""
+    for pod in pods(tree):
+        given = settings(tree, pod)
+        mounted = tuple(mount.mount_path + "/" for mount in pod.container.volume_mounts)
+        for name, value in given.items():
+            if value.startswith("/") and not value.startswith(mounted):
+                yield f"{pod.place}: {name} names {value}, where nothing is mounted"
+        if "NOCONTENT_DSN_FILE" not in given:
+            yield f"{pod.place}: needs NOCONTENT_DSN_FILE; `serve` does not start without a database"
+        try:
+            # The file is the cluster's; that its name is a setting is what the suffix says.
+            config.load({name: value for name, value in given.items() if name != "NOCONTENT_DSN_FILE"})
+        except CannotStart as refused:
+            yield f"{pod.place}: {refused}"
+
+
+def inconsistent_logins(tree: Tree) -> Iterator[str]:
+    """The server, the migration and maintenance log in as three; the server does not maintain."""
+    for overlay in tree.built:
+        own = [pod for pod in pods(tree) if pod.overlay == overlay]
+        given = {pod.container.args[0]: pod for pod in own}
+        if given.keys() != {"serve", "migrate", "maintain"}:
+            yield f"{overlay}: has {', '.join(sorted(given))}; it needs a Deployment, a Job and a CronJob"
+            continue
+        logins = {command: secret_of(pod, "/run/secrets/nocontent") for command, pod in given.items()}
+        if len(set(logins.values())) != len(logins):
+            yield f"{overlay}: two of serve, migrate and maintain share a login: {logins}"
+        if settings(tree, given["serve"]).get("NOCONTENT_MAINTAIN") != "false":
+            yield f"{given['serve'].place}: needs NOCONTENT_MAINTAIN=false; the CronJob has the login for that"
+        for pod in own:
+            if "prod" in overlay and settings(tree, pod).get("PGSSLMODE") != "verify-full":
+                yield f"{pod.place}: needs PGSSLMODE=verify-full, of k8s/components/database-tls"
+
+
+def secret_of(pod: Pod, path: str) -> str:
+    """Name the secret that is mounted there; empty if there is none."""
+    mounted = {mount.name for mount in pod.container.volume_mounts if mount.mount_path == path}
+    secrets = {volume.name: volume.secret.secret_name for volume in pod.spec.volumes if volume.secret}
+    return next((name for volume, name in secrets.items() if volume in mounted), "")

@@ -1,0 +1,140 @@
+"""Rolling out without losing or refusing anything: probes, grace, budgets, and what the numbers must agree with."""
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+from starlette.routing import Route
+
+from ingest import app, config, supervisor
+from tests.k8s.objects import Container, HttpGet, Pod, Probe, Selector, Shape, Workload, pods, workload
+from tests.k8s.overlays import Object, Tree
+from tests.k8s.pods import settings
+
+# Of a worker: its writers' connections, the snapshot's, one for maintenance and two that are lent to requests.
+CONNECTIONS_BESIDE_WRITERS = 4
+CONNECTIONS_LEFT = 20  # For CloudNativePG, migrations, maintenance and people.
+
+
+class _Target(Shape, frozen=True):
+    kind: str
+    name: str
+
+
+class _Scaler(Shape, frozen=True):
+    scale_target_ref: _Target
+    max_replicas: int
+    min_replicas: int = 1
+
+
+class _Budget(Shape, frozen=True):
+    selector: Selector
+    max_unavailable: int | str = 0
+    min_available: int | str = 0
+
+
+class _OfScaler(Struct):
+    spec: _Scaler
+
+
+class _OfBudget(Struct):
+    spec: _Budget
+
+
+def wrong_probes(tree: Tree) -> Iterator[str]:
+    """Paths that the application has, on the port of the API; the start may take as long as the code waits."""
+    for pod in pods(tree, "Deployment"):
+        scheme = "HTTPS" if "NOCONTENT_TLS_CERT_FILE" in settings(tree, pod) else "HTTP"
+        probes = _probes(pod.container)
+        for name, path in {"startup": "/livez", "liveness": "/livez", "readiness": "/readyz"}.items():
+            wrong = _wrong(probes[name], HttpGet(path=path, port="api", scheme=scheme))
+            yield from (f"{pod.place}: {name}Probe {fault}" for fault in wrong)
+        start = probes["startup"]
+        if start and start.period_seconds * start.failure_threshold < supervisor.START_TIMEOUT_S:
+            yield f"{pod.place}: startupProbe gives up before {supervisor.START_TIMEOUT_S:.0f} s; a start may take that"
+
+
+def _wrong(probe: Probe | None, wanted: HttpGet) -> Iterator[str]:
+    paths = {route.path for route in app.create().routes if isinstance(route, Route)}
+    asked = probe.http_get if probe else None
+    if asked is None:
+        yield "is missing, or does not ask by httpGet"
+    elif asked.path not in paths:
+        yield f"asks {asked.path}, which the application does not have"
+    elif asked.path != wanted.path:
+        yield f"asks {asked.path} and not {wanted.path}: that the database is away is no reason to die"
+    elif asked.port != wanted.port:
+        yield f"asks port {asked.port}; the API's is called {wanted.port}"
+    elif asked.scheme != wanted.scheme:
+        yield f"speaks {asked.scheme}; with these settings the server speaks {wanted.scheme}"
+
+
+def _probes(container: Container) -> dict[str, Probe | None]:
+    return {
+        "startup": container.startup_probe,
+        "liveness": container.liveness_probe,
+        "readiness": container.readiness_probe,
+    }
+
+
+def short_grace(tree: Tree) -> Iterator[str]:
+    """SIGKILL comes after preStop, the drain, and as long as the supervisor waits for what was taken."""
+    for pod in pods(tree, "Deployment"):
+        sleep = pod.container.lifecycle.pre_stop.sleep
+        if sleep is None or sleep.seconds < 1:
+            yield f"{pod.place}: needs lifecycle.preStop.sleep, for as long as endpoints take to forget a pod"
+        drain_s = config.load(_readable(settings(tree, pod))).drain_s
+        # The slowest commit has its place in STOP_TIMEOUT_S: a worker waits for its requests, then for its writers.
+        needed = (sleep.seconds if sleep else 0) + drain_s + supervisor.STOP_TIMEOUT_S
+        if pod.spec.termination_grace_period_seconds <= needed:
+            yield (
+                f"{pod.place}: terminationGracePeriodSeconds {pod.spec.termination_grace_period_seconds} must be above"
+                f" {needed:.0f}: preStop, drain, and {supervisor.STOP_TIMEOUT_S:.0f} s for what was taken"
+            )
+
+
+def _readable(given: dict[str, str]) -> dict[str, str]:
+    known = {name for name, _, _ in config.describe()}
+    return {name: value for name, value in given.items() if name in known}
+
+
+def uneven(tree: Tree) -> Iterator[str]:
+    """One more pod before one less; the budget lets a node be drained and keeps one pod; selectors select our pods."""
+    for overlay, objects in tree.built.items():
+        deployment = next(one for one in objects if one.kind == "Deployment")
+        spec = workload(deployment)
+        rolling = spec.strategy.rolling_update
+        if (spec.strategy.type, rolling.max_surge, rolling.max_unavailable) != ("RollingUpdate", 1, 0):
+            yield f"{deployment.place}: needs maxSurge 1 and maxUnavailable 0"
+        labels = spec.template.metadata.labels
+        selectors = [spec.selector, *(each.label_selector for each in spec.template.spec.topology_spread_constraints)]
+        if not all(selector.match_labels and selector.matches(labels) for selector in selectors):
+            yield f"{deployment.place}: a selector of it does not select its own pods"
+        if len(selectors) == 1:
+            yield f"{deployment.place}: needs topologySpreadConstraints"
+        if "prod" in overlay:
+            yield from _scaling(deployment, objects)
+
+
+def _scaling(deployment: Object, objects: list[Object]) -> Iterator[str]:
+    scalers = [one for one in objects if one.kind == "HorizontalPodAutoscaler"]
+    budgets = [one for one in objects if one.kind == "PodDisruptionBudget"]
+    if not scalers or not budgets:
+        yield f"{deployment.place}: needs a HorizontalPodAutoscaler and a PodDisruptionBudget in production"
+        return
+    scaler, budget = scalers[0].read(_OfScaler).spec, budgets[0].read(_OfBudget).spec
+    if (scaler.scale_target_ref.kind, scaler.scale_target_ref.name) != ("Deployment", deployment.metadata.name):
+        yield f"{scalers[0].place}: scales {scaler.scale_target_ref.name}, which is not the Deployment"
+    if not 2 <= scaler.min_replicas <= scaler.max_replicas:
+        yield f"{scalers[0].place}: needs minReplicas of 2 or more, and no more than maxReplicas"
+    if budget.min_available or budget.max_unavailable != 1:
+        yield f"{budgets[0].place}: needs maxUnavailable 1: less blocks a drain, more leaves nobody at 2 replicas"
+    if not budget.selector.matches(deployment.read(Workload).spec.template.metadata.labels):
+        yield f"{budgets[0].place}: does not select the Deployment's pods"
+
+
+def connections(tree: Tree, pod: Pod) -> int:
+    """Count the most connections that the pods of a Deployment open, one more pod than the most while it rolls out."""
+    given = config.load(_readable(settings(tree, pod)))
+    scalers = [one for one in tree.built[pod.overlay] if one.kind == "HorizontalPodAutoscaler"]
+    replicas = scalers[0].read(_OfScaler).spec.max_replicas + 1
+    return replicas * given.workers * (given.writer_connections + CONNECTIONS_BESIDE_WRITERS)

@@ -1,0 +1,78 @@
+"""What others' tools say of the manifests: kubernetes-validate, checkov, hadolint, yamllint, from .venv-k8s."""
+
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tests.k8s.custom import is_custom
+from tests.k8s.overlays import TOOLS, WAIT_S, Tree
+
+# The oldest and the newest release that Kubernetes supports, of those that kubernetes-validate has schemas of.
+VERSIONS = ("1.34", "1.37")
+_FAILED = re.compile(r"^ERROR \S*?([a-z-]+)\.yaml did not validate for resource (.+)$", re.MULTILINE)
+
+
+def invalid(tree: Tree) -> Iterator[str]:
+    """Every object of Kubernetes' own is what its schema says, with no field beyond."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = []
+        for name, objects in tree.built.items():
+            files.append(Path(folder) / f"{name}.yaml")
+            files[-1].write_text("---\n".join(one.text for one in objects if not is_custom(one)), "utf-8")
+        for version in VERSIONS:
+            said, status = _run(tree, "kubernetes-validate", "--strict", "-k", version, *map(str, files))
+            failures = _FAILED.findall(said)
+            yield from (f"{overlay}: {why}" for overlay, why in failures)
+            if status != 0 and not failures:
+                yield f"kubernetes-validate {version} ended with {status}: {said[-500:]}"
+
+
+def careless(tree: Tree) -> Iterator[str]:
+    """Checkov over what is built and the Containerfile; k8s/checkov.yaml lists what we do not follow, and why."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, objects in tree.built.items():
+            if name != "dev":  # Which is the base with less; the two others have all of it.
+                text = "---\n".join(one.text for one in objects if not is_custom(one))
+                (Path(folder) / f"{name}.yaml").write_text(text, "utf-8")
+        (Path(folder) / "Dockerfile").write_text(tree.read("Containerfile"), "utf-8")
+        configured = ("--config-file", str(tree.root / "k8s" / "checkov.yaml"))
+        said, status = _run(tree, "checkov", *configured, "--directory", folder)
+    found = re.findall(r"^Check: (\S+): \"(.+)\"\n\tFAILED for resource: (\S+)", said, re.MULTILINE)
+    yield from (f"checkov {check}: {resource}: {says}" for check, says, resource in dict.fromkeys(found))
+    if status != 0 and not found:
+        yield f"checkov ended with {status}: {said[-500:]}"
+
+
+def unlinted(tree: Tree) -> Iterator[str]:
+    """Hadolint for the Containerfile, yamllint for every manifest as it is written."""
+    for command in (
+        ("hadolint", "--failure-threshold", "style", "Containerfile"),
+        ("yamllint", "--strict", "--format", "parsable", "--config-file", "k8s/yamllint.yaml", "k8s"),
+    ):
+        said, status = _run(tree, *command)
+        if status != 0:
+            yield from said.strip().splitlines() or [f"{command[0]} ended with {status}"]
+
+
+def _run(tree: Tree, program: str, *arguments: str) -> tuple[str, int]:
+    ended = subprocess.run(
+        [str(TOOLS / program), *arguments],
+        cwd=tree.root,
+        # Without PYTHONPATH: checkov's own imports would find our schema/.
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=WAIT_S,
+        check=False,
+    )
+    return ended.stdout, ended.returncode
+
+
+def missing() -> Sequence[str]:
+    """Name the tools that are not installed."""
+    programs = ("kubectl", "kubernetes-validate", "checkov", "hadolint", "yamllint")
+    return [program for program in programs if not (TOOLS / program).exists()]
