@@ -121,7 +121,8 @@ def _metrics_folder() -> str:
     """Make a folder for the workers' counts, and remove those of parents that were killed."""
     for left in Path(tempfile.gettempdir()).glob(f"{_METRICS_FOLDER}*"):
         pid = left.name.removeprefix(_METRICS_FOLDER).partition("-")[0]
-        if pid.isdigit() and not lifeline.is_running(int(pid)):
+        # Our own id was another's before us: in a container it is 1 at every start.
+        if pid.isdigit() and (int(pid) == os.getpid() or not lifeline.is_running(int(pid))):
             shutil.rmtree(left, ignore_errors=True)  # Another user's cannot be removed, and stays.
     return tempfile.mkdtemp(prefix=f"{_METRICS_FOLDER}{os.getpid()}-")
 
