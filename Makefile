@@ -10,7 +10,8 @@ BIN := $(VENV)/bin
 DATA := .nocontent
 
 # Wheels only: building from source would download build tools that no hash pins.
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --require-hashes --only-binary :all:
+PIP_FLAGS := --quiet --require-hashes --only-binary :all:
+PIP_INSTALL := $(BIN)/python -m pip install $(PIP_FLAGS)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Without a home pip's cache would land in /.cache.
 ifeq ($(strip $(HOME)),)
@@ -137,7 +138,7 @@ $(VENV)/.dev: requirements-dev.lock $(BIN)/python
 .venv-%/.done: requirements-%.lock $(BIN)/python
 	@echo "installing requirements-$*.lock into .venv-$* ..."
 	@$(BIN)/python -m venv --clear --without-pip .venv-$*
-	@$(subst pip install,pip --python .venv-$*/bin/python install,$(PIP_INSTALL)) -r $<
+	@$(BIN)/python -m pip --python .venv-$*/bin/python install $(PIP_FLAGS) -r $<
 	@touch $@
 
 # The first Python that runs (a pyenv shim may not), is new enough and can make an environment (Debian's may not).

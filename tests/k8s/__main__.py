@@ -28,6 +28,7 @@ CHECKS: dict[str, Check] = {
     "scaling": rollout.uneven,
     "ports": network.other_ports,
     "network": network.open_network,
+    "monitors": network.unscraped,
     "images": sources.loose_images,
     "database": sources.other_database,
     "rules": sources.other_rules,

@@ -74,6 +74,7 @@ BREAKS = (
     Break("metrics for everybody", "network", _NETWORK, "          podSelector:\n            matchLabels:\n              app.kubernetes.io/name: prometheus\n", "", "/metrics is open"),
     Break("an open way out", "network", _NETWORK, "          port: 5432", "          port: 5432\n        - protocol: TCP\n          port: 443", "443"),
     Break("a database anywhere", "network", _EXTERNAL, "name: database", "name: databases", "where the database is"),
+    Break("a monitor that finds nothing", "monitors", "k8s/base/monitors.yaml", "component: metrics", "component: metric", "ServiceMonitor"),
     Break("an image by its tag", "images", _EXTERNAL, "digest: sha256:" + 64 * "0", "newTag: 0.1.0", "digest"),
     Break("an asynchronous standby", "database", _CLUSTER, "dataDurability: required", "dataDurability: preferred", "synchronous"),
     Break("a database that logs values", "database", _CLUSTER, "log_error_verbosity: terse", "log_error_verbosity: default", "log_error_verbosity"),

@@ -21,6 +21,19 @@ class _Service(Shape, frozen=True):
     spec: _ServiceSpec
 
 
+class _Endpoint(Shape, frozen=True):
+    port: str
+
+
+class _MonitorSpec(Shape, frozen=True):
+    selector: Selector
+    endpoints: tuple[_Endpoint, ...]
+
+
+class _Monitor(Shape, frozen=True):
+    spec: _MonitorSpec
+
+
 class _Block(Shape, frozen=True):
     cidr: str
 
@@ -82,6 +95,20 @@ def _service(one: Object, pod: Pod, bound: dict[str, int]) -> Iterator[str]:
         target = port.target_port or port.port
         if target not in {port.name, bound.get(port.name)} or port.port != bound.get(port.name):
             yield f"{one.place} {one.metadata.name}: port {port.port} to {target} is not {port.name} of the container"
+
+
+def unscraped(tree: Tree) -> Iterator[str]:
+    """A monitor selects a Service that has its port; otherwise no series would come, and no alert."""
+    for objects in tree.built.values():
+        services = [one for one in objects if one.kind == "Service"]
+        for one in objects:
+            if one.kind != "ServiceMonitor":
+                continue
+            spec = one.read(_Monitor).spec
+            found = [each for each in services if spec.selector.matches(each.metadata.labels)]
+            offered = [port.name for each in found for port in each.read(_Service).spec.ports]
+            if offered != [endpoint.port for endpoint in spec.endpoints]:
+                yield f"{one.place}: selects Services that offer {offered}; it asks for /metrics once"
 
 
 def open_network(tree: Tree) -> Iterator[str]:
