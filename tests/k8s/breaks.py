@@ -32,10 +32,10 @@ class Break(NamedTuple):
 
 
 BREAKS = (
-    Break("a misspelt field", "schemas", _SERVER, "timeoutSeconds: 5", "timeOutSeconds: 5", "timeOutSeconds"),
+    Break("a misspelt field", "schemas", _SERVER, "timeoutSeconds: 5", "timeOutSeconds: 5", _SERVER),
     Break("a misspelt field of the database", "custom resources", _CLUSTER, "failoverQuorum", "failOverQuorum", _CLUSTER),
     Break("a misspelt field of a monitor", "custom resources", "k8s/base/monitors.yaml", "interval:", "intervall:", "intervall"),
-    Break("a field that the newest release lacks", "schemas", _SCALING, "averageUtilization", "averageUse", "averageUse"),
+    Break("a field that the oldest release lacks", "schemas", _SERVER, "enableServiceLinks: false", "enableServiceLinks: false\n      schedulingGroup: {}", "version 1.34"),
     Break("root", "restricted pods", _SERVER, "runAsUser: 65532", "runAsUser: 0", _SERVER),
     Break("root's rights", "restricted pods", _MAINTAIN, "drop: [ALL]", "drop: [NET_RAW]", _MAINTAIN),
     Break("a way to more rights", "restricted pods", _MIGRATE, "allowPrivilegeEscalation: false", "privileged: true", _MIGRATE),
@@ -81,13 +81,14 @@ BREAKS = (
     Break("more connections than there are", "database", _SCALING, "maxReplicas: 4", "maxReplicas: 40", "max_connections"),
     Break("a rule that nobody tested", "rules", "k8s/base/rules.yaml", "ingest_queue_rows > ", "ingest_queue_rows > 1", "--write-rules"),
     Break("a dashboard that Grafana cannot read", "dashboards", "k8s/base/dashboards/policy.json", "{", "[{", "policy.json"),
+    Break("a dashboard too large to be applied", "dashboards", "k8s/base/dashboards/policy.json", '"panels"', f'"description": "{200_000 * "x"}", "panels"', "kubectl apply"),
     Break("a base by its tag", "Containerfile", "Containerfile", "@sha256:", "#sha256:", "BASE"),
     Break("root in the image", "Containerfile", "Containerfile", "USER 65532:65532", "USER root", "USER"),
     Break("a shell around the command", "Containerfile", "Containerfile", 'ENTRYPOINT ["nocontent"]', "ENTRYPOINT nocontent", "ENTRYPOINT"),
     Break("a second version of a package", "locks", "requirements-image.lock", "starlette==1.10.0", "starlette==1.9.0", "make lock"),
     Break("a careless Containerfile", "lint", "Containerfile", "WORKDIR /tmp", "WORKDIR tmp\nRUN cd /tmp", "DL3000"),
     Break("a careless manifest", "lint", _NETWORK, "policyTypes: [Ingress, Egress]", "policyTypes:   [Ingress, Egress]", "network.yaml"),
-    Break("what only checkov knows", "checkov", _SERVER, "runAsUser: 65532", "runAsUser: 1000", "CKV_K8S_40"),
+    Break("what only checkov knows", "checkov", _SERVER, "runAsUser: 65532", "runAsUser: 1000", "server.yaml: Deployment: CKV_K8S_40"),
     Break("a command without its guard", "image", "k8s/nocontent.py", 'parent.parent / "app"', 'parent / "app"', "serve"),
 )  # fmt: skip
 

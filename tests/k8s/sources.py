@@ -14,6 +14,7 @@ from tests.k8s.pods import secret_of
 from tests.k8s.rollout import CONNECTIONS_LEFT, connections
 
 ALERTS, RULES = "k8s/alerts.yml", "k8s/base/rules.yaml"
+CONFIG_MAP_CHARS_MAX = 200_000
 TO_SET = "sha256:" + 64 * "0"
 _DIGEST = re.compile(r"[^\s@]+@sha256:[0-9a-f]{64}\Z")
 _PINNED = re.compile(r"^[a-z0-9-]+==\S+", re.MULTILINE)
@@ -67,6 +68,8 @@ def dashboards(tree: Tree) -> Iterator[str]:
     for one in tree.each("ConfigMap"):
         if one.metadata.labels.get("grafana_dashboard") != "1":
             continue
+        if len(one.text) > CONFIG_MAP_CHARS_MAX:
+            yield f"{one.place}: {len(one.text):,} characters; `kubectl apply` keeps a copy in an annotation of 262,144"
         for name, text in one.read(ConfigMap).data.items():
             try:
                 msgspec.json.decode(text, type=_Dashboard)

@@ -12,7 +12,8 @@ from tests.k8s.overlays import TOOLS, WAIT_S, Tree
 
 # The oldest and the newest release that Kubernetes supports, of those that kubernetes-validate has schemas of.
 VERSIONS = ("1.34", "1.37")
-_FAILED = re.compile(r"^ERROR \S*?([a-z-]+)\.yaml did not validate for resource (.+)$", re.MULTILINE)
+_INVALID = re.compile(r"^ERROR \S*?([a-z-]+)\.yaml did not validate for resource (\w+)/(\S+) (.+)$", re.MULTILINE)
+_CARELESS = re.compile(r"^Check: (\S+): \"(.+)\"\n\tFAILED for resource: (\S+)$", re.MULTILINE)
 
 
 def invalid(tree: Tree) -> Iterator[str]:
@@ -24,8 +25,8 @@ def invalid(tree: Tree) -> Iterator[str]:
             files[-1].write_text("---\n".join(one.text for one in objects if not is_custom(one)), "utf-8")
         for version in VERSIONS:
             said, status = _run(tree, "kubernetes-validate", "--strict", "-k", version, *map(str, files))
-            failures = _FAILED.findall(said)
-            yield from (f"{overlay}: {why}" for overlay, why in failures)
+            failures = _INVALID.findall(said)
+            yield from (f"{_place(tree, kind, name, overlay)}: {why}" for overlay, kind, name, why in failures)
             if status != 0 and not failures:
                 yield f"kubernetes-validate {version} ended with {status}: {said[-500:]}"
 
@@ -40,10 +41,21 @@ def careless(tree: Tree) -> Iterator[str]:
         (Path(folder) / "Dockerfile").write_text(tree.read("Containerfile"), "utf-8")
         configured = ("--config-file", str(tree.root / "k8s" / "checkov.yaml"))
         said, status = _run(tree, "checkov", *configured, "--directory", folder)
-    found = re.findall(r"^Check: (\S+): \"(.+)\"\n\tFAILED for resource: (\S+)", said, re.MULTILINE)
-    yield from (f"checkov {check}: {resource}: {says}" for check, says, resource in dict.fromkeys(found))
+    found = _CARELESS.findall(said)
+    for check, says, resource in dict.fromkeys(found):
+        kind, _, name = resource.replace("/Dockerfile", "Containerfile").partition(".")
+        yield f"{_place(tree, kind, name.rpartition('.')[2])}: {check}: {says}"
     if status != 0 and not found:
         yield f"checkov ended with {status}: {said[-500:]}"
+
+
+def _place(tree: Tree, kind: str, name: str, overlay: str = "") -> str:
+    """Name the file of an object that a tool has named by kind and name."""
+    for objects in tree.built.values():
+        for one in objects:
+            if (one.kind.lower(), one.metadata.name) == (kind.lower(), name) and one.place.startswith(overlay):
+                return one.place
+    return f"{kind} {name}".strip()
 
 
 def unlinted(tree: Tree) -> Iterator[str]:
