@@ -58,6 +58,7 @@ class _Role(_Closed):
     ensure: Literal["present", "absent"]
     login: bool
     createrole: bool = False
+    bypassrls: bool = False
 
 
 class _Managed(_Closed):

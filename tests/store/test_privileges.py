@@ -116,6 +116,14 @@ def test_it_is_deployed_and_serves_without_a_superuser(own: Cluster, tmp_path: P
     assert b"BYPASSRLS" in ended.stderr
 
 
+def test_a_login_that_has_the_attribute_protects_rows_at_the_first_migration(own: Cluster) -> None:
+    """From PostgreSQL 16 on; k8s/overlays/prod-cnpg gives it, where nobody is a superuser."""
+    cluster.run(own.dsn, "ALTER ROLE telemetry_admin BYPASSRLS")
+    asyncio.run(_migrate(own.of("telemetry"), "telemetry_admin"))
+    ((protected,),) = cluster.fetch(own.of("telemetry"), "SELECT count(*) FROM pg_class WHERE relrowsecurity")
+    assert protected == 4
+
+
 async def _read(dsn: str, login: str) -> int:
     async with logins.connected(dsn, login) as connection:
         return int(await connection.fetchval("SELECT count(*) FROM events"))
