@@ -6,6 +6,7 @@ are rare; INSERT with ON CONFLICT is for what COPY cannot take.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from uuid import UUID
 
 import asyncpg
@@ -52,13 +53,13 @@ ON CONFLICT DO NOTHING
 RETURNING tenant_id, stream_id, sequence
 """  # noqa: S608 (the names are our own)
 # The lock is written to the WAL, so that COMMIT waits for a synchronous standby: it may not have the first yet, if
-# that COMMIT was cut off, and a transaction that only reads would not wait.
+# that COMMIT was cut off, and a transaction that only reads would not wait. Of one tenant, because Citus locks no rows
+# of several nodes at once.
 _FIRST = """
-SELECT tenant_id, stream_id, sequence, digest, accepted, duplicates, coarsened
-FROM batches
-JOIN unnest($1::integer[], $2::uuid[], $3::bigint[]) AS replayed (tenant_id, stream_id, sequence)
-    USING (tenant_id, stream_id, sequence)
-ORDER BY tenant_id, stream_id, sequence
+SELECT stream_id, sequence, digest, accepted, duplicates, coarsened
+FROM batches JOIN unnest($2::uuid[], $3::bigint[]) AS replayed (stream_id, sequence) USING (stream_id, sequence)
+WHERE tenant_id = $1
+ORDER BY stream_id, sequence
 FOR NO KEY UPDATE OF batches
 """
 _SETTLE = """
@@ -147,9 +148,11 @@ async def _outcomes(connection: Connection, entries: Sequence[Entry], receipts: 
     """Give each entry's outcome; what the ledger had already gets the receipt that it has."""
     if len(receipts) == len(entries):
         return [receipts[entry] for entry in entries]
-    replayed = [entry.key for entry in entries if entry not in receipts]
-    found = await connection.fetch(_FIRST, *map(list, zip(*replayed, strict=True)))
-    first = {(row["tenant_id"], row["stream_id"], row["sequence"]): row for row in found}
+    first: dict[tuple[int, UUID, int], asyncpg.Record] = {}
+    replayed = sorted(entry.key for entry in entries if entry not in receipts)
+    for tenant_id, keys in groupby(replayed, lambda key: key[0]):
+        found = await connection.fetch(_FIRST, tenant_id, *map(list, list(zip(*keys, strict=True))[1:]))
+        first |= {(tenant_id, row["stream_id"], row["sequence"]): row for row in found}
     return [receipts.get(entry) or _replay(entry, first[entry.key]) for entry in entries]
 
 

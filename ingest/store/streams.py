@@ -1,5 +1,6 @@
 """What the ledger says of streams: received, missing, dropped; and of a tenant's use of its quota."""
 
+import asyncio
 from typing import Annotated
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from msgspec import Meta, Struct
 
 from ingest.errors import StreamNotFound
 from ingest.store.pool import Connection
+from schema import limits
 from schema.event import DROP_REASONS
 
 GAPS_MAX = 100
@@ -100,9 +102,25 @@ WHERE sequence > before + 1
 async def missing_lately(connection: Connection) -> int:
     """Count the sequences missing before batches that came lately; UNTOLD if the database is too busy to say."""
     try:
-        return int(await connection.fetchval(_MISSING, timeout=MISSING_TIMEOUT_S))
+        async with asyncio.timeout(MISSING_TIMEOUT_S):
+            try:
+                return int(await connection.fetchval(_MISSING))
+            except asyncpg.FeatureNotSupportedError:
+                return await missing_by_tenant(connection)
     except (TimeoutError, asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError):
         return UNTOLD
+
+
+# Citus sends a LATERAL with a LIMIT to a node if it is of one tenant, and refuses it otherwise (citus#5753).
+_MISSING_OF = _MISSING.replace("FROM tenants\nCROSS JOIN LATERAL (", "FROM (").replace("tenants.tenant_id", "$1")
+_TENANT_IDS = "SELECT tenant_id FROM tenants"
+
+
+async def missing_by_tenant(connection: Connection) -> int:
+    """Count the same by a query for each tenant."""
+    tenants = await connection.fetch(_TENANT_IDS)
+    missing = [int(await connection.fetchval(_MISSING_OF, row["tenant_id"])) for row in tenants]
+    return min(sum(missing), limits.SEQUENCE_MAX)
 
 
 _USED = """

@@ -89,6 +89,7 @@ async def test_what_is_missing_lately_is_counted(database: str, case: str) -> No
         await plant(connection, *came)
     async with pool.connected(database, "nocontent_writer") as connection:
         assert await streams.missing_lately(connection) == expected
+        assert await streams.missing_by_tenant(connection) == expected
 
 
 async def test_a_busy_tenant_is_looked_at_as_far_as_its_newest_batches(database: str) -> None:
