@@ -57,6 +57,8 @@ async def migrate(connection: Connection, step: Callable[[], object] = lambda: N
         return await _migrate(connection, step)
     except asyncpg.InsufficientPrivilegeError:
         raise CannotStart("This login may not create the schema or the roles: see docs/roles.md.") from None
+    except asyncpg.RaiseError as told:
+        raise CannotStart(str(told)) from None  # Only our own SQL raises it, and without a value.
     finally:
         await connection.execute("RESET ROLE")
         await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)

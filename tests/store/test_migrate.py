@@ -85,9 +85,8 @@ $$;
 async def test_a_conditional_step_waits_for_its_condition(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "sql/conditional").mkdir(parents=True)
-    (tmp_path / "sql/conditional/0001_add_table.sql").write_text(_ONCE, "ascii")
-    shutil.copytree(migrate.FOLDER, tmp_path / "sql", dirs_exist_ok=True)
+    shutil.copytree(migrate.FOLDER, tmp_path / "sql")
+    (tmp_path / "sql/conditional/0099_add_table.sql").write_text(_ONCE, "ascii")
     monkeypatch.setattr(migrate, "FOLDER", tmp_path / "sql")
     async with operator(database) as connection:
         assert await migrate.migrate(connection) == []
@@ -118,6 +117,18 @@ async def test_conditional_steps_run_after_all_else_and_in_order(
         seen = [tuple(row.values()) for row in await connection.fetch("SELECT n, terms FROM nocontent.seen ORDER BY n")]
     assert terms > 0
     assert seen == [(98, terms), (99, 98)]
+
+
+async def test_a_conditional_step_says_what_it_needs(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(migrate.FOLDER, tmp_path / "sql")
+    refuse = "DO $$\nBEGIN\n    RAISE EXCEPTION 'first do that';\nEND\n$$;\n"
+    (tmp_path / "sql/conditional/0099_refuse_all.sql").write_text(refuse, "ascii")
+    monkeypatch.setattr(migrate, "FOLDER", tmp_path / "sql")
+    async with operator(database) as connection:
+        with pytest.raises(CannotStart, match="first do that"):
+            await migrate.migrate(connection)
 
 
 def test_the_database_keeps_the_checksum_of_each_file(database: str) -> None:

@@ -1,0 +1,88 @@
+-- On Citus, and nowhere else: which table lives where. docs/scaling.md says what else a cluster needs, and decision
+-- 0013 why it is so. Nothing is done twice: pg_dist_partition knows what is distributed already.
+--
+-- Reading a reference table on the coordinator has to see what the same transaction wrote to `control`, or a worker
+-- would take a revision for known and miss its terms. The coordinator's own copy does that; another node's may not.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
+        RETURN;
+    END IF;
+    IF EXISTS (SELECT FROM pg_dist_node) AND NOT EXISTS (SELECT FROM pg_dist_node WHERE groupid = 0) THEN
+        RAISE EXCEPTION 'Citus: make the coordinator a node of its cluster first, by citus_set_coordinator_host.';
+    END IF;
+END
+$$;
+
+-- Citus opens its connections to other nodes as the role that a session has taken on (citus#7719). None has a
+-- password; pg_hba.conf says who may come as them, and should name the other nodes alone.
+DO $$
+DECLARE
+    role text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
+        RETURN;
+    END IF;
+    FOR role IN SELECT rolname FROM pg_roles WHERE rolname LIKE 'nocontent\_%' AND NOT rolcanlogin LOOP
+        EXECUTE format('ALTER ROLE %I LOGIN', role);
+    END LOOP;
+END
+$$;
+
+-- A group of its own: no other table with an integer in this database moves along with it.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
+        RETURN;
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 'nocontent.events'::regclass) THEN
+        PERFORM create_distributed_table('nocontent.events', 'tenant_id', colocate_with => 'none');
+    END IF;
+END
+$$;
+
+-- The ledger beside its events: a batch is one tenant's, so one node stores it, without a two-phase commit.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
+        RETURN;
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 'nocontent.batches'::regclass) THEN
+        PERFORM create_distributed_table('nocontent.batches', 'tenant_id', colocate_with => 'nocontent.events');
+    END IF;
+END
+$$;
+
+-- On every node, because the views join it with every event. What is not named here stays on the coordinator alone:
+-- `control`, whose row lock orders the acts of operators, `tenants`, `ingest_tokens`, `audit`, `migrations`.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
+        RETURN;
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 'nocontent.vocabulary'::regclass) THEN
+        PERFORM create_reference_table('nocontent.vocabulary');
+    END IF;
+END
+$$;
+
+-- What a table held before it was distributed stays on the coordinator's disk, where nobody sees it and retention and
+-- erasure do not reach it. No foreign key leads to these tables (a test looks), so TRUNCATE takes nothing else along.
+DO $$
+DECLARE
+    known regclass;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
+        RETURN;
+    END IF;
+    FOR known IN
+        SELECT logicalrelid FROM pg_dist_partition
+        WHERE logicalrelid IN ('nocontent.events'::regclass, 'nocontent.batches'::regclass,
+            'nocontent.vocabulary'::regclass)
+            AND pg_relation_size(logicalrelid)
+                + (SELECT coalesce(sum(pg_relation_size(relid)), 0) FROM pg_partition_tree(logicalrelid)) > 0
+    LOOP
+        PERFORM truncate_local_data_after_distributing_table(known);
+    END LOOP;
+END
+$$;
