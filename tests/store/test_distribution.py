@@ -1,0 +1,103 @@
+"""The last step on Citus, on a PostgreSQL that looks like it: what it asks for, and that it asks once.
+
+What Citus makes of that is not tried here: see test_engines.py, which takes a real one.
+"""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from ingest.errors import CannotStart
+from ingest.store import migrate
+from ingest.store.pool import Connection
+from tests.support.cluster import operator
+
+# Functions of the names, which write down what they were asked for and as whom.
+_CITUS = (
+    """
+    INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion)
+    VALUES (99999, 'citus', 10, 'pg_catalog'::regnamespace, false, '14.0')
+    """,
+    "CREATE TABLE pg_dist_node (groupid integer)",
+    "CREATE TABLE pg_dist_partition (logicalrelid regclass)",
+    "CREATE TABLE asked (place integer GENERATED ALWAYS AS IDENTITY, what text, of regclass, by text)",
+    "GRANT ALL ON pg_dist_partition, asked TO PUBLIC",
+    """
+    CREATE FUNCTION create_distributed_table(relation regclass, by text, colocate_with text) RETURNS void LANGUAGE sql
+    AS 'INSERT INTO pg_dist_partition VALUES (relation);
+        INSERT INTO asked (what, of, by) VALUES (by || '' beside '' || colocate_with, relation, current_user)'
+    """,
+    """
+    CREATE FUNCTION create_reference_table(relation regclass) RETURNS void LANGUAGE sql
+    AS 'INSERT INTO pg_dist_partition VALUES (relation);
+        INSERT INTO asked (what, of, by) VALUES (''everywhere'', relation, current_user)'
+    """,
+    """
+    CREATE FUNCTION truncate_local_data_after_distributing_table(relation regclass) RETURNS void LANGUAGE sql
+    AS 'INSERT INTO asked (what, of, by) VALUES (''nothing left behind'', relation, current_user)'
+    """,
+)
+_ASKED = "SELECT what, of::text AS of FROM asked ORDER BY place"
+_WRONG_OWNER = "SELECT count(*) FROM asked JOIN pg_class ON pg_class.oid = of WHERE by::regrole <> relowner"
+_LOGINS = "SELECT rolname FROM pg_roles WHERE rolname LIKE 'nocontent\\_%' AND rolcanlogin"
+
+
+@pytest.fixture
+async def citus(database: str) -> AsyncIterator[Connection]:
+    """Lend a connection to what looks like a Citus with two nodes."""
+    async with operator(database) as connection:
+        before = {row["rolname"] for row in await connection.fetch(_LOGINS)}
+        for statement in _CITUS:
+            await connection.execute(statement)
+        await connection.execute("INSERT INTO pg_dist_node VALUES (0), (1)")
+        try:
+            yield connection
+        finally:
+            for row in await connection.fetch(_LOGINS):
+                if row["rolname"] not in before:  # Roles are the whole cluster's.
+                    await connection.execute(f"ALTER ROLE {row['rolname']} NOLOGIN")
+
+
+async def test_each_table_is_distributed_once_and_as_its_owner(citus: Connection) -> None:
+    await migrate.migrate(citus)
+    distributed = [("tenant_id beside none", "events"), ("tenant_id beside nocontent.events", "batches")]
+    asked = [tuple(row.values()) for row in await citus.fetch(_ASKED)]
+    assert asked == [*distributed, ("everywhere", "vocabulary"), ("nothing left behind", "vocabulary")]
+    assert await citus.fetchval(_WRONG_OWNER) == 0
+    await migrate.migrate(citus)
+    again = [tuple(row.values()) for row in await citus.fetch(_ASKED)]
+    assert again == [*asked, asked[-1]]  # Here what was left behind is still there.
+
+
+async def test_rows_from_before_are_not_left_on_the_coordinator(citus: Connection) -> None:
+    await citus.execute("INSERT INTO events SELECT now(), gen_random_uuid(), " + ", ".join(["0"] * 21))
+    await migrate.migrate(citus)
+    assert ("nothing left behind", "events") in [tuple(row.values()) for row in await citus.fetch(_ASKED)]
+
+
+async def test_other_nodes_are_reached_as_each_role(citus: Connection) -> None:
+    await migrate.migrate(citus)
+    assert await citus.fetchval("SELECT bool_and(rolcanlogin) FROM pg_roles WHERE rolname LIKE 'nocontent\\_%'")
+
+
+async def test_a_policy_that_asks_another_table_is_dropped_before(citus: Connection) -> None:
+    await citus.execute("CREATE POLICY reader ON batches USING (tenant_id = (SELECT min(tenant_id) FROM tenants))")
+    await citus.execute("CREATE POLICY reader ON tenants USING (true)")
+    await migrate.migrate(citus)
+    left = await citus.fetch("SELECT tablename FROM pg_policies WHERE policyname = 'reader'")
+    assert [row["tablename"] for row in left] == ["tenants"]  # Which stays on the coordinator.
+
+
+async def test_a_coordinator_outside_its_own_cluster_is_refused(citus: Connection) -> None:
+    await citus.execute("DELETE FROM pg_dist_node WHERE groupid = 0")
+    with pytest.raises(CannotStart, match="citus_set_coordinator_host"):
+        await migrate.migrate(citus)
+    assert await citus.fetch(_ASKED) == []
+
+
+async def test_nothing_is_asked_of_a_plain_server(database: str) -> None:
+    async with operator(database) as connection:
+        for statement in _CITUS[1:]:
+            await connection.execute(statement)
+        await migrate.migrate(connection)
+        assert await connection.fetch(_ASKED) == []
