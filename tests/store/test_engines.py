@@ -1,0 +1,188 @@
+"""The same migrations, service and views on the newest PostgreSQL, on the oldest that is taken, and on Citus."""
+
+import asyncio
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from ingest import maintain
+from ingest.errors import SequenceReused
+from ingest.store import batches, migrate, pool, rows, streams, tokens
+from ingest.store.batches import NO_SEQUENCE, Entry
+from schema.decode import decode
+from schema.event import Kind
+from schema.receipt import Receipt
+from schema.vocabulary import Mode
+from tests.support import cluster, customers, engines, sample, service
+from tests.support.cluster import Cluster, operator
+from tests.support.customers import Customer, Wanted
+from tests.support.engines import RETENTION_DAYS
+from tests.support.gauge import VOCABULARIES, window
+from tests.support.service import Server, wait_until
+from tests.support.wire import Sender
+
+TENANTS = 5
+LEARNING = Wanted({Kind.MODEL: Mode.LEARN}, scopes=tokens.SCOPES)
+_STORED = "SELECT count(*) FROM events WHERE tenant_id = $1"
+_DIFFERENCES = "SELECT tenant_id, difference FROM reconciliation WHERE difference <> 0"
+_DAYS = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'nocontent.events'::regclass"
+_DISTRIBUTED = """
+SELECT logicalrelid::text AS name, partmethod::text AS method, colocationid AS place FROM pg_dist_partition
+WHERE logicalrelid IN ('events'::regclass, 'batches'::regclass, 'vocabulary'::regclass, 'tenants'::regclass,
+    'ingest_tokens'::regclass, 'control'::regclass, 'audit'::regclass, 'migrations'::regclass)
+"""
+
+
+@pytest.fixture(scope="module", params=list(engines.ENGINES))
+def dsn(request: pytest.FixtureRequest, postgres: Cluster) -> Iterator[str]:
+    with engines.migrated(request.param, postgres) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def sending(dsn: str) -> list[Customer]:
+    """Tenants of whom the first may teach terms."""
+
+    async def make(connection: pool.Connection) -> list[Customer]:
+        return [
+            await customers.add(connection, f"tenant-{number}", Wanted() if number else LEARNING)
+            for number in range(TENANTS)
+        ]
+
+    return customers.act(dsn, make)
+
+
+@pytest.fixture(scope="module")
+def server(dsn: str, sending: list[Customer], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    assert sending
+    log: Path = tmp_path_factory.mktemp("serve") / "serve.log"
+    with service.serving(dsn, log, retention_days=RETENTION_DAYS, maintain="false") as running:
+        yield running
+
+
+@pytest.fixture
+def senders(server: Server, sending: list[Customer]) -> Iterator[list[Sender]]:
+    made = [server.sender(customer.token) for customer in sending]
+    yield made
+    for sender in made:
+        sender.close()
+
+
+def stored(dsn: str, customer: Customer) -> int:
+    return int(cluster.fetch(dsn, _STORED, customer.tenant_id)[0]["count"])
+
+
+def entry(tenant_id: int, *events: dict[str, object], sequence: int = NO_SEQUENCE) -> Entry:
+    decoded = decode(sample.body(*events), VOCABULARIES[Mode.REFUSE], window())
+    digest = rows.digest(decoded)
+    stream_id = digest if sequence == NO_SEQUENCE else UUID(int=tenant_id)
+    return Entry(tenant_id, stream_id, sequence, digest, len(events), 0, (0, 0, 0, 0), rows.encode(decoded, tenant_id))
+
+
+async def test_migrating_again_changes_nothing(dsn: str) -> None:
+    async with operator(dsn) as connection:
+        assert await migrate.migrate(connection) == []
+        assert await migrate.pending(connection) == []
+
+
+async def test_each_table_lives_where_it_should(dsn: str) -> None:
+    async with operator(dsn) as connection:
+        if await connection.fetchval("SELECT to_regclass('pg_catalog.pg_dist_partition')") is None:
+            return  # One node has them all.
+        found = {row["name"]: (row["method"], row["place"]) for row in await connection.fetch(_DISTRIBUTED)}
+    assert {name: method for name, (method, _) in found.items()} == {"events": "h", "batches": "h", "vocabulary": "n"}
+    assert found["events"] == found["batches"]
+
+
+def test_what_is_sent_is_stored_once(dsn: str, senders: list[Sender], sending: list[Customer]) -> None:
+    before = [stored(dsn, customer) for customer in sending]
+    stream_id = sample.uuid7()
+    for sender in senders:
+        known = sample.event()
+        numbered = sample.body(known, sample.event(), stream=sample.stream(0, stream_id))
+        assert sender.post(numbered).json == {"accepted": 2, "duplicates": 0}
+        assert sender.post(numbered).json == {"accepted": 2, "duplicates": 0, "replayed": True}
+        assert sender.post(sample.body(known, sample.event())).json == {"accepted": 1, "duplicates": 1}
+        reused = sender.post(sample.body(stream=sample.stream(0, stream_id)))
+        assert (reused.status, reused.problem) == (409, "sequence-reused")
+    assert [stored(dsn, customer) for customer in sending] == [count + 3 for count in before]
+    assert cluster.fetch(dsn, _DIFFERENCES) == []
+
+
+async def test_a_group_of_many_tenants_is_one_transaction(dsn: str) -> None:
+    known = {tenant: sample.event() for tenant in range(11, 11 + TENANTS)}
+    async with pool.connected(dsn, "nocontent_writer") as connection:
+        first = [entry(tenant, event, sequence=0) for tenant, event in known.items()]
+        assert await batches.store(connection, first) == [Receipt(1, 0)] * TENANTS
+        mixed = [*reversed(first), *(entry(tenant, sample.event()) for tenant in known)]
+        again = [Receipt(1, 0, replayed=True)] * TENANTS
+        assert await batches.store(connection, mixed) == again + [Receipt(1, 0)] * TENANTS
+        overlapping = [entry(tenant, event, sample.event()) for tenant, event in known.items()]
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await batches.store(connection, overlapping)
+        assert await batches.store_skipping(connection, overlapping) == [Receipt(1, 1)] * TENANTS
+        (reused,) = await batches.store(connection, [entry(11, sample.event(), sequence=0)])
+        assert isinstance(reused, SequenceReused)
+    assert await asyncio.to_thread(cluster.fetch, dsn, _DIFFERENCES) == []
+
+
+def test_what_is_taught_and_revoked_reaches_the_service(
+    dsn: str, server: Server, senders: list[Sender], sending: list[Customer]
+) -> None:
+    model = "acme-model-7"
+    event = sample.event(routed_model=model)
+    assert senders[0].post(sample.body(event)).status == 200
+    query = "SELECT routed_model, tags FROM readable_events WHERE tenant_id = $1 AND event_id = $2"
+    (row,) = cluster.fetch(dsn, query, sending[0].tenant_id, UUID(str(event["event_id"])))
+    assert tuple(row.values()) == (model, '{"team": "search"}')
+
+    second = customers.act(dsn, lambda connection: tokens.issue(connection, sending[1].tenant_id, tokens.SCOPES, None))
+    sender = server.sender(second)
+    wait_until(lambda: sender.get("/v1/policy").status == 200)
+    assert customers.act(dsn, partial(tokens.revoke, token_id=second.split("_")[1]))
+    wait_until(lambda: sender.get("/v1/policy").status == 401)
+    sender.close()
+
+
+async def test_each_view_answers_for_one_tenant_and_for_all(dsn: str, senders: list[Sender]) -> None:
+    stream_id = sample.uuid7()
+    for sequence in (0, 3):
+        body = sample.body(stream=sample.stream(sequence, stream_id))
+        assert (await asyncio.to_thread(senders[2].post, body)).status == 200
+    state = await asyncio.to_thread(senders[2].get, f"/v1/streams/{stream_id}")
+    assert (state.json["missing"], state.json["gaps"]) == (2, [{"first": 1, "last": 2}])
+    async with operator(dsn) as connection:
+        for view in ("readable_events", "streams", "stream_gaps", "reconciliation", "tag_names"):
+            whole = await connection.fetchval(f"SELECT count(*) FROM {view}")
+            (tenant,) = await connection.fetch(f"SELECT tenant_id, count(*) FROM {view} GROUP BY 1 ORDER BY 2 LIMIT 1")
+            of_one = await connection.fetchval(f"SELECT count(*) FROM {view} WHERE tenant_id = $1", tenant["tenant_id"])
+            assert 0 < of_one == tenant["count"] <= whole, view
+    async with pool.connected(dsn, "nocontent_writer") as connection:
+        assert await streams.missing_lately(connection) == await streams.missing_by_tenant(connection)
+
+
+async def test_the_writer_reads_no_event(dsn: str) -> None:
+    async with pool.connected(dsn, "nocontent_writer") as connection:
+        for refused in ("SELECT input_tokens FROM events", "DELETE FROM events", "COPY events TO STDOUT"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(refused)
+
+
+async def test_days_are_made_and_dropped_whole(dsn: str, senders: list[Sender], sending: list[Customer]) -> None:
+    old = sample.event(event_id=sample.uuid7(sample.now_ms() - 3 * sample.DAY_MS + 60_000))
+    answer = await asyncio.to_thread(senders[3].post, sample.body(old, sample.event()))
+    assert answer.json == {"accepted": 2, "duplicates": 0}
+    before = await asyncio.to_thread(stored, dsn, sending[3])
+    async with operator(dsn) as connection:
+        days = await connection.fetchval(_DAYS)
+    shorter = await maintain.keep(dsn, RETENTION_DAYS - 2)
+    assert (shorter.dropped, shorter.postponed, shorter.failed) == (2, 0, 0)
+    assert await asyncio.to_thread(stored, dsn, sending[3]) == before - 1
+    longer = await maintain.keep(dsn, RETENTION_DAYS)
+    assert (longer.created, longer.failed, longer.ahead_days) == (2, 0, 7)
+    async with operator(dsn) as connection:
+        assert await connection.fetchval(_DAYS) == days
