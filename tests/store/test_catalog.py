@@ -5,34 +5,24 @@ import pytest
 
 from ingest.store import summary
 from ingest.store.pool import Connection
-from tests.support import cluster
+from tests.support import cluster, lint
 from tests.support.cluster import operator
 
-_TEXT_LIKE = """
-SELECT table_name, column_name FROM information_schema.columns
-WHERE table_schema = 'nocontent' AND (table_name = 'events' OR table_name IN (
-        SELECT relname FROM pg_class WHERE oid IN (SELECT inhrelid FROM pg_inherits)))
-    AND (data_type IN ('text', 'character varying', 'character', 'json', 'jsonb', 'bytea', 'xml', 'ARRAY')
-        OR data_type NOT IN ('timestamp with time zone', 'uuid', 'bigint', 'integer', 'smallint', 'boolean'))
-"""
+_TEXT = next(rule for rule in lint.RULES if rule.id == "text-column")
 _PARTITIONS = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'nocontent.events'::regclass"
-
-
-async def text_columns(connection: Connection) -> set[tuple[str, str]]:
-    return {(row["table_name"], row["column_name"]) for row in await connection.fetch(_TEXT_LIKE)}
 
 
 async def test_no_column_of_events_or_a_partition_holds_text(shared_database: str) -> None:
     async with operator(shared_database) as connection:
         assert await connection.fetchval(_PARTITIONS) == cluster.RETENTION_DAYS + 2 + 7
-        assert await text_columns(connection) == set()
+        assert await lint.offenders(connection, _TEXT) == set()
 
 
 @pytest.mark.parametrize("kind", ["text", "varchar(9)", "char(1)", "json", "jsonb", "bytea", "xml", "text[]", "name"])
 async def test_a_text_column_is_noticed(database: str, kind: str) -> None:
     async with operator(database) as connection:
         await connection.execute(f"ALTER TABLE events ADD COLUMN note {kind}")
-        assert ("events", "note") in await text_columns(connection)
+        assert "events.note" in await lint.offenders(connection, _TEXT)
         assert (await summary.totals(connection)).text_columns > cluster.RETENTION_DAYS
 
 
