@@ -50,13 +50,7 @@ class Pair:
         wait_until(lambda: bool(cluster.fetch(self.primary.dsn, _FOLLOWING)))
 
     def kill_primary(self) -> None:
-        """End every process of the primary, as the end of its machine would."""
-        os.kill(self.primary.pid, signal.SIGSTOP)  # It could answer the end of one by starting another.
-        processes = [self.primary.pid, *children(self.primary.pid)]
-        for pid in processes:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: all(map(is_gone, processes)))
+        kill(self.primary)
 
     def promote(self) -> None:
         """Make a primary of the standby; and as an operator or Patroni would, tell it to wait for nobody."""
@@ -74,6 +68,16 @@ def started() -> Iterator[Pair]:
             pair = Pair(primary, standby)
             pair.attach()
             yield pair
+
+
+def kill(server: EmbeddedServer) -> None:
+    """End every process of a server, as the end of its machine would."""
+    os.kill(server.pid, signal.SIGSTOP)  # It could answer the end of one by starting another.
+    processes = [server.pid, *children(server.pid)]
+    for pid in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: all(map(is_gone, processes)))
 
 
 def configure(server: EmbeddedServer, name: str, value: str) -> None:

@@ -1,0 +1,88 @@
+"""A PostgreSQL whose log is archived, base backups of it, and what is restored from both elsewhere."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from ingest import embedded
+from ingest.embedded import EmbeddedServer
+from ingest.embedded_process import Programs, find_programs, hold, settle
+from tests.faults.pair import kill
+from tests.support import cluster
+from tests.support.service import wait_until
+
+_SETTINGS = {"max_connections": "100", "fsync": "off"}  # Processes are killed and never the machine.
+# As docs/backup.md has it: never over a file that is there, and never half a file by its name.
+_ARCHIVE = "test ! -f {folder}/%f && cp %p {folder}/%f.part && mv {folder}/%f.part {folder}/%f"
+_RESTORE = "cp {folder}/%f %p"
+_SWITCH = "SELECT pg_walfile_name(pg_switch_wal()) AS segment"
+_ARCHIVED = "SELECT FROM pg_stat_archiver WHERE last_archived_wal >= $1"
+
+
+class Archive:
+    """A folder with a base backup and the log since; whoever has it has the data."""
+
+    def __init__(self, opened: Path) -> None:
+        self._opened = opened
+        self.segments = self._own(opened / "segments")
+        self.base = opened / "base"
+
+    def _own(self, folder: Path) -> Path:
+        folder.mkdir(mode=0o700)
+        _, account = settle(self._opened / "any")
+        os.chown(folder, account.uid, account.gid)
+        return folder
+
+    @contextlib.contextmanager
+    def archived(self) -> Iterator[EmbeddedServer]:
+        """Start a server whose log goes to the archive; at the end of the block it is killed and its folder gone."""
+        settings = _SETTINGS | {"archive_mode": "on", "archive_command": _ARCHIVE.format(folder=self.segments)}
+        with embedded.start(self._opened / "primary", settings=settings) as server:
+            yield server
+            kill(server)  # A shutdown would archive what was not yet.
+        shutil.rmtree(server.data_dir)
+
+    def take_base(self, server: EmbeddedServer) -> None:
+        """Copy a running server, and compare the copy with its manifest."""
+        self._run("pg_basebackup", f"--pgdata={self.base}", "--checkpoint=fast", *_connection(server))
+        self._run("pg_verifybackup", "--exit-on-error", str(self.base))
+
+    def _run(self, program: str, *arguments: str) -> None:
+        _, account = settle(self.segments)
+        lock = hold(self._opened / "programs")
+        try:
+            if program == "pg_basebackup":
+                self._own(self.base)
+            Programs(find_programs(account)[0], account, lock).run(program, *arguments)
+        finally:
+            os.close(lock)
+
+    def switch(self, server: EmbeddedServer) -> None:
+        """Close the segment that is being written, and wait until it is in the archive."""
+        (row,) = cluster.fetch(server.dsn, _SWITCH)
+        wait_until(lambda: bool(cluster.fetch(server.dsn, _ARCHIVED, row["segment"])))
+
+    @contextlib.contextmanager
+    def restored(self, name: str, until: datetime | None = None) -> Iterator[EmbeddedServer]:
+        """Start what the archive has, to its end or to a moment, in a new folder."""
+        data_dir = self._opened / name
+        shutil.copytree(self.base, data_dir)
+        (data_dir / "recovery.signal").touch()
+        owner = self.base.stat()
+        for path in (data_dir, *data_dir.rglob("*")):
+            os.chown(path, owner.st_uid, owner.st_gid)
+        settings = _SETTINGS | {"restore_command": _RESTORE.format(folder=self.segments)}
+        if until is not None:
+            settings |= {"recovery_target_time": until.isoformat(), "recovery_target_action": "promote"}
+        with embedded.start(data_dir, settings=settings) as server:
+            wait_until(lambda: not cluster.fetch(server.dsn, "SELECT pg_is_in_recovery() AS still")[0]["still"])
+            yield server
+
+
+def _connection(server: EmbeddedServer) -> tuple[str, ...]:
+    folder = parse_qs(urlsplit(server.dsn).query)["host"][0]
+    return f"--host={folder}", "--username=postgres"
