@@ -4,7 +4,6 @@ import asyncpg
 import pytest
 
 from ingest.store import summary
-from ingest.store.pool import Connection
 from tests.support import cluster, lint
 from tests.support.cluster import operator
 

@@ -29,26 +29,6 @@ BEGIN
 END
 $$;
 
--- A policy that asks another table is not for Citus, which refuses a sub-select in one. Without its policy a reader of
--- single tenants reads nothing; analysts read as before.
-DO $$
-DECLARE
-    known record;
-BEGIN
-    IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
-        RETURN;
-    END IF;
-    FOR known IN
-        SELECT tableowner, tablename FROM pg_policies JOIN pg_tables USING (schemaname, tablename)
-        WHERE schemaname = 'nocontent' AND policyname = 'reader' AND tablename IN ('events', 'batches', 'vocabulary')
-    LOOP
-        PERFORM set_config('role', known.tableowner, true);
-        EXECUTE format('DROP POLICY reader ON nocontent.%I', known.tablename);
-        PERFORM set_config('role', 'none', true);
-    END LOOP;
-END
-$$;
-
 -- A group of its own: no other table with an integer in this database moves along with it. Each table is distributed
 -- as its owner, so that a node that does not let the owner in is found out now.
 DO $$
