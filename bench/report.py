@@ -1,4 +1,4 @@
-"""Puts the figures of bench/results into docs/performance.md, between its marks: `python -m bench.report`."""
+"""Puts the figures of bench/results into pages of docs, between their marks: `python -m bench.report`."""
 
 import operator
 import re
@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from bench import sizing
 from bench.child import ROOT
 from bench.growth import Growth
 from bench.machine import Provenance
@@ -16,7 +17,7 @@ from bench.micro import Micro
 from bench.reads import Reads
 from bench.results import FOLDER, Cell, Results
 
-PAGE = ROOT / "docs/performance.md"
+PAGES = tuple(ROOT / "docs" / name for name in ("performance.md", "operations.md", "scaling.md"))
 _MARK = re.compile(r"(<!-- figures: ([a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _NAMES = {
     "raw-server-copy": "PostgreSQL: `COPY` from a file",
@@ -65,11 +66,12 @@ AIMS = (
 
 
 def main() -> int:
-    """Rewrite the page; says what has no figures yet."""
-    text, missing = filled(PAGE.read_text("utf-8"))
-    PAGE.write_text(text, "utf-8")
-    for name in missing:
-        print(f"no bench/results/{name}.json: its part of {PAGE.relative_to(ROOT)} stays as it is", file=sys.stderr)
+    """Rewrite the pages; says what has no figures yet."""
+    for page in PAGES:
+        text, missing = filled(page.read_text("utf-8"))
+        page.write_text(text, "utf-8")
+        for name in missing:
+            print(f"no bench/results/{name}.json: its part of {page.relative_to(ROOT)} stays as it is", file=sys.stderr)
     return 0
 
 
@@ -213,6 +215,16 @@ def _micro(path: Path) -> Iterator[str]:
     yield from _table(("step", "ns an event, median", "lowest"), rows)
 
 
+def _per_core(path: Path) -> Iterator[str]:
+    heads, *found = sizing.per_core(path)
+    yield from _table(heads, found)
+
+
+def _rates(path: Path) -> Iterator[str]:
+    heads, *found = sizing.rates(path)
+    yield from _table(heads, found)
+
+
 _PARTS: Mapping[str, tuple[str, Callable[[Path], Iterator[str]]]] = {
     "aims": ("latest", _aims),
     "headline": ("latest", _headline),
@@ -221,6 +233,8 @@ _PARTS: Mapping[str, tuple[str, Callable[[Path], Iterator[str]]]] = {
     "reads": ("reads", _reads),
     "plans": ("reads", _plans),
     "micro": ("micro", _micro),
+    "cores": ("matrix", _per_core),
+    "rates": ("matrix", _rates),
 }
 
 

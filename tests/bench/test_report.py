@@ -1,9 +1,12 @@
-"""docs/performance.md says what bench/results holds, and the aims are judged by figures."""
+"""Pages of docs say what bench/results holds, and the aims are judged by figures."""
 
 import operator
+from pathlib import Path
+
+import pytest
 
 from bench import report
-from bench.report import AIMS, PAGE, Aim
+from bench.report import AIMS, PAGES, Aim
 from bench.results import Results, summarize
 from bench.scenario import HEADLINE
 from bench.trial import Trial
@@ -16,8 +19,10 @@ def _results(events_s: float) -> Results:
     return summarize(HEADLINE, rounds, PROVENANCE, {}, None)
 
 
-def test_the_page_has_the_figures_of_the_results() -> None:
-    text = PAGE.read_text("utf-8")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_has_the_figures_of_the_results(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert "<!-- figures: " in text
     assert report.filled(text) == (text, [])
 
 

@@ -48,15 +48,20 @@ class Archive:
 
     def take_base(self, server: EmbeddedServer) -> None:
         """Copy a running server, and compare the copy with its manifest."""
+        self._own(self.base)
         self._run("pg_basebackup", f"--pgdata={self.base}", "--checkpoint=fast", *_connection(server))
         self._run("pg_verifybackup", "--exit-on-error", str(self.base))
+
+    def take_dump(self, source: str, target: str) -> None:
+        """Copy our schema from one database into another, by their DSNs."""
+        file = f"--file={self.segments / 'dump'}"
+        self._run("pg_dump", "--format=custom", "--schema=nocontent", file, f"--dbname={source}")
+        self._run("pg_restore", "--exit-on-error", f"--dbname={target}", str(self.segments / "dump"))
 
     def _run(self, program: str, *arguments: str) -> None:
         _, account = settle(self.segments)
         lock = hold(self._opened / "programs")
         try:
-            if program == "pg_basebackup":
-                self._own(self.base)
             Programs(find_programs(account)[0], account, lock).run(program, *arguments)
         finally:
             os.close(lock)

@@ -12,10 +12,13 @@ from uuid import UUID
 import pytest
 
 from ingest import maintain
-from ingest.store import migrate, tokens
+from ingest.store import batches, migrate, pool, tokens
+from schema.receipt import Receipt
 from tests.faults.backup import Archive
 from tests.faults.test_failover import ENOUGH, Clients
+from tests.store.test_batches import entry
 from tests.support import cluster, customers, sample, service
+from tests.support.cluster import Cluster
 from tests.support.customers import Customer, Wanted
 from tests.support.wire import Sender
 
@@ -130,6 +133,21 @@ def test_a_restore_to_a_moment_has_what_was_acknowledged_before_and_nothing_of_a
         assert before["day"] < after["day"]
         with service.serving(server.dsn, tmp_path / "log", maintain="false") as serving:
             _continue(serving.sender(loss.leaver.token), loss)
+
+
+async def test_a_dump_in_another_database_adds_up_and_goes_on(postgres: Cluster, database: str) -> None:
+    kept = [entry(sample.event(), sample.event(), sequence=number) for number in range(3)]
+    async with pool.connected(database, "nocontent_writer") as connection:
+        await batches.store(connection, kept)
+    other = await asyncio.to_thread(postgres.empty)
+    with cluster.open_folder() as opened:
+        await asyncio.to_thread(Archive(opened).take_dump, database, other)
+    async with cluster.operator(other) as connection:
+        assert await migrate.migrate(connection) == []
+        (sums,) = await connection.fetch(_DIFFERENCES)
+    assert tuple(sums.values()) == (1, 6, 6, 0)
+    async with pool.connected(other, "nocontent_writer") as connection:
+        assert await batches.store(connection, kept) == [Receipt(2, 0, replayed=True)] * 3
 
 
 def _continue(sender: Sender, loss: Loss) -> None:

@@ -194,3 +194,17 @@ async def test_days_are_made_and_dropped_whole(dsn: str, senders: list[Sender], 
     assert (longer.created, longer.failed, longer.ahead_days) == (2, 0, 7)
     async with operator(dsn) as connection:
         assert await connection.fetchval(_DAYS) == days
+
+
+async def test_an_expanded_table_serves_the_version_before(dsn: str, senders: list[Sender]) -> None:
+    """The example of docs/operations.md: this version is the one before, and knows nothing of the column."""
+    async with operator(dsn) as connection:
+        await connection.execute("ALTER TABLE events ADD COLUMN region smallint NOT NULL DEFAULT 0")
+        try:
+            assert (await asyncio.to_thread(senders[4].post, sample.body())).status == 200
+            assert (await maintain.keep(dsn, RETENTION_DAYS + 1)).failed == 0  # It makes a day.
+            await migrate.require_current(connection)
+        finally:
+            await connection.execute("ALTER TABLE events DROP COLUMN region")
+        assert (await asyncio.to_thread(senders[4].post, sample.body())).status == 200
+        assert (await maintain.keep(dsn, RETENTION_DAYS)).failed == 0
