@@ -46,6 +46,11 @@ class Snapshot:
     tokens: dict[str, Token] = field(default_factory=dict)
     shipped: dict[Kind, dict[str, int]] = field(default_factory=lambda: {kind: {} for kind in Kind})
 
+    def forget(self) -> None:
+        """Know nothing; who holds a tenant from before keeps that."""
+        self.tenants, self.tokens = {}, {}
+        self.shipped = {kind: {} for kind in Kind}
+
     def token(self, token_id: str, secret: str, now: datetime) -> Token:
         """Give the token with this id and secret, if it is good."""
         token = self.tokens.get(token_id)
@@ -77,17 +82,23 @@ FROM vocabulary WHERE revision > $1 ORDER BY kind
 
 async def refresh(connection: Connection, snapshot: Snapshot) -> bool:
     """Bring a snapshot up to date; tells whether anything changed."""
+    known = snapshot.revision
     revision = await connection.fetchval(_REVISION)
     if revision == snapshot.revision:
         return False
+    # A backup was restored, or a fail-over lost acts: what we know of those never was, and their numbers come again.
+    is_past = revision < known
+    since = -1 if is_past else known
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         revision = await connection.fetchval(_REVISION)
-        tenants = await connection.fetch(_TENANTS, snapshot.revision)
-        tokens = await connection.fetch(_TOKENS, snapshot.revision)
-        terms = await connection.fetch(_TERMS, snapshot.revision)
-    if revision <= snapshot.revision:
+        tenants = await connection.fetch(_TENANTS, since)
+        tokens = await connection.fetch(_TOKENS, since)
+        terms = await connection.fetch(_TERMS, since)
+    if snapshot.revision != known if is_past else revision <= snapshot.revision:
         return False  # Another refresh was faster.
     # No await from here on: a request sees all of a revision or nothing.
+    if is_past:
+        snapshot.forget()
     for row in tenants:
         _set_tenant(snapshot, row)
     for row in tokens:

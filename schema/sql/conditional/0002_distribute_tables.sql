@@ -1,4 +1,4 @@
--- On Citus, and nowhere else: which table lives where. docs/scaling.md says what else a cluster needs, and decision
+-- On Citus, and nowhere else: which table lives where. docs/citus.md says what else a cluster needs, and decision
 -- 0013 why it is so. Nothing is done twice: pg_dist_partition knows what is distributed already.
 --
 -- Reading a reference table on the coordinator has to see what the same transaction wrote to `control`, or a worker
