@@ -225,6 +225,11 @@ def _rates(path: Path) -> Iterator[str]:
     yield from _table(heads, found)
 
 
+def _million(path: Path) -> Iterator[str]:
+    heads, *found = sizing.million(path)
+    yield from _table(heads, found)
+
+
 _PARTS: Mapping[str, tuple[str, Callable[[Path], Iterator[str]]]] = {
     "aims": ("latest", _aims),
     "headline": ("latest", _headline),
@@ -235,6 +240,7 @@ _PARTS: Mapping[str, tuple[str, Callable[[Path], Iterator[str]]]] = {
     "micro": ("micro", _micro),
     "cores": ("matrix", _per_core),
     "rates": ("matrix", _rates),
+    "million": ("matrix", _million),
 }
 
 

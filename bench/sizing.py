@@ -1,13 +1,15 @@
 """Sizes from figures: events a second for each core, bytes an event, and what a rate asks for."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from bench.results import Cell, Results
+from ingest.queue import GROUP_ROWS_MAX
 from ingest.store import rows
+from ingest.store.partitions import AHEAD_DAYS
 
 BUSY_MAX = 0.6  # Of a core: the rest is for peaks, checkpoints, vacuum, reading, and a node that is away.
 JSON_BYTES = 584  # An event of the bench's bodies, uncompressed.
@@ -23,7 +25,8 @@ _SHOWN = {
     "batch-1": "1",
 }
 PLANNED = "tenants-100"
-_UNITS = ("B", "KB", "MB", "GB", "TB")
+_BEYOND_DAYS = AHEAD_DAYS + 2  # Ahead, today, and the day at the edge of retention.
+_UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 _WHOLE_FROM = 100
 
 
@@ -64,6 +67,55 @@ def rates(path: Path) -> Iterator[Sequence[str]]:
         ("service to PostgreSQL, a second", float(rows.ROW_BYTES), _bytes),
     ):
         yield says, *(form(each * rate) for rate in RATES)
+
+
+# Of the plan: deployments side by side, each below what was stored with everything on two cores.
+CELLS, COPIES, STANDBYS = 8, 3, 2
+SERVICE_NODES, NODE_VCPU, POSTGRES_VCPU = 2, 2, 4
+CONNECTIONS_A_WORKER = 5  # A writer, the refresher, the maintainer, two for requests.
+HOURS_A_MONTH = 730
+
+
+def million(path: Path) -> Iterator[Sequence[str]]:
+    """Give the rows of the plan for the highest of the rates."""
+    own = _median(load(path)[PLANNED])
+    rate = RATES[-1] / CELLS
+    day = rate * DAY_S * _disk_bytes(own)
+    wal = rate * own["wal_bytes_row"]
+    busy = {name: rate * own[name] / 1e6 / BUSY_MAX for name in ("cpu_us_service", "cpu_us_postgres")}
+    vcpu = SERVICE_NODES * NODE_VCPU, COPIES * POSTGRES_VCPU
+    connections = SERVICE_NODES * NODE_VCPU * CONNECTIONS_A_WORKER
+    yield "", "each cell", f"all {CELLS}", "how"
+    yield "events/s", f"{rate:,.0f}", f"{rate * CELLS:,.0f}", f"stored on 2 shared cores: {own['events_s']:,.0f}"
+    yield (
+        "service",
+        f"{SERVICE_NODES} × {NODE_VCPU} vCPU",
+        f"{vcpu[0] * CELLS} vCPU",
+        f"{_cores(busy['cpu_us_service'])} asked for; one node may be away",
+    )
+    yield (
+        "PostgreSQL",
+        f"{COPIES} × {POSTGRES_VCPU} vCPU",
+        f"{vcpu[1] * CELLS} vCPU",
+        f"{_cores(busy['cpu_us_postgres'])} asked for by storing; the rest for vacuum, standbys, readers",
+    )
+    yield "vCPU-hours a month", *_both(sum(vcpu) * HOURS_A_MONTH, "{:,.0f}".format), f"{HOURS_A_MONTH} hours"
+    yield "disk a day, one copy", *_both(day, _bytes), f"{_disk_bytes(own):.0f} B an event"
+    for days in (7, RETENTION_DAYS):
+        yield f"disk for {days} days, {COPIES} copies", *_both(day * days * COPIES, _bytes), ""
+    yield "WAL a second", *_both(wal, _bytes), f"{own['wal_bytes_row']:.0f} B an event"
+    yield "it leaves the primary", *_both(wal * (STANDBYS + 1), _bytes), f"to {STANDBYS} standbys and the archive"
+    yield "archive of 7 days", *_both(wal * DAY_S * 7, _bytes), "before compression"
+    yield "from senders a second", *_both(rate * JSON_BYTES, _bytes), "JSON; about a tenth with zstd"
+    yield "to PostgreSQL a second", *_both(rate * rows.ROW_BYTES, _bytes), f"rows of {rows.ROW_BYTES} B"
+    for days in (7, RETENTION_DAYS):
+        yield f"partitions at {days} days", *_both(days + _BEYOND_DAYS, "{:,.0f}".format), "400 cost nothing measurable"
+    yield "connections to the primary", *_both(connections, "{:,.0f}".format), "a worker for each vCPU"
+    yield "flushes a second, at least", *_both(rate / GROUP_ROWS_MAX, "{:,.0f}".format), f"of {GROUP_ROWS_MAX:,} events"
+
+
+def _both(each: float, form: Callable[[float], str]) -> tuple[str, str]:
+    return form(each), form(each * CELLS)
 
 
 def _median(cell: Cell) -> dict[str, float]:
