@@ -3,6 +3,8 @@
 import contextlib
 import os
 import shutil
+import signal
+import subprocess
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -11,14 +13,16 @@ from urllib.parse import parse_qs, urlsplit
 from ingest import embedded
 from ingest.embedded import EmbeddedServer
 from ingest.embedded_process import Programs, find_programs, hold, settle
-from tests.faults.pair import kill
+from tests.faults.pair import configure, kill
 from tests.support import cluster
 from tests.support.service import wait_until
 
 _SETTINGS = {"max_connections": "100", "fsync": "off"}  # Processes are killed and never the machine.
 # As docs/backup.md has it: never over a file that is there, and never half a file by its name.
 _ARCHIVE = "test ! -f {folder}/%f && cp %p {folder}/%f.part && mv {folder}/%f.part {folder}/%f"
-_RESTORE = "cp {folder}/%f %p"
+_RESTORE = "cp {folder}/%f %p || cp {folder}/%f.partial %p"  # The last that was received is not whole.
+_RECEIVER = "archive"
+_WAITED_FOR = "SELECT FROM pg_stat_replication WHERE application_name = $1 AND sync_state = 'quorum'"
 _SWITCH = "SELECT pg_walfile_name(pg_switch_wal()) AS segment"
 _ARCHIVED = "SELECT FROM pg_stat_archiver WHERE last_archived_wal >= $1"
 
@@ -39,9 +43,45 @@ class Archive:
 
     @contextlib.contextmanager
     def archived(self) -> Iterator[EmbeddedServer]:
-        """Start a server whose log goes to the archive; at the end of the block it is killed and its folder gone."""
-        settings = _SETTINGS | {"archive_mode": "on", "archive_command": _ARCHIVE.format(folder=self.segments)}
-        with embedded.start(self._opened / "primary", settings=settings) as server:
+        """Start a server whose log is archived by segment; at the end of the block it is lost with all its files."""
+        wanted = {"archive_mode": "on", "archive_command": _ARCHIVE.format(folder=self.segments)}
+        with self._lost_in_the_end(wanted) as server:
+            yield server
+
+    @contextlib.contextmanager
+    def received(self) -> Iterator[EmbeddedServer]:
+        """The same where pg_receivewal writes the log down as it is made."""
+        with self._lost_in_the_end({}) as server:
+            _, account = settle(self.segments)
+            program = find_programs(account)[0] / "pg_receivewal"
+            connection = f"--dbname=host={_folder(server)} user=postgres application_name={_RECEIVER}"
+            is_root = os.geteuid() == 0
+            self._receiver = subprocess.Popen(
+                [program, f"--directory={self.segments}", connection, "--synchronous", "--no-loop"],
+                user=account.uid if is_root else None,
+                group=account.gid if is_root else None,
+                extra_groups=[] if is_root else None,
+                cwd="/",
+                stderr=subprocess.DEVNULL,
+            )
+            try:
+                yield server
+            finally:
+                self._receiver.kill()
+                self._receiver.wait()
+
+    @staticmethod
+    def hold_commits(server: EmbeddedServer) -> None:
+        """From now on no COMMIT returns before the receiver has it."""
+        configure(server, "synchronous_standby_names", f"ANY 1 ({_RECEIVER})")
+        wait_until(lambda: bool(cluster.fetch(server.dsn, _WAITED_FOR, _RECEIVER)))
+
+    def freeze_receiver(self) -> None:
+        self._receiver.send_signal(signal.SIGSTOP)
+
+    @contextlib.contextmanager
+    def _lost_in_the_end(self, settings: dict[str, str]) -> Iterator[EmbeddedServer]:
+        with embedded.start(self._opened / "primary", settings=_SETTINGS | settings) as server:
             yield server
             kill(server)  # A shutdown would archive what was not yet.
         shutil.rmtree(server.data_dir)
@@ -89,5 +129,8 @@ class Archive:
 
 
 def _connection(server: EmbeddedServer) -> tuple[str, ...]:
-    folder = parse_qs(urlsplit(server.dsn).query)["host"][0]
-    return f"--host={folder}", "--username=postgres"
+    return f"--host={_folder(server)}", "--username=postgres"
+
+
+def _folder(server: EmbeddedServer) -> str:
+    return parse_qs(urlsplit(server.dsn).query)["host"][0]

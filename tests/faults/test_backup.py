@@ -23,6 +23,7 @@ from tests.support.customers import Customer, Wanted
 from tests.support.wire import Sender
 
 RETENTION_DAYS = 5
+PATIENCE_S = 1.0
 _STORED = "SELECT event_id FROM events"
 _NOW = "SELECT clock_timestamp() AS now"
 _DIFFERENCES = "SELECT tenant_id, accepted, stored, difference FROM reconciliation"
@@ -133,6 +134,38 @@ def test_a_restore_to_a_moment_has_what_was_acknowledged_before_and_nothing_of_a
         assert before["day"] < after["day"]
         with service.serving(server.dsn, tmp_path / "log", maintain="false") as serving:
             _continue(serving.sender(loss.leaver.token), loss)
+
+
+def test_a_log_that_commits_wait_for_has_every_acknowledged_event(tmp_path: Path) -> None:
+    with cluster.open_folder() as opened:
+        archive = Archive(opened)
+        with archive.received() as server:
+            asyncio.run(_migrate(server.dsn))
+            asyncio.run(maintain.keep(server.dsn, RETENTION_DAYS))
+            customer = _customer(server.dsn, "main")
+            with service.serving(server.dsn, tmp_path / "log", maintain="false") as serving:
+                archive.hold_commits(server)
+                clients = Clients(serving.bind, customer.token)
+                archive.take_base(server)
+                clients.reach(ENOUGH)
+                clients.stop()
+            archive.freeze_receiver()
+            assert not asyncio.run(_is_acknowledged(server.dsn))
+        with archive.restored("whole") as server:
+            stored = _stored(server.dsn)
+    assert sorted(stored) == sorted(clients.acknowledged)
+
+
+async def _is_acknowledged(dsn: str) -> bool:
+    connection = await pool.connect(dsn, "nocontent_writer")
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await batches.store(connection, [entry()])
+    except TimeoutError:
+        return False
+    finally:
+        connection.terminate()
+    return True
 
 
 async def test_a_dump_in_another_database_adds_up_and_goes_on(postgres: Cluster, database: str) -> None:
