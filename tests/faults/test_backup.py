@@ -181,6 +181,7 @@ async def test_a_dump_in_another_database_adds_up_and_goes_on(postgres: Cluster,
     assert tuple(sums.values()) == (1, 6, 6, 0)
     async with pool.connected(other, "nocontent_writer") as connection:
         assert await batches.store(connection, kept) == [Receipt(2, 0, replayed=True)] * 3
+    await asyncio.to_thread(postgres.drop, other)
 
 
 def _continue(sender: Sender, loss: Loss) -> None:

@@ -42,6 +42,10 @@ _CITUS = (
 )
 _ASKED = "SELECT what, relname AS of FROM asked JOIN pg_class ON pg_class.oid = of ORDER BY place"
 _WRONG_OWNER = "SELECT count(*) FROM asked JOIN pg_class ON pg_class.oid = of WHERE by::regrole <> relowner"
+_PROTECTED = "SELECT relname FROM pg_class WHERE relrowsecurity"
+_GRANTED_TO_READERS = """
+SELECT table_name FROM information_schema.role_table_grants WHERE grantee = 'nocontent_reader'
+"""
 _LOGINS = "SELECT rolname FROM pg_roles WHERE rolname LIKE 'nocontent\\_%' AND rolcanlogin"
 
 
@@ -81,6 +85,14 @@ async def test_rows_from_before_are_not_left_on_the_coordinator(citus: Connectio
 async def test_other_nodes_are_reached_as_each_role(citus: Connection) -> None:
     await migrate.migrate(citus)
     assert await citus.fetchval("SELECT bool_and(rolcanlogin) FROM pg_roles WHERE rolname LIKE 'nocontent\\_%'")
+
+
+async def test_policies_go_first_and_readers_read_nothing(citus: Connection) -> None:
+    assert await citus.fetch(_PROTECTED) != []
+    await migrate.migrate(citus)
+    assert await citus.fetch(_PROTECTED) == []
+    assert await citus.fetch("SELECT FROM pg_policies WHERE schemaname = 'nocontent'") == []
+    assert await citus.fetch(_GRANTED_TO_READERS) == []
 
 
 async def test_a_coordinator_outside_its_own_cluster_is_refused(citus: Connection) -> None:

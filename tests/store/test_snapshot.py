@@ -54,3 +54,4 @@ async def test_a_worker_that_outlived_a_restore_knows_what_the_restored_database
         await tenants.set_disabled(connection, customer.tenant_id, disabled=True)
     assert await told(restored, worker)
     assert worker.tenants[customer.tenant_id].disabled
+    await asyncio.to_thread(postgres.drop, restored)

@@ -24,7 +24,9 @@ CITUS_DSN = os.environ.get("CITUS_DSN", "")
 
 @contextlib.contextmanager
 def _newest(postgres: Cluster) -> Iterator[str]:
-    yield postgres.empty()
+    dsn = postgres.empty()
+    yield dsn
+    postgres.drop(dsn)
 
 
 @contextlib.contextmanager
