@@ -16,6 +16,7 @@ from schema.vocabulary import UNKNOWN, UNKNOWN_ID, shipped_terms
 
 FOLDER = Path(schema.__file__).parent / "sql"
 SERVER_VERSION_MIN = 15
+LOCK_TIMEOUT = "5s"  # Whoever writes waits behind a migration that waits for a reader.
 _LOCK = 0x6E6F636F6E74656E  # "noconten": the advisory lock of whoever migrates.
 
 
@@ -57,10 +58,13 @@ async def migrate(connection: Connection, step: Callable[[], object] = lambda: N
         return await _migrate(connection, step)
     except asyncpg.InsufficientPrivilegeError:
         raise CannotStart("This login may not create the schema or the roles: see docs/roles.md.") from None
+    except asyncpg.LockNotAvailableError:
+        raise CannotStart("Somebody holds a table: wait for that report or transaction, and migrate again.") from None
     except asyncpg.RaiseError as told:
         raise CannotStart(str(told)) from None  # Only our own SQL raises it, and without a value.
     finally:
         await connection.execute("RESET ROLE")
+        await connection.execute("RESET lock_timeout")
         await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
 
 
@@ -105,6 +109,7 @@ CREATE TABLE IF NOT EXISTS nocontent.migrations (
 
 async def _migrate(connection: Connection, step: Callable[[], object]) -> list[str]:
     await connection.execute("SET client_min_messages = warning")
+    await connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
     if not await connection.fetchval(_IS_OWNED):
         await connection.execute("CREATE SCHEMA IF NOT EXISTS nocontent")
         await connection.execute(_LEDGER)

@@ -119,6 +119,23 @@ async def test_conditional_steps_run_after_all_else_and_in_order(
     assert seen == [(98, terms), (99, 98)]
 
 
+async def test_a_migration_does_not_wait_for_a_long_reader(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(migrate.FOLDER, tmp_path / "sql")
+    add = "ALTER TABLE nocontent.batches ADD COLUMN region smallint NOT NULL DEFAULT 0;\n"
+    (tmp_path / "sql/0099_add_region.sql").write_text(add, "ascii")
+    monkeypatch.setattr(migrate, "FOLDER", tmp_path / "sql")
+    monkeypatch.setattr(migrate, "LOCK_TIMEOUT", "100ms")
+    async with operator(database) as connection, operator(database) as reader:
+        async with reader.transaction():
+            await reader.execute("SELECT count(*) FROM batches")
+            with pytest.raises(CannotStart, match="report"):
+                await migrate.migrate(connection)
+        assert await connection.fetchval("SHOW lock_timeout") == "0"
+        assert await migrate.migrate(connection) == ["0099_add_region"]
+
+
 async def test_a_conditional_step_says_what_it_needs(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
