@@ -3,6 +3,7 @@
 Every name is NOCONTENT_ and the field's in capitals; the DSN may stand in a file named by NOCONTENT_DSN_FILE.
 """
 
+import itertools
 import os
 import re
 from collections.abc import Mapping
@@ -27,6 +28,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     dsn: Annotated[str, Meta(description="PostgreSQL, as postgresql://user@host/database; or NOCONTENT_DSN_FILE")] = ""
     bind: Annotated[_Address, Meta(description="where the API listens, host:port")] = "127.0.0.1:8080"
     metrics_bind: Annotated[_Address, Meta(description="where /metrics listens, host:port")] = "127.0.0.1:9464"
+    tls_cert_file: Annotated[str, Meta(description="the API's certificate chain, PEM; none: plain HTTP")] = ""
+    tls_key_file: Annotated[str, Meta(description="its key, PEM, not encrypted")] = ""
     workers: Annotated[int, Meta(ge=1, le=64, description="processes")] = 1
     writer_connections: Annotated[int, Meta(ge=1, le=4, description="of each process; 2 where fsync is slow")] = 1
     drain_s: Annotated[int, Meta(ge=0, le=300, description="seconds between not ready and closing")] = 5
@@ -55,7 +58,11 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             values[field] = msgspec.convert(text, hints[field], strict=False)
         except msgspec.ValidationError:
             raise CannotStart(f"{name} must be: {_meaning(field)}.") from None
-    return Settings(**values)  # type: ignore[arg-type]  # Each was converted to its field's type above.
+    settings = Settings(**values)  # type: ignore[arg-type]  # Each was converted to its field's type above.
+    for one, other in itertools.permutations(("tls_cert_file", "tls_key_file")):
+        if getattr(settings, one) and not getattr(settings, other):
+            raise CannotStart(f"{PREFIX}{one.upper()} is set, so {PREFIX}{other.upper()} must be too.")
+    return settings
 
 
 def require_dsn(settings: Settings) -> str:

@@ -13,7 +13,7 @@ Event = Literal[
     "starting", "started", "stopping", "stopped", "worker-lost", "worker-replaced", "worker-not-replaced", "refused",
     "bug", "database-lost", "flush-failed", "snapshot-failed", "snapshot-loaded", "partitions-kept", "partitions-low",
     "maintenance-failed", "term-learned", "term-refused", "library", "setting-leaks",
-    "login-may-too-much",
+    "login-may-too-much", "certificate-reloaded", "certificate-not-loaded", "database-not-verified",
 ]  # fmt: skip
 
 

@@ -32,6 +32,9 @@ partitions_ahead_days = Gauge(
 stream_missing_sequences = Gauge(
     "ingest_stream_missing_sequences", "Gaps in what arrived lately.", multiprocess_mode="livemax"
 )
+certificate_not_after_seconds = Gauge(
+    "ingest_certificate_not_after_timestamp_seconds", "When the served certificate ends.", multiprocess_mode="livemin"
+)
 build = Gauge("ingest_build_info", "Always 1.", ["version", "policy_digest"], multiprocess_mode="livemax")
 
 # rate() does not see the first count of a series that was not there before, so what alerts look at begins at 0.

@@ -84,6 +84,10 @@ class Service:
             async with asyncio.timeout(SNAPSHOT_WAIT_S):
                 await self._has_snapshot.wait()
 
+    def tend(self, name: str, work: Coroutine[None, None, None]) -> None:
+        """Run what belongs to the worker until it stops: if it ends before, /livez says so."""
+        self._background.append(self._spawn(name, work))
+
     def drain(self) -> None:
         """Say that we are not ready, and go on until whoever sends us traffic has noticed."""
         self.is_stopping = True

@@ -16,15 +16,17 @@ from multiprocessing.synchronize import Event
 from types import FrameType
 from typing import NamedTuple
 
-import uvloop
+from hypercorn.asyncio import run as hypercorn_run
 from hypercorn.asyncio import tcp_server
 from hypercorn.asyncio.run import worker_serve
-from hypercorn.config import Config, Sockets
+from hypercorn.config import Sockets
 from hypercorn.utils import wrap_app
 from prometheus_client.multiprocess import mark_process_dead
 
 from ingest import app, balance, heap, lifeline, logs
 from ingest.balance import Balance
+from ingest.errors import CannotStart
+from ingest.listener import Listener, Loop, Peer
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 60.0  # Longer than a worker waits for its connections and then for its writers.
@@ -46,7 +48,7 @@ class _Worker(NamedTuple):
     events: _Events
 
 
-def run(config: Config, drain_s: float) -> int:
+def run(config: Listener, drain_s: float) -> int:
     """Serve until SIGTERM or SIGINT; gives 0, or 1 if a worker ended unasked. Raises OSError for a taken address.
 
     A worker says that it is not ready for `drain_s` before it stops listening. SIGINT is a person who waits: at once.
@@ -76,7 +78,7 @@ def run(config: Config, drain_s: float) -> int:
 class _Crew:
     """The workers, which share the listening sockets, and the pipe on which signals wait for their turn."""
 
-    def __init__(self, config: Config, drain_s: float) -> None:
+    def __init__(self, config: Listener, drain_s: float) -> None:
         self.workers: list[_Worker] = []
         self.asked: Connection[int, int]
         self._context = multiprocessing.get_context("spawn")
@@ -145,22 +147,30 @@ def _serves(worker: _Worker) -> bool:
     return False
 
 
-def _work(config: Config, sockets: Sockets, own: Balance, events: _Events) -> None:
+def _work(config: Listener, sockets: Sockets, own: Balance, events: _Events) -> None:
     lifeline.end_with_parent(signal.SIGKILL)
     heap.keep()
     tcp_server.MAX_RECV = RECEIVE_BYTES
+    hypercorn_run.TCPServer = Peer  # type: ignore[attr-defined]  # The name it uses.
+    try:
+        certificate = config.load_certificate()
+    except CannotStart:  # It was good when the parent looked: a worker that comes later meets what is there then.
+        logs.error("certificate-not-loaded")
+        raise SystemExit(1) from None
     application = app.create()
     application.state.balance = own
 
     async def until_asked() -> None:
         balancing = asyncio.create_task(own.run())
+        if certificate is not None:
+            application.state.service.tend("certificate", certificate.watch())
         events.is_serving.set()  # Hypercorn asks once it listens.
         await _set(events.drain)
         balancing.cancel()
         application.state.service.drain()
         await _set(events.stop)
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=Loop) as runner:
         wrapped = wrap_app(application, 0, "asgi")  # type: ignore[arg-type]  # Hypercorn's own ASGI types.
         runner.run(worker_serve(wrapped, config, sockets=sockets, shutdown_trigger=until_asked))
 

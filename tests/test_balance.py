@@ -4,11 +4,13 @@ import re
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.balance import SLACK, Balance
 from tests.support import customers, service
+from tests.support.certificates import Authority
 from tests.support.cluster import Cluster
 from tests.support.customers import Wanted
 from tests.support.service import wait_until
@@ -59,11 +61,13 @@ def test_a_worker_alone_keeps_its_senders() -> None:
         assert not alone.sends_away()
 
 
-def test_a_crowded_worker_sends_senders_to_an_idle_one(postgres: Cluster, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_secure", [False, True])
+def test_a_crowded_worker_sends_senders_to_an_idle_one(postgres: Cluster, tmp_path: Path, *, is_secure: bool) -> None:
     dsn = postgres.migrated()
+    pair = Authority(tmp_path).issue("served", "127.0.0.1") if is_secure else None
     token = customers.act(dsn, lambda connection: customers.add(connection, "main", Wanted())).token
     with (
-        service.serving(dsn, tmp_path / "log") as server,
+        service.serving(dsn, tmp_path / "log", pair=pair) as server,
         server.one_to_each_worker() as (crowded, idle),
         ExitStack() as opened,
     ):

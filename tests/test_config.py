@@ -57,6 +57,12 @@ def test_both_a_dsn_and_its_file_are_one_too_many(tmp_path: Path) -> None:
         config.load({"NOCONTENT_DSN": _DSN, "NOCONTENT_DSN_FILE": str(tmp_path / "dsn")})
 
 
+@pytest.mark.parametrize(("given", "missing"), [("CERT", "KEY"), ("KEY", "CERT")])
+def test_a_certificate_and_its_key_go_together(given: str, missing: str) -> None:
+    with pytest.raises(CannotStart, match=f"NOCONTENT_TLS_{missing}_FILE must be"):
+        config.load({f"NOCONTENT_TLS_{given}_FILE": "/tls/file"})
+
+
 @pytest.mark.parametrize(
     "dsn",
     [

@@ -17,9 +17,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypercorn.asyncio import run as hypercorn_run
 from hypercorn.asyncio import tcp_server
 
 from tests.support import cluster, customers, sample, service
+from tests.support.certificates import Authority
 from tests.support.cluster import Cluster
 from tests.support.customers import Customer, Wanted
 from tests.support.service import Server, wait_until
@@ -32,15 +34,15 @@ DRAIN_S = 2
 class Reporter(threading.Thread):
     """Sends one batch after another, each until it is stored, as docs/problems.md asks; keeps what it heard."""
 
-    def __init__(self, bind: str, token: str) -> None:
+    def __init__(self, server: Server, token: str) -> None:
         super().__init__()
         self.stored: list[str] = []
         self.heard: Counter[str] = Counter()
         self.ending = threading.Event()
-        self._bind, self._token = bind, token
+        self._server, self._token = server, token
 
     def run(self) -> None:
-        with closing(Sender(self._bind, self._token)) as sender:
+        with closing(self._server.sender(self._token)) as sender:
             while not self.ending.is_set():
                 events = [sample.event() for _ in range(20)]
                 body = sample.body(*events)
@@ -74,7 +76,7 @@ def customer_and_server(postgres: Cluster, tmp_path: Path) -> Iterator[tuple[Cus
 def test_workers_are_replaced_under_load_without_a_refusal(customer_and_server: tuple[Customer, Server]) -> None:
     customer, server = customer_and_server
     before = server.workers()
-    reporters = [Reporter(server.bind, customer.token) for _ in range(SENDERS)]
+    reporters = [Reporter(server, customer.token) for _ in range(SENDERS)]
     for reporter in reporters:
         reporter.start()
     server.process.send_signal(signal.SIGHUP)
@@ -94,6 +96,31 @@ def test_workers_are_replaced_under_load_without_a_refusal(customer_and_server: 
     sent = [event_id for reporter in reporters for event_id in reporter.stored]
     assert len(sent) > 1_000
     assert set(sent) == stored
+
+
+def test_over_tls_workers_are_replaced_once_the_pair_is_good(postgres: Cluster, tmp_path: Path) -> None:
+    dsn = postgres.migrated()
+    token = customers.act(dsn, lambda connection: customers.add(connection, "main", Wanted())).token
+    authority = Authority(tmp_path)
+    pair, other = (authority.issue(name, "127.0.0.1") for name in ("served", "other"))
+    log = tmp_path / "log"
+    with service.serving(dsn, log, pair=pair, drain_s=1) as server:
+        before = server.workers()
+        reporter = Reporter(server, token)
+        reporter.start()
+        pair.cert.write_bytes(other.cert.read_bytes())
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: '"event":"worker-not-replaced"' in log.read_text())
+        assert server.workers() == before
+        pair.take(other)
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: log.read_text().count('"event":"worker-replaced"') == service.WORKERS)
+        reporter.ending.set()
+        reporter.join(service.WAIT_S)
+        assert not set(before) & set(server.workers())
+    assert set(reporter.heard) <= {"200", "closed"}
+    assert reporter.heard["closed"] <= service.WORKERS
+    assert "Traceback" not in log.read_text()
 
 
 def test_after_sigterm_it_is_not_ready_and_still_takes_events(customer_and_server: tuple[Customer, Server]) -> None:
@@ -180,5 +207,6 @@ def test_a_terminals_interrupt_reaches_the_parent_alone(postgres: Cluster, tmp_p
         assert '"worker-lost"' not in server.log.read_text()
 
 
-def test_hypercorn_reads_as_many_bytes_as_it_is_asked_to() -> None:
+def test_hypercorn_has_the_names_that_are_set_in_it() -> None:
     assert "self.reader.read(MAX_RECV)" in inspect.getsource(tcp_server.TCPServer)
+    assert "await TCPServer(" in inspect.getsource(hypercorn_run.worker_serve)

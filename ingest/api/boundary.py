@@ -32,8 +32,6 @@ class Boundary:
                 message["headers"] = [
                     *message["headers"],
                     (b"x-request-id", request_id.encode()),
-                    (b"cache-control", b"no-store"),
-                    (b"x-content-type-options", b"nosniff"),
                     *_goodbye(scope),
                 ]
             await send(message)

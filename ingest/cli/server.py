@@ -11,7 +11,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-import hypercorn.config
 import prometheus_client
 from prometheus_client.multiprocess import MultiProcessCollector
 from tqdm import tqdm
@@ -19,11 +18,13 @@ from tqdm import tqdm
 from ingest import config, lifeline, logs, maintain, supervisor
 from ingest.config import Settings
 from ingest.errors import CannotStart
+from ingest.listener import Listener
 from ingest.store import migrate, pool, privileges, settings
 
 GRACEFUL_TIMEOUT_S = 30.0  # Longer than a request waits for its COMMIT.
 KEEP_ALIVE_TIMEOUT_S = 75.0  # Longer than a load balancer's usual minute, so that it is never us who close first.
 KEEP_ALIVE_REQUESTS_MAX = 1_000_000
+HANDSHAKE_TIMEOUT_S = 10.0  # Of Hypercorn's 60: until then a connection costs memory, and nobody knows whose it is.
 BACKLOG = 1_024
 # Each connection is an open file, of some 15 KB; where no more may be opened, new connections are closed unanswered.
 OPEN_FILES_MAX = 65_536
@@ -75,13 +76,15 @@ def _serve(args: argparse.Namespace) -> int:
     logs.capture()
     lifeline.forbid_core_dumps()
     _allow_many_connections()
+    listener = _listener(wanted)
+    listener.check_certificate()
     asyncio.run(_check_database(config.require_dsn(wanted), is_strict=args.strict))
     folder = _metrics_folder()
     config.export("PROMETHEUS_MULTIPROC_DIR", folder)
     try:
         _serve_metrics(wanted, folder)
         logs.info("starting", count=wanted.workers)
-        return supervisor.run(_hypercorn(wanted), wanted.drain_s)
+        return supervisor.run(listener, wanted.drain_s)
     except OSError:
         raise CannotStart("NOCONTENT_BIND is in use, or not an address of this machine.") from None
     finally:
@@ -138,8 +141,8 @@ def _serve_metrics(wanted: Settings, folder: str) -> None:
         raise CannotStart("NOCONTENT_METRICS_BIND is in use, or not an address of this machine.") from None
 
 
-def _hypercorn(wanted: Settings) -> hypercorn.config.Config:
-    server = hypercorn.config.Config()
+def _listener(wanted: Settings) -> Listener:
+    server = Listener()
     server.bind = [wanted.bind]
     server.workers = wanted.workers
     # Its lines have paths, referers and user agents: text that a stranger chose.
@@ -152,7 +155,8 @@ def _hypercorn(wanted: Settings) -> hypercorn.config.Config:
     # A task and a timer for each piece of a body, a fifth of the time of a request. A connection without a request has
     # the keep-alive timeout, and a body its own (`api.body`).
     server.read_timeout = None
-    server.include_server_header = False
+    server.ssl_handshake_timeout = HANDSHAKE_TIMEOUT_S
+    server.certfile, server.keyfile = wanted.tls_cert_file or None, wanted.tls_key_file or None
     return server
 
 

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.support.certificates import Pair
 from tests.support.wire import Sender
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,9 +31,10 @@ class Server(NamedTuple):
     dsn: str
     log: Path
     worker_count: int = WORKERS
+    trust: ssl.SSLContext | None = None
 
     def sender(self, token: str | None = None) -> Sender:
-        return Sender(self.bind, token)
+        return Sender(self.bind, token, self.trust)
 
     def workers(self) -> list[int]:
         """Give the pids of the workers, which are those that hold the listening socket."""
@@ -68,10 +71,20 @@ def environment(dsn: str, **settings: object) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def serving(dsn: str, log: Path, checkout: Path = ROOT, **settings: object) -> Iterator[Server]:
-    """Serve a checkout on free ports until the block ends."""
+def serving(
+    dsn: str, log: Path, checkout: Path = ROOT, pair: Pair | None = None, **settings: object
+) -> Iterator[Server]:
+    """Serve a checkout on free ports until the block ends; over TLS where there is a pair."""
     bind, metrics_bind = (f"127.0.0.1:{port}" for port in free_ports(2))
-    wanted = {"bind": bind, "metrics_bind": metrics_bind, "workers": WORKERS, "drain_s": 0, **settings}
+    wanted: dict[str, object] = {
+        "bind": bind,
+        "metrics_bind": metrics_bind,
+        "workers": WORKERS,
+        "drain_s": 0,
+        **settings,
+    }
+    if pair is not None:
+        wanted |= {"tls_cert_file": pair.cert, "tls_key_file": pair.key}
     with log.open("wb") as lines:
         process = subprocess.Popen(
             [sys.executable, "-m", "ingest", "serve"],
@@ -80,7 +93,7 @@ def serving(dsn: str, log: Path, checkout: Path = ROOT, **settings: object) -> I
             stdout=lines,
             stderr=lines,
         )
-    server = Server(process, bind, metrics_bind, dsn, log, int(str(wanted["workers"])))
+    server = Server(process, bind, metrics_bind, dsn, log, int(str(wanted["workers"])), pair and pair.trusted())
     try:
         _wait_ready(server)
         yield server

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import socket
+import ssl
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -50,12 +51,14 @@ class Answer(NamedTuple):
 class Sender:
     """A proxy with a token; keeps one connection, and opens another where the server has closed it."""
 
-    def __init__(self, bind: str, token: str | None = None) -> None:
+    def __init__(self, bind: str, token: str | None = None, trust: ssl.SSLContext | None = None) -> None:
         self.bind = bind
         self.headers = {"Content-Type": "application/json"}
         if token is not None:
             self.headers["Authorization"] = f"Bearer {token}"
         self._connection = http.client.HTTPConnection(bind, timeout=TIMEOUT_S)
+        if trust is not None:
+            self._connection = http.client.HTTPSConnection(bind, timeout=TIMEOUT_S, context=trust)
 
     def post(self, body: bytes, headers: Mapping[str, str | None] | None = None, path: str = "/v1/events") -> Answer:
         """Send a body; a header that is None is left out."""
