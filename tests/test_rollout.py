@@ -1,6 +1,5 @@
 """Workers that are replaced under load, and a service that says so before it goes."""
 
-import http.client
 import inspect
 import os
 import re
@@ -9,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,45 +22,12 @@ from tests.support import cluster, customers, sample, service
 from tests.support.certificates import Authority
 from tests.support.cluster import Cluster
 from tests.support.customers import Customer, Wanted
+from tests.support.reporter import Reporter
 from tests.support.service import Server, wait_until
 from tests.support.wire import Answer, Sender
 
 SENDERS = 6
 DRAIN_S = 2
-
-
-class Reporter(threading.Thread):
-    """Sends one batch after another, each until it is stored, as docs/problems.md asks; keeps what it heard."""
-
-    def __init__(self, server: Server, token: str) -> None:
-        super().__init__()
-        self.stored: list[str] = []
-        self.heard: Counter[str] = Counter()
-        self.ending = threading.Event()
-        self._server, self._token = server, token
-
-    def run(self) -> None:
-        with closing(self._server.sender(self._token)) as sender:
-            while not self.ending.is_set():
-                events = [sample.event() for _ in range(20)]
-                body = sample.body(*events)
-                while not self._is_stored(sender, body):
-                    time.sleep(0.05)
-                self.stored += [str(event["event_id"]) for event in events]
-
-    def _is_stored(self, sender: Sender, body: bytes) -> bool:
-        try:
-            answer = sender.post(body)
-        except ConnectionRefusedError:
-            self.heard["refused"] += 1
-        except (OSError, http.client.HTTPException):
-            self.heard["closed"] += 1
-            sender.close()
-        else:
-            self.heard[str(answer.status)] += 1
-            assert answer.status == 200 or "retry-after" in answer.headers
-            return answer.status == 200
-        return False
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from ingest import config, lifeline, logs, maintain, supervisor
 from ingest.config import Settings
 from ingest.errors import CannotStart
 from ingest.listener import Listener
-from ingest.store import migrate, pool, privileges, settings
+from ingest.store import hosts, migrate, pool, privileges, settings
 
 GRACEFUL_TIMEOUT_S = 30.0  # Longer than a request waits for its COMMIT.
 KEEP_ALIVE_TIMEOUT_S = 75.0  # Longer than a load balancer's usual minute, so that it is never us who close first.
@@ -42,7 +42,7 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     )
     serve.add_argument(
         "--strict", action="store_true",
-        help="refuse a PostgreSQL whose log could hold values, and a login that may do more than a server needs",
+        help="refuse a PostgreSQL whose log could hold values or that is not verified, and a login that may too much",
     )  # fmt: skip
     _command(commands, "migrate", _migrate, "make or update the tables; safe to repeat, and on many nodes at once")
     _command(commands, "maintain", _maintain, "create partitions ahead and drop those past retention, once")
@@ -79,6 +79,7 @@ def _serve(args: argparse.Namespace) -> int:
     listener = _listener(wanted)
     listener.check_certificate()
     asyncio.run(_check_database(config.require_dsn(wanted), is_strict=args.strict))
+    _check_way_to_database(wanted.dsn, is_strict=args.strict)
     folder = _metrics_folder()
     config.export("PROMETHEUS_MULTIPROC_DIR", folder)
     try:
@@ -118,6 +119,14 @@ async def _check_database(dsn: str, *, is_strict: bool) -> None:
         raise CannotStart(f"PostgreSQL's own log could hold values: see {', '.join(leaks)} in docs/operations.md.")
     if excess and is_strict:
         raise CannotStart(f"This login may do more than a server needs: {', '.join(excess)}. See docs/roles.md.")
+
+
+def _check_way_to_database(dsn: str, *, is_strict: bool) -> None:
+    if not hosts.is_exposed(dsn):
+        return
+    logs.warning("database-not-verified")
+    if is_strict:
+        raise CannotStart("PostgreSQL is away from here and not verified: sslmode=verify-full, see docs/operations.md.")
 
 
 def _metrics_folder() -> str:

@@ -1,10 +1,18 @@
-"""A DSN of several hosts, taken apart: asyncpg's limit of time is for all of them, and a silent one would use it up."""
+"""The hosts of a DSN: each by itself, and whether somebody could pose as one of them."""
 
+import inspect
+import ipaddress
+import ssl
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
+
+from asyncpg import connect_utils
 
 
 def each(dsn: str) -> list[str]:
-    """Give a DSN for each host of one, in their order; asyncpg says what is wrong with it."""
+    """Give a DSN for each host of one, in their order; asyncpg says what is wrong with it.
+
+    Its limit of time is for all of them, and a silent one would use it up.
+    """
     parts = urlsplit(dsn)
     query = parse_qs(parts.query)
     login, at, found = parts.netloc.rpartition("@")
@@ -17,3 +25,24 @@ def each(dsn: str) -> list[str]:
     places = zip(given, ports * (len(given) // len(ports)), strict=True)
     queries = [query | {"host": [host]} | ({"port": [port]} if port else {}) for host, port in places]
     return [urlunsplit(parts._replace(query=urlencode(one, doseq=True))) for one in queries]
+
+
+def is_exposed(dsn: str) -> bool:
+    """Tell whether a host is reached over a network without checking its certificate and name (sslmode=verify-full).
+
+    asyncpg's own reading of a DSN that it has connected with: PGSSLMODE, PGHOST and service files count too.
+    """
+    read = connect_utils._parse_connect_dsn_and_args  # type: ignore[attr-defined]  # noqa: SLF001 (no public way)
+    nothing_else = dict.fromkeys(inspect.signature(read).parameters)
+    addresses, parameters = read(**nothing_else | {"dsn": dsn})
+    context = parameters.ssl
+    if isinstance(context, ssl.SSLContext) and context.check_hostname and context.verify_mode == ssl.CERT_REQUIRED:
+        return False
+    return not all(isinstance(address, str) or _is_here(address[0]) for address in addresses)
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

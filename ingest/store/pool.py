@@ -2,6 +2,7 @@
 
 import os
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
@@ -24,6 +25,7 @@ _LOCK_TIMEOUT = "1s"
 # A group's rows, so that PostgreSQL need not wait between two parts of them until the loop comes round. The kernel
 # gives what net.core.wmem_max allows. TCP finds its own, larger, size.
 _SEND_BYTES = 2_097_152
+_OTHER_NAMES = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH of OpenSSL.
 _DURABLE = """
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local')
 """
@@ -75,12 +77,23 @@ async def connect_as_operator(dsn: str, role: Role | None = None) -> Connection:
         raise CannotStart("PostgreSQL refused the user or password in NOCONTENT_DSN.") from None
     except (asyncpg.InvalidParameterValueError, asyncpg.UndefinedObjectError):
         raise CannotStart("The database has no nocontent roles yet: run `nocontent migrate` first.") from None
-    except ValueError:
-        raise CannotStart("NOCONTENT_DSN is not a DSN: postgresql://user@host:port/database.") from None
     except asyncpg.PostgresError as refused:
         raise CannotStart(f"PostgreSQL refused the connection (SQLSTATE {refused.sqlstate}).") from None
-    except LOST as lost:
-        raise CannotStart(f"PostgreSQL does not answer at NOCONTENT_DSN ({type(lost).__name__}).") from None
+    except (ValueError, *LOST) as lost:
+        raise CannotStart(_why(lost)) from None
+
+
+def _why(lost: Exception) -> str:
+    """Say why there is no connection, in words that have nothing of the DSN in them."""
+    if isinstance(lost, ssl.SSLCertVerificationError):
+        # Only OpenSSL's words for another name have the name in them.
+        fault = "it is for another name" if lost.verify_code in _OTHER_NAMES else lost.verify_message
+        return f"PostgreSQL's certificate is not to be trusted: {fault}."
+    if isinstance(lost, ValueError):
+        return "NOCONTENT_DSN is not a DSN, postgresql://user@host:port/database, or verifies without a sslrootcert."
+    if type(lost) is ConnectionError:  # What asyncpg raises then; the network raises only kinds of it.
+        return "PostgreSQL does not speak TLS there, and NOCONTENT_DSN asks for it."
+    return f"PostgreSQL does not answer at NOCONTENT_DSN ({type(lost).__name__})."
 
 
 @asynccontextmanager

@@ -4,11 +4,13 @@ import asyncio
 import os
 import signal
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from ingest.store import hosts, pool
 from tests.faults import pair
+from tests.support.certificates import Authority
 from tests.support.service import children
 
 
@@ -27,6 +29,38 @@ from tests.support.service import children
 )  # fmt: skip
 def test_each_host_gets_a_dsn(dsn: str, each: Sequence[str]) -> None:
     assert hosts.each(dsn) == each
+
+
+@pytest.mark.parametrize(
+    ("dsn", "is_exposed"),
+    [
+        ("postgresql://u@db.example/d", True),
+        ("postgresql://u@db.example/d?sslmode=prefer", True),
+        ("postgresql://u@db.example/d?sslmode=require", True),
+        ("postgresql://u@db.example/d?sslmode=verify-ca&sslrootcert=ROOT", True),
+        ("postgresql://u@db.example/d?sslmode=verify-full&sslrootcert=ROOT", False),
+        ("postgresql://u@a.example,b.example/d?sslmode=verify-full&sslrootcert=ROOT", False),
+        ("postgresql://u@localhost/d", False),
+        ("postgresql://u@127.0.0.2:5433/d?sslmode=disable", False),
+        ("postgresql://u@[::1]/d", False),
+        ("postgresql://u@localhost,db.example/d", True),
+        ("postgresql://u@/d?host=%2Frun%2Fpostgresql", False),
+        ("postgresql://u@/d?host=%2Frun%2Fpostgresql,10.0.0.1", True),
+        ("postgresql://u@/d?host=10.0.0.1", True),
+    ],
+)
+def test_a_way_over_a_network_is_exposed_unless_host_and_name_are_verified(
+    dsn: str, tmp_path: Path, *, is_exposed: bool
+) -> None:
+    assert hosts.is_exposed(dsn.replace("ROOT", str(Authority(tmp_path).root))) == is_exposed
+
+
+def test_what_the_environment_says_of_the_way_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PGHOST", "db.example")
+    assert hosts.is_exposed("postgresql:///d")
+    monkeypatch.setenv("PGSSLMODE", "verify-full")
+    monkeypatch.setenv("PGSSLROOTCERT", str(Authority(tmp_path).root))
+    assert not hosts.is_exposed("postgresql:///d")
 
 
 def test_a_silent_primary_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,7 +67,8 @@ def environment(dsn: str, **settings: object) -> dict[str, str]:
     """Give the environment of a command: no setting of ours but these."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("NOCONTENT_", "PG", "PROMETHEUS"))}
     given = {f"NOCONTENT_{name.upper()}": str(value) for name, value in settings.items()}
-    return own | {"PYTHONPATH": str(ROOT), "NOCONTENT_DSN": dsn} | given
+    where = {} if "dsn_file" in settings else {"NOCONTENT_DSN": dsn}
+    return own | {"PYTHONPATH": str(ROOT)} | where | given
 
 
 @contextlib.contextmanager

