@@ -22,6 +22,9 @@ _Act = Callable[[Connection, argparse.Namespace], Awaitable[int]]
 _KINDS = {"category": Kind.TASK_CATEGORY, "provider": Kind.PROVIDER, "model": Kind.MODEL}
 _MODED = {**_KINDS, "tag": Kind.TAG_VALUE}
 _LONG = 10  # Terms from which there is a progress bar.
+_SPAN_MAX = 36_500.0  # Of days, a century; PostgreSQL's times and Python's hold far more.
+_ID_HELP = "the 12 characters after nct_, as `token list` shows them"
+_MISSING = "nocontent: there is no {}token of that id; see `nocontent token list`"
 _KIND_HELP = "category, provider, model, or tag:KEY for values of a declared tag key"
 
 
@@ -59,9 +62,14 @@ def _add_token(family: "Subparsers[argparse.ArgumentParser]") -> None:
     issue.add_argument(
         "--scope", action="append", choices=tokens.SCOPES, help="may be given again (default: all but the last)"
     )
-    issue.add_argument("--days", type=float, help="until it expires (default: never)")
+    issue.add_argument("--days", type=_span, help="until it expires (default: never)")
+    rotate = _act(family, "rotate", _token_rotate, "print a token's successor, once, and let the old one end soon")
+    rotate.add_argument("tenant")
+    rotate.add_argument("token_id", help=_ID_HELP)
+    rotate.add_argument("--overlap", type=_span, default=24.0, metavar="HOURS", help="that both work (default: 24)")
+    rotate.add_argument("--days", type=_span, help="until the new one expires (default: as many as the old one had)")
     revoke = _act(family, "revoke", _token_revoke, "revoke a token; every worker follows within seconds")
-    revoke.add_argument("token_id", help="the 12 characters after nct_, as `token list` shows them")
+    revoke.add_argument("token_id", help=_ID_HELP)
     _act(family, "list", _token_list, "list tokens, without their secrets").add_argument("tenant", nargs="?")
 
 
@@ -72,6 +80,14 @@ def _add_reader(family: "Subparsers[argparse.ArgumentParser]") -> None:
         command.add_argument("tenant")
         command.add_argument("login", help="the name of a PostgreSQL role that can log in")
     _act(family, "list", _reader_list, "list who reads which tenant").add_argument("tenant", nargs="?")
+
+
+def _span(text: str) -> float:
+    """Read an amount of time, of argparse's: a ValueError is told with the usage."""
+    amount = float(text)
+    if not 0 <= amount <= _SPAN_MAX:
+        raise ValueError
+    return amount
 
 
 def _add_vocabulary(family: "Subparsers[argparse.ArgumentParser]") -> None:
@@ -159,8 +175,21 @@ async def _token_issue(connection: Connection, args: argparse.Namespace) -> int:
 async def _token_revoke(connection: Connection, args: argparse.Namespace) -> int:
     if await tokens.revoke(connection, args.token_id):
         return 0
-    print("nocontent: there is no token of that id; see `nocontent token list`", file=sys.stderr)
+    print(_MISSING.format(""), file=sys.stderr)
     return 1
+
+
+async def _token_rotate(connection: Connection, args: argparse.Namespace) -> int:
+    tenant = await tenants.find(connection, args.tenant)
+    lifetime = None if args.days is None else timedelta(days=args.days)
+    rotated = await tokens.rotate(connection, tenant, args.token_id, timedelta(hours=args.overlap), lifetime)
+    if rotated is None:
+        print(_MISSING.format("good "), file=sys.stderr)
+        return 1
+    new = f"until {rotated.expires_at:%Y-%m-%d %H:%M} UTC" if rotated.expires_at else "for good"
+    print(f"the new one works {new}, the old one until {rotated.old_expires_at:%Y-%m-%d %H:%M} UTC", file=sys.stderr)
+    print(rotated.token)
+    return 0
 
 
 async def _token_list(connection: Connection, args: argparse.Namespace) -> int:

@@ -2,8 +2,9 @@
 
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import NamedTuple
 
 import asyncpg
 
@@ -18,6 +19,15 @@ _ADD = """
 INSERT INTO ingest_tokens (tenant_id, token_id, secret_sha256, scopes, expires_at, revision)
 VALUES ($1, $2, $3, $4, $5, $6)
 """
+_GOOD = """
+SELECT scopes, created_at, expires_at FROM ingest_tokens
+WHERE tenant_id = $1 AND token_id = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+"""
+_SHORTEN = """
+UPDATE ingest_tokens SET expires_at = least(expires_at, now() + $3::interval), revision = $4
+WHERE tenant_id = $1 AND token_id = $2
+RETURNING expires_at
+"""
 _REVOKE = """
 UPDATE ingest_tokens SET revoked_at = coalesce(revoked_at, now()), revision = $2 WHERE token_id = $1
 RETURNING tenant_id
@@ -30,6 +40,14 @@ ORDER BY token.created_at
 """
 
 
+class Rotated(NamedTuple):
+    """A token's successor, and when each of them ends; never where that is None."""
+
+    token: str
+    expires_at: datetime | None
+    old_expires_at: datetime
+
+
 async def issue(connection: Connection, tenant: int, scopes: Sequence[str], expires_at: datetime | None) -> str:
     """Make a token and store the SHA-256 of its secret; the token itself is given once, here."""
     token_id = secrets.token_hex(6)
@@ -40,6 +58,27 @@ async def issue(connection: Connection, tenant: int, scopes: Sequence[str], expi
         await connection.execute(_ADD, tenant, token_id, digest, list(scopes), expires_at, revision)
         await connection.execute(AUDIT, tenant, "token.issue", None, None, token_id, None)
     return f"{PREFIX}_{token_id}_{secret}"
+
+
+async def rotate(
+    connection: Connection, tenant: int, token_id: str, overlap: timedelta, lifetime: timedelta | None
+) -> Rotated | None:
+    """Make a token of the same scopes, and let the old one end after the overlap or when it would have before.
+
+    Without a lifetime the new one gets that of the old. None if the tenant has no such token that is good.
+    """
+    async with connection.transaction():
+        revision = await connection.fetchval(BUMP)  # From here on no other act comes between.
+        old = await connection.fetchrow(_GOOD, tenant, token_id)
+        if old is None:
+            return None
+        if lifetime is None and old["expires_at"] is not None:
+            lifetime = old["expires_at"] - old["created_at"]
+        expires_at = datetime.now(UTC) + lifetime if lifetime is not None else None
+        old_expires_at = await connection.fetchval(_SHORTEN, tenant, token_id, overlap, revision)
+        await connection.execute(AUDIT, tenant, "token.rotate", None, None, token_id, None)
+        token = await issue(connection, tenant, old["scopes"], expires_at)
+    return Rotated(token, expires_at, old_expires_at)
 
 
 async def revoke(connection: Connection, token_id: str) -> bool:

@@ -1,6 +1,7 @@
 """Who may send: what becomes of a token or tenant that an operator takes back, on every worker."""
 
 import time
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -45,6 +46,27 @@ def test_a_new_token_works_on_every_worker_within_seconds(server: Server, tenant
     )
     with server.one_to_each_worker(token) as senders:
         wait_until(lambda: {sender.post(sample.body()).status for sender in senders} == {200})
+
+
+def test_a_sender_that_changes_to_a_tokens_successor_hears_no_401(server: Server, tenants: dict[str, Customer]) -> None:
+    tenant_id = tenants["main"].tenant_id
+    old = customers.act(server.dsn, lambda connection: tokens.issue(connection, tenant_id, ("events:write",), None))
+    with server.one_to_each_worker(old) as senders:
+        wait_until(lambda: _all_answer(senders, 200))
+        overlap = timedelta(seconds=4)
+        act = partial(tokens.rotate, tenant=tenant_id, token_id=old.split("_")[1], overlap=overlap, lifetime=None)
+        rotated = customers.act(server.dsn, act)
+        assert rotated is not None
+        with server.one_to_each_worker(rotated.token) as new:  # While the new one gets about.
+            wait_until(lambda: _all_answer(senders, 200) and _all_answer(new, 200))
+        heard = {sender.post(sample.body()).status for sender in senders}
+        for sender in senders:
+            sender.headers["Authorization"] = f"Bearer {rotated.token}"
+        while datetime.now(UTC) < rotated.old_expires_at + timedelta(seconds=0.5):
+            heard |= {sender.post(sample.body()).status for sender in senders}
+        assert heard == {200}
+    with server.one_to_each_worker(old) as late:
+        assert {sender.post(sample.body()).problem for sender in late} == {"expired-token"}
 
 
 def test_a_right_id_with_a_wrong_secret_is_not_known(server: Server, tenants: dict[str, Customer]) -> None:

@@ -101,6 +101,65 @@ def test_a_reader_out_of_grammar_is_refused_without_its_name(run: Run) -> None:
     assert "DROP" not in errors
 
 
+def test_a_rotated_token_ends_soon_and_its_successor_is_like_it(run: Run, database: str) -> None:
+    old = run("token issue acme --days 90 --scope events:write")[1].split("_")[1]
+    status, token, said = run(f"token rotate acme {old} --overlap 2")
+    assert status == 0
+    assert re.fullmatch(r"nct_[0-9a-f]{12}_[A-Za-z0-9_-]{43}\n", token)
+    assert re.fullmatch(r"the new one works until \S+ \S+ UTC, the old one until \S+ \S+ UTC\n", said)
+    rows = cluster.fetch(
+        database,
+        "SELECT token_id, scopes, extract(epoch FROM expires_at - now())::float AS left_s FROM ingest_tokens "
+        "ORDER BY revision DESC",
+    )
+    left_s = {row["token_id"]: row["left_s"] for row in rows}
+    new = token.split("_")[1]
+    assert [row["scopes"] for row in rows] == [["events:write"]] * 2
+    assert left_s[old] == pytest.approx(7_200, abs=60)
+    assert left_s[new] == pytest.approx(90 * 86_400, abs=60)
+    assert audit(database)[-2:] == ["token.rotate", "token.issue"]
+    listed = run("token list acme")[1]
+    assert old in listed
+    assert new in listed
+
+
+def test_a_rotation_makes_no_token_last_longer(run: Run, database: str) -> None:
+    old = run("token issue acme --days 0.5")[1].split("_")[1]
+    before = cluster.fetch(database, "SELECT expires_at FROM ingest_tokens")
+    assert run(f"token rotate acme {old} --overlap 24")[0] == 0
+    assert cluster.fetch(database, f"SELECT expires_at FROM ingest_tokens WHERE token_id = '{old}'") == before
+
+
+def test_a_token_without_an_end_has_a_successor_without_one(run: Run, database: str) -> None:
+    old = run("token issue acme")[1].split("_")[1]
+    new = run(f"token rotate acme {old}")[1].split("_")[1]
+    ends = "SELECT token_id FROM ingest_tokens WHERE expires_at IS NULL"
+    assert [row["token_id"] for row in cluster.fetch(database, ends)] == [new]
+    later = run(f"token rotate acme {new} --days 1")[1].split("_")[1]
+    assert later
+    assert cluster.fetch(database, ends) == []
+
+
+def test_only_a_good_token_of_the_tenant_is_rotated(run: Run, database: str) -> None:
+    run("tenant add other")
+    strange = run("token issue other")[1].split("_")[1]
+    revoked, expired = run("token issue acme")[1].split("_")[1], run("token issue acme --days 0")[1].split("_")[1]
+    run(f"token revoke {revoked}")
+    before = cluster.fetch(database, "SELECT * FROM ingest_tokens ORDER BY token_id")
+    for token_id in (strange, revoked, expired, "000000000000"):
+        status, said, errors = run(f"token rotate acme {token_id}")
+        assert (status, said, errors.count("\n")) == (1, "", 1)
+        assert "no good token" in errors
+    assert cluster.fetch(database, "SELECT * FROM ingest_tokens ORDER BY token_id") == before
+
+
+@pytest.mark.parametrize("span", ["-1", "nan", "inf", "40000", "soon"])
+def test_a_time_that_is_none_is_told_with_the_usage(run: Run, span: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run(f"token rotate acme 000000000000 --overlap={span}")
+    assert "usage: nocontent" in capsys.readouterr().err
+
+
 def test_words_are_declared_added_listed_and_removed(run: Run) -> None:
     assert run("tags declare acme team region") == (0, "", "")
     assert run("vocabulary add acme tag:team search ads")[1] == "2 registered, 0 refused\n"

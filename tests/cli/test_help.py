@@ -7,8 +7,8 @@ from ingest.api.openapi import VERSION
 
 _COMMANDS = (
     "serve", "migrate", "maintain", "check", "demo", "tenant", "tenant add", "tenant list", "tenant mode",
-    "tenant quota", "tenant disable", "tenant enable", "token", "token issue", "token revoke", "token list",
-    "reader", "reader add", "reader remove", "reader list",
+    "tenant quota", "tenant disable", "tenant enable", "token", "token issue", "token rotate", "token revoke",
+    "token list", "reader", "reader add", "reader remove", "reader list",
     "vocabulary", "vocabulary add", "vocabulary remove", "vocabulary import", "vocabulary list", "tags", "tags declare",
 )  # fmt: skip
 
