@@ -1,22 +1,18 @@
 """Workers that share the senders out among themselves (`ingest/balance.py`)."""
 
 import re
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.balance import SLACK, Balance
-from tests.support import customers, service
-from tests.support.certificates import Authority
+from tests.support import crowd, customers, service
 from tests.support.cluster import Cluster
 from tests.support.customers import Wanted
-from tests.support.service import wait_until
 from tests.support.wire import Sender
 
-HELD = 12  # Requests that do not end: a head without its body.
 TICKS = 400
 
 
@@ -61,32 +57,11 @@ def test_a_worker_alone_keeps_its_senders() -> None:
         assert not alone.sends_away()
 
 
-@pytest.mark.parametrize("is_secure", [False, True])
-def test_a_crowded_worker_sends_senders_to_an_idle_one(postgres: Cluster, tmp_path: Path, *, is_secure: bool) -> None:
+def test_a_crowded_worker_sends_senders_to_an_idle_one(postgres: Cluster, tmp_path: Path) -> None:
     dsn = postgres.migrated()
-    pair = Authority(tmp_path).issue("served", "127.0.0.1") if is_secure else None
     token = customers.act(dsn, lambda connection: customers.add(connection, "main", Wanted())).token
-    with (
-        service.serving(dsn, tmp_path / "log", pair=pair) as server,
-        server.one_to_each_worker() as (crowded, idle),
-        ExitStack() as opened,
-    ):
-        holds_at = server.worker_of(crowded)
-        held = 0
-        while held < HELD:
-            sender = opened.enter_context(closing(server.sender(token)))
-            sender.get("/livez")
-            if server.worker_of(sender) == holds_at:
-                sender.begin(1_000)
-                held += 1
-        heard = []
-
-        def is_sent_away() -> bool:
-            heard.append(idle.get("/livez").headers.get("connection"))
-            return crowded.get("/livez").headers.get("connection") == "close"
-
-        wait_until(is_sent_away)
-        assert set(heard) == {None}
+    with service.serving(dsn, tmp_path / "log") as server:
+        crowd.send_away(server, token)
         with closing(Sender(server.metrics_bind)) as scraper:
             moved = re.search(
                 r"^ingest_moved_senders_total (\S+)$", scraper.get("/metrics").body.decode(), re.MULTILINE

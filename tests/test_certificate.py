@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ingest import tls
+from ingest.errors import CannotStart
 from tests.support import service
 from tests.support.certificates import Authority, Pair
 
@@ -130,15 +131,20 @@ def _encrypt(pair: Pair) -> None:
         (lambda pair: pair.cert.write_text("A plain word."), "must be PEM"),
     ],
 )  # fmt: skip
-def test_a_pair_that_cannot_be_served_stops_the_start_in_one_line(
+def test_what_is_no_pair_is_told_apart_and_nothing_of_it_is_told(
     spoil: Callable[[Pair], object], says: str, pair: Pair, tmp_path: Path
 ) -> None:
     key = pair.key.read_text().splitlines()
     spoil(pair)
+    with pytest.raises(CannotStart, match=says) as refused:
+        _certificate(pair)
+    assert str(tmp_path) not in str(refused.value)
+    assert [line for line in key if line in str(refused.value)] == []
+
+
+def test_a_start_without_a_good_pair_ends_in_one_line_and_asks_for_no_password(pair: Pair) -> None:
+    _encrypt(pair)
     settings = {"tls_cert_file": pair.cert, "tls_key_file": pair.key}
     ended = service.command("serve", env=service.environment("postgresql://nobody@127.0.0.1:1/nothing", **settings))
-    said = ended.stderr.decode()
-    assert (ended.returncode, said.count("\n")) == (2, 1)
-    assert says in said
-    assert str(tmp_path) not in said
-    assert [line for line in key if line in said] == []
+    assert (ended.returncode, ended.stderr.count(b"\n"), ended.stdout) == (2, 1, b"")
+    assert b"is encrypted" in ended.stderr

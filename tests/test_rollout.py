@@ -19,7 +19,6 @@ from hypercorn.asyncio import run as hypercorn_run
 from hypercorn.asyncio import tcp_server
 
 from tests.support import cluster, customers, sample, service
-from tests.support.certificates import Authority
 from tests.support.cluster import Cluster
 from tests.support.customers import Customer, Wanted
 from tests.support.reporter import Reporter
@@ -61,31 +60,6 @@ def test_workers_are_replaced_under_load_without_a_refusal(customer_and_server: 
     sent = [event_id for reporter in reporters for event_id in reporter.stored]
     assert len(sent) > 1_000
     assert set(sent) == stored
-
-
-def test_over_tls_workers_are_replaced_once_the_pair_is_good(postgres: Cluster, tmp_path: Path) -> None:
-    dsn = postgres.migrated()
-    token = customers.act(dsn, lambda connection: customers.add(connection, "main", Wanted())).token
-    authority = Authority(tmp_path)
-    pair, other = (authority.issue(name, "127.0.0.1") for name in ("served", "other"))
-    log = tmp_path / "log"
-    with service.serving(dsn, log, pair=pair, drain_s=1) as server:
-        before = server.workers()
-        reporter = Reporter(server, token)
-        reporter.start()
-        pair.cert.write_bytes(other.cert.read_bytes())
-        server.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: '"event":"worker-not-replaced"' in log.read_text())
-        assert server.workers() == before
-        pair.take(other)
-        server.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: log.read_text().count('"event":"worker-replaced"') == service.WORKERS)
-        reporter.ending.set()
-        reporter.join(service.WAIT_S)
-        assert not set(before) & set(server.workers())
-    assert set(reporter.heard) <= {"200", "closed"}
-    assert reporter.heard["closed"] <= service.WORKERS
-    assert "Traceback" not in log.read_text()
 
 
 def test_after_sigterm_it_is_not_ready_and_still_takes_events(customer_and_server: tuple[Customer, Server]) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import os
 import re
+import signal
 import socket
 import ssl
 import threading
@@ -20,10 +21,11 @@ import h2.events
 import pytest
 
 from ingest import tls
-from tests.support import cluster, customers, sample, service, wire
+from tests.support import cluster, crowd, customers, sample, service, wire
 from tests.support.certificates import Authority, Pair
 from tests.support.cluster import Cluster
 from tests.support.customers import Wanted
+from tests.support.reporter import Reporter
 from tests.support.service import Server, wait_until
 from tests.support.wire import Sender
 
@@ -229,19 +231,37 @@ def test_no_word_of_the_key_or_of_a_handshake_reaches_the_log(site: Site) -> Non
     assert [line for line in site.pair.key.read_text().splitlines() if line in log] == []
 
 
-def test_connections_that_nobody_reads_do_not_hold_up_the_stop(postgres: Cluster, tmp_path: Path) -> None:
-    pair = Authority(tmp_path).issue("first", "127.0.0.1")
-    with (
-        service.serving(postgres.migrated(), tmp_path / "log", pair=pair) as server,
-        server.one_to_each_worker(),
-    ):
-        server.process.terminate()
-        stopped_at = time.monotonic()
-        assert server.process.wait(service.WAIT_S) == 0
-        assert time.monotonic() - stopped_at < 10
-    said = (tmp_path / "log").read_text()
-    assert '"level":"error"' not in said
-    assert said.count('"stopped"') == service.WORKERS
+def test_a_crowded_worker_sends_senders_away_over_tls_too(site: Site) -> None:
+    crowd.send_away(site.server, site.token)
+
+
+# Slow because each of the workers waits TLS_END_S for the senders that do not answer.
+def test_workers_are_replaced_once_the_pair_is_good_and_wait_for_nobody_who_does_not_read(site: Site) -> None:
+    def count(event: str) -> int:
+        return site.server.log.read_text().count(f'"event":"{event}"')
+
+    before = site.server.workers()
+    good = site.pair.key.read_bytes()
+    reporter = Reporter(site.server, site.token)
+    reporter.start()
+    with site.server.one_to_each_worker():
+        site.pair.key.write_bytes(b"no key")
+        site.server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: count("worker-not-replaced") == 1)
+        assert site.server.workers() == before
+        site.pair.key.write_bytes(good)
+        replaced_at = time.monotonic()
+        site.server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: count("worker-replaced") == service.WORKERS)
+        assert time.monotonic() - replaced_at < 15  # With uvloop's own wait of 30 s for each it would be 60.
+    reporter.ending.set()
+    reporter.join(service.WAIT_S)
+    assert not set(before) & set(site.server.workers())
+    assert set(reporter.heard) <= {"200", "503", "closed"}
+    assert reporter.heard["closed"] <= service.WORKERS
+    assert count("stopped") == service.WORKERS
+    assert count("bug") == 0
+    assert "Traceback" not in site.server.log.read_text()
 
 
 def _gauge(server: Server) -> float:
