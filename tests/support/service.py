@@ -135,7 +135,8 @@ def children(pid: int) -> list[int]:
     """Give the pids of a process's children (proc(5), PROC_CHILDREN)."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").iterdir():
-        found += [int(child) for child in (task / "children").read_text().split()]
+        with contextlib.suppress(FileNotFoundError):  # A thread that has ended: asyncio looks up a host in one.
+            found += [int(child) for child in (task / "children").read_text().split()]
     return found
 
 
