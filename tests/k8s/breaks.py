@@ -59,6 +59,7 @@ BREAKS = (
     Break("a wrong path", "probes", _SERVER, "path: /readyz", "path: /ready", "which the application does not have"),
     Break("a liveness that dies with the database", "probes", _SERVER, "path: /livez", "path: /readyz", "no reason to die"),
     Break("a start cut short", "probes", _SERVER, "failureThreshold: 40", "failureThreshold: 10", "gives up before"),
+    Break("plain probes of a server with TLS", "probes", "k8s/components/tls/kustomization.yaml", "value: HTTPS", "value: HTTP", "HTTPS"),
     Break("too short a grace", "grace", _SERVER, "PeriodSeconds: 90", "PeriodSeconds: 75", "must be above 75"),
     Break("a longer drain", "grace", _SETTINGS, "NOCONTENT_DRAIN_S=10", "NOCONTENT_DRAIN_S=30", _SERVER),
     Break("a pod less before one more", "scaling", _SERVER, "maxUnavailable: 0", "maxUnavailable: 1", "maxUnavailable 0"),
