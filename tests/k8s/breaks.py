@@ -13,7 +13,7 @@ from tests.k8s.__main__ import CHECKS
 from tests.k8s.overlays import CannotBuild, Tree
 from tests.support.service import ROOT
 
-_COPIED = ("k8s", "docs/operations.md", "Containerfile", "requirements.lock", "requirements-image.lock")
+_COPIED = ("k8s", "docs/failover.md", "Containerfile", "requirements.lock", "requirements-image.lock")
 _SERVER, _NETWORK, _SCALING = "k8s/base/server.yaml", "k8s/base/network.yaml", "k8s/base/scaling.yaml"
 _SETTINGS, _SERVICES = "k8s/base/settings.env", "k8s/base/services.yaml"
 _MAINTAIN, _MIGRATE = "k8s/base/maintain.yaml", "k8s/base/migrate.yaml"

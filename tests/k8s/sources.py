@@ -95,7 +95,7 @@ def left_to_set(tree: Tree) -> list[str]:
 def other_database(tree: Tree) -> Iterator[str]:
     """CloudNativePG's cluster waits for a standby as documented, has room for our connections, and logs no value."""
     found = re.search(
-        r"^### CloudNativePG\n+```yaml\n(.*?)^```$", tree.read("docs/operations.md"), re.MULTILINE | re.DOTALL
+        r"^## CloudNativePG\n+```yaml\n(.*?)^```$", tree.read("docs/failover.md"), re.MULTILINE | re.DOTALL
     )
     documented = msgspec.yaml.decode(found[1], type=_Documentation).spec if found else None
     for one in tree.each("Cluster"):
@@ -104,7 +104,7 @@ def other_database(tree: Tree) -> Iterator[str]:
             spec.instances != documented.instances
             or msgspec.to_builtins(spec.postgresql.synchronous) != documented.postgresql.synchronous
         ):
-            yield f"{one.place}: instances and synchronous are not those of docs/operations.md, CloudNativePG"
+            yield f"{one.place}: instances and synchronous are not those of docs/failover.md"
         for name, safe in log_settings.SAFE.items():
             if spec.postgresql.parameters.get(name) not in safe:
                 yield f"{one.place}: parameters needs {name}: {' or '.join(sorted(safe))}; `serve --strict` asks for it"
