@@ -1,6 +1,7 @@
 """What waits for the writer: bounded in rows and bytes, and fair between tenants."""
 
 import asyncio
+import time
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -24,6 +25,7 @@ class Waiting:
 
     entry: Entry
     receipt: asyncio.Future[Receipt]
+    came_at: float
 
 
 @dataclass(slots=True)
@@ -41,6 +43,12 @@ class Queue:
     def __post_init__(self) -> None:
         self.line = Line(lambda tenant_id, batches: self._has_room(tenant_id, batches * EVENTS_MAX, 0))
 
+    @property
+    def age_s(self) -> float:
+        """How long the first to come of those that are there has waited; 0 where nothing waits."""
+        came_at = min((line[0].came_at for line in self._turns.values()), default=None)
+        return 0.0 if came_at is None else time.monotonic() - came_at
+
     def require_room(self, tenant_id: int, rows: int, size: int) -> None:
         """Raise Overloaded where there is no room for a batch, and Stopping after `close`."""
         if self.is_closed:
@@ -57,7 +65,7 @@ class Queue:
     def put(self, entry: Entry) -> asyncio.Future[Receipt]:
         """Take an entry; raises what `require_room` raises."""
         self.require_room(entry.tenant_id, entry.events, len(entry.rows))
-        waiting = Waiting(entry, asyncio.get_running_loop().create_future())
+        waiting = Waiting(entry, asyncio.get_running_loop().create_future(), time.monotonic())
         self._turns.setdefault(entry.tenant_id, deque()).append(waiting)
         self._tenant_rows[entry.tenant_id] = self._tenant_rows.get(entry.tenant_id, 0) + entry.events
         self._count(entry.events, len(entry.rows))

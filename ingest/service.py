@@ -21,6 +21,7 @@ from ingest.errors import (
 )
 from ingest.explain import explain
 from ingest.lane import Lane
+from ingest.pulse import Pulse
 from ingest.queue import Queue
 from ingest.room import Room
 from ingest.store import pool, rows, snapshot, streams, vocabulary
@@ -75,7 +76,11 @@ class Service:
 
     async def start(self) -> None:
         """Start the tasks, and wait a while for the snapshot: without one every request would hear 503."""
-        self._background = [self._spawn("refresher", self._refresh_for_ever())]
+        pulse = Pulse(self.queue, self.broken, lambda: self.snapshot_age_s)
+        self._background = [
+            self._spawn("pulse", pulse.run()),
+            self._spawn("refresher", self._refresh_for_ever()),
+        ]
         if self.settings.maintain:
             self._background.append(self._spawn("maintainer", maintain.run(self._dsn, self.settings.retention_days)))
         for _ in range(self.settings.writer_connections):
@@ -249,7 +254,6 @@ class Service:
                         await asyncio.sleep(REFRESH_S)
             except Unavailable:
                 logs.warning("snapshot-failed")
-                metrics.snapshot_age_seconds.set(min(self.snapshot_age_s, 1e9))
                 await asyncio.sleep(REFRESH_S)
 
     async def _refresh(self, connection: pool.Connection) -> None:
@@ -266,7 +270,6 @@ class Service:
         await self.watch.look(connection)
         self._refreshed_at = began
         self._has_snapshot.set()
-        metrics.snapshot_age_seconds.set(self.snapshot_age_s)
 
     def _forget_tags(self) -> None:
         """Bound what the tags of all tenants take together; each keeps its own within `schema.decode`'s bound."""

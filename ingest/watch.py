@@ -1,15 +1,17 @@
-"""What a worker looks up from time to time for whoever operates it: partitions ahead, and gaps in streams."""
+"""What a worker looks up from time to time for whoever operates it: partitions, gaps in streams, budgets."""
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from ingest import logs, metrics
-from ingest.store import partitions, streams
+from ingest.store import partitions, streams, vocabulary
 from ingest.store.pool import Connection
+from schema.event import Kind
 
 PARTITIONS_S = 30.0
 PARTITIONS_LOW_DAYS = 3  # Of 7: by then maintenance has failed for four days.
-STREAMS_S = 60.0
+LEDGER_S = 60.0
 
 
 class Watch:
@@ -18,7 +20,7 @@ class Watch:
     def __init__(self) -> None:
         self.partitions_ahead_days = 0
         self._partitions_due_at = float("-inf")
-        self._streams_due_at = float("-inf")
+        self._ledger_due_at = float("-inf")
 
     @property
     def are_partitions_low(self) -> bool:
@@ -30,12 +32,25 @@ class Watch:
         if now >= self._partitions_due_at:
             await self._look_at_partitions(connection)
             self._partitions_due_at = now + PARTITIONS_S
-        if now >= self._streams_due_at:
+        if now >= self._ledger_due_at:
             metrics.stream_missing_sequences.set(await streams.missing_lately(connection))
-            self._streams_due_at = now + STREAMS_S
+            await self._look_at_budgets(connection)
+            self._ledger_due_at = now + LEDGER_S
 
     async def _look_at_partitions(self, connection: Connection) -> None:
         self.partitions_ahead_days = await partitions.ahead_days(connection, datetime.now(UTC).date())
         metrics.partitions_ahead_days.set(self.partitions_ahead_days)
         if self.are_partitions_low:
             logs.warning("partitions-low", count=self.partitions_ahead_days)
+
+    async def _look_at_budgets(self, connection: Connection) -> None:
+        _tell_budgets(await vocabulary.budgets_left(connection))
+
+
+def _tell_budgets(budgets: Mapping[Kind, vocabulary.Left]) -> None:
+    for kind, left in budgets.items():
+        metrics.vocabulary_budget_left.labels("daily", kind.name.lower()).set(left.daily)
+        metrics.vocabulary_budget_left.labels("total", kind.name.lower()).set(left.total)
+
+
+_tell_budgets(vocabulary.WHOLE)  # 0 would say that all is spent.

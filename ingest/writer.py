@@ -81,6 +81,7 @@ class Writer:
             try:
                 connection = await self._connected()
             except Unavailable:
+                metrics.transactions.labels("away").inc()
                 return endings.AWAY
             self._was_warned = False
             try:
@@ -95,14 +96,17 @@ class Writer:
                     continue
                 return ending
             if self._was_warned:
+                metrics.transactions.labels("unconfirmed").inc()
                 logs.error("flush-failed", sqlstate=_SYNC_WAIT_CANCELLED, count=len(part))
                 return endings.UNCONFIRMED
+            metrics.transactions.labels("committed").inc()
             _answer(part, outcomes)
             return None
         return endings.AWAY
 
     async def _leave(self, ending: Ending, error: BaseException, part: Sequence[Waiting]) -> None:
         """Say what happened, and let go of a connection that cannot be trusted any more."""
+        metrics.transactions.labels(endings.outcome(error)).inc()
         if ending.act is not Act.SKIP:
             rows = sum(waiting.entry.events for waiting in part)
             sqlstate = pool.sqlstate(error)

@@ -129,3 +129,16 @@ async def test_closing_ends_every_wait() -> None:
     await asyncio.sleep(0)
     waiting.close()
     assert await asyncio.wait_for(asyncio.gather(*takers), 1) == [[], []]
+
+
+async def test_the_age_is_that_of_the_first_to_come_whatever_its_tenant() -> None:
+    waiting = Queue()
+    assert waiting.age_s == 0
+    waiting.put(entry(1, EVENTS_MAX))
+    await asyncio.sleep(0.05)
+    waiting.put(entry(2, EVENTS_MAX))
+    assert 0.05 <= waiting.age_s < 5
+    assert await taken(waiting) == [1]
+    assert waiting.age_s < 0.05
+    assert await taken(waiting) == [2]
+    assert waiting.age_s == 0

@@ -13,11 +13,15 @@ from starlette.types import Message
 from ingest import app, maintain
 from ingest.config import Settings
 from ingest.service import Service
-from ingest.store import pool
+from ingest.store import pool, vocabulary
 from ingest.store.partitions import AHEAD_DAYS, partition_name
 from ingest.watch import PARTITIONS_LOW_DAYS, Watch
-from tests.support import cluster
+from schema.event import Kind
+from schema.limits import LEARN_PER_DAY_MAX, LEARN_TOTAL_MAX
+from schema.vocabulary import Mode, Unlearned
+from tests.support import cluster, customers
 from tests.support.cluster import operator
+from tests.support.customers import Wanted
 
 TODAY = datetime.now(UTC).date()
 
@@ -134,3 +138,45 @@ async def test_what_is_low_is_mended_by_a_round_of_maintenance(database: str) ->
     async with pool.connected(database, "nocontent_writer") as connection:
         await watch.look(connection)
     assert not watch.are_partitions_low
+
+
+def budget_left(budget: str, kind: Kind) -> float | None:
+    return REGISTRY.get_sample_value("ingest_vocabulary_budget_left", {"budget": budget, "kind": kind.name.lower()})
+
+
+def models(count: int) -> set[Unlearned]:
+    return {Unlearned(Kind.MODEL, 0, f"acme-{number}") for number in range(count)}
+
+
+async def test_the_budget_left_is_that_of_the_tenant_that_has_used_most(database: str) -> None:
+    learns = Wanted({Kind.MODEL: Mode.LEARN})
+    async with pool.connected(database, "nocontent_control") as connection:
+        spender, saver, former = [await customers.add(connection, name, learns) for name in ("a", "b", "c")]
+    async with pool.connected(database, "nocontent_writer") as connection:
+        await vocabulary.learn(connection, spender.tenant_id, models(7))
+        await vocabulary.learn(connection, saver.tenant_id, models(3))
+        await vocabulary.learn(connection, former.tenant_id, models(30))
+        async with operator(database) as other:
+            # Of another day, so spent for ever and not for today; and a tenant that does not learn any more.
+            await other.execute(f"UPDATE vocabulary SET created_at = '2020-01-01' WHERE tenant_id = {saver.tenant_id}")
+            await other.execute(f"UPDATE tenants SET model_mode = 0 WHERE tenant_id = {former.tenant_id}")
+        await Watch().look(connection)
+    assert budget_left("daily", Kind.MODEL) == LEARN_PER_DAY_MAX - 7
+    assert budget_left("total", Kind.MODEL) == LEARN_TOTAL_MAX - 7
+
+
+async def test_the_budget_is_whole_where_nobody_learns(database: str) -> None:
+    async with pool.connected(database, "nocontent_writer") as connection:
+        await Watch().look(connection)
+    assert budget_left("daily", Kind.PROVIDER) == LEARN_PER_DAY_MAX
+    assert budget_left("total", Kind.PROVIDER) == 128  # The tenant's half of its ids.
+
+
+async def test_ids_that_an_operator_has_used_are_not_left_to_traffic(database: str) -> None:
+    async with pool.connected(database, "nocontent_control") as connection:
+        tenant = await customers.add(connection, "a", Wanted({Kind.PROVIDER: Mode.LEARN}))
+        for number in range(100):
+            await vocabulary.add(connection, tenant.tenant_id, Unlearned(Kind.PROVIDER, 0, f"acme-{number}"))
+    async with pool.connected(database, "nocontent_writer") as connection:
+        await Watch().look(connection)
+    assert (budget_left("daily", Kind.PROVIDER), budget_left("total", Kind.PROVIDER)) == (28, 28)

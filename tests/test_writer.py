@@ -1,17 +1,19 @@
 """The writer against a real database and its breaking (`unavailable`, `outcome-unknown`): all are answered, once."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from prometheus_client import REGISTRY
 
-from ingest import writer
+from ingest import metrics, writer
 from ingest.errors import IngestError, OutcomeUnknown, SequenceReused, Unavailable
 from ingest.queue import Queue
-from ingest.store import rows
+from ingest.store import endings, rows
 from ingest.store.batches import NO_SEQUENCE, Entry
 from ingest.writer import Writer
 from schema.decode import decode
@@ -64,6 +66,17 @@ async def outcome(waiting: "asyncio.Future[Receipt]") -> Receipt | IngestError:
 async def count(dsn: str) -> int:
     async with operator(dsn) as connection:
         return int(await connection.fetchval("SELECT count(*) FROM events"))
+
+
+def transactions() -> Counter[str]:
+    """Give what has been counted of transactions so far."""
+    return Counter(
+        {
+            sample.labels["outcome"]: int(sample.value)
+            for sample in next(iter(metrics.transactions.collect())).samples
+            if sample.name == "ingest_transactions_total"
+        }
+    )
 
 
 async def test_a_repeated_event_costs_the_others_of_its_group_nothing(database: str) -> None:
@@ -179,3 +192,36 @@ async def _allow(dsn: str, name: str, *, allowed: bool) -> None:
             await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
     finally:
         await connection.close()
+
+
+async def test_every_transaction_is_counted_by_what_the_database_answered(database: str) -> None:
+    known = sample.event()
+    before, commits = transactions(), REGISTRY.get_sample_value("ingest_commit_seconds_count")
+    async with writing(database) as queue:
+        await queue.put(entry(known))
+        await queue.put(entry(known, sample.event()))  # COPY meets 23505, and INSERT takes it.
+        assert isinstance(await outcome(queue.put(poison())), Unavailable)  # 23514, by COPY and by INSERT.
+    assert transactions() - before == {"committed": 2, "23": 3}
+    assert commits is not None
+    assert REGISTRY.get_sample_value("ingest_commit_seconds_count") == commits + 2
+
+
+async def test_a_connection_that_is_lost_or_not_to_be_had_is_counted(database: str) -> None:
+    name = database.partition("/test_")[2].partition("?")[0]
+    before = transactions()
+    async with writing(database) as queue:
+        await queue.put(entry())
+        await _allow(database, f"test_{name}", allowed=False)
+        while not isinstance(await outcome(queue.put(entry())), Unavailable):
+            pass
+        await _allow(database, f"test_{name}", allowed=True)
+    counted = transactions() - before
+    assert counted.pop("away") >= 1
+    assert counted.pop("committed") == 1
+    assert sum(counted.values()) <= 1  # 57P01, or no word at all: the connection that was ended.
+
+
+async def test_a_class_that_nobody_has_thought_of_is_another() -> None:
+    assert endings.outcome(asyncpg.PostgresError()) == "other"
+    assert endings.outcome(asyncpg.DiskFullError()) == "53"
+    assert endings.outcome(TimeoutError()) == "lost"

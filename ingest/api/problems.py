@@ -89,6 +89,11 @@ FACES: Mapping[type[errors.IngestError], Face] = {
     errors.NotReady: Face(HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", "Not ready for traffic", 2),
     errors.Bug: Face(HTTPStatus.INTERNAL_SERVER_ERROR, "bug", "A mistake of ours; the operator's log has the place"),
 }
+# All are there from the start, as 0, beside 200.
+for _face in FACES.values():
+    metrics.problems.labels(_face.problem)
+for _status in {HTTPStatus.OK, *(face.status for face in FACES.values())}:
+    metrics.responses.labels(str(_status.value))
 _CHALLENGE = {
     errors.NoToken: 'Bearer realm="nocontent"',
     errors.BadToken: 'Bearer realm="nocontent", error="invalid_token"',

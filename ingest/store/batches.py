@@ -4,6 +4,7 @@ The ledger catches a replayed batch, the primary key a repeated event. COPY is f
 are rare; INSERT with ON CONFLICT is for what COPY cannot take.
 """
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -11,6 +12,7 @@ from uuid import UUID
 
 import asyncpg
 
+from ingest import metrics
 from ingest.errors import SequenceReused
 from ingest.store import rows
 from ingest.store.pool import Connection
@@ -86,13 +88,22 @@ async def _transact(connection: Connection, entries: Sequence[Entry], write: _Wr
     try:
         fresh = await _enter(connection, entries)
         outcomes = await _outcomes(connection, entries, await write(connection, fresh) if fresh else {})
-        ended = await connection.execute("COMMIT")
+        ended = await _commit(connection)
     except asyncpg.PostgresError as error:
         if error.severity_en == "ERROR":
             await connection.execute("ROLLBACK")
         raise
     assert ended == "COMMIT", "PostgreSQL answers ROLLBACK where it could not commit"
     return outcomes
+
+
+async def _commit(connection: Connection) -> str:
+    """Give what PostgreSQL says, after the disk and the synchronous standby; one that is given up counts as well."""
+    began = time.perf_counter()
+    try:
+        return await connection.execute("COMMIT")
+    finally:
+        metrics.commit_seconds.observe(time.perf_counter() - began)
 
 
 async def _enter(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:

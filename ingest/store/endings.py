@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import asyncpg
 
+from ingest import metrics
 from ingest.errors import IngestError, OutcomeUnknown, Unavailable, Unstorable
 
 
@@ -63,6 +64,14 @@ LOST = (
     OSError,
     TimeoutError,
 )
+
+
+def outcome(error: BaseException) -> str:
+    """Give what is counted of a transaction that raised this: the class of its SQLSTATE."""
+    if not isinstance(error, asyncpg.PostgresError):
+        return "lost"
+    found = str(error.sqlstate)[:2]
+    return found if found in metrics.SQLSTATE_CLASSES else "other"
 
 
 def of(error: BaseException) -> Ending:

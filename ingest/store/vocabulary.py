@@ -1,7 +1,8 @@
 """Acts on a tenant's terms: an operator's, and what its own traffic may teach within a budget."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import asyncpg
 
@@ -9,7 +10,7 @@ from ingest.store.pool import Connection
 from ingest.store.tenants import AUDIT, BUMP
 from schema import limits
 from schema.event import TERMS_MAX, Kind
-from schema.vocabulary import UNKNOWN, Unlearned, fault
+from schema.vocabulary import UNKNOWN, Mode, Unlearned, fault
 
 
 class VocabularyFull(Exception):
@@ -133,6 +134,48 @@ async def learn(connection: Connection, tenant: int, candidates: Iterable[Unlear
                 else int(found["term_id"])
             )
     return learned
+
+
+class Left(NamedTuple):
+    """Terms of a kind that traffic may still bring to the tenant that has the fewest left, today and ever."""
+
+    daily: int
+    total: int
+
+
+_SPENT = """
+SELECT kind, max(today) AS today, max(ever) AS ever, max(next_id) AS next_id
+FROM (
+    SELECT tenant_id, kind, max(term_id) + 1 AS next_id, count(*) FILTER (WHERE learned) AS ever,
+        count(*) FILTER (WHERE learned AND vocabulary.created_at >= date_trunc('day', now(), 'UTC')) AS today
+    FROM vocabulary
+    JOIN tenants USING (tenant_id)
+    WHERE NOT disabled AND $1 = CASE kind
+        WHEN 1 THEN task_category_mode WHEN 2 THEN provider_mode WHEN 3 THEN model_mode WHEN 5 THEN tag_value_mode END
+    GROUP BY tenant_id, kind
+) AS spent
+GROUP BY kind
+"""
+WHOLE: Mapping[Kind, Left] = {
+    kind: Left(limits.LEARN_PER_DAY_MAX, min(limits.LEARN_TOTAL_MAX, TERMS_MAX[kind] // 2))
+    for kind in (Kind.TASK_CATEGORY, Kind.PROVIDER, Kind.MODEL, Kind.TAG_VALUE)
+}
+BUDGETS_TIMEOUT_S = 2.0  # It shares its connection with the snapshot, which must not become old for its sake.
+
+
+async def budgets_left(connection: Connection) -> Mapping[Kind, Left]:
+    """Give what is left of each kind, over the tenants that learn it; nothing if the database is too busy to say."""
+    try:
+        spent = await connection.fetch(_SPENT, Mode.LEARN, timeout=BUDGETS_TIMEOUT_S)
+    except (TimeoutError, asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError):
+        return {}
+    return {**WHOLE, **{Kind(row["kind"]): _left(row) for row in spent}}
+
+
+def _left(row: asyncpg.Record) -> Left:
+    ids = TERMS_MAX[Kind(row["kind"])] - row["next_id"]
+    ever = min(limits.LEARN_TOTAL_MAX - row["ever"], ids)
+    return Left(max(0, min(limits.LEARN_PER_DAY_MAX - row["today"], ever)), max(0, ever))
 
 
 async def audit_refusal(connection: Connection, tenant: int, rule: str) -> None:

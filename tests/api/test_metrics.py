@@ -1,5 +1,6 @@
 """`/metrics`: on a listener of its own, summed over the workers."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -50,9 +51,17 @@ def test_the_sums_are_right_over_all_workers(postgres: Cluster, tmp_path: Path) 
         "ingest_problems_total{rejected}": 2,
         "ingest_request_seconds_count": 8,
         "ingest_queue_rows": 0,
+        "ingest_queue_age_seconds": 0,
+        "ingest_workers": 2,
+        "ingest_broken_tasks": 0,
+        "ingest_transactions_total{committed}": 4,
+        "ingest_commit_seconds_count": 4,
     }
     assert {name: told[name] for name in expected} == expected
     assert told["ingest_partitions_ahead_days"] == 7
+    assert 0 < time.time() - told["ingest_pulse_timestamp_seconds"] < 5
+    assert 2 * 20e6 < told["ingest_resident_bytes"] < 2 * 1e9  # Of both.
+    assert told["ingest_cpu_seconds_total"] > 0.5  # Importing alone takes that.
 
 
 def test_no_label_says_who_sent_or_what(server: Server, sender: Sender) -> None:

@@ -1,0 +1,43 @@
+"""What a worker says of itself once a second, whatever the database does: that it lives, what waits, what it uses."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from ingest import metrics
+from ingest.queue import Queue
+
+PULSE_S = 1.0
+_STATM = Path("/proc/self/statm")  # proc_pid_statm(5): sizes in pages, the second the resident one. Linux alone.
+
+
+class Pulse:
+    """Tells the metrics what no request and no answer of the database would."""
+
+    def __init__(self, queue: Queue, broken: Collection[str], snapshot_age_s: Callable[[], float]) -> None:
+        self._queue = queue
+        self._broken = broken
+        self._snapshot_age_s = snapshot_age_s
+        self._began = time.monotonic()
+        self._cpu_s = 0.0
+
+    async def run(self) -> None:
+        """Beat until cancelled."""
+        while True:
+            self.beat()
+            await asyncio.sleep(PULSE_S)
+
+    def beat(self) -> None:
+        metrics.workers.set(1)
+        metrics.pulse_timestamp_seconds.set_to_current_time()
+        metrics.broken_tasks.set(len(self._broken))
+        metrics.queue_age_seconds.set(self._queue.age_s)
+        # Before the first snapshot its age is that of the worker.
+        metrics.snapshot_age_seconds.set(min(self._snapshot_age_s(), time.monotonic() - self._began))
+        cpu_s = time.process_time()
+        metrics.cpu_seconds.inc(cpu_s - self._cpu_s)
+        self._cpu_s = cpu_s
+        if _STATM.exists():
+            metrics.resident_bytes.set(int(_STATM.read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE"))

@@ -1,0 +1,72 @@
+"""docs/metrics.md and a running process say the same: names, types, labels and every value of a label."""
+
+import subprocess
+import sys
+from collections import defaultdict
+
+import pytest
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from schema.rules import RULES
+from tests.observe.listing import listed
+from tests.support.service import ROOT, environment
+
+_SHOWN = "import ingest.app; from prometheus_client import generate_latest; print(generate_latest().decode())"
+# Of the process and the interpreter: those of `serve` are not among them, because it has several processes.
+_LIBRARYS = ("python_", "process_")
+
+
+@pytest.fixture(scope="module")
+def at_start() -> dict[str, Metric]:
+    """What a process shows that has counted nothing yet."""
+    asked = [sys.executable, "-c", _SHOWN]
+    ended = subprocess.run(asked, cwd=ROOT, env=environment(""), capture_output=True, check=True, timeout=60)
+    families = list(text_string_to_metric_families(ended.stdout.decode()))
+    return {
+        family.name + "_total" * (family.type == "counter"): family
+        for family in families
+        if not family.name.startswith(_LIBRARYS) and not family.name.endswith("_created")
+    }
+
+
+def values(family: Metric) -> dict[str, frozenset[str]]:
+    """Give what each label has, but the bounds of a histogram."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for sample in family.samples:
+        for label, value in sample.labels.items():
+            if label != "le":
+                found[label].add(value)
+    return {label: frozenset(each) for label, each in found.items()}
+
+
+def test_the_list_names_just_the_metrics_that_there_are(at_start: dict[str, Metric]) -> None:
+    assert sorted(listed()) == sorted(at_start)
+
+
+def test_the_list_has_their_types(at_start: dict[str, Metric]) -> None:
+    assert {name: metric.type for name, metric in listed().items()} == {
+        name: family.type for name, family in at_start.items()
+    }
+
+
+def test_the_list_has_all_values_of_all_labels_and_no_more(at_start: dict[str, Metric]) -> None:
+    """What is closed is there from the start. The version and the digest come with the first worker."""
+    open_labels = {name for name, metric in listed().items() if frozenset() in metric.labels.values()}
+    assert open_labels == {"ingest_build_info"}
+    closed = {name: metric.labels for name, metric in listed().items() if name not in open_labels}
+    assert closed == {name: values(at_start[name]) for name in closed}
+
+
+def test_every_metric_has_a_unit_and_a_meaning() -> None:
+    assert [name for name, metric in listed().items() if not metric.meaning] == []
+    assert [name for name, metric in listed().items() if not metric.unit] == ["ingest_build_info"]
+
+
+def test_values_that_stand_in_another_document_are_read_from_there() -> None:
+    assert listed()["ingest_refusals_total"].labels["rule"] == frozenset(RULES)
+
+
+def test_no_label_is_of_a_tenant_or_a_sender() -> None:
+    labels = {label for metric in listed().values() for label in metric.labels}
+    assert labels == {"budget", "kind", "outcome", "policy_digest", "problem", "reason", "rule", "status", "version"}
