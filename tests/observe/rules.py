@@ -1,0 +1,140 @@
+"""The alerting rules and their promtool tests as data, and rules that are wrong in one way each."""
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from tests.support.service import ROOT
+
+RULES_FILE = ROOT / "k8s/alerts.yml"
+TESTS_FILE = ROOT / "tests/observe/alerts_test.yml"
+_COMPARED = re.compile(r"([<>]|==) (-?[0-9.]+)\Z")
+_LASTS = re.compile(r"\A(\d+)([mh])\Z")
+_FAILED_OF = re.compile(r"alertname: (\w+), time")
+
+
+class Rule(msgspec.Struct, forbid_unknown_fields=True, rename={"lasts": "for"}):
+    """An alerting rule as Prometheus reads it."""
+
+    alert: str
+    expr: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    lasts: str = "0m"
+
+
+class Group(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    rules: list[Rule]
+
+
+class RuleFile(msgspec.Struct, forbid_unknown_fields=True):
+    groups: list[Group]
+
+
+class Expected(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """An alert that fires, with everything that it carries."""
+
+    exp_labels: dict[str, str]
+    exp_annotations: dict[str, str]
+
+
+class Moment(msgspec.Struct, forbid_unknown_fields=True):
+    eval_time: str
+    alertname: str
+    exp_alerts: list[Expected] = []
+
+
+class Series(msgspec.Struct, forbid_unknown_fields=True):
+    series: str
+    values: str
+
+
+class Case(msgspec.Struct, forbid_unknown_fields=True):
+    """A test of promtool's."""
+
+    name: str
+    interval: str
+    input_series: list[Series]
+    alert_rule_test: list[Moment]
+
+
+class TestFile(msgspec.Struct, forbid_unknown_fields=True):
+    """What promtool reads."""
+
+    __test__ = False  # Not one of pytest's.
+
+    rule_files: list[str]
+    evaluation_interval: str
+    tests: list[Case]
+
+
+FILE = msgspec.yaml.decode(RULES_FILE.read_bytes(), type=RuleFile)
+RULES = {rule.alert: rule for group in FILE.groups for rule in group.rules}
+TESTS = msgspec.yaml.decode(TESTS_FILE.read_bytes(), type=TestFile)
+
+Change = Callable[[Rule], Rule]
+
+
+def stricter(rule: Rule) -> Rule:
+    """Move the threshold so that it holds more rarely."""
+    return _moved(rule, 1)
+
+
+def laxer(rule: Rule) -> Rule:
+    """Move the threshold so that it holds more often."""
+    return _moved(rule, -1)
+
+
+def longer(rule: Rule) -> Rule:
+    """Ask that it holds for a minute more."""
+    return msgspec.structs.replace(rule, lasts=f"{minutes(rule) + 1}m")
+
+
+def shorter(rule: Rule) -> Rule:
+    """Be content with a minute less."""
+    return msgspec.structs.replace(rule, lasts=f"{max(0, minutes(rule) - 1)}m")
+
+
+def minutes(rule: Rule) -> int:
+    found = _LASTS.match(rule.lasts)
+    assert found, f"{rule.alert}: whole minutes or hours"
+    return int(found[1]) * (60 if found[2] == "h" else 1)
+
+
+def _moved(rule: Rule, way: int) -> Rule:
+    """Move a threshold by a fifth, a small whole one by 1."""
+    if rule.expr.startswith("absent("):
+        return msgspec.structs.replace(rule, expr=f"{rule.expr} > 1" if way > 0 else "absent(ingest_nothing)")
+    found = _COMPARED.search(rule.expr)
+    assert found, f"{rule.alert}: an expression ends with its threshold"
+    how, threshold = found[1], float(found[2])
+    step = 1.0 if threshold.is_integer() and threshold <= 10 else threshold / 5
+    if how == "==":
+        way = 1  # Another value is as wrong either way.
+    moved = threshold + (-way if how == "<" else way) * step
+    return msgspec.structs.replace(rule, expr=rule.expr[: found.start(2)] + f"{moved:g}")
+
+
+def changed(change: Change, folder: Path) -> Path:
+    """Write the rules with a change in each, and promtool's tests of them; gives the tests."""
+    groups = [Group(group.name, [change(rule) for rule in group.rules]) for group in FILE.groups]
+    (folder / "alerts.yml").write_bytes(msgspec.json.encode(RuleFile(groups)))  # JSON is YAML.
+    tests = msgspec.structs.replace(TESTS, rule_files=["alerts.yml"])
+    written = folder / "alerts_test.yml"
+    written.write_bytes(msgspec.json.encode(tests))
+    return written
+
+
+def failing(promtool: Path, tests: Path) -> set[str]:
+    """Run promtool's tests; gives the alerts for which one fails."""
+    ended = subprocess.run(
+        [promtool, "test", "rules", tests], capture_output=True, encoding="utf-8", timeout=100, check=False
+    )
+    said = ended.stdout + ended.stderr
+    alerts = set(_FAILED_OF.findall(said))
+    assert (ended.returncode != 0) == bool(alerts), said
+    return alerts
