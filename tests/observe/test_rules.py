@@ -4,16 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.observe import install, rules
+from tests.observe import rules
 from tests.observe.install import Programs
 from tests.observe.rules import RULES, TESTS, Change, Moment, minutes
-
-
-@pytest.fixture(scope="module")
-def programs() -> Programs:
-    if (here := install.found()) is None:
-        pytest.skip(install.SAYS)
-    return here
 
 
 def moments(alert: str) -> list[Moment]:

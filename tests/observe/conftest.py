@@ -1,0 +1,13 @@
+"""What the tests of watching share: the programs that are Prometheus, where there are any."""
+
+import pytest
+
+from tests.observe import install
+from tests.observe.install import Programs
+
+
+@pytest.fixture(scope="session")
+def programs() -> Programs:
+    if (here := install.found()) is None:
+        pytest.skip(install.SAYS)
+    return here

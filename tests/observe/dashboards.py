@@ -1,0 +1,148 @@
+"""`python -m tests.observe.dashboards`: writes k8s/base/dashboards/*.json from panels.py and the list of metrics.
+
+Grafana's own SDK builds them, so that what is written is what Grafana reads.
+"""
+
+# ruff: noqa: T201 (talks to a person at a terminal)
+
+import argparse
+import itertools
+import json
+import string
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from grafana_foundation_sdk.builders import common, prometheus, stat, table, timeseries
+from grafana_foundation_sdk.builders import dashboard as grafana
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.common import (
+    BigValueColorMode,
+    BigValueGraphMode,
+    LegendDisplayMode,
+    LegendPlacement,
+    SortOrder,
+    TooltipDisplayMode,
+    VisibilityMode,
+)
+from grafana_foundation_sdk.models.dashboard import DashboardCursorSync, DataSourceRef, GridPos
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+from tests.observe import queries
+from tests.observe.listing import by_series
+from tests.observe.panels import BOARDS, Board, Panel, Query
+from tests.observe.rules import RULES
+from tests.support.service import ROOT
+
+FOLDER = ROOT / "k8s/base/dashboards"
+_SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
+_WIDTH = 24  # Of Grafana's grid.
+_HEIGHTS = {"stat": 4, "timeseries": 8, "table": 8}
+
+_Built = timeseries.Panel | stat.Panel | table.Panel
+
+
+def path(board: Board) -> Path:
+    return FOLDER / f"{board.name}.json"
+
+
+def text(board: Board) -> str:
+    """Give the dashboard as Grafana imports it."""
+    ids = itertools.count(1)
+    made = (
+        grafana.Dashboard(board.title)
+        .uid(f"nocontent-{board.name}")
+        .description(board.description)
+        .tags(["nocontent"])
+        .readonly()
+        .version(1)
+        .refresh("30s")
+        .time("now-1h", "now")
+        .timezone("utc")
+        .tooltip(DashboardCursorSync.CROSSHAIR)
+        .annotations([])
+        .with_variable(grafana.DatasourceVariable("datasource").label("Data source").type("prometheus"))
+    )
+    top = 0
+    for row in board.rows:
+        made.with_row(grafana.Row(row.title).id(next(ids)).grid_pos(GridPos(x=0, y=top, w=_WIDTH, h=1)))
+        top += 1
+        width = _WIDTH // len(row.panels)
+        height = _HEIGHTS[row.panels[0].kind]
+        for place, panel in enumerate(row.panels):
+            built = _panel(panel).id(next(ids)).grid_pos(GridPos(x=place * width, y=top, w=width, h=height))
+            made.with_panel(built)
+        top += height
+    encoded = json.loads(JSONEncoder().encode(made.build()))
+    # The SDK gives every variable the id of nobody, and Grafana has none for them.
+    for variable in encoded["templating"]["list"]:
+        del variable["id"]
+    return json.dumps(encoded, indent=2, sort_keys=True) + "\n"
+
+
+def describe(panel: Panel) -> str:
+    """Say what each metric of a panel means, and which alerts look at it."""
+    asked = sorted({name for query in panel.queries for name in queries.series(query.expression)})
+    metrics = {by_series()[name].name: by_series()[name] for name in asked if name in by_series()}
+    alerts = [name for name, rule in RULES.items() if queries.series(rule.expr) & set(asked)]
+    lines = ["up: whether Prometheus could scrape the instance"] if "up" in asked else []
+    lines += [f"{name}: {metric.meaning}" + _unit(metric.unit) for name, metric in metrics.items()]
+    lines += [f"Alerts: {', '.join(alerts)} (docs/runbooks.md)"] if alerts else []
+    return ".\n\n".join(lines).replace("`", "") + "."
+
+
+def _unit(unit: str) -> str:
+    return f" ({unit})" if unit else ""
+
+
+def _panel(panel: Panel) -> _Built:
+    built = _KINDS[panel.kind](panel)
+    built.title(panel.title).description(describe(panel)).datasource(_SOURCE).unit(panel.unit).no_value("none")
+    for letter, query in zip(string.ascii_uppercase, panel.queries, strict=False):
+        built.with_target(_target(panel, query).ref_id(letter).datasource(_SOURCE))
+    return built
+
+
+def _target(panel: Panel, query: Query) -> prometheus.Dataquery:
+    target = prometheus.Dataquery().expr(query.expression).legend_format(query.legend)
+    if panel.kind == "table":
+        return target.instant().format(PromQueryFormat.TABLE)
+    return target.range().format(PromQueryFormat.TIME_SERIES)
+
+
+def _timeseries(_panel: Panel) -> _Built:
+    legend = (
+        common.VizLegendOptions()
+        .display_mode(LegendDisplayMode.LIST)
+        .placement(LegendPlacement.BOTTOM)
+        .show_legend(show_legend=True)
+        .calcs([])
+    )
+    tooltip = common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING)
+    drawn = timeseries.Panel().legend(legend).tooltip(tooltip)
+    return drawn.line_width(1).fill_opacity(8).show_points(VisibilityMode.AUTO).axis_soft_min(0)
+
+
+def _stat(_panel: Panel) -> _Built:
+    last = common.ReduceDataOptions().calcs(["lastNotNull"]).values(values=False)
+    return stat.Panel().reduce_options(last).color_mode(BigValueColorMode.NONE).graph_mode(BigValueGraphMode.NONE)
+
+
+def _table(_panel: Panel) -> _Built:
+    return table.Panel().show_header(show_header=True)
+
+
+_KINDS = {"timeseries": _timeseries, "stat": _stat, "table": _table}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write them."""
+    argparse.ArgumentParser(prog="python -m tests.observe.dashboards", description=__doc__).parse_args(argv)
+    for board in BOARDS:
+        path(board).write_text(text(board), "utf-8")
+        print(path(board).relative_to(ROOT))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

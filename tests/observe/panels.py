@@ -1,0 +1,231 @@
+"""What stands on the two dashboards: rows of panels, each with the queries and the unit of what they give."""
+
+from typing import Literal, NamedTuple
+
+WINDOW = "$__rate_interval"  # Grafana's: at least four scrapes.
+RANGE = "$__range"  # The whole of what is shown.
+_CONTENT = '{rule=~"(content|secret)[.].*"}'
+
+
+class Query(NamedTuple):
+    """PromQL, and the name of what it gives, with labels as `{{label}}`."""
+
+    expression: str
+    legend: str
+
+
+class Panel(NamedTuple):
+    """A picture. A `stat` is a number, a `table` a list of labels."""
+
+    title: str
+    unit: str
+    queries: tuple[Query, ...]
+    kind: Literal["timeseries", "stat", "table"] = "timeseries"
+
+
+class Row(NamedTuple):
+    title: str
+    panels: tuple[Panel, ...]
+
+
+class Board(NamedTuple):
+    """A dashboard."""
+
+    name: str
+    title: str
+    description: str
+    rows: tuple[Row, ...]
+
+
+def _rates(title: str, unit: str, counter: str, label: str) -> Panel:
+    """Show a counter by a label, without the values that do not move."""
+    name, _, matchers = counter.partition("{")
+    selector = name + (f"{{{matchers}" if matchers else "")
+    expression = f"sum by ({label}) (rate({selector}[{WINDOW}])) > 0"
+    return Panel(title, f"suffix: {unit}/s", (Query(expression, f"{{{{{label}}}}}"),))
+
+
+def _quantiles(title: str, unit: str, histograms: dict[str, str], quantiles: tuple[float, ...]) -> Panel:
+    queries = [
+        Query(f"histogram_quantile({q}, sum by (le) (rate({name}_bucket[{WINDOW}])))", f"{legend}p{q * 100:g}")
+        for name, legend in histograms.items()
+        for q in quantiles
+    ]
+    return Panel(title, unit, tuple(queries))
+
+
+def _by_instance(title: str, unit: str, expression: str) -> Panel:
+    return Panel(title, unit, (Query(expression, "{{instance}}"),))
+
+
+def _line(title: str, unit: str, expression: str, legend: str) -> Panel:
+    return Panel(title, unit, (Query(expression, legend),))
+
+
+def _stat(title: str, unit: str, expression: str) -> Panel:
+    return Panel(title, unit, (Query(expression, title),), "stat")
+
+
+def _table(title: str, expression: str) -> Panel:
+    return Panel(title, "none", (Query(expression, ""),), "table")
+
+
+OPERATOR = Board(
+    "operator",
+    "nocontent: operator",
+    "Whether events come in, are stored quickly, and what stands in their way.",
+    (
+        Row(
+            "Now",
+            (
+                _stat("Instances up", "none", 'sum(up{job=~".*nocontent.*"})'),
+                _stat("Workers", "none", "sum(ingest_workers)"),
+                _stat(
+                    "Events stored", "suffix: events/s",
+                    f'sum(rate(ingest_events_total{{outcome="accepted"}}[{WINDOW}]))',
+                ),
+                _stat(
+                    "Answered 503", "percentunit",
+                    f'sum(rate(ingest_responses_total{{status="503"}}[{WINDOW}]))'
+                    f" / sum(rate(ingest_responses_total[{WINDOW}]))",
+                ),
+                _stat("Partitions ahead", "suffix: days", "min(ingest_partitions_ahead_days)"),
+                _stat("Silence of a worker", "s", "time() - min(ingest_pulse_timestamp_seconds)"),
+            ),
+        ),
+        Row(
+            "Throughput",
+            (
+                _rates("Events", "events", "ingest_events_total", "outcome"),
+                _rates("Batches", "batches", "ingest_batches_total", "outcome"),
+                _rates("Answers by status", "answers", "ingest_responses_total", "status"),
+            ),
+        ),
+        Row(
+            "Latency",
+            (
+                _quantiles("Answer", "s", {"ingest_request_seconds": ""}, (0.5, 0.9, 0.99)),
+                _quantiles(
+                    "Flush and COMMIT", "s",
+                    {"ingest_flush_seconds": "flush ", "ingest_commit_seconds": "COMMIT "}, (0.5, 0.99),
+                ),
+                _quantiles("Rows of a group", "suffix: rows", {"ingest_flush_rows": ""}, (0.5, 0.99)),
+            ),
+        ),
+        Row(
+            "Queue",
+            (
+                _by_instance("Rows that wait", "suffix: rows", "ingest_queue_rows"),
+                _by_instance("Bytes that wait", "bytes", "ingest_queue_bytes"),
+                _by_instance("Age of the oldest batch", "s", "ingest_queue_age_seconds"),
+            ),
+        ),
+        Row(
+            "Database",
+            (
+                _rates("Transactions by answer", "transactions", "ingest_transactions_total", "outcome"),
+                _rates("Groups by how they ended", "groups", "ingest_flushes_total", "outcome"),
+                _by_instance("Age of tokens and terms", "s", "ingest_snapshot_age_seconds"),
+            ),
+        ),
+        Row(
+            "Trouble",
+            (
+                _rates("Problems", "answers", "ingest_problems_total", "problem"),
+                _rates(
+                    "503 by problem", "answers",
+                    'ingest_problems_total{problem=~"overloaded|unavailable|outcome-unknown|stopping"}', "problem",
+                ),
+                Panel(
+                    "Ended tasks and moved senders", "none",
+                    (
+                        Query("sum(ingest_broken_tasks)", "ended tasks"),
+                        Query(f"sum(increase(ingest_moved_senders_total[{WINDOW}]))", "moved senders"),
+                    ),
+                ),
+            ),
+        ),
+        Row(
+            "Workers",
+            (
+                _by_instance("CPU", "suffix: cores", f"rate(ingest_cpu_seconds_total[{WINDOW}])"),
+                _by_instance("Memory", "bytes", "ingest_resident_bytes"),
+                _table("Versions", "count by (version, instance) (ingest_build_info)"),
+            ),
+        ),
+    ),
+)  # fmt: skip
+
+POLICY = Board(
+    "policy",
+    "nocontent: policy and privacy",
+    "What was refused and by which rule, what traffic may still teach, and whether all that proxies made has arrived.",
+    (
+        Row(
+            "Now",
+            (
+                _stat("Content or secrets refused", "suffix: batches",
+                      f"sum(increase(ingest_refusals_total{_CONTENT}[{RANGE}]))"),
+                _stat(
+                    "Refused", "percentunit",
+                    f"sum(rate(ingest_refusals_total[{WINDOW}])) / sum(rate(ingest_request_seconds_count[{WINDOW}]))",
+                ),
+                _stat("Least budget ever", "suffix: terms", 'min(ingest_vocabulary_budget_left{budget="total"})'),
+                _stat("Missing batches", "none", "max(ingest_stream_missing_sequences)"),
+                _stat("Lost by proxies", "suffix: events", f"sum(increase(ingest_dropped_events_total[{RANGE}]))"),
+                _stat("Policies in force", "none", "count(count by (policy_digest) (ingest_build_info))"),
+            ),
+        ),
+        Row(
+            "Refusals",
+            (
+                _rates("Refused by rule", "batches", "ingest_refusals_total", "rule"),
+                _rates("Content and secrets refused", "batches", f"ingest_refusals_total{_CONTENT}", "rule"),
+                _line(
+                    "Share of batches refused", "percentunit",
+                    f"sum(rate(ingest_refusals_total[{WINDOW}])) / sum(rate(ingest_request_seconds_count[{WINDOW}]))",
+                    "refused",
+                ),
+            ),
+        ),
+        Row(
+            "Vocabulary",
+            (
+                _line("Terms coarsened", "suffix: terms/s", f"sum(rate(ingest_coarsened_terms_total[{WINDOW}]))",
+                      "stored as unknown"),
+                _rates("Terms learned", "terms", "ingest_learned_terms_total", "outcome"),
+                _line("Budget left today", "suffix: terms",
+                      'min by (kind) (ingest_vocabulary_budget_left{budget="daily"})', "{{kind}}"),
+                _line("Budget left ever", "suffix: terms",
+                      'min by (kind) (ingest_vocabulary_budget_left{budget="total"})', "{{kind}}"),
+            ),
+        ),
+        Row(
+            "Does it all arrive?",
+            (
+                _line("Missing from streams", "suffix: batches", "max(ingest_stream_missing_sequences)", "missing"),
+                _rates("Events that proxies lost", "events", "ingest_dropped_events_total", "reason"),
+                Panel(
+                    "Sent again", "none",
+                    (
+                        Query(f'sum(rate(ingest_events_total{{outcome="duplicate"}}[{WINDOW}]))', "duplicate events/s"),
+                        Query(f'sum(rate(ingest_batches_total{{outcome="replayed"}}[{WINDOW}]))', "replayed batches/s"),
+                    ),
+                ),
+            ),
+        ),
+        Row(
+            "Who may send, and what is in force",
+            (
+                _rates(
+                    "Tokens and quotas refused", "answers",
+                    'ingest_problems_total{problem=~".*-token|scope-missing|tenant-disabled|quota-exceeded"}',
+                    "problem",
+                ),
+                _table("Policy by instance", "count by (policy_digest, instance) (ingest_build_info)"),
+            ),
+        ),
+    ),
+)  # fmt: skip
+
+BOARDS = (OPERATOR, POLICY)

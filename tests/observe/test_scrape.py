@@ -1,0 +1,50 @@
+"""A real Prometheus scrapes the running service, and answers with the numbers that were sent."""
+
+from pathlib import Path
+
+from ingest.api import openapi, policy
+from tests.observe import prometheus
+from tests.observe.install import Programs
+from tests.support import customers, sample, service
+from tests.support.cluster import Cluster
+from tests.support.customers import Wanted
+from tests.support.service import wait_until
+
+EVENTS = 30
+
+
+def test_prometheus_answers_with_what_was_sent(programs: Programs, postgres: Cluster, tmp_path: Path) -> None:
+    dsn = postgres.migrated()
+    tenant = customers.act(dsn, lambda connection: customers.add(connection, "main", Wanted()))
+    with (
+        service.serving(dsn, tmp_path / "log") as server,
+        prometheus.scraping(programs.prometheus, server.metrics_bind, tmp_path) as watching,
+        server.one_to_each_worker(tenant.token) as senders,
+    ):
+        wait_until(lambda: watching.at_once("up") == {"": 1})
+        for sender in senders:  # So a part of each number is counted by each of the two workers.
+            twice = [sample.event() for _ in range(EVENTS)]
+            assert sender.post(sample.body(*twice, stream=sample.stream(0))).status == 200
+            assert sender.post(sample.body(*twice, stream=sample.stream(0))).status == 200
+            assert sender.post(sample.body(sample.event(prompt="hello"))).status == 422
+            assert sender.post(sample.body(dropped={"queue_full": 3})).status == 200
+        expected = {
+            'ingest_events_total{outcome="accepted"}': 2 * (EVENTS + 1),
+            'ingest_events_total{outcome="duplicate"}': 2 * EVENTS,
+            'ingest_refusals_total{rule="content.prompt"}': 2,
+            'ingest_dropped_events_total{reason="queue_full"}': 2 * 3,
+            'ingest_responses_total{status="200"}': 6,
+            "ingest_workers": 2,
+            "up": 1,
+        }
+
+        def answered() -> dict[str, float]:
+            return {query: sum(watching.at_once(query).values()) for query in expected}
+
+        wait_until(lambda: answered() == expected, lambda: str(answered()))
+        build = watching.at_once("ingest_build_info")
+        assert build == {f'policy_digest="{policy.digest()}",version="{openapi.VERSION}"': 1}
+        # The first refusal is a rise from 0, so the alert that looks at it is there.
+        firing = 'ALERTS{alertname="NocontentContentRefused",alertstate="firing",rule="content.prompt"}'
+        wait_until(lambda: bool(watching.at_once(firing)))
+        assert watching.at_once('ALERTS{severity="page",alertstate="firing"}') == {}
