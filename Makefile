@@ -3,7 +3,7 @@
 .SUFFIXES:
 .DEFAULT_GOAL := help
 .PHONY: help run test fuzz fuzz-properties fuzz-coverage prove prove-breaks faults soak hostile check fmt lock catalogue clean clean-data
-.PHONY: bench bench-full instructions plots k8s-check image sbom
+.PHONY: bench bench-full instructions plots observe k8s-check image sbom
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -73,6 +73,11 @@ plots: $(VENV)/.run ## draw docs/img and fill docs/performance.md from bench/res
 	@.venv-bench/bin/python -m bench.plots
 	@$(BIN)/python -m bench.report
 
+observe: $(VENV)/.dev ## the service under a real Prometheus: alerts tested, dashboards drawn (5 min)
+	@$(BIN)/python -m tests.observe.install
+	@$(BIN)/python -m bench.install
+	$(BIN)/python -m tests.observe $(ARGS)
+
 soak: $(VENV)/.dev ## 10 million events through one process, overload, a database that is away for minutes (10 min)
 	$(BIN)/python -m tests.soak events $(ARGS)
 	$(BIN)/python -m tests.soak overload
@@ -117,7 +122,7 @@ catalogue: $(VENV)/.run ## add the model ids of the newest public price tables
 	$(BIN)/python -m ingest.catalogue
 
 clean: ## remove .venv, caches and builds
-	rm -rf $(VENV) .venv-bench .venv-image .venv-k8s .venv-sbom .bench build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-bench .venv-image .venv-k8s .venv-sbom .bench .observe build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-data: ## remove the database that `make run` keeps in .nocontent

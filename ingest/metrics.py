@@ -5,7 +5,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from schema.event import DROP_REASONS
 from schema.rules import RULES
 
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _ROWS = (1, 10, 100, 500, 1_000, 2_000, 4_000, 8_000, 16_000)
 # Of what PostgreSQL answers to a transaction (manual, appendix A); any other class is `other`.
 SQLSTATE_CLASSES = (
@@ -31,7 +31,7 @@ flush_rows = Histogram("ingest_flush_rows", "Rows in one transaction.", buckets=
 flush_seconds = Histogram("ingest_flush_seconds", "From BEGIN to COMMIT.", buckets=_SECONDS)
 flushes = Counter("ingest_flushes", "Groups of batches by how they were stored.", ["outcome"])
 transactions = Counter("ingest_transactions", "Transactions of the writers by how they ended.", ["outcome"])
-commit_seconds = Histogram("ingest_commit_seconds", "COMMIT alone.", buckets=(*_SECONDS, 20))
+commit_seconds = Histogram("ingest_commit_seconds", "COMMIT alone.", buckets=_SECONDS)
 moved_senders = Counter("ingest_moved_senders", "Connections closed for a worker with less to do.")
 queue_rows = Gauge("ingest_queue_rows", "Rows that wait for the writer.", multiprocess_mode="livesum")
 queue_bytes = Gauge("ingest_queue_bytes", "Their bytes.", multiprocess_mode="livesum")

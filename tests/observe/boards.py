@@ -28,6 +28,7 @@ class Target(msgspec.Struct, rename="camel"):
 
 class Defaults(msgspec.Struct):
     unit: str
+    decimals: int | None = None
 
 
 class FieldConfig(msgspec.Struct):

@@ -37,7 +37,6 @@ from tests.support.service import ROOT
 FOLDER = ROOT / "k8s/base/dashboards"
 _SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 _WIDTH = 24  # Of Grafana's grid.
-_HEIGHTS = {"stat": 4, "timeseries": 8, "table": 8}
 
 _Built = timeseries.Panel | stat.Panel | table.Panel
 
@@ -68,11 +67,10 @@ def text(board: Board) -> str:
         made.with_row(grafana.Row(row.title).id(next(ids)).grid_pos(GridPos(x=0, y=top, w=_WIDTH, h=1)))
         top += 1
         width = _WIDTH // len(row.panels)
-        height = _HEIGHTS[row.panels[0].kind]
         for place, panel in enumerate(row.panels):
-            built = _panel(panel).id(next(ids)).grid_pos(GridPos(x=place * width, y=top, w=width, h=height))
+            built = _panel(panel).id(next(ids)).grid_pos(GridPos(x=place * width, y=top, w=width, h=row.height))
             made.with_panel(built)
-        top += height
+        top += row.height
     encoded = json.loads(JSONEncoder().encode(made.build()))
     # The SDK gives every variable the id of nobody, and Grafana has none for them.
     for variable in encoded["templating"]["list"]:
@@ -97,6 +95,8 @@ def _unit(unit: str) -> str:
 
 def _panel(panel: Panel) -> _Built:
     built = _KINDS[panel.kind](panel)
+    if panel.kind == "stat" and panel.unit not in {"s", "percentunit"}:
+        built.decimals(0)
     built.title(panel.title).description(describe(panel)).datasource(_SOURCE).unit(panel.unit).no_value("none")
     for letter, query in zip(string.ascii_uppercase, panel.queries, strict=False):
         built.with_target(_target(panel, query).ref_id(letter).datasource(_SOURCE))

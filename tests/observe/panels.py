@@ -24,8 +24,11 @@ class Panel(NamedTuple):
 
 
 class Row(NamedTuple):
+    """Panels side by side; the height is that of Grafana's grid."""
+
     title: str
     panels: tuple[Panel, ...]
+    height: int = 8
 
 
 class Board(NamedTuple):
@@ -92,6 +95,7 @@ OPERATOR = Board(
                 _stat("Partitions ahead", "suffix: days", "min(ingest_partitions_ahead_days)"),
                 _stat("Silence of a worker", "s", "time() - min(ingest_pulse_timestamp_seconds)"),
             ),
+            4,
         ),
         Row(
             "Throughput",
@@ -144,6 +148,7 @@ OPERATOR = Board(
                     ),
                 ),
             ),
+            10,
         ),
         Row(
             "Workers",
@@ -175,6 +180,7 @@ POLICY = Board(
                 _stat("Lost by proxies", "suffix: events", f"sum(increase(ingest_dropped_events_total[{RANGE}]))"),
                 _stat("Policies in force", "none", "count(count by (policy_digest) (ingest_build_info))"),
             ),
+            4,
         ),
         Row(
             "Refusals",
@@ -187,6 +193,7 @@ POLICY = Board(
                     "refused",
                 ),
             ),
+            11,
         ),
         Row(
             "Vocabulary",

@@ -3,14 +3,17 @@
 from pathlib import Path
 
 from ingest.api import openapi, policy
-from tests.observe import prometheus
+from tests.observe import boards, prometheus
 from tests.observe.install import Programs
+from tests.observe.panels import RANGE, WINDOW
 from tests.support import customers, sample, service
 from tests.support.cluster import Cluster
 from tests.support.customers import Wanted
 from tests.support.service import wait_until
 
 EVENTS = 30
+# The panels that have nothing to show where no trouble was.
+SILENT = {"503 by problem", "Terms learned", "Tokens and quotas refused"}
 
 
 def test_prometheus_answers_with_what_was_sent(programs: Programs, postgres: Cluster, tmp_path: Path) -> None:
@@ -45,6 +48,14 @@ def test_prometheus_answers_with_what_was_sent(programs: Programs, postgres: Clu
         build = watching.at_once("ingest_build_info")
         assert build == {f'policy_digest="{policy.digest()}",version="{openapi.VERSION}"': 1}
         # The first refusal is a rise from 0, so the alert that looks at it is there.
+        silent = {
+            panel.title
+            for dashboard in boards.committed().values()
+            for panel in dashboard.pictures
+            for target in panel.targets
+            if not watching.at_once(target.expr.replace(WINDOW, "1m").replace(RANGE, "1h"))
+        }
+        assert silent == SILENT
         firing = 'ALERTS{alertname="NocontentContentRefused",alertstate="firing",rule="content.prompt"}'
         wait_until(lambda: bool(watching.at_once(firing)))
         assert watching.at_once('ALERTS{severity="page",alertstate="firing"}') == {}
