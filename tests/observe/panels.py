@@ -81,7 +81,7 @@ OPERATOR = Board(
         Row(
             "Now",
             (
-                _stat("Instances up", "none", 'sum(up{job=~".*nocontent.*"})'),
+                _stat("Instances up", "none", 'sum(up{job=~"(.*/)?nocontent(-metrics)?"})'),
                 _stat("Workers", "none", "sum(ingest_workers)"),
                 _stat(
                     "Events stored", "suffix: events/s",
