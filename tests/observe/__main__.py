@@ -9,64 +9,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import NamedTuple
 
-import msgspec
 from tqdm import tqdm
 
-from tests.observe import boards, install, prometheus, rules
-from tests.observe.boards import Shown
+from tests.observe import install, prometheus, rules, sheets
 from tests.observe.install import CannotGet, Programs
 from tests.observe.load import TENANTS, Load
-from tests.observe.panels import RANGE, WINDOW
-from tests.observe.prometheus import Prometheus, Span
+from tests.observe.prometheus import Span
 from tests.observe.rules import RULES
+from tests.observe.sheets import WINDOW_S, Run
 from tests.soak.stage import Stage, staged
 from tests.support.service import ROOT
 
 PICTURES = ROOT / "docs/img"
 WORKERS = 2
-WINDOW_S = 10  # At a scrape a second; Grafana's is four of its own.
 SEED = 6
 _DRAWING = ROOT / ".venv-bench/bin/python"
 _FIRED = 'ALERTS{alertstate="firing"}'
-
-
-class Drawn(msgspec.Struct):
-    """A query's answer: its legend, and points as seconds and values."""
-
-    legend: str
-    points: list[tuple[float, float]]
-
-
-class Picture(msgspec.Struct):
-    """A panel with what Prometheus answers to it."""
-
-    title: str
-    kind: str
-    unit: str
-    decimals: int | None
-    place: boards.Place
-    lines: list[Drawn]
-
-
-class Sheet(msgspec.Struct):
-    """A dashboard to be drawn, with the span in which the database paused."""
-
-    title: str
-    note: str
-    seconds: float
-    paused: tuple[float, float]
-    pictures: list[Picture]
-    headings: dict[int, str]  # By their place from the top.
-
-
-class Run(NamedTuple):
-    """When it was, and when the database paused, in Unix time."""
-
-    span: Span
-    paused: tuple[float, float]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -83,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     finds = asyncio.run(_observe(programs, args))
     for find in finds:
         print(f"FOUND {find}")
-    ended = subprocess.run([_DRAWING, "-m", "tests.observe.draw", install.FOLDER / "sheets", PICTURES], check=False)
+    ended = subprocess.run([_DRAWING, "-m", "tests.observe.draw", sheets.FOLDER, PICTURES], check=False)
     print(f"{len(RULES) - len(failing)} of {len(RULES)} alerts green")
     return int(bool(failing or finds or ended.returncode))
 
@@ -109,7 +68,7 @@ def _watch(programs: Programs, stage: Stage, args: argparse.Namespace) -> list[s
     with prometheus.scraping(programs.prometheus, stage.server.metrics_bind, folder) as watching:
         time.sleep(WINDOW_S)  # So that there is a rate from the first second on.
         run = _play(load, stage, args)
-        _write(watching, run)
+        sheets.write(watching, run)
         fired = sorted({found.metric["alertname"] for found in watching.over(_FIRED, run.span)})
         everything = str(watching.at_once('{__name__=~".+"}'))
     print(f"answers: {', '.join(f'{count:,} of {status}' for status, count in sorted(load.answers.items()))}")
@@ -136,36 +95,6 @@ def _wait(tick: Callable[[], object], seconds: float) -> None:
     for _ in range(round(seconds)):
         time.sleep(1)
         tick()
-
-
-def _write(watching: Prometheus, run: Run) -> None:
-    """Ask what the dashboards ask, over the run, and leave it for whoever draws."""
-    sheets = install.FOLDER / "sheets"
-    sheets.mkdir(parents=True, exist_ok=True)
-    for name, dashboard in boards.committed().items():
-        headings = {panel.grid_pos.y: panel.title for panel in dashboard.panels if panel.type == "row"}
-        seconds = run.span.end - run.span.start
-        note = f"{seconds:.0f} s of load on two workers; in the shaded part the database did not answer"
-        pictures = [_picture(watching, panel, run) for panel in dashboard.pictures]
-        sheet = Sheet(dashboard.title, note, seconds, run.paused, pictures, headings)
-        Path(sheets / f"dashboard-{name}.json").write_bytes(msgspec.json.encode(sheet))
-
-
-def _picture(watching: Prometheus, panel: Shown, run: Run) -> Picture:
-    lines = []
-    for target in panel.targets:
-        expression = target.expr.replace(WINDOW, f"{WINDOW_S}s")
-        expression = expression.replace(RANGE, f"{run.span.end - run.span.start:.0f}s")
-        for found in watching.over(expression, run.span):
-            legend = target.legend_format
-            for label, value in found.metric.items():
-                legend = legend.replace(f"{{{{{label}}}}}", value)
-            own = legend or " ".join(value for _, value in sorted(found.metric.items()))
-            points = [(at - run.span.start, float(value)) for at, value in found.values]
-            lines.append(Drawn(own, [point for point in points if point[1] == point[1]]))
-    assert panel.field_config
-    shown = panel.field_config.defaults
-    return Picture(panel.title, panel.type, shown.unit, shown.decimals, panel.grid_pos, lines)
 
 
 if __name__ == "__main__":

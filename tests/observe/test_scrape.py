@@ -1,11 +1,12 @@
 """A real Prometheus scrapes the running service, and answers with the numbers that were sent."""
 
+import time
 from pathlib import Path
 
 from ingest.api import openapi, policy
-from tests.observe import boards, prometheus
+from tests.observe import boards, prometheus, sheets
 from tests.observe.install import Programs
-from tests.observe.panels import RANGE, WINDOW
+from tests.observe.prometheus import Span
 from tests.support import customers, sample, service
 from tests.support.cluster import Cluster
 from tests.support.customers import Wanted
@@ -48,14 +49,16 @@ def test_prometheus_answers_with_what_was_sent(programs: Programs, postgres: Clu
         build = watching.at_once("ingest_build_info")
         assert build == {f'policy_digest="{policy.digest()}",version="{openapi.VERSION}"': 1}
         # The first refusal is a rise from 0, so the alert that looks at it is there.
-        silent = {
-            panel.title
+        now = time.time()
+        pictures = {
+            panel.title: sheets.picture(watching, panel, Span(now - 60, now, 1.0))
             for dashboard in boards.committed().values()
             for panel in dashboard.pictures
-            for target in panel.targets
-            if not watching.at_once(target.expr.replace(WINDOW, "1m").replace(RANGE, "1h"))
         }
-        assert silent == SILENT
+        assert {title for title, picture in pictures.items() if not picture.lines} == SILENT
+        assert {line.legend for line in pictures["Answers by status"].lines} == {"200", "422"}
+        assert {line.legend for line in pictures["Refused by rule"].lines} == {"content.prompt"}
+        assert [line.points[-1][1] for line in pictures["Workers"].lines] == [2]
         firing = 'ALERTS{alertname="NocontentContentRefused",alertstate="firing",rule="content.prompt"}'
         wait_until(lambda: bool(watching.at_once(firing)))
         assert watching.at_once('ALERTS{severity="page",alertstate="firing"}') == {}

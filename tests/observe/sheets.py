@@ -1,0 +1,88 @@
+"""What Prometheus answers to the panels over a run, left in files for whoever draws it."""
+
+import math
+from typing import NamedTuple
+
+import msgspec
+
+from tests.observe import boards, install
+from tests.observe.boards import Shown
+from tests.observe.panels import RANGE, WINDOW
+from tests.observe.prometheus import Prometheus, Series, Span
+
+FOLDER = install.FOLDER / "sheets"
+WINDOW_S = 10  # At a scrape a second; Grafana's is four of its own.
+
+
+class Drawn(msgspec.Struct):
+    """A query's answer: its legend, and points as seconds and values."""
+
+    legend: str
+    points: list[tuple[float, float]]
+
+
+class Picture(msgspec.Struct):
+    """A panel with what Prometheus answers to it."""
+
+    title: str
+    kind: str
+    unit: str
+    decimals: int | None
+    place: boards.Place
+    lines: list[Drawn]
+
+
+class Sheet(msgspec.Struct):
+    """A dashboard to be drawn, with the span in which the database paused."""
+
+    title: str
+    note: str
+    seconds: float
+    paused: tuple[float, float]
+    pictures: list[Picture]
+    headings: dict[int, str]  # By their place from the top.
+
+
+class Run(NamedTuple):
+    """When it was, and when the database paused, in Unix time."""
+
+    span: Span
+    paused: tuple[float, float]
+
+
+def write(watching: Prometheus, run: Run) -> None:
+    """Ask what the dashboards ask, over a run, and write a file for each."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, dashboard in boards.committed().items():
+        headings = {panel.grid_pos.y: panel.title for panel in dashboard.panels if panel.type == "row"}
+        seconds = run.span.end - run.span.start
+        note = f"{seconds:.0f} s of load on two workers; in the shaded part the database did not answer"
+        pictures = [picture(watching, panel, run.span) for panel in dashboard.pictures]
+        sheet = Sheet(dashboard.title, note, seconds, run.paused, pictures, headings)
+        (FOLDER / f"dashboard-{name}.json").write_bytes(msgspec.json.encode(sheet))
+
+
+def picture(watching: Prometheus, panel: Shown, span: Span) -> Picture:
+    """Ask what a panel asks."""
+    assert panel.field_config
+    shown = panel.field_config.defaults
+    lines = [
+        _drawn(target.legend_format, found, span.start)
+        for target in panel.targets
+        for found in watching.over(_whole(target.expr, span), span)
+    ]
+    return Picture(panel.title, panel.type, shown.unit, shown.decimals, panel.grid_pos, lines)
+
+
+def _whole(expression: str, span: Span) -> str:
+    """Put spans in the place of Grafana's variables."""
+    return expression.replace(WINDOW, f"{WINDOW_S}s").replace(RANGE, f"{span.end - span.start:.0f}s")
+
+
+def _drawn(legend: str, found: Series, start: float) -> Drawn:
+    """Name a series as Grafana does, and leave out what is no number."""
+    for label, value in found.metric.items():
+        legend = legend.replace(f"{{{{{label}}}}}", value)
+    name = legend or " ".join(value for _, value in sorted(found.metric.items()))
+    points = [(at - start, float(value)) for at, value in found.values]
+    return Drawn(name, [point for point in points if not math.isnan(point[1])])
