@@ -155,6 +155,10 @@ OPERATOR = Board(
             (
                 _by_instance("CPU", "suffix: cores", f"rate(ingest_cpu_seconds_total[{WINDOW}])"),
                 _by_instance("Memory", "bytes", "ingest_resident_bytes"),
+                _by_instance(
+                    "Time left of the certificate", "s",
+                    "(ingest_certificate_not_after_timestamp_seconds > 0) - time()",
+                ),
                 _table("Versions", "count by (version, instance) (ingest_build_info)"),
             ),
         ),

@@ -13,8 +13,8 @@ from tests.support.customers import Wanted
 from tests.support.service import wait_until
 
 EVENTS = 30
-# The panels that have nothing to show where no trouble was.
-SILENT = {"503 by problem", "Terms learned", "Tokens and quotas refused"}
+# The panels that have nothing to show where no trouble was, and no TLS.
+SILENT = {"503 by problem", "Terms learned", "Time left of the certificate", "Tokens and quotas refused"}
 
 
 def test_prometheus_answers_with_what_was_sent(programs: Programs, postgres: Cluster, tmp_path: Path) -> None:
