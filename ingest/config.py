@@ -31,7 +31,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     tls_cert_file: Annotated[str, Meta(description="the API's certificate chain, PEM; none: plain HTTP")] = ""
     tls_key_file: Annotated[str, Meta(description="its key, PEM, not encrypted")] = ""
     workers: Annotated[int, Meta(ge=1, le=64, description="processes")] = 1
-    writer_connections: Annotated[int, Meta(ge=1, le=4, description="of each process; 2 where fsync is slow")] = 1
+    writer_connections: Annotated[int, Meta(ge=1, le=4, description="of each process")] = 1
     drain_s: Annotated[int, Meta(ge=0, le=300, description="seconds between not ready and closing")] = 5
     retention_days: Annotated[
         int, Meta(ge=1, le=limits.RETENTION_DAYS_MAX, description="days that events are kept and accepted back")
