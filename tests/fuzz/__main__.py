@@ -76,7 +76,7 @@ async def _fuzz(server: Server, token: str, args: argparse.Namespace, chance: ra
                     tally.rss_bytes.append(sum(_rss_bytes(pid) for pid in server.workers()))
                 made = bodies.make(chance)
                 status, answer = await _send(reader, writer, token, made.body)
-                if status in {408, 413}:
+                if _is_last(answer):
                     writer.close()
                     reader, writer = await asyncio.open_connection(host, int(port))
                 for find in _finds(made, status, answer, words):
@@ -103,6 +103,11 @@ async def _send(
     answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
     length = next(int(line[15:]) for line in answer.lower().split(b"\r\n") if line.startswith(b"content-length:"))
     return int(answer[9:12]), answer + await reader.readexactly(length)
+
+
+def _is_last(answer: bytes) -> bool:
+    """Tell whether the service ends the connection: after a body that it has not read, or for another worker."""
+    return b"\r\nconnection: close\r\n" in answer.lower().partition(b"\r\n\r\n")[0] + b"\r\n"
 
 
 def _finds(made: Made, status: int, answer: bytes, words: Words) -> list[str]:
