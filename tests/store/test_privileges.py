@@ -111,8 +111,14 @@ def test_it_is_deployed_and_serves_without_a_superuser(own: Cluster, tmp_path: P
         assert sender.post(sample.body()).status == 200
         assert stored() == 2
 
-    cluster.run(dsn, "ALTER ROLE nocontent_writer NOBYPASSRLS")
-    ended = service.command("serve", env=service.environment(logins.dsn_of(dsn, "telemetry_service")))
+
+def test_a_writer_that_row_security_would_hinder_does_not_start(own: Cluster) -> None:
+    cluster.run(own.dsn, "ALTER ROLE telemetry_admin BYPASSRLS")
+    asyncio.run(_migrate(own.of("telemetry"), "telemetry_admin"))
+    cluster.run(own.dsn, "CREATE ROLE telemetry_service LOGIN IN ROLE nocontent_writer")
+    cluster.run(own.dsn, "ALTER ROLE nocontent_writer NOBYPASSRLS")
+    login = logins.dsn_of(own.of("telemetry"), "telemetry_service")
+    ended = service.command("serve", env=service.environment(login))
     assert ended.returncode == 2
     assert b"BYPASSRLS" in ended.stderr
 
