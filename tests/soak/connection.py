@@ -30,8 +30,9 @@ class Connection:
         length = "" if "chunked" in headers else f"Content-Length: {len(body)}\r\n"
         head = f"{self._head}{headers}{length}\r\n"
         (answer,) = await self.exchange(head.encode("ascii") + body, 1)
-        if answer.status >= 400:
-            self.close()  # It may have been said before the body was read.
+        # A refusal may have been said before the body was read; and a worker with much to do sends senders elsewhere.
+        if answer.status >= 400 or answer.headers.get("connection") == "close":
+            self.close()
         return answer
 
     async def exchange(self, requests: bytes, count: int) -> list[Answer]:
