@@ -11,8 +11,9 @@ from pathlib import Path
 
 from ingest.catalogue_tables import HELD_OUT, HeldOut, Table, download, read_genai_prices, read_litellm, release_of, say
 from schema.event import TERMS_MAX, Kind
+from schema.gauntlet import fault
 from schema.rules import rule_of_value
-from schema.vocabulary import GRAMMAR, UNKNOWN, fault
+from schema.vocabulary import GRAMMAR, UNKNOWN
 
 HELP = """\
 Add the model ids of the newest price tables to models.txt.

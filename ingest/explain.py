@@ -16,8 +16,9 @@ from ingest.errors import Malformed, Rejected
 from schema import limits
 from schema.decode import Refused, Window, decode
 from schema.event import Batch, Event, Kind, Stream
+from schema.gauntlet import fault
 from schema.rules import ORDER, Violation, rule_of_name, rule_of_value
-from schema.vocabulary import Mode, Unlearned, Vocabulary, fault
+from schema.vocabulary import Mode, Unlearned, Vocabulary
 
 
 class _Full(Exception):

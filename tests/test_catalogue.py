@@ -12,8 +12,9 @@ import pytest
 
 from ingest import catalogue, catalogue_tables
 from schema.event import TERMS_MAX, Kind
+from schema.gauntlet import fault
 from schema.rules import rule_of_value
-from schema.vocabulary import GRAMMAR, fault, shipped_terms
+from schema.vocabulary import GRAMMAR, shipped_terms
 
 ROOT = Path(__file__).resolve().parent.parent
 LISTS = {kind: path for path, kind in catalogue.LISTS.items()}

@@ -10,7 +10,8 @@ from ingest.store.pool import Connection
 from ingest.store.tenants import AUDIT, BUMP
 from schema import limits
 from schema.event import TERMS_MAX, Kind
-from schema.vocabulary import UNKNOWN, Mode, Unlearned, fault
+from schema.gauntlet import fault
+from schema.vocabulary import UNKNOWN, Mode, Unlearned
 
 
 class VocabularyFull(Exception):
