@@ -35,7 +35,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     names = list(ATTACKS)
     worst.add_argument("--attacks", nargs="+", choices=names, default=names, metavar="ATTACK", help=", ".join(names))
     worst.add_argument("--scale", type=float, default=1.0, help="of the attacks' sizes (default: 1)")
-    worst.add_argument("--quiet", type=float, default=60, help="seconds without an attack, to compare (default: 60)")
+    worst.add_argument("--quiet", type=float, default=40, help="seconds without an attack, to compare (default: 40)")
     worst.set_defaults(run=lambda args: hostile.run(args.attacks, args.scale, args.quiet))
     return parser.parse_args(argv)
 

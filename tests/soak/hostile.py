@@ -17,20 +17,21 @@ from tqdm import tqdm
 
 from ingest import queue, room
 from tests.soak import attacks, flow, reckoning, vitals
-from tests.soak.attacks import ATTACKS, Order
+from tests.soak.attacks import ATTACKS
 from tests.soak.flow import Plan, Sent
+from tests.soak.order import TENANTS, Order
 from tests.soak.stage import Scene, Stage, staged
-from tests.soak.vitals import MEGABYTE, Readiness, Spread
-from tests.support.customers import EVERYTHING, Wanted
+from tests.soak.vitals import MEGABYTE, Health, Spread
 
 WORKERS = 2
-HONEST_BATCHES_PER_S, HONEST_EVENTS, HONEST_CONNECTIONS = 20.0, 100, 4
-SLOW_CONNECTIONS = 1_000
-SECONDS_MIN = 20.0  # Of an attack, so that the honest have sent enough for a 99th percentile.
+HONEST_BATCHES_PER_S, HONEST_EVENTS, HONEST_CONNECTIONS = 25.0, 100, 4
+CONNECTIONS = 1_000
+SECONDS_MIN = 12.0  # Of an attack, so that the honest have sent enough for a 99th percentile.
 WARM_UNITS, WARM_S = 20, 2.0  # As many that each answer and rule is met.
 SETTLE_S = 3.0
 LOOK_S = 0.25
 SLOWER_MAX = 5.0  # The honest senders' 99th percentile, by that of a quiet service.
+LARGER_MAX = 2.0  # The workers' memory, by that of a quiet service.
 LEFT_BYTES_MAX = WORKERS * (queue.BYTES_MAX + room.BYTES_MAX)  # What an attack may leave in memory.
 _AGAIN = re.compile(r"503 (overloaded|unavailable|outcome-unknown)\Z")
 
@@ -40,10 +41,17 @@ class Beside:
     """What the honest saw while something else happened."""
 
     sent: list[Sent] = field(default_factory=list)
-    readiness: Readiness = field(default_factory=Readiness)
+    health: Health = field(default_factory=Health)
 
     def between(self, from_at: float, to_at: float) -> list[Sent]:
         return [each for each in self.sent if from_at <= each.due_at <= to_at]
+
+
+class Quiet(NamedTuple):
+    """What the attacks are held against."""
+
+    waits: Spread
+    bytes: int
 
 
 class Seen(NamedTuple):
@@ -52,7 +60,7 @@ class Seen(NamedTuple):
     units: int
     seconds: float
     honest: Sequence[Sent]
-    readiness: Readiness
+    health: Health
     before_bytes: int
     most_bytes: int
     after_bytes: int
@@ -69,23 +77,23 @@ async def run(names: Sequence[str], scale: float, quiet_s: float) -> list[str]:
     finds: list[str] = []
     sent: list[Sent] = []
     spreads: dict[str, Spread] = {}
-    wanted = {"honest": Wanted(), "hostile": Wanted(), "coarsening": Wanted(EVERYTHING)}
-    async with staged(wanted, WORKERS, {"fsync": "off"}, is_proxied=False) as stage:
+    async with staged(TENANTS, WORKERS, {"fsync": "off"}, is_proxied=False) as stage:
         for name in names:
             async with _honest(stage):
                 await strike(stage, name, WARM_UNITS, WARM_S)
         before = vitals.series(stage.server)
         quiet = await _quiet(stage, quiet_s)
-        print(f"{'quiet':18} honest {quiet}", flush=True)
+        print(f"{'quiet':18} honest {quiet.waits}; memory MB {quiet.bytes / MEGABYTE:.0f}", flush=True)
         for name in names:
             seen = await _watch(stage, name, max(1, round(ATTACKS[name].units * scale)))
             new = vitals.series(stage.server) - before
             sent += seen.honest
             spreads[name] = seen.waits
-            print("\n".join(_told(name, seen, quiet)), flush=True)
+            print("\n".join(_told(name, seen, quiet.waits)), flush=True)
             # What anybody may send and have stored takes its time; a like amount of what is odd may not take more.
             is_yardstick = name in {attack.yardstick for attack in ATTACKS.values()}
-            measure = seen.waits if is_yardstick else spreads.get(ATTACKS[name].yardstick, quiet)
+            waits = seen.waits if is_yardstick else spreads.get(ATTACKS[name].yardstick, quiet.waits)
+            measure = Quiet(waits, quiet.bytes)
             finds += [f"{name}: {find}" for find in (*_finds(seen, measure), *(f"a new series {each}" for each in new))]
         lost = (await reckoning.reckon(stage.dsn, flow.stored(sent))).lost
         print(f"series             {len(before)} before, {len(vitals.series(stage.server))} after")
@@ -95,15 +103,17 @@ async def run(names: Sequence[str], scale: float, quiet_s: float) -> list[str]:
     return finds
 
 
-async def _quiet(stage: Stage, seconds: float) -> Spread:
+async def _quiet(stage: Stage, seconds: float) -> Quiet:
     async with _honest(stage) as beside:
         began_at = time.monotonic()
         with tqdm(total=round(seconds), desc="quiet", unit="s", disable=not sys.stderr.isatty()) as bar:
             for _ in range(round(seconds)):
                 await asyncio.sleep(1)
+                stage.workers.look()
                 bar.update()
         ended_at = time.monotonic()
-    return vitals.spread([each.wait_s for each in beside.between(began_at, ended_at)])
+    waits = vitals.spread([each.wait_s for each in beside.between(began_at, ended_at)])
+    return Quiet(waits, stage.workers.most_bytes(began_at, ended_at))
 
 
 async def _watch(stage: Stage, name: str, units: int) -> Seen:
@@ -117,19 +127,20 @@ async def _watch(stage: Stage, name: str, units: int) -> Seen:
     honest = beside.between(began_at, ended_at)
     most_bytes = workers.most_bytes(began_at)
     return Seen(
-        done, ended_at - began_at, honest, beside.readiness, before_bytes, most_bytes, workers.look(), cpu_s, answers
+        done, ended_at - began_at, honest, beside.health, before_bytes, most_bytes, workers.look(), cpu_s, answers
     )
 
 
-def order(scene: Scene, name: str, units: int, seconds_min: float, slow_connections: int) -> Order:
+def order(scene: Scene, name: str, units: int, seconds_min: float, connections: int) -> Order:
     """Aim an attack at a service."""
-    tokens = scene.customers["hostile"].token, scene.customers["coarsening"].token
-    return Order(name, units, seconds_min, scene.server.bind, *tokens, slow_connections)
+    server, pids = scene.server, tuple(scene.workers.pids)
+    tokens = {tenant: each.token for tenant, each in scene.customers.items() if tenant != "honest"}
+    return Order(name, units, seconds_min, server.bind, server.metrics_bind, pids, tokens, connections)
 
 
 async def strike(scene: Scene, name: str, units: int, seconds_min: float) -> "tuple[int, Counter[str]]":
     """Do an attack; gives how much was done, and the answers."""
-    striking = attacks.start(order(scene, name, units, seconds_min, SLOW_CONNECTIONS))
+    striking = attacks.start(order(scene, name, units, seconds_min, CONNECTIONS))
     try:
         with tqdm(total=units, desc=name, unit=ATTACKS[name].unit, disable=not sys.stderr.isatty()) as bar:
             while not striking.is_over():
@@ -147,7 +158,7 @@ async def _honest(stage: Stage) -> AsyncIterator[Beside]:
     token = stage.customers["honest"].token
     plan = Plan(stage.server.bind, token, HONEST_CONNECTIONS, HONEST_EVENTS, HONEST_BATCHES_PER_S)
     sending, beside = flow.start(plan), Beside()
-    asking = asyncio.create_task(beside.readiness.poll(stage.server.bind))
+    asking = asyncio.create_task(beside.health.poll(stage.server.bind))
     try:
         while not sending.is_over() and not sending.done:
             await asyncio.sleep(LOOK_S)
@@ -167,20 +178,26 @@ def _told(name: str, seen: Seen, quiet: Spread) -> Iterator[str]:
         f" {waits.p50_ms / quiet.p50_ms:.1f} and {waits.p99_ms / quiet.p99_ms:.1f} x quiet"
     )
     sizes = " → ".join(f"{each / MEGABYTE:.0f}" for each in (seen.before_bytes, seen.most_bytes, seen.after_bytes))
-    yield f"{'':18} {seen.readiness}; memory MB {sizes}; {seen.cpu_s / seen.seconds:.2f} cores for the workers"
+    yield f"{'':18} {seen.health}; memory MB {sizes}; {seen.cpu_s / seen.seconds:.2f} cores for the workers"
     yield f"{'':18} answers {flow.listed(seen.answers)}; honest {flow.listed(flow.faces(seen.honest))}"
 
 
-def _finds(seen: Seen, measure: Spread) -> Iterator[str]:
-    for failure, count in Counter(seen.readiness.failures).items():
-        yield f"/readyz failed {count:,} times: {failure}"
+def _finds(seen: Seen, measure: Quiet) -> Iterator[str]:
+    yield from _bad_answers(seen)
+    if seen.waits.p99_ms > SLOWER_MAX * measure.waits.p99_ms:
+        yield f"the honest waited {seen.waits.p99_ms / measure.waits.p99_ms:.1f} x as long"
+    if seen.most_bytes > LARGER_MAX * measure.bytes:
+        yield f"memory grew to {seen.most_bytes / measure.bytes:.1f} x that of a quiet service"
+    if seen.after_bytes - seen.before_bytes > LEFT_BYTES_MAX:
+        yield f"{(seen.after_bytes - seen.before_bytes) / MEGABYTE:,.0f} MB of memory stay"
+
+
+def _bad_answers(seen: Seen) -> Iterator[str]:
+    for failure, count in Counter(seen.health.failures).items():
+        yield f"{failure}, {count:,} times"
     for face, count in seen.answers.items():
         if face.startswith("5") and not _AGAIN.match(face):
             yield f"answered {face}, {count:,} times"
     for face, count in flow.faces(seen.honest).items():
         if face != flow.STORED:
             yield f"the honest were answered {face}, {count:,} times"
-    if seen.waits.p99_ms > SLOWER_MAX * measure.p99_ms:
-        yield f"the honest waited {seen.waits.p99_ms / measure.p99_ms:.1f} x as long"
-    if seen.after_bytes - seen.before_bytes > LEFT_BYTES_MAX:
-        yield f"{(seen.after_bytes - seen.before_bytes) / MEGABYTE:,.0f} MB of memory stay"

@@ -16,11 +16,12 @@ from tests.faults.proxy import Blow, Trap, Way
 from tests.faults.rig import Rig, Site
 from tests.soak import attacks, events, flow, hostile, template, vitals
 from tests.soak.flow import Plan
+from tests.soak.order import TENANTS
 from tests.soak.stage import Scene
-from tests.soak.vitals import Readiness, Workers
+from tests.soak.vitals import Health, Workers
 from tests.support import customers, sample, service
 from tests.support.cluster import Cluster
-from tests.support.customers import EVERYTHING, Customer, Wanted
+from tests.support.customers import Customer
 
 OPEN_FILES = 256  # A soft limit to start the service with, as 1,024 is most places',
 SLOW_CONNECTIONS = 400  # and more than that.
@@ -28,7 +29,6 @@ UNKNOWN_IDS, BAD_TOKENS = 20_000, 5_000
 ATTACK_S_MAX = 120
 WAIT_S = 30.0
 FULL = queue.TENANT_ROWS_MAX // EVENTS_MAX
-TENANTS = {"honest": Wanted(), "hostile": Wanted(), "coarsening": Wanted(EVERYTHING)}
 
 
 @pytest.fixture(scope="module")
@@ -98,10 +98,10 @@ async def test_slow_connections_do_not_keep_the_honest_out(attack: str, scene: S
     try:
         assert await vitals.until(lambda: _open_files(worker) > SLOW_CONNECTIONS, WAIT_S)
         plan = Plan(scene.server.bind, scene.customers["honest"].token, 4, 100, batches=40)
-        readiness = Readiness()
-        asking = asyncio.create_task(readiness.poll(scene.server.bind))
+        health = Health()
+        asking = asyncio.create_task(health.poll(scene.server.bind))
         sent = await flow.start(plan).result()
-        assert await vitals.until(lambda: len(readiness.waits_s) > 1, WAIT_S)
+        assert await vitals.until(lambda: len(health.waits_s) > 1, WAIT_S)
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
         # Those whose time is over are closed, and come again at once: there may just be fewer.
@@ -109,7 +109,7 @@ async def test_slow_connections_do_not_keep_the_honest_out(attack: str, scene: S
     finally:
         striking.kill()
     assert flow.faces(sent) == {flow.STORED: 40}
-    assert readiness.failures == []
+    assert health.failures == []
 
 
 async def test_what_strangers_make_up_adds_no_series(scene: Scene) -> None:

@@ -1,6 +1,7 @@
 """What a running service looks like from outside: memory and CPU of its workers, readiness, series of its metrics."""
 
 import asyncio
+import itertools
 import os
 import re
 import statistics
@@ -15,9 +16,9 @@ from typing import NamedTuple
 from tests.soak.connection import Connection, NoAnswer
 from tests.support.service import Server
 
-READY_POLL_S = 0.2
+POLL_S = 0.1
 MEGABYTE = 1_000_000
-_GET_READY = b"GET /readyz HTTP/1.1\r\nHost: soak\r\nConnection: close\r\n\r\n"
+PROBES = ("/readyz", "/livez")
 
 
 class Sample(NamedTuple):
@@ -65,32 +66,36 @@ def _cpu_s(pid: int) -> float:
 
 
 @dataclass
-class Readiness:
-    """What /readyz said, asked as a load balancer asks: on a new connection each time."""
+class Health:
+    """What the probes said, asked as a load balancer asks: on a new connection each time."""
 
     waits_s: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         asked, slowest_ms = len(self.waits_s), max(self.waits_s, default=0.0) * 1e3
-        return f"ready {asked - len(self.failures):,} of {asked:,} times, slowest {slowest_ms:.0f} ms"
+        return f"ready and alive {asked - len(self.failures):,} of {asked:,} times, slowest {slowest_ms:.0f} ms"
 
     async def poll(self, bind: str) -> None:
         """Ask until cancelled."""
         with suppress(asyncio.CancelledError):
-            while True:
+            for path in itertools.cycle(PROBES):
                 began_at = time.monotonic()
                 connection = Connection(bind, "")
                 try:
-                    (answer,) = await connection.exchange(_GET_READY, 1)
+                    (answer,) = await connection.exchange(_get(path), 1)
                     if answer.status != 200:
-                        self.failures.append(str(answer.status))
+                        self.failures.append(f"{path} answered {answer.status}")
                 except NoAnswer as lost:
-                    self.failures.append(str(lost))
+                    self.failures.append(f"{path} did not answer: {lost}")
                 finally:
                     connection.close()
                 self.waits_s.append(time.monotonic() - began_at)
-                await asyncio.sleep(READY_POLL_S)
+                await asyncio.sleep(POLL_S)
+
+
+def _get(path: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: soak\r\nConnection: close\r\n\r\n".encode("ascii")
 
 
 def series(server: Server) -> set[str]:

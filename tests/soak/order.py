@@ -1,0 +1,46 @@
+"""What an attack is, and what it is told. One more is a function, and a row in `attacks.ATTACKS`."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tests.soak.child import Child, Desk
+from tests.support.customers import EVERYTHING, Wanted
+
+# The tenants of a run. Each attack knows the tokens of all of them but `honest`.
+TENANTS: Mapping[str, Wanted] = {"honest": Wanted(), "hostile": Wanted(), "coarsening": Wanted(EVERYTHING)}
+
+
+@dataclass(frozen=True)
+class Order:
+    """An attack and its size: so many of its units, for at least so many seconds."""
+
+    attack: str
+    units: int
+    seconds_min: float
+    bind: str
+    metrics_bind: str
+    worker_pids: Sequence[int]
+    tokens: Mapping[str, str]  # By tenant.
+    connections: int  # Of an attack that is about connections.
+
+    @property
+    def token(self) -> str:
+        return self.tokens["hostile"]
+
+    @property
+    def coarsening_token(self) -> str:
+        return self.tokens["coarsening"]
+
+
+class Attack(NamedTuple):
+    """`units` is the size of a long run; what is stored is held against a `yardstick`, which is no attack."""
+
+    strike: "Callable[[Order, Desk, Counter[str]], Awaitable[None]]"
+    units: int
+    unit: str
+    yardstick: str = ""
+
+
+Striking = Child[Order, "Counter[str]"]
