@@ -9,10 +9,12 @@ from typing import NamedTuple
 from msgspec import Struct, inspect
 
 from schema import limits
-from schema.event import TERMS_MAX, Event, Kind
+from schema.event import DROP_REASONS, TERMS_MAX, Event, Kind, Stream
 
 _DAY_MS = 86_400_000
 _UUIDV7_RANDOM_BITS = 74  # RFC 9562, section 5.7: 128 less 48 of time, 4 of version, 2 of variant.
+_DIGEST_BITS = 128
+_STRINGS_OF_EVENT = 4 + limits.TAGS_MAX  # That may each be replaced by `unknown`.
 
 
 class Held(NamedTuple):
@@ -24,13 +26,45 @@ class Held(NamedTuple):
 
 def of_event(retention_days: int = limits.RETENTION_DAYS_MAX) -> list[Held]:
     """Sum up an event; joint limits come last, as what they take away."""
-    held = [Held(field.encode_name, _bits(field.type, retention_days)) for field in _fields(Event)]
-    # reasoning_tokens <= output_tokens and ttft_ms <= latency_ms leave half of the pairs; nullness is counted above.
-    return [*held, Held("reasoning_tokens within output_tokens", -1.0), Held("ttft_ms within latency_ms", -1.0)]
+    bits = {field.encode_name: _bits(field.type, retention_days) for field in _fields(Event)}
+    tokens, times = round(2 ** bits["output_tokens"]), round(2 ** bits["latency_ms"])
+    joint = [
+        Held(
+            "reasoning_tokens within output_tokens",
+            math.log2(_pairs(tokens)) - bits["output_tokens"] - bits["reasoning_tokens"],
+        ),
+        # A ttft_ms that is null stands beside any latency_ms.
+        Held("ttft_ms within latency_ms", math.log2(_pairs(times) + times) - bits["latency_ms"] - bits["ttft_ms"]),
+    ]
+    return [*(Held(field, held) for field, held in bits.items()), *joint]
+
+
+def of_batch() -> list[Held]:
+    """Sum up what the ledger keeps of a batch beside its events: what was sent, and what the sender could bring about.
+
+    The digest is of the ids in their order: whoever knows the ids may find out in which of n! orders they came.
+    """
+    stream = [
+        Held(f"stream.{field.encode_name}", _bits(field.type, limits.RETENTION_DAYS_MAX)) for field in _fields(Stream)
+    ]
+    dropped = [Held(f"dropped.{reason}", math.log2(limits.DROPPED_MAX + 1)) for reason in DROP_REASONS]
+    order = min(_DIGEST_BITS, math.lgamma(limits.EVENTS_MAX + 1) / math.log(2))
+    return [
+        *stream,
+        *dropped,
+        Held("accepted and duplicates", math.log2(_pairs(limits.EVENTS_MAX + 1))),
+        Held("coarsened", math.log2(limits.EVENTS_MAX * _STRINGS_OF_EVENT + 1)),
+        Held("order of the events", order),
+    ]
 
 
 def total(held: list[Held]) -> float:
     return sum(bits for _, bits in held)
+
+
+def _pairs(values: int) -> int:
+    """Count the pairs of two such values of which the second is at most the first."""
+    return values * (values + 1) // 2
 
 
 def _fields(struct: type[Struct]) -> tuple[inspect.Field, ...]:
@@ -52,8 +86,21 @@ def _bits(kind: inspect.Type, retention_days: int) -> float:
     if isinstance(kind, inspect.LiteralType):
         return math.log2(len(kind.values))
     if isinstance(kind, inspect.IntType) and kind.ge is not None and kind.le is not None:
-        return math.log2(kind.le - kind.ge + 1)
+        return math.log2(_integers(int(kind.ge), int(kind.le), extra.get("digits")))
     return _coded(extra, retention_days)
+
+
+def _integers(least: int, most: int, digits: int | None) -> int:
+    """Count the integers from one to another; of those kept to some significant digits, from 0."""
+    if digits is None:
+        return most - least + 1
+    count, start, step = 0, 0, 1
+    while start <= most:
+        last = min(most, step * int("9" * digits))  # Of those that are a step apart.
+        count += (last - start) // step + 1
+        start, step = last + step, step * 10
+    assert least == 0
+    return count
 
 
 def _coded(extra: dict[str, int], retention_days: int) -> float:

@@ -275,6 +275,5 @@ def _shape(decoder: _Decoder, raw: bytes, value: str | None) -> str:
     if value is not None:
         takes_words = _passes(decoder, b'"ok"') or _passes(decoder, b'"end_turn"')
         return "shape.unknown-value" if takes_words else "shape.wrong-type"
-    if _INTEGER.match(raw) and _passes(decoder, b"0"):
-        return "shape.out-of-range"
-    return "shape.unknown-value" if _INTEGER.match(raw) and _passes(decoder, b"200") else "shape.wrong-type"
+    takes_integers = _passes(decoder, b"0") or _passes(decoder, b"200")
+    return "shape.out-of-range" if takes_integers and _INTEGER.match(raw) else "shape.wrong-type"

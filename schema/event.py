@@ -35,17 +35,15 @@ Model = Annotated[str, _TERM, Meta(extra={"kind": Kind.MODEL})]
 InputTokens = Annotated[int, Meta(ge=0, le=limits.INPUT_TOKENS_MAX)]
 OutputTokens = Annotated[int, Meta(ge=0, le=limits.OUTPUT_TOKENS_MAX)]
 NanoUsd = Annotated[int, Meta(ge=0, le=limits.COST_NANOUSD_MAX)]
-Milliseconds = Annotated[int, Meta(ge=0, le=limits.LATENCY_MS_MAX)]
+# `digits`: how many significant ones are stored; ingest.store.rows rounds.
+_DIGITS = Meta(extra={"digits": limits.LATENCY_DIGITS}, description="Stored to three significant digits.")
+Milliseconds = Annotated[int, Meta(ge=0, le=limits.LATENCY_MS_MAX), _DIGITS]
 Status = Literal["ok", "error", "timeout", "rate_limited", "cancelled", "refused"]
 StopReason = Literal[
     "end_turn", "max_tokens", "stop_sequence", "tool_use", "content_filter", "pause_turn", "context_window", "other"
 ]
-# RFC 9110's codes that a provider or a proxy answers with, and 499 (nginx), 520-526 (Cloudflare), 529 (Anthropic).
-HttpStatus = Literal[
-    200, 201, 202, 204, 206, 301, 302, 304, 307, 308, 400, 401, 402, 403, 404, 405, 406, 408, 409, 410, 411, 413, 414,
-    415, 416, 418, 421, 422, 423, 424, 425, 426, 428, 429, 431, 451, 499, 500, 501, 502, 503, 504, 505, 507, 508, 511,
-    520, 521, 522, 523, 524, 525, 526, 529,
-]  # fmt: skip
+# Every code of RFC 9110's five classes: nginx (494-499), IIS, AWS (460, 561), Cloudflare (520-530) have made up many.
+HttpStatus = Annotated[int, Meta(ge=limits.HTTP_STATUS_MIN, le=limits.HTTP_STATUS_MAX)]
 # Kept as raw bytes: the same few objects come again and again, so decode looks the bytes up (`Vocabulary.tags`).
 Tags = Annotated[
     Raw,

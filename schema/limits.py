@@ -23,7 +23,10 @@ assert TAGS_MAX <= TAG_KEYS_MAX // 2
 INPUT_TOKENS_MAX = 10_000_000  # The largest context window on sale is 10 M tokens (Llama 4 Scout).
 OUTPUT_TOKENS_MAX = 2_000_000
 COST_NANOUSD_MAX = 1_000_000_000_000  # 1,000 USD for one request.
-LATENCY_MS_MAX = 3_600_000
+LATENCY_MS_MAX = 864_000_000  # 10 days: batch interfaces answer within 24 hours, some within 7 days and a queue.
+LATENCY_DIGITS = 3  # Significant ones, of those that are stored.
+assert LATENCY_MS_MAX % 10 ** (len(str(LATENCY_MS_MAX)) - LATENCY_DIGITS) == 0, "rounding would exceed it"
+HTTP_STATUS_MIN, HTTP_STATUS_MAX = 100, 599  # RFC 9110, section 15: a three-digit code of five classes.
 SEQUENCE_MAX = 2**53 - 1  # Exact in every JSON reader (RFC 8259, section 6).
 DROPPED_MAX = 2**31 - 1
 
@@ -35,4 +38,5 @@ LEARN_PER_DAY_MAX = 50  # New terms that one tenant's traffic may bring in a day
 LEARN_TOTAL_MAX = 500  # and ever. Beyond: `nocontent vocabulary add`.
 assert LEARN_PER_DAY_MAX <= LEARN_TOTAL_MAX <= MODELS_MAX // 2
 
-EVENT_BITS_MAX = 480  # What one stored event can hold; `ingest.capacity` computes it.
+EVENT_BITS_MAX = 465  # What one stored event can hold; `ingest.capacity` computes it.
+BATCH_BITS_MAX = 460  # What the ledger's row of a batch can hold beside its events.

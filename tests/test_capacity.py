@@ -14,7 +14,7 @@ from schema import limits
 from schema.event import Event
 
 _ROOT = Path(__file__).resolve().parents[1]
-_ROW = re.compile(r"^\| (`[^|]*) \|[^|]*\| ([−0-9.]+) \|$", re.MULTILINE)
+_ROW = re.compile(r"^\| ([a-z`][^|]*) \|[^|]*\| ([−0-9.]+) \|$", re.MULTILINE)
 
 
 def test_an_event_holds_no_more_than_its_bound() -> None:
@@ -65,18 +65,44 @@ def _with(kind: object) -> type[msgspec.Struct]:
     return msgspec.defstruct("Event", [*fields, ("more", kind)])
 
 
-def test_the_documented_table_is_the_computed_one() -> None:
+@pytest.mark.parametrize("most", [0, 9, 999, 1_000, 1_001, 9_999, 10_000, 12_345, 99_999, 123_456])
+def test_integers_of_three_digits_are_counted_as_they_are(most: int) -> None:
+    kept = [n for n in range(most + 1) if n < 1_000 or n % 10 ** (len(str(n)) - 3) == 0]
+    kind = msgspec.inspect.type_info(Annotated[int, Meta(ge=0, le=most, extra={"digits": 3})])
+    assert 2 ** capacity._bits(kind, 30) == pytest.approx(len(kept))  # noqa: SLF001 (what `of_event` asks)
+
+
+@pytest.mark.parametrize(
+    ("heading", "held", "bound"),
+    [
+        ("What one event can hold", capacity.of_event(), limits.EVENT_BITS_MAX),
+        ("What the ledger holds of a batch", capacity.of_batch(), limits.BATCH_BITS_MAX),
+    ],
+)
+def test_the_documented_table_is_the_computed_one(heading: str, held: list[capacity.Held], bound: int) -> None:
     text = (_ROOT / "docs/policy.md").read_text("utf-8")
-    section = text.partition("## What one event can hold")[2].partition("\n## ")[0]
+    section = text.partition(f"## {heading}\n")[2].partition("\n## ")[0].partition("\n### ")[0]
     documented = {name.replace("`", ""): float(bits.replace("−", "-")) for name, bits in _ROW.findall(section)}
-    assert documented == {field: round(bits, 1) for field, bits in capacity.of_event()}
-    assert f"**{capacity.total(capacity.of_event()):.1f}**" in section
-    assert f"is {limits.EVENT_BITS_MAX}." in section
+    assert documented == {field: round(bits, 1) for field, bits in held}
+    assert f"**{capacity.total(held):.1f}**" in section
+    assert f"is {bound}" in section
+    assert capacity.total(held) <= bound
+
+
+def test_the_readme_says_the_same() -> None:
+    bits = capacity.total(capacity.of_event())
+    assert f"{bits:.1f} bits ({bits / 8:.1f} bytes)" in (_ROOT / "README.md").read_text("utf-8")
 
 
 def test_the_command_prints_the_total(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["policy", "--capacity"]) == 0
-    *fields, total = capsys.readouterr().out.splitlines()
-    assert len(fields) == len(capacity.of_event())
-    assert f"{capacity.total(capacity.of_event()):.1f}" in total
-    assert str(limits.EVENT_BITS_MAX) in total
+    for part, held, bound in zip(
+        capsys.readouterr().out.split("\n\n"),
+        (capacity.of_event(), capacity.of_batch()),
+        (limits.EVENT_BITS_MAX, limits.BATCH_BITS_MAX),
+        strict=True,
+    ):
+        *fields, total = part.splitlines()
+        assert len(fields) == len(held)
+        assert f"{capacity.total(held):.1f}" in total
+        assert str(bound) in total

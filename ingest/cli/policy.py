@@ -15,7 +15,7 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     says = "print the rules and bounds of this version; a tenant's own terms are in GET /v1/policy"
     command = commands.add_parser("policy", help=says, description=says)
     command.add_argument(
-        "--capacity", action="store_true", help="only the bits that one stored event can hold, by field"
+        "--capacity", action="store_true", help="only the bits that one stored event and one batch can hold, by field"
     )
     command.set_defaults(run=_policy)
 
@@ -26,7 +26,11 @@ def _policy(args: argparse.Namespace) -> int:
     held = capacity.of_event()
     for field, bits in held:
         print(f"{field:40} {bits:8.1f}")
-    print(f"{'one stored event, in bits':40} {capacity.total(held):8.1f}   (bound: {limits.EVENT_BITS_MAX})")
+    print(f"{'one stored event, in bits':40} {capacity.total(held):8.1f}   (bound: {limits.EVENT_BITS_MAX})\n")
+    held = capacity.of_batch()
+    for field, bits in held:
+        print(f"{field:40} {bits:8.1f}")
+    print(f"{'the ledger of one batch, in bits':40} {capacity.total(held):8.1f}   (bound: {limits.BATCH_BITS_MAX})")
     return 0
 
 

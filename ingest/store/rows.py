@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from schema.decode import Decoded
 from schema.event import STATUS_CODES, STOP_REASON_CODES, Event
-from schema.limits import EVENTS_MAX, TAGS_MAX
+from schema.limits import EVENTS_MAX, LATENCY_DIGITS, LATENCY_MS_MAX, TAGS_MAX
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
@@ -38,6 +38,9 @@ for _name in COLUMNS:
     _blank[f"{_name}#"] = ROW[_name].itemsize
 _BLANK = memoryview(_blank.tobytes())
 _PIECE_BYTES = 65_536
+# From the first time of each step on, times are multiples of the step.
+_STEPS = np.array([10**power for power in range(len(str(LATENCY_MS_MAX)) - LATENCY_DIGITS + 1)], np.int32)
+_STARTS = _STEPS[1:] * np.int32(10 ** (LATENCY_DIGITS - 1))
 _POSTGRES_EPOCH_MS = 946_684_800_000  # 2000-01-01, where timestamptz counts microseconds from.
 
 
@@ -76,10 +79,16 @@ def _set_numbers(rows: np.ndarray[tuple[int], np.dtype[np.void]], events: Sequen
     rows["cache_write_5m_tokens"] = _column("i", [event.cache_write_5m_tokens for event in events])
     rows["cache_write_1h_tokens"] = _column("i", [event.cache_write_1h_tokens for event in events])
     rows["reasoning_tokens"] = _column("i", [event.reasoning_tokens for event in events])
-    rows["latency_ms"] = _column("i", [event.latency_ms for event in events])
+    rows["latency_ms"] = rounded(_column("i", [event.latency_ms for event in events]).view(np.int32))
     times = [UNKNOWN_NUMBER if (time := event.ttft_ms) is None else time for event in events]
-    rows["ttft_ms"] = _column("i", times)
+    rows["ttft_ms"] = rounded(_column("i", times).view(np.int32))
     rows["http_status"] = _column("h", [event.http_status or 0 for event in events])
+
+
+def rounded(times: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Round times to LATENCY_DIGITS significant digits, half up; a smaller time never becomes the larger one."""
+    steps = _STEPS[np.searchsorted(_STARTS, times, "right")]
+    return (times + steps // 2) // steps * steps
 
 
 def _outcomes(events: Sequence[Event]) -> npt.NDArray[np.int16]:

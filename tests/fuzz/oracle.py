@@ -13,11 +13,6 @@ _STATUS = {"ok", "error", "timeout", "rate_limited", "cancelled", "refused"}
 _STOP = {
     "end_turn", "max_tokens", "stop_sequence", "tool_use", "content_filter", "pause_turn", "context_window", "other",
 }  # fmt: skip
-_HTTP = {
-    200, 201, 202, 204, 206, 301, 302, 304, 307, 308, 400, 401, 402, 403, 404, 405, 406, 408, 409, 410, 411, 413, 414,
-    415, 416, 418, 421, 422, 423, 424, 425, 426, 428, 429, 431, 451, 499, 500, 501, 502, 503, 504, 505, 507, 508, 511,
-    520, 521, 522, 523, 524, 525, 526, 529,
-}  # fmt: skip
 _INTEGERS = {
     "input_tokens": limits.INPUT_TOKENS_MAX,
     "output_tokens": limits.OUTPUT_TOKENS_MAX,
@@ -160,7 +155,7 @@ def _has_outcome(event: Mapping[str, object]) -> bool:
         isinstance(status, str)
         and status in _STATUS
         and (stop is None or (isinstance(stop, str) and stop in _STOP))
-        and (http is None or (_is_integer(http, 599) and http in _HTTP))
+        and (http is None or (isinstance(http, int) and _is_integer(http, 599) and http >= 100))
     )
 
 

@@ -37,7 +37,7 @@ def _values(kit: Kit) -> Iterator[tuple[str, Json]]:
         yield f"status {status}", {"status": status}
     for reason in get_args(event.StopReason):
         yield f"stop reason {reason}", {"stop_reason": reason}
-    for code in get_args(event.HttpStatus):
+    for code in range(kit.policy.bounds["http_status_min"], kit.policy.bounds["http_status_max"] + 1):
         yield f"HTTP status {code}", {"http_status": code}
     for flag in _flags(kit):
         yield f"{flag}", {flag: True}
@@ -50,6 +50,8 @@ def _values(kit: Kit) -> Iterator[tuple[str, Json]]:
     yield "most output_tokens", {"output_tokens": most}
     yield "only reasoning", {"output_tokens": most, "reasoning_tokens": most}
     yield "most latency_ms", {"latency_ms": bounds["latency_ms_max"], "ttft_ms": bounds["latency_ms_max"]}
+    for time_ms in (999, 1_000, 1_005, 99_950, 86_400_001, 604_799_999):
+        yield f"{time_ms} ms", {"latency_ms": time_ms, "ttft_ms": time_ms - 1}
     yield "nothing", dict.fromkeys(_numbers(kit), 0)
     yield "no tags", {"tags": {}}
 
