@@ -9,7 +9,7 @@ import zstandard
 
 from bench.limit import GROUP_BATCHES, known_vocabulary
 from bench.workload import Clock, Ids, Template, events
-from ingest.api import body
+from ingest.api import codings
 from ingest.store import rows
 from schema import limits
 from schema.decode import Decoded, Window, decode
@@ -49,8 +49,8 @@ def prepared_now() -> Prepared:
 def steps(batch: Prepared) -> dict[str, tuple[Step, int]]:
     """Give each step with the events that it handles."""
     one = {
-        "gunzip": lambda: body.gunzip(batch.gzip),
-        "unzstd": lambda: body.unzstd(batch.zstd),
+        "gunzip": lambda: codings.gunzip(batch.gzip),
+        "unzstd": lambda: codings.unzstd(batch.zstd),
         "byte gate": lambda: _byte_gate(batch.body),
         "typed decode": lambda: _wire.decode(batch.body),
         "term look-up": lambda: _look_up(batch),

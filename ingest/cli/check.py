@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from ingest.api import body
+from ingest.api import codings
 from ingest.cli.server import Subparsers
 from ingest.errors import BadEncoding, BodyTooLarge, CannotStart, Rejected
 from ingest.explain import explain
@@ -70,8 +70,8 @@ def _read(name: str) -> bytes:
     try:
         data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
         if name.endswith(".gz"):
-            return body.gunzip(data)
-        return body.unzstd(data) if name.endswith(".zst") else data
+            return codings.gunzip(data)
+        return codings.unzstd(data) if name.endswith(".zst") else data
     except OSError:
         raise CannotStart("The file cannot be read.") from None
     except (BadEncoding, BodyTooLarge):

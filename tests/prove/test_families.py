@@ -110,7 +110,7 @@ def _inflated(body: bytes) -> bytes:
         inflater = zlib.decompressobj(32 + zlib.MAX_WBITS)  # gzip or zlib.
         inner = inflater.decompress(body)
         return inner + _inflated(inner) + _inflated(inflater.unused_data)
-    if body[:4] == b"\x28\xb5\x2f\xfd":
+    if body[:4] == b"\x28\xb5\x2f\xfd" or body[1:4] == b"\x2a\x4d\x18":  # A frame, or a skippable one.
         reader = zstandard.ZstdDecompressor().stream_reader(body, read_across_frames=True)
         return b"".join(_readable(reader))
     return b""

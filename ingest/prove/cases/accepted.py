@@ -116,14 +116,32 @@ _WRITERS: tuple[Callable[[Json], str], ...] = (
     lambda batch: "\n\n " + json.dumps(batch, separators=(" , ", " : ")) + " \r\n\t",
     lambda batch: json.dumps(batch, sort_keys=True),
 )
+
+
+def _gzip(body: bytes) -> bytes:
+    return gzip.compress(body, mtime=0)
+
+
+def _parts(body: bytes, compress: Callable[[bytes], bytes]) -> bytes:
+    return compress(body[:100]) + compress(body[100:])
+
+
 _CODINGS: dict[str, tuple[Callable[[bytes], bytes], Headers]] = {
     "plain": (bytes, ()),
     "with a charset": (bytes, ((b"Content-Type", b"application/json; charset=utf-8"),)),
-    "gzip": (lambda body: gzip.compress(body, mtime=0), ((b"Content-Encoding", b"gzip"),)),
+    "gzip": (_gzip, ((b"Content-Encoding", b"gzip"),)),
     "quick gzip": (lambda body: gzip.compress(body, 1, mtime=0), ((b"Content-Encoding", b"gzip"),)),
+    "two members of gzip": (lambda body: _parts(body, _gzip), ((b"Content-Encoding", b"x-gzip"),)),
+    "padded gzip": (lambda body: _gzip(body) + bytes(512), ((b"Content-Encoding", b"GZIP"),)),
     "zstd": (zstandard.compress, ((b"Content-Encoding", b"zstd"),)),
+    "two frames of zstd": (lambda body: _parts(body, zstandard.compress), ((b"Content-Encoding", b"zstd"),)),
+    "zstd behind a skippable frame": (
+        lambda body: b"\x50\x2a\x4d\x18\x04\0\0\0note" + zstandard.compress(body), ((b"Content-Encoding", b"zstd"),)
+    ),
+    "with an ASCII charset": (bytes, ((b"Content-Type", b'application/json; charset="us-ascii";'),)),
+    "with a Latin charset": (bytes, ((b"Content-Type", b"Application/JSON;charset=ISO-8859-1"),)),
     "small zstd": (lambda body: zstandard.compress(body, 19), ((b"Content-Encoding", b"zstd"),)),
-}
+}  # fmt: skip
 
 
 def _good(kit: Kit, what: str, body: bytes, events: int = 1, headers: Headers = ()) -> Case:
