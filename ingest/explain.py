@@ -17,6 +17,7 @@ from schema import limits
 from schema.decode import Refused, Window, decode
 from schema.event import Batch, Event, Kind, Stream
 from schema.gauntlet import fault
+from schema.learning import is_learnable
 from schema.rules import ORDER, Violation, rule_of_name, rule_of_value
 from schema.vocabulary import Mode, Unlearned, Vocabulary
 
@@ -225,11 +226,11 @@ class _Walk:
     def unregistered(self, candidate: Unlearned, rule: str, at: str) -> None:
         if self.vocabulary.modes.get(candidate.kind) is not Mode.LEARN:
             self.found(self.secret(candidate.term) or rule, at)
-        elif bar := fault(candidate.kind, candidate.term):
-            self.found(bar, at)
-        else:
+        elif is_learnable(candidate.kind, candidate.term):
             self.unlearned.add(candidate)
             self.found(rule, at, learnable=True)
+        else:
+            self.found(fault(candidate.kind, candidate.term) or rule, at)
 
     def tags(self, raw: bytes, at: str) -> None:
         if raw[:1] != b"{":

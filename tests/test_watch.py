@@ -145,7 +145,7 @@ def budget_left(budget: str, kind: Kind) -> float | None:
 
 
 def models(count: int) -> set[Unlearned]:
-    return {Unlearned(Kind.MODEL, 0, f"acme-{number}") for number in range(count)}
+    return {Unlearned(Kind.MODEL, 0, f"gpt-5-2027-01-{number:02}") for number in range(1, count + 1)}
 
 
 async def test_the_budget_left_is_that_of_the_tenant_that_has_used_most(database: str) -> None:

@@ -11,6 +11,7 @@ from ingest.store.tenants import AUDIT, BUMP
 from schema import limits
 from schema.event import TERMS_MAX, Kind
 from schema.gauntlet import fault
+from schema.learning import is_learnable
 from schema.vocabulary import UNKNOWN, Mode, Unlearned
 
 
@@ -121,7 +122,7 @@ async def learn(connection: Connection, tenant: int, candidates: Iterable[Unlear
         revision = await connection.fetchval(BUMP)
         for candidate in wanted:
             kind, parent, term = candidate
-            assert fault(kind, term) is None
+            assert is_learnable(kind, term)
             found = await connection.fetchrow(_FIND, tenant, kind, parent, term)
             if found is not None and found["is_retired"]:
                 raise BudgetSpent  # An operator removed it: traffic does not bring it back.

@@ -21,35 +21,37 @@ def learned(server: Server, tenant: Customer) -> set[str]:
 
 
 def test_a_new_term_is_learned_and_stored(sender_of: SenderOf, server: Server, tenants: dict[str, Customer]) -> None:
-    sent = sample.event(routed_model="acme-model-1", task_category="horoscopes", tags={"team": "oracle"})
+    sent = sample.event(
+        routed_model="claude-opus-6-20270301", task_category="refund-triage", tags={"team": "payments-eu"}
+    )
     assert sender_of("learner").post(sample.body(sent)).status == 200
-    assert {"acme-model-1", "horoscopes", "oracle"} <= learned(server, tenants["learner"])
+    assert {"claude-opus-6-20270301", "refund-triage", "payments-eu"} <= learned(server, tenants["learner"])
     query = "SELECT routed_model, task_category, tags FROM readable_events WHERE event_id = $1"
     (row,) = cluster.fetch(server.dsn, query, UUID(str(sent["event_id"])))
-    assert tuple(row.values()) == ("acme-model-1", "horoscopes", '{"team": "oracle"}')
+    assert tuple(row.values()) == ("claude-opus-6-20270301", "refund-triage", '{"team": "payments-eu"}')
 
 
 def test_every_worker_hears_of_what_one_has_learned(
     sender_of: SenderOf, server: Server, tenants: dict[str, Customer]
 ) -> None:
-    body = sample.body(sample.event(routed_model="acme-model-2"))
+    body = sample.body(sample.event(routed_model="gpt-5.4-2027-01-01"))
     assert sender_of("learner").post(body).status == 200
     with server.one_to_each_worker(tenants["learner"].token) as senders:
         for sender in senders:
-            assert sender.post(sample.body(sample.event(routed_model="acme-model-2"))).status == 200
-    assert "acme-model-2" in learned(server, tenants["learner"])
+            assert sender.post(sample.body(sample.event(routed_model="gpt-5.4-2027-01-01"))).status == 200
+    assert "gpt-5.4-2027-01-01" in learned(server, tenants["learner"])
 
 
 def test_a_token_without_the_scope_teaches_nothing(sender_of: SenderOf, watch: Watch) -> None:
     before = watch.counts()
-    answer = sender_of("reader").post(sample.body(sample.event(routed_model="acme-model-3")))
+    answer = sender_of("reader").post(sample.body(sample.event(routed_model="claude-opus-6-1")))
     assert answer.rules == ["vocabulary.unknown-model"]
     assert watch.counts() == before
 
 
 def test_a_batch_with_anything_else_wrong_teaches_nothing(sender_of: SenderOf, watch: Watch) -> None:
     before = watch.counts()
-    answer = sender_of("learner").post(sample.body(sample.event(routed_model="acme-model-4", prompt="hello")))
+    answer = sender_of("learner").post(sample.body(sample.event(routed_model="claude-opus-6-2", prompt="hello")))
     assert set(answer.rules) == {"content.prompt", "vocabulary.unknown-model"}
     assert watch.counts() == before
 
@@ -63,17 +65,17 @@ def test_a_tag_key_is_never_learned(sender_of: SenderOf, watch: Watch, key: str)
 
 def test_a_day_brings_only_so_many_terms(sender_of: SenderOf, server: Server, tenants: dict[str, Customer]) -> None:
     sender = sender_of("spender")
-    events = [sample.event(routed_model=f"acme-{place}") for place in range(LEARN_PER_DAY_MAX)]
+    events = [sample.event(task_category=f"batch-{place}") for place in range(LEARN_PER_DAY_MAX)]
     assert sender.post(sample.body(*events)).status == 200
-    answer = sender.post(sample.body(sample.event(routed_model="acme-one-more")))
+    answer = sender.post(sample.body(sample.event(task_category="batch-51")))
     assert (answer.status, answer.rules) == (422, ["vocabulary.budget"])
-    assert "acme-one-more" not in learned(server, tenants["spender"])
+    assert "batch-51" not in learned(server, tenants["spender"])
     assert sender.post(sample.body(events[0])).status == 200
 
 
 def test_a_batch_over_the_budget_is_learned_not_even_in_part(sender_of: SenderOf, watch: Watch) -> None:
     before = watch.counts()
-    events = [sample.event(task_category=f"other-{place}") for place in range(LEARN_PER_DAY_MAX + 1)]
+    events = [sample.event(provider=f"gateway-{place}") for place in range(LEARN_PER_DAY_MAX + 1)]
     assert sender_of("spender").post(sample.body(*events)).rules == ["vocabulary.budget"]
     assert watch.counts() == before
 

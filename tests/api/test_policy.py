@@ -44,6 +44,6 @@ def test_the_policy_publishes_what_an_event_can_hold(sender: Sender) -> None:
 
 def test_one_tenants_terms_are_not_told_to_another(sender_of: SenderOf) -> None:
     learner = sender_of("learner")
-    assert learner.post(sample.body(sample.event(routed_model="acme-secret-project"))).status == 200
-    wait_until(lambda: "acme-secret-project" in learner.get("/v1/policy").body.decode())
-    assert "acme-secret-project" not in sender_of("other").get("/v1/policy").body.decode()
+    assert learner.post(sample.body(sample.event(routed_model="claude-opus-7-20280101"))).status == 200
+    wait_until(lambda: "claude-opus-7-20280101" in learner.get("/v1/policy").body.decode())
+    assert "claude-opus-7-20280101" not in sender_of("other").get("/v1/policy").body.decode()

@@ -89,7 +89,10 @@ class Load:
         sender = self._sender("learner")
         number = 0
         while not self._is_over.is_set():
-            self._send(sender, sample.body(sample.event(routed_model=f"acme-model-{number}")))
+            self._send(
+                sender,
+                sample.body(sample.event(routed_model=f"gpt-5-2027-{1 + number // 28 % 12:02}-{1 + number % 28:02}")),
+            )
             number += 1
             self._is_over.wait(1.5)
 

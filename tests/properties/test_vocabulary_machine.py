@@ -39,6 +39,7 @@ from tests.support.terms import (
     PER_DAY,
     PLACES,
     SHIPPED,
+    STRANGE,
     WORKER,
     WORKERS,
     Place,
@@ -178,7 +179,9 @@ class Machine(RuleBasedStateMachine):
         self.stage.run(snapshot.refresh(self.stage.writers[worker], self.stage.workers[worker]))
         self.seen[worker] = copy.deepcopy(self.model)
 
-    @rule(worker=WORKER, place=PLACES, term=GOOD | st.sampled_from([UNKNOWN, *FAULTY]), may_teach=st.booleans())
+    @rule(
+        worker=WORKER, place=PLACES, term=GOOD | st.sampled_from([UNKNOWN, *STRANGE, *FAULTY]), may_teach=st.booleans()
+    )
     def ingest(self, worker: int, place: Place, term: str, may_teach: bool) -> None:  # noqa: FBT001 (Hypothesis names it)
         view, body = self.seen[worker], model.body(place, term)
         known = self.stage.workers[worker].tenants[self.tenant].vocabulary
@@ -198,8 +201,8 @@ class Machine(RuleBasedStateMachine):
             return
         assert not is_taken
         unlearned: frozenset[Unlearned] = getattr(refusal, "unlearned", frozenset())
-        faulty = FAULTY.get(term)
-        assert bool(unlearned) == (is_declared and mode is Mode.LEARN and faulty is None)
+        is_strange = term in {*STRANGE, *FAULTY}
+        assert bool(unlearned) == (is_declared and mode is Mode.LEARN and not is_strange)
         if unlearned and may_teach:
             self._teach(worker, place, term)
 

@@ -141,7 +141,7 @@ async def test_a_group_of_many_tenants_is_one_transaction(dsn: str) -> None:
 def test_what_is_taught_and_revoked_reaches_the_service(
     dsn: str, server: Server, senders: list[Sender], sending: list[Customer]
 ) -> None:
-    model = "acme-model-7"
+    model = "claude-opus-6"
     event = sample.event(routed_model=model)
     assert senders[0].post(sample.body(event)).status == 200
     query = "SELECT routed_model, tags FROM readable_events WHERE tenant_id = $1 AND event_id = $2"

@@ -1,0 +1,99 @@
+"""What traffic may teach in mode `learn`: names made of shipped words and short numbers, with no letter of its own.
+
+A model is a sibling of a catalogued one: its words unchanged, one version, size or variant and the date of its own.
+Any other term is up to four words of operations (words/operations.txt) and six digits.
+"""
+
+import re
+from pathlib import Path
+
+from .event import Kind
+from .gauntlet import fault
+from .vocabulary import shipped_terms
+
+WORDS_MAX, DIGITS_MAX = 4, 6
+MAJORS_MAX, MINORS_MAX = 2, 20  # How far a version may be ahead of a catalogued one.
+SIZES = frozenset(
+    "0.5 0.6 0.8 1 1.2 1.5 1.7 1.8 2 2.4 2.6 3 3.8 4 6 6.7 7 8 9 10 11 12 13 14 15 16 17 20 21 22 24 27 28 30 31 32 33 "
+    "34 35 36 40 48 49 56 65 70 72 80 90 100 104 106 110 120 122 123 131 141 176 180 230 235 253 300 355 397 400 405 "
+    "480 500 671 685".split()
+)
+_YEAR, _MONTH, _DAY = "(?:2[4-9]|3[01])", "(?:0[1-9]|1[0-2])", "(?:0[1-9]|[12][0-9]|3[01])"
+_DATE = re.compile(
+    rf"[-@](?:20{_YEAR}{_MONTH}{_DAY}|20{_YEAR}-{_MONTH}-{_DAY}|20{_YEAR}-{_MONTH}"
+    rf"|{_YEAR}?{_MONTH}{_DAY}|{_YEAR}{_MONTH})(?![0-9A-Za-z])"
+)
+_SIZE = r"(?P<size>[0-9]{1,3}(?:\.[0-9])?)[bB](?![A-Za-z])"
+_VERSION = r"(?P<major>[0-9]{1,2})(?:[.-](?P<minor>[0-9]{1,2}))?(?![0-9]|\.[0-9])"
+_PART = re.compile(rf"(?<![0-9])(?<![0-9][.])(?:{_SIZE}|{_VERSION})")
+VARIANTS = "mini nano micro pro max lite flash turbo fast high low thinking instruct chat preview latest exp beta free"
+_VARIANT = re.compile(rf"[-:](?:{VARIANTS.replace(' ', '|')})\Z")
+_PIECE = re.compile(r"(?P<word>[A-Za-z]+)[0-9]{0,2}|[0-9]{1,4}")
+LEXICON = frozenset((Path(__file__).parent / "words" / "operations.txt").read_text("ascii").split())
+_Part = tuple[str, str, str]  # Of a size, or of a version: major and minor.
+
+
+def is_learnable(kind: Kind, term: str) -> bool:
+    """Whether traffic may register a term: no detector bars it, and it has no word that is not shipped."""
+    if kind is Kind.TAG_KEY or fault(kind, term) is not None:
+        return False
+    return _is_sibling(term) if kind is Kind.MODEL else _is_operational(term)
+
+
+def _is_operational(term: str) -> bool:
+    pieces = [(piece, _PIECE.fullmatch(piece)) for piece in re.split(r"[-_./:]", term)]
+    if not all(piece in LEXICON or (found and _is_shipped(found["word"])) for piece, found in pieces):
+        return False
+    digits = sum(character.isdigit() for character in term)
+    words = sum(not piece.isdigit() for piece, _ in pieces)
+    return 0 < words <= WORDS_MAX and len(pieces) <= WORDS_MAX + 1 and digits <= DIGITS_MAX
+
+
+def _is_shipped(word: str | None) -> bool:
+    """Whether a word is of the lexicon, in one of the ways in which words are written; a number has none."""
+    return word is None or (word.lower() in LEXICON and word in {word.lower(), word.upper(), word.title()})
+
+
+def _read(model: str) -> tuple[str, tuple[_Part, ...]]:
+    """Take an id apart: its words with marks for numbers, the date left out; and its numbers."""
+    parts: list[_Part] = []
+
+    def mark(found: re.Match[str]) -> str:
+        size, major, minor = found.groups("")
+        parts.append((size, major, minor))
+        return "#b" if size else "#"
+
+    return _PART.sub(mark, _DATE.sub("", model, count=1)), tuple(parts)
+
+
+def _families() -> dict[str, set[tuple[_Part, ...]]]:
+    families: dict[str, set[tuple[_Part, ...]]] = {}
+    for model in shipped_terms(Kind.MODEL):
+        family, parts = _read(model)
+        families.setdefault(family, set()).add(parts)
+    return families
+
+
+FAMILIES = _families()
+
+
+def _is_sibling(model: str) -> bool:
+    family, parts = _read(model)
+    if any(_is_near(parts, known) for known in FAMILIES.get(family, ())):
+        return True
+    family, parts = _read(_VARIANT.sub("", model))
+    return parts in FAMILIES.get(family, ())
+
+
+def _is_near(parts: tuple[_Part, ...], known: tuple[_Part, ...]) -> bool:
+    """Whether ids of one family differ in one number at most, and by a step that a maker takes."""
+    changed = [(new, old) for new, old in zip(parts, known, strict=True) if new != old]
+    return not changed or (len(changed) == 1 and _is_step(*changed[0]))
+
+
+def _is_step(new: _Part, old: _Part) -> bool:
+    size, major, minor = new
+    if size or old[0]:
+        return size in SIZES
+    is_plain = all(part == str(int(part)) for part in (major, minor or "0"))
+    return is_plain and int(old[1]) <= int(major) <= int(old[1]) + MAJORS_MAX and int(minor or 0) <= MINORS_MAX
