@@ -13,7 +13,7 @@ Event = Literal[
     "starting", "started", "stopping", "stopped", "worker-lost", "worker-replaced", "worker-not-replaced", "refused",
     "bug", "database-lost", "flush-failed", "snapshot-failed", "snapshot-loaded", "partitions-kept", "partitions-low",
     "maintenance-failed", "term-learned", "term-refused", "library", "setting-leaks",
-    "login-may-too-much", "certificate-reloaded", "certificate-not-loaded", "database-not-verified",
+    "login-may-too-much", "database-exposed", "certificate-reloaded", "certificate-not-loaded", "database-not-verified",
 ]  # fmt: skip
 
 
@@ -30,6 +30,7 @@ class Fields(TypedDict, total=False):
     logger: str  # A library's.
     setting: str  # A PostgreSQL parameter's name.
     privilege: str  # A PostgreSQL role's name, or an attribute of one.
+    exposure: str  # What any login of the database may do: docs/roles.md.
     partition: str  # Its name, which is its day.
     count: int
     rows: int

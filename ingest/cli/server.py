@@ -42,7 +42,7 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     )
     serve.add_argument(
         "--strict", action="store_true",
-        help="refuse a PostgreSQL whose log could hold values or that is not verified, and a login that may too much",
+        help="refuse a PostgreSQL that is not verified or could hold values in its log or elsewhere, or a mighty login",
     )  # fmt: skip
     _command(commands, "migrate", _migrate, "make or update the tables; safe to repeat, and on many nodes at once")
     _command(commands, "maintain", _maintain, "create partitions ahead and drop those past retention, once")
@@ -105,20 +105,23 @@ async def _check_database(dsn: str, *, is_strict: bool) -> None:
     connection = await pool.connect_as_operator(dsn, "nocontent_writer")
     try:
         await migrate.require_current(connection)
-        if await privileges.is_hindered(connection):
-            raise CannotStart("Row security hinders the writer. As a superuser: ALTER ROLE nocontent_writer BYPASSRLS.")
         leaks = await settings.leaks(connection)
         excess = await privileges.excess(connection)
+        exposures = await privileges.exposures(connection)
     finally:
         await pool.close(connection)
     for leak in leaks:
         logs.warning("setting-leaks", setting=leak)
     for privilege in excess:
         logs.warning("login-may-too-much", privilege=privilege)
+    for exposure in exposures:
+        logs.warning("database-exposed", exposure=exposure)
     if leaks and is_strict:
         raise CannotStart(f"PostgreSQL's own log could hold values: see {', '.join(leaks)} in docs/operations.md.")
     if excess and is_strict:
         raise CannotStart(f"This login may do more than a server needs: {', '.join(excess)}. See docs/roles.md.")
+    if exposures and is_strict:
+        raise CannotStart(f"Any login could keep text in this database: {', '.join(exposures)}. See docs/roles.md.")
 
 
 def _check_way_to_database(dsn: str, *, is_strict: bool) -> None:
@@ -177,9 +180,12 @@ def _migrate(_args: argparse.Namespace) -> int:
             pending = await migrate.pending(connection)
             with tqdm(total=len(pending) + 1, unit="step", disable=not sys.stderr.isatty()) as bar:
                 ran = await migrate.migrate(connection, bar.update)
+            exposures = await privileges.exposures(connection)
         finally:
             await pool.close(connection)
         print("\n".join(f"applied {name}" for name in ran) or "up to date")
+        if exposures:
+            print(f"left open to every login of this database: {', '.join(exposures)}; see docs/roles.md")
         return 0
 
     status = asyncio.run(run(config.require_dsn(config.load())))

@@ -1,4 +1,4 @@
-"""What a login may do that the service does not need, and the one thing that its role must have."""
+"""What a login and PUBLIC may do that the service does not need."""
 
 from ingest.store.pool import Connection
 
@@ -20,9 +20,22 @@ WHERE login.rolname = session_user AND NOT login.rolsuper AND pg_has_role(login.
         OR role.rolname = ANY (ARRAY['pg_read_all_data', 'pg_write_all_data', 'pg_read_server_files',
             'pg_write_server_files', 'pg_execute_server_program'])
     )
+UNION ALL
+SELECT privilege
+FROM pg_roles, LATERAL (
+    VALUES ('create', has_database_privilege(oid, current_database(), 'CREATE') OR EXISTS (
+            SELECT FROM pg_namespace
+            WHERE nspname <> 'nocontent' AND has_schema_privilege(pg_roles.oid, pg_namespace.oid, 'CREATE')
+        )),
+        ('ownership', EXISTS (
+            SELECT FROM pg_shdepend
+            WHERE refclassid = 'pg_authid'::regclass AND refobjid = pg_roles.oid AND deptype = 'o'
+                AND dbid IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+        ))
+) AS own (privilege, is_given)
+WHERE rolname = session_user AND is_given AND NOT rolsuper
 ORDER BY privilege
 """
-_HINDERED = "SELECT row_security_active('nocontent.events')"
 
 
 async def excess(connection: Connection) -> list[str]:
@@ -30,9 +43,51 @@ async def excess(connection: Connection) -> list[str]:
     return [row["privilege"] for row in await connection.fetch(_EXCESS)]
 
 
-async def is_hindered(connection: Connection) -> bool:
-    """Tell whether the writer is under row security, which refuses every COPY."""
-    return bool(await connection.fetchval(_HINDERED))
+# What lets any login of this database keep text where no table of ours is. A setting of a role is text if it is not
+# one of PostgreSQL's numbers, switches or choices, and not a search path of schemas that exist.
+_OPEN = """
+SELECT exposure
+FROM (
+    SELECT CASE WHEN proname LIKE 'lo%' THEN 'large-objects' WHEN proname LIKE '%message' THEN 'wal-messages'
+        WHEN proname LIKE '%notify' THEN 'notify' ELSE 'advisory-locks' END AS exposure
+    FROM pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner)))
+    WHERE pronamespace = 'pg_catalog'::regnamespace AND grantee = 0
+        AND proname ~ '^(lo_(creat|create|from_bytea|import|open|put|truncate|truncate64)|lowrite'
+            '|pg_logical_emit_message|pg_notify)$'
+    UNION ALL
+    SELECT 'temporary-tables' FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba)))
+    WHERE datname = current_database() AND grantee = 0 AND privilege_type = 'TEMPORARY'
+    UNION ALL
+    SELECT 'create' FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba)))
+    WHERE datname = current_database() AND grantee = 0 AND privilege_type = 'CREATE'
+    UNION ALL
+    SELECT 'create' FROM pg_namespace, aclexplode(coalesce(nspacl, acldefault('n', nspowner)))
+    WHERE grantee = 0 AND privilege_type = 'CREATE'
+    UNION ALL
+    SELECT 'prepared-transactions' WHERE current_setting('max_prepared_transactions')::integer > 0
+        AND NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')
+    UNION ALL
+    SELECT 'role-settings'
+    FROM pg_db_role_setting, unnest(setconfig) AS setting,
+        LATERAL (SELECT split_part(setting, '=', 1) AS name, substr(setting, strpos(setting, '=') + 1) AS value) AS own
+    WHERE EXISTS (
+            SELECT FROM pg_roles AS ours
+            WHERE ours.rolname LIKE 'nocontent\\_%' AND setrole <> 0 AND pg_has_role(setrole, ours.oid, 'MEMBER')
+        )
+        AND NOT EXISTS (SELECT FROM pg_settings WHERE pg_settings.name = own.name AND vartype <> 'string')
+        AND NOT (name = 'search_path' AND NOT EXISTS (
+            SELECT FROM regexp_split_to_table(value, ', *') AS part
+            WHERE btrim(part, '"') NOT IN (SELECT nspname FROM pg_namespace UNION ALL SELECT '$user')
+        ))
+) AS found
+GROUP BY exposure
+ORDER BY exposure
+"""
+
+
+async def exposures(connection: Connection) -> list[str]:
+    """Name the ways in which any login of this database can keep text in it, or stop others."""
+    return [row["exposure"] for row in await connection.fetch(_OPEN)]
 
 
 _MAKE_LOGIN = """

@@ -58,7 +58,6 @@ class _Role(_Closed):
     ensure: Literal["present", "absent"]
     login: bool
     createrole: bool = False
-    bypassrls: bool = False
 
 
 class _Managed(_Closed):
