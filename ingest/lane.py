@@ -1,29 +1,37 @@
-"""One at a time and with rests between: what is worth doing, but not at the cost of everyone else's requests."""
+"""Work in small steps, one request at a time and with rests between: worth doing, but not at others' cost."""
 
 import asyncio
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Iterator
+
+from ingest.fairness import FairSemaphore
 
 SHARE_MAX = 0.25  # Of the worker's time. A flood of refused bodies waits for its explanations; nobody else does.
-
-Result = TypeVar("Result")
+SLICE_S = 0.002  # Of work at once, and then at most one step more: others have their turn on the loop.
+WAITING_MAX = 16  # Requests of one tenant.
 
 
 class Lane:
-    """First come, first served."""
+    """Tenants take turns, a slice each; within a tenant, first come, first served."""
 
     def __init__(self) -> None:
-        self._turn = asyncio.Lock()
+        self._turns = FairSemaphore(1, 1, WAITING_MAX)
         self._rested_at = 0.0
 
-    async def run(self, work: Callable[[], Result]) -> Result:
-        """Run a function that does not wait for anything, when it is its turn."""
-        async with self._turn:
-            await asyncio.sleep(max(0.0, self._rested_at - time.perf_counter()))
-            started = time.perf_counter()
-            try:
-                return work()
-            finally:
-                ended = time.perf_counter()
-                self._rested_at = ended + (ended - started) * (1 / SHARE_MAX - 1)
+    async def run(self, tenant_id: int, steps: Iterator[None]) -> None:
+        """Run steps to their end, a slice whenever it is the tenant's turn; raises LineFull before the first."""
+        async with self._turns.turn(tenant_id):
+            while True:
+                await asyncio.sleep(max(0.0, self._rested_at - time.perf_counter()))
+                if self._slice(steps):
+                    return
+                await self._turns.pass_on(tenant_id)
+
+    def _slice(self, steps: Iterator[None]) -> bool:
+        """Run some steps, and tell whether there are no more."""
+        began = time.perf_counter()
+        try:
+            return all(time.perf_counter() - began < SLICE_S for _ in steps)
+        finally:
+            ended = time.perf_counter()
+            self._rested_at = ended + (ended - began) * (1 / SHARE_MAX - 1)

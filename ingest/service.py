@@ -10,45 +10,35 @@ from uuid import UUID
 
 from ingest import logs, maintain, metrics
 from ingest.config import Settings, require_dsn
+from ingest.connections import Connections
 from ingest.errors import (
-    Malformed,
     OutcomeUnknown,
-    Overloaded,
     QuotaExceeded,
-    Rejected,
     TenantDisabled,
     Unavailable,
 )
-from ingest.explain import explain
-from ingest.lane import Lane
+from ingest.learning import Learning
 from ingest.pulse import Pulse
 from ingest.queue import Queue
 from ingest.room import Room
-from ingest.store import pool, rows, snapshot, streams, vocabulary
-from ingest.store.batches import NO_SEQUENCE, Entry
+from ingest.store import pool, snapshot, streams
+from ingest.store.batches import Entry
 from ingest.store.snapshot import Snapshot, Tenant, Token
+from ingest.validation import Validation
 from ingest.watch import Watch
 from ingest.writer import Writer
 from schema import limits
-from schema.decode import Decoded, Refused, Window, decode
+from schema.decode import Window
 from schema.event import DROP_REASONS
 from schema.receipt import Receipt
-from schema.rules import SECRETS, Violation
-from schema.vocabulary import Unlearned
 
 REFRESH_S = 1.0
 SNAPSHOT_WAIT_S = 5.0
 SNAPSHOT_AGE_S_MAX = 10.0  # A revoked token works no longer than this, on any worker.
 ANSWER_TIMEOUT_S = 25.0  # Longer than a flush and one before it.
-AUDIT_S = 1.0
-SMALL_BYTES = 65_536  # A body that takes so little time that it need not wait for its turn.
 TAG_SETS_MAX = 200_000  # Some 60 MB.
-LENT_MAX = 2  # Connections for streams, learning and audit: PostgreSQL has few, and they are each a process.
-LENT_WAIT_S = 2.0
+LOOK_UP_S_MAX = 2.0  # Of a stream: its tenant's learning waits for it.
 DAY_MS = 86_400_000
-GAUNTLET = {rule.id for rule in SECRETS} | {
-    "secret.high-entropy", "vocabulary.bad-term", "vocabulary.budget", "vocabulary.encoded", "vocabulary.prose"
-}  # fmt: skip
 
 
 class Service:
@@ -59,16 +49,14 @@ class Service:
         self.snapshot = Snapshot()
         self.queue = Queue()
         self.room = Room()
-        self._lane = Lane()
-        self._decoding = asyncio.Lock()
         self.is_stopping = False
         self.broken: set[str] = set()
         self._dsn = require_dsn(settings)
         self.watch = Watch()
         self._refreshed_at = float("-inf")
         self._has_snapshot = asyncio.Event()
-        self._lendable = asyncio.Semaphore(LENT_MAX)
-        self._audited_at: dict[int, float] = {}
+        self._connections = Connections(self._dsn)
+        self._validation = Validation(self.require, self.window, Learning(self._connections, self.snapshot))
         self._background: list[asyncio.Task[None]] = []
         self._writers: list[asyncio.Task[None]] = []
         self._stored: dict[int, int] = {}  # This minute's events of tenants with a quota, as the database has them,
@@ -112,13 +100,27 @@ class Service:
         return time.monotonic() - self._refreshed_at
 
     def authenticate(self, token_id: str, secret: str) -> Token:
-        """Give the token; raises BadToken, RevokedToken, ExpiredToken, TenantDisabled, Unavailable."""
+        """Return the token; raises BadToken, RevokedToken, ExpiredToken, TenantDisabled, Unavailable."""
+        self._require_fresh()
+        token = self.snapshot.token(token_id, secret, datetime.now(UTC))
+        self._require_enabled(token)
+        return token
+
+    def require(self, token: Token) -> Tenant:
+        """Check a token that was good again, and return its tenant as known now; raises what `authenticate` raises."""
+        self._require_fresh()
+        self.snapshot.require(token, datetime.now(UTC))
+        return self._require_enabled(token)
+
+    def _require_fresh(self) -> None:
         if self.snapshot_age_s > SNAPSHOT_AGE_S_MAX:
             raise Unavailable
-        token = self.snapshot.token(token_id, secret, datetime.now(UTC))
-        if self.snapshot.tenants[token.tenant_id].disabled:
+
+    def _require_enabled(self, token: Token) -> Tenant:
+        tenant = self.snapshot.tenants[token.tenant_id]
+        if tenant.disabled:
             raise TenantDisabled
-        return token
+        return tenant
 
     def window(self) -> Window:
         """Give the times that an event may have now."""
@@ -141,26 +143,12 @@ class Service:
             yield
 
     async def prepare(self, token: Token, body: bytes) -> Entry:
-        """Decode a body into what can be stored; raises Malformed, Rejected."""
-        tenant = self.snapshot.tenants[token.tenant_id]
-        window = self.window()
-        try:
-            return await self._decode(tenant, body, window)
-        except Refused:
-            refusal = await self._lane.run(lambda: explain(body, tenant.vocabulary, window))
-        if isinstance(refusal, Malformed) or "vocabulary:write" not in token.scopes:
-            raise refusal
-        if not refusal.unlearned:
-            await self._audit(tenant, refusal)
-            raise refusal
-        await self._learn(tenant, refusal.unlearned)
-        try:
-            return await self._decode(tenant, body, window)
-        except Refused:
-            raise explain(body, tenant.vocabulary, window) from None
+        """Turn a body into what can be stored; raises what `Validation.entry` raises."""
+        return await self._validation.entry(token, body)
 
     def put(self, token: Token, entry: Entry) -> asyncio.Future[Receipt]:
-        """Give the entry to the writers; raises Overloaded, Stopping, QuotaExceeded."""
+        """Give the entry to the writers; raises Overloaded, Stopping, QuotaExceeded and what `require` raises."""
+        self.require(token)  # The body may have come slowly, and waited for its turn since.
         self._require_quota(token.tenant_id, entry.events)
         return self.queue.put(entry)
 
@@ -186,64 +174,13 @@ class Service:
 
     async def stream(self, token: Token, stream_id: UUID) -> streams.StreamState:
         """Sum up a stream of the token's tenant; raises StreamNotFound."""
-        async with self._lent() as connection:
+        async with self._connections.lent(token.tenant_id) as connection, asyncio.timeout(LOOK_UP_S_MAX):
             return await streams.state(connection, token.tenant_id, stream_id)
-
-    async def _decode(self, tenant: Tenant, body: bytes, window: Window) -> Entry:
-        """Pass the gates and make rows, or raise Refused."""
-        if len(body) < SMALL_BYTES:
-            return _entry(tenant.tenant_id, decode(body, tenant.vocabulary, window, rows.count))
-        async with self._decoding:
-            # In two rounds of the loop, and one body at a time: whatever comes meanwhile waits for one of them, above
-            # all the writer, whose connection is idle until then.
-            decoded = decode(body, tenant.vocabulary, window, rows.count)
-            await asyncio.sleep(0)
-            entry = _entry(tenant.tenant_id, decoded)
-            await asyncio.sleep(0)
-        return entry
-
-    async def _learn(self, tenant: Tenant, candidates: frozenset[Unlearned]) -> None:
-        async with self._lent() as connection:
-            try:
-                learned = await vocabulary.learn(connection, tenant.tenant_id, candidates)
-            except (vocabulary.BudgetSpent, vocabulary.VocabularyFull):
-                metrics.learned_terms.labels("refused").inc(len(candidates))
-                logs.warning("term-refused", tenant_id=tenant.tenant_id, count=len(candidates))
-                refusal = Rejected((Violation("vocabulary.budget", ""),))
-                await self._audit(tenant, refusal)
-                raise refusal from None
-            # Not added by hand: an operator may have removed one of them by now.
-            await snapshot.refresh(connection, self.snapshot)
-        metrics.learned_terms.labels("learned").inc(len(learned))
-        logs.info("term-learned", tenant_id=tenant.tenant_id, count=len(learned))
-
-    async def _audit(self, tenant: Tenant, refusal: Rejected) -> None:
-        """Note by which rule a tenant's traffic was kept from teaching a term; a flood leaves one note a second."""
-        rule = refusal.violations[0].rule
-        if rule not in GAUNTLET or time.monotonic() < self._audited_at.get(tenant.tenant_id, 0.0) + AUDIT_S:
-            return
-        self._audited_at[tenant.tenant_id] = time.monotonic()
-        async with self._lent() as connection:
-            await vocabulary.audit_refusal(connection, tenant.tenant_id, rule)
 
     def _require_quota(self, tenant_id: int, events: int) -> None:
         left = self.remaining(tenant_id)
         if left is not None and events > left[1]:
             raise QuotaExceeded(left[2])
-
-    @asynccontextmanager
-    async def _lent(self) -> AsyncIterator[pool.Connection]:
-        """Lend one of the few connections besides the writers' and the refresher's; raises Overloaded, Unavailable."""
-        try:
-            async with asyncio.timeout(LENT_WAIT_S):
-                await self._lendable.acquire()
-        except TimeoutError:
-            raise Overloaded from None
-        try:
-            async with pool.connected(self._dsn, "nocontent_writer") as connection:
-                yield connection
-        finally:
-            self._lendable.release()
 
     async def _refresh_for_ever(self) -> None:
         while True:
@@ -288,22 +225,6 @@ class Service:
 
         task.add_done_callback(notice)
         return task
-
-
-def _entry(tenant_id: int, decoded: Decoded) -> Entry:
-    batch = decoded.batch
-    digest = rows.digest(decoded)
-    dropped = batch.dropped or {}
-    return Entry(
-        tenant_id=tenant_id,
-        stream_id=UUID(batch.stream.id) if batch.stream else digest,
-        sequence=batch.stream.sequence if batch.stream else NO_SEQUENCE,
-        digest=digest,
-        events=len(batch.events),
-        coarsened=decoded.coarsened,
-        dropped=tuple(dropped.get(reason, 0) for reason in DROP_REASONS),
-        rows=rows.encode(decoded, tenant_id),
-    )
 
 
 def _count(entry: Entry, receipt: Receipt) -> None:

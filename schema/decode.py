@@ -17,6 +17,7 @@ _batch = msgspec.json.Decoder(Batch)
 _tags = msgspec.json.Decoder(dict[str, str])
 _STRINGS = ("event_id", "task_category", "provider", "requested_model", "routed_model", "status")  # Never null.
 _EVENT_QUOTES = 2 * (len(Event.__struct_fields__) + len(_STRINGS))
+_QUOTES_MAX = limits.EVENTS_MAX * (_EVENT_QUOTES + 2 + 4 * limits.TAGS_MAX) + 64  # 64 is more than an envelope has.
 _TAGS_CACHED_MAX, _TAGS_BYTES_MAX = 8_192, 1_024  # Of a tenant, and how long each may be: with spaces, any length.
 _DELETE = b"\x7f"
 _Count = Callable[[bytes, bytes], int]
@@ -55,10 +56,13 @@ def decode(body: bytes, vocabulary: Vocabulary, window: Window, count: _Count = 
 def _decode(body: bytes, vocabulary: Vocabulary, window: Window, count: _Count) -> Decoded:
     if not body.isascii() or b"\\" in body or _DELETE in body:  # A raw character below 0x20 is no JSON (RFC 8259).
         raise Refused
+    quotes = count(body, b'"')
+    if quotes > _QUOTES_MAX:  # Names again and again would cost the parser more than the largest batch does.
+        raise Refused
     batch = _batch.decode(body)
     events = batch.events
     tags = _tag_sets(events, vocabulary)
-    if count(body, b'"') != _quotes(batch, tags):
+    if quotes != _quotes(batch, tags):
         raise Refused  # A repeated name: JSON readers keep one of the two and drop the other unseen.
     _check_parts(events)
     columns: list[list[int]] = []
@@ -130,8 +134,11 @@ def _tag_sets(events: Sequence[Event], vocabulary: Vocabulary) -> list[TagSet]:
 
 
 def _tag_set(raw: bytes, vocabulary: Vocabulary) -> TagSet:
+    quotes = raw.count(b'"')
+    if quotes > 4 * limits.TAGS_MAX:  # Before the parser makes a name of each: there may be 400,000.
+        raise Refused
     tags = _tags.decode(raw)
-    if len(tags) > limits.TAGS_MAX or raw.count(b'"') != 4 * len(tags):
+    if len(tags) > limits.TAGS_MAX or quotes != 4 * len(tags):
         raise Refused
     ids, coarsened = [], 0
     for key, value in tags.items():

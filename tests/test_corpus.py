@@ -21,7 +21,10 @@ LEARNING = {"vocabulary.bad-term", "vocabulary.encoded", "vocabulary.prose", "se
 # DEL is ASCII, so it is the same with a term that has one.
 COARSENED = ("vocabulary.", "secret.")
 # A body alone cannot break these; the test that does is named.
-ELSEWHERE = {"vocabulary.budget": "tests/api/test_learning.py"}
+ELSEWHERE = {
+    "size.unexplained": "tests/bad_day/test_5_explain.py",
+    "vocabulary.budget": "tests/api/test_learning.py",
+}
 PROBLEMS_ELSEWHERE = {
     "malformed": "tests/test_corpus.py",
     "rejected": "tests/test_corpus.py",

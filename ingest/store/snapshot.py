@@ -58,11 +58,23 @@ class Snapshot:
         expected = token.secret_sha256 if token else bytes(32)
         if not hmac.compare_digest(sha256(secret.encode("ascii")).digest(), expected) or token is None:
             raise BadToken
-        if token.is_revoked:
-            raise RevokedToken
-        if token.expires_at is not None and token.expires_at <= now:
-            raise ExpiredToken
+        _require_valid(token, now)
         return token
+
+    def require(self, token: Token, now: datetime) -> None:
+        """Check a token that was good a while ago as it is known now."""
+        known = self.tokens.get(token.token_id)
+        # After a restore its number may be another token's, or nobody's.
+        if known is None or (known.tenant_id, known.secret_sha256) != (token.tenant_id, token.secret_sha256):
+            raise BadToken
+        _require_valid(known, now)
+
+
+def _require_valid(token: Token, now: datetime) -> None:
+    if token.is_revoked:
+        raise RevokedToken
+    if token.expires_at is not None and token.expires_at <= now:
+        raise ExpiredToken
 
 
 _REVISION = "SELECT revision FROM control WHERE control_id = 1"

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from ingest import queue, room, service
+from ingest import connections, queue, room, service
 from ingest.store import batches
 from tests.faults.faults import fault
 from tests.faults.proxy import Blow, Trap, Way
@@ -125,12 +125,12 @@ async def no_spare_connection(rig: Rig, body: bytes) -> Answer:
     stream = sample.stream(1)
     assert (await rig.post(rig.batch(*json.loads(body)["events"], stream=stream))).status == 200
     async with rig.locked():
-        asking = [rig.request("GET", f"/v1/streams/{stream['id']}") for _ in range(service.LENT_MAX + 1)]
+        asking = [rig.request("GET", f"/v1/streams/{stream['id']}") for _ in range(connections.TENANT_MAX + 1)]
         with pytest.MonkeyPatch.context() as patience:
-            patience.setattr(service, "LENT_WAIT_S", 0.3)
+            patience.setattr(connections, "WAIT_S", 0.3)
             answers = await asyncio.gather(*asking)
     problems = sorted(answer.problem for answer in answers)
-    assert problems == ["overloaded", *["unavailable"] * service.LENT_MAX]
+    assert problems == ["overloaded", *["unavailable"] * connections.TENANT_MAX]
     return next(answer for answer in answers if answer.problem == "overloaded")
 
 
