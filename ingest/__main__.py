@@ -1,9 +1,11 @@
 """`nocontent`, also `python -m ingest`: parses the command line and says what went wrong in one sentence."""
 
 import argparse
+import errno
 import sys
 from collections.abc import Sequence
 
+from ingest import logs, stdio
 from ingest.api.openapi import VERSION
 from ingest.cli import check, control, demo, policy, prove, server
 from ingest.errors import CannotStart, Unavailable
@@ -29,6 +31,31 @@ to look around:
 """
 
 
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+
+
+def run() -> int:
+    """Run the command of this process; gives its exit status."""
+    stdio.hold_open()
+    logs.capture()
+    stdio.tolerate()
+    try:
+        status = main(sys.argv[1:])
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:  # Whoever read us, such as `head`, has read enough.
+        status = 0
+    except OSError as refused:
+        if refused.errno not in _DISK_FULL:
+            raise
+        stdio.tell("nocontent: the disk is full, or there is no place for what the command prints")
+        status = 1
+    else:
+        return status
+    sys.stdout = None  # Python would complain once more at exit.
+    return status
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; gives its exit status."""
     parser = argparse.ArgumentParser(
@@ -42,20 +69,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(args.run(args))
     except CannotStart as failure:
-        print(f"nocontent: {failure}", file=sys.stderr)
+        stdio.tell(f"nocontent: {failure}")
     except UnknownTenant:
-        print("nocontent: there is no tenant of that name; see `nocontent tenant list`", file=sys.stderr)
+        stdio.tell("nocontent: there is no tenant of that name; see `nocontent tenant list`")
     except VocabularyFull:
-        print("nocontent: this tenant has no ids left for terms of this kind", file=sys.stderr)
+        stdio.tell("nocontent: this tenant has no ids left for terms of this kind")
     except Unavailable:
-        print("nocontent: the database does not answer", file=sys.stderr)
-    except BrokenPipeError:
-        sys.stdout = None  # Whoever read us, such as `head`, has read enough; Python would complain once more at exit.
-        return 0
+        stdio.tell("nocontent: the database does not answer")
     except KeyboardInterrupt:
         return 130
     return 2
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

@@ -1,19 +1,33 @@
-"""Log lines: JSON with fields from the closed set below; never a body, header, field name or exception's text."""
+"""Log lines: JSON with fields from the closed set below; never a body, header, field name or exception's text.
+
+A line never raises, never waits (`log_sink`) and never floods (`log_rate`): what keeps coming is counted instead.
+"""
 
 import asyncio
 import logging
 import sys
+import threading
 import time
+from collections.abc import Iterator, Mapping
 from types import TracebackType
-from typing import Literal, TypedDict, Unpack
+from typing import Literal, NamedTuple, TypedDict, Unpack
 
 import orjson
 
+from ingest.log_rate import Rate
+from ingest.log_sink import LINE_BYTES_MAX, Sink
+
+# What strangers bring about, and all else, apart: a flood of one does not hide a line of the other.
+REFUSALS_A_SECOND = 6
+OTHERS_A_SECOND = 24
+_TEXT_MAX = 80  # Of one field.
+_NUMBER_MAX = (1 << 63) - 1
 Event = Literal[
     "starting", "started", "stopping", "stopped", "worker-lost", "worker-replaced", "worker-not-replaced", "refused",
     "bug", "database-lost", "flush-failed", "snapshot-failed", "snapshot-loaded", "partitions-kept", "partitions-low",
     "maintenance-failed", "term-learned", "term-refused", "library", "setting-leaks",
     "login-may-too-much", "database-exposed", "certificate-reloaded", "certificate-not-loaded", "database-not-verified",
+    "lines-lost", "lines-suppressed", "counts-lost",
 ]  # fmt: skip
 
 
@@ -36,6 +50,7 @@ class Fields(TypedDict, total=False):
     rows: int
     revision: int
     duration_ms: int
+    suppressed: int  # Lines like this one that were not written in the second before.
 
 
 def info(event: Event, **fields: Unpack[Fields]) -> None:
@@ -70,8 +85,12 @@ def capture() -> None:
     root = logging.getLogger()
     root.handlers[:] = [_Library()]
     root.setLevel(logging.WARNING)
+    logging.lastResort = _Library()  # Of loggers that do not ask the root.
+    logging.raiseExceptions = False  # It would print the words that a handler failed on.
     logging.captureWarnings(capture=True)
     sys.excepthook = lambda kind, error, _traceback: _write("error", "bug", _face(kind, error))
+    threading.excepthook = lambda args: _write("error", "bug", _face(args.exc_type, args.exc_value))
+    sys.unraisablehook = lambda args: _write("error", "bug", _face(args.exc_type, args.exc_value))
 
 
 def capture_loop() -> None:
@@ -85,6 +104,43 @@ def capture_loop() -> None:
     asyncio.get_running_loop().set_exception_handler(handle)
 
 
+class Guard:
+    """Ends a process whose block raises, with status 1; multiprocessing would print the exception's words."""
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        if kind is not None and not issubclass(kind, SystemExit):
+            _write("error", "bug", _face(kind, error))
+            raise SystemExit(1) from None
+
+
+def lost() -> Mapping[str, int]:
+    """Give how many lines of this process reached nobody, by reason."""
+    return {str(reason): count for reason, count in _sink.lost.items()}
+
+
+def say(sentence: str) -> None:
+    """Write a sentence for whoever started the process, beside its lines."""
+    _sink.put(sentence.encode("utf-8", "backslashreplace") + b"\n")
+
+
+def flush() -> None:
+    """Wait for what was said to be written, a second at most."""
+    _sink.flush()
+
+
+class _Kind(NamedTuple):
+    """What lines have in common that tell of the same thing again."""
+
+    level: str
+    event: Event
+    fields: tuple[tuple[str, object], ...]
+
+
 class _Library(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         fields = Fields(logger=record.name)
@@ -93,13 +149,65 @@ class _Library(logging.Handler):
         _write(record.levelname.lower(), "library", fields)
 
 
-def _face(kind: type[BaseException], error: BaseException) -> Fields:
-    return Fields(error=kind.__name__, place=place_of(error))
+# Of each line its own; by the others it is counted.
+_OWN = {"request_id", "tenant_id", "count", "rows", "revision", "duration_ms"}
+
+
+def _face(kind: type[BaseException], error: BaseException | None) -> Fields:
+    return Fields(error=kind.__name__, place="unknown" if error is None else place_of(error))
 
 
 def _write(level: str, event: Event, fields: Fields) -> None:
+    kind = _Kind(level, event, tuple((name, _plain(value)) for name, value in fields.items() if name not in _OWN))
+    second = int(time.monotonic())
+    rate = _refusals if event == "refused" else _others
+    for line in _due_of(rate, second):
+        _sink.put(line)
+    if rate.admits(kind, second):
+        _sink.put(_line(level, event, fields))
+
+
+def _due(second: int) -> Iterator[bytes]:
+    for rate in (_refusals, _others):
+        yield from _due_of(rate, second)
+
+
+def _due_of(rate: Rate[_Kind], second: int) -> Iterator[bytes]:
+    for kind, count in rate.due(second):
+        if kind is None:
+            yield _line("warning", "lines-suppressed", Fields(suppressed=count))
+        else:
+            yield _line(kind.level, kind.event, {**dict(kind.fields), "suppressed": count})
+
+
+def _loss(count: int) -> bytes:
+    return _line("warning", "lines-lost", Fields(count=count))
+
+
+def _plain(value: object) -> object:
+    """Give a value that JSON takes and that is not long: names of classes and loggers may be anything."""
+    if isinstance(value, list):
+        return tuple(_plain(each) for each in value)
+    if isinstance(value, int):
+        return max(-_NUMBER_MAX, min(value, _NUMBER_MAX))
+    return value.encode("ascii", "replace").decode("ascii")[:_TEXT_MAX] if isinstance(value, str) else value
+
+
+def _line(level: str, event: Event, fields: Mapping[str, object]) -> bytes:
     now = time.time()
     at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}Z"
-    line = orjson.dumps({"at": at, "level": level, "event": event, **fields}, option=orjson.OPT_APPEND_NEWLINE)
-    sys.stderr.buffer.write(line)
-    sys.stderr.buffer.flush()
+    head = {"at": at, "level": level, "event": event}
+    own = {name: _plain(value) for name, value in fields.items()}
+    line = orjson.dumps(head | own, option=orjson.OPT_APPEND_NEWLINE)
+    if len(line) <= LINE_BYTES_MAX:
+        return line
+    numbers = {name: value for name, value in own.items() if isinstance(value, int)}
+    return orjson.dumps(head | numbers, option=orjson.OPT_APPEND_NEWLINE)
+
+
+_refusals: Rate[_Kind] = Rate(REFUSALS_A_SECOND)
+_others: Rate[_Kind] = Rate(OTHERS_A_SECOND)
+REFUSALS_A_SECOND_MAX = _refusals.lines_max
+LINES_A_SECOND_MAX = REFUSALS_A_SECOND_MAX + _others.lines_max + 1  # One tells of lost lines.
+BYTES_A_SECOND_MAX = LINES_A_SECOND_MAX * LINE_BYTES_MAX
+_sink = Sink(_due, _loss)

@@ -2,6 +2,7 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from ingest.log_sink import REASONS
 from schema.event import DROP_REASONS
 from schema.rules import RULES
 
@@ -53,6 +54,7 @@ broken_tasks = Gauge("ingest_broken_tasks", "Tasks of workers that have ended.",
 pulse_timestamp_seconds = Gauge(
     "ingest_pulse_timestamp_seconds", "When the worker that is behind was last seen.", multiprocess_mode="livemin"
 )
+log_lines_lost = Counter("ingest_log_lines_lost", "Log lines that reached nobody.", ["reason"])
 resident_bytes = Gauge("ingest_resident_bytes", "Memory of the workers.", multiprocess_mode="livesum")
 cpu_seconds = Counter("ingest_cpu_seconds", "CPU time of the workers.")
 build = Gauge("ingest_build_info", "Always 1.", ["version", "policy_digest"], multiprocess_mode="livemax")
@@ -65,6 +67,7 @@ for _metric, _values in (
     (refusals, RULES),
     (learned_terms, ("learned", "refused")),
     (dropped_events, DROP_REASONS),
+    (log_lines_lost, REASONS),
     (flushes, ("copied", "repeated", "mended", "failed", "lost")),
     (transactions, ("committed", "unconfirmed", "lost", "away", *SQLSTATE_CLASSES, "other")),
 ):

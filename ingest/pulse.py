@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from ingest import metrics
+from ingest import logs, metrics
 from ingest.queue import Queue
 
 PULSE_S = 1.0
@@ -22,6 +22,7 @@ class Pulse:
         self._snapshot_age_s = snapshot_age_s
         self._began = time.monotonic()
         self._cpu_s = 0.0
+        self._lost: dict[str, int] = {}
 
     async def run(self) -> None:
         """Beat until cancelled."""
@@ -39,5 +40,8 @@ class Pulse:
         cpu_s = time.process_time()
         metrics.cpu_seconds.inc(cpu_s - self._cpu_s)
         self._cpu_s = cpu_s
+        for reason, count in logs.lost().items():
+            metrics.log_lines_lost.labels(reason).inc(count - self._lost.get(reason, 0))
+            self._lost[reason] = count
         if _STATM.exists():
             metrics.resident_bytes.set(int(_STATM.read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE"))

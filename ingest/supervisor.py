@@ -23,14 +23,18 @@ from hypercorn.config import Sockets
 from hypercorn.utils import wrap_app
 from prometheus_client.multiprocess import mark_process_dead
 
-from ingest import app, balance, heap, lifeline, logs
+from ingest import app, balance, heap, lifeline, logs, stdio
+from ingest import config as settings
 from ingest.balance import Balance
 from ingest.errors import CannotStart
 from ingest.listener import Listener, Loop, Peer
+from ingest.worker_counts import WorkerCounts
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 60.0  # Longer than a worker waits for its connections and then for its writers.
 POLL_S = 0.1
+LOOK_S = 5.0  # Between two looks for what the workers need of the disk.
+RENEW_S = 60.0  # Between two attempts to give it back: each replaces all workers.
 RECEIVE_BYTES = 1_048_576  # At once, of Hypercorn's 65,536: each piece of a body goes through all of its layers.
 _STOPS = (signal.SIGTERM, signal.SIGINT)
 _SIGNALS = (*_STOPS, signal.SIGHUP)
@@ -48,13 +52,13 @@ class _Worker(NamedTuple):
     events: _Events
 
 
-def run(config: Listener, drain_s: float) -> int:
-    """Serve until SIGTERM or SIGINT; gives 0, or 1 if a worker ended unasked. Raises OSError for a taken address.
+def run(config: Listener, sockets: Sockets, counts: WorkerCounts, drain_s: float) -> int:
+    """Serve until SIGTERM or SIGINT; gives 0, or 1 if a worker ended unasked.
 
     A worker says that it is not ready for `drain_s` before it stops listening. SIGINT is a person who waits: at once.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # One that comes before there is a pipe for it waits.
-    crew = _Crew(config, drain_s)
+    crew = _Crew(config, sockets, counts, drain_s)
 
     def ask(number: int, _frame: FrameType | None) -> None:
         crew.asking.send(number)
@@ -64,7 +68,9 @@ def run(config: Listener, drain_s: float) -> int:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     crew.workers = [crew.start() for _ in range(config.workers)]
     while True:
-        wait([crew.asked, *(worker.process.sentinel for worker in crew.workers)])
+        if not wait([crew.asked, *(worker.process.sentinel for worker in crew.workers)], LOOK_S):
+            crew.mend_counts()
+            continue
         number: int | None = crew.asked.recv() if crew.asked.poll() else None
         if number == signal.SIGHUP:
             crew.replace_each()
@@ -78,14 +84,16 @@ def run(config: Listener, drain_s: float) -> int:
 class _Crew:
     """The workers, which share the listening sockets, and the pipe on which signals wait for their turn."""
 
-    def __init__(self, config: Listener, drain_s: float) -> None:
+    def __init__(self, config: Listener, sockets: Sockets, counts: WorkerCounts, drain_s: float) -> None:
         self.workers: list[_Worker] = []
         self.asked: Connection[int, int]
         self._context = multiprocessing.get_context("spawn")
         self.asked, self.asking = self._context.Pipe(duplex=False)
         self._drain_s = drain_s
         self._config = config
-        self._sockets = config.create_sockets()
+        self._sockets = sockets
+        self._counts = counts
+        self._renewed_at = float("-inf")
         self._means = balance.shared(config.workers + 1)  # One more while it takes the place of another.
         self._places = list(range(len(self._means)))
 
@@ -105,6 +113,8 @@ class _Crew:
 
     def replace_each(self) -> None:
         """Put a new worker in the place of each, unless one does not come up or we are asked for something else."""
+        if not self._counts.has(()) and not self._renew_counts():
+            return
         for place, old in enumerate(self.workers):
             new = self.start()
             if self.asked.poll() or not _serves(new):
@@ -116,6 +126,24 @@ class _Crew:
             self.workers[place] = new
             self.stop([old], self._drain_s)
             logs.info("worker-replaced")
+
+    def mend_counts(self) -> None:
+        """Replace workers whose counts somebody has removed: they count on, and nobody could read it."""
+        serving = (worker.process.pid or 0 for worker in self.workers if worker.events.is_serving.is_set())
+        if self._counts.has(serving) or time.monotonic() < self._renewed_at + RENEW_S:
+            return
+        if self._renew_counts():
+            self.replace_each()
+
+    def _renew_counts(self) -> bool:
+        self._renewed_at = time.monotonic()
+        try:
+            self._counts.renew()
+        except CannotStart:  # The workers that there are need no folder.
+            logs.error("worker-not-replaced")
+            return False
+        logs.warning("counts-lost")
+        return True
 
     def stop(self, workers: Sequence[_Worker], drain_s: float) -> None:
         """End workers after the time in which whoever sends them traffic notices; a further signal cuts it short."""
@@ -148,13 +176,26 @@ def _serves(worker: _Worker) -> bool:
 
 
 def _work(config: Listener, sockets: Sockets, own: Balance, events: _Events) -> None:
+    logs.capture()
+    stdio.tolerate()
+    stdio.seal()
+    with logs.Guard():
+        _serve(config, sockets, own, events)
+
+
+def _serve(config: Listener, sockets: Sockets, own: Balance, events: _Events) -> None:
     lifeline.end_with_parent(signal.SIGKILL)
     heap.keep()
     tcp_server.MAX_RECV = RECEIVE_BYTES
     hypercorn_run.TCPServer = Peer  # type: ignore[attr-defined]  # The name it uses.
     try:
+        settings.require_dsn(settings.load())
+    except CannotStart as failure:  # They were good when the parent looked: a worker that comes later reads anew.
+        stdio.tell(f"nocontent: {failure}")
+        raise SystemExit(1) from None
+    try:
         certificate = config.load_certificate()
-    except CannotStart:  # It was good when the parent looked: a worker that comes later meets what is there then.
+    except CannotStart:
         logs.error("certificate-not-loaded")
         raise SystemExit(1) from None
     application = app.create()

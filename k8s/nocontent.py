@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "app"))
 
-from ingest.__main__ import main
+from ingest.__main__ import run
 
 if __name__ == "__main__":  # A worker is spawned, and imports this file again.
-    sys.exit(main())
+    sys.exit(run())

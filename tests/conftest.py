@@ -1,14 +1,16 @@
 """What all tests share: one PostgreSQL, fresh databases in it, and one service with two workers."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from ingest import logs
 from tests.support import cluster, customers, service
 from tests.support.cluster import Cluster, Watch
 from tests.support.customers import Customer
-from tests.support.service import Server
+from tests.support.service import Logged, Server
 from tests.support.wire import Sender
 
 
@@ -79,3 +81,15 @@ def sender_of(server: Server, tenants: dict[str, Customer]) -> Iterator[Callable
 @pytest.fixture
 def sender(sender_of: Callable[[str], Sender]) -> Sender:
     return sender_of("main")
+
+
+@pytest.fixture
+def logged(capfd: pytest.CaptureFixture[str]) -> Logged:
+    """Gives the lines that this process has logged since the last time it was asked, and nothing of other tests."""
+
+    def read() -> list[dict[str, object]]:
+        logs.flush()
+        return [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+
+    read()
+    return read

@@ -14,6 +14,7 @@ from ingest import tls
 from ingest.errors import CannotStart
 from tests.support import service
 from tests.support.certificates import Authority, Pair
+from tests.support.service import Logged
 
 NAME = "ingest.example"
 
@@ -44,7 +45,7 @@ def _shown(certificate: tls.Certificate, trust: ssl.SSLContext) -> bytes | None:
 
 
 def test_what_is_no_pair_keeps_the_one_before_and_is_said_once(
-    authority: Authority, pair: Pair, capfd: pytest.CaptureFixture[str]
+    authority: Authority, pair: Pair, logged: Logged
 ) -> None:
     certificate = _certificate(pair)
     before = _shown(certificate, pair.trusted())
@@ -52,19 +53,19 @@ def test_what_is_no_pair_keeps_the_one_before_and_is_said_once(
     for _ in range(4):
         certificate.look()
     assert _shown(certificate, pair.trusted()) == before
-    assert capfd.readouterr().err.count('"event":"certificate-not-loaded"') == 1
+    assert [line["event"] for line in logged()] == ["certificate-not-loaded"]
     pair.key.unlink()  # Another change, and no good either.
     for _ in range(4):
         certificate.look()
-    assert capfd.readouterr().err.count('"event":"certificate-not-loaded"') == 1
+    assert [line["event"] for line in logged()] == ["certificate-not-loaded"]
     pair.take(authority.issue("new", NAME))
     certificate.look()
-    assert capfd.readouterr().err.count('"event":"certificate-reloaded"') == 1
+    assert [line["event"] for line in logged()] == ["certificate-reloaded"]
     assert _shown(certificate, pair.trusted()) != before
 
 
 def test_a_pair_that_is_half_written_at_one_look_is_loaded_at_the_next(
-    authority: Authority, pair: Pair, capfd: pytest.CaptureFixture[str]
+    authority: Authority, pair: Pair, logged: Logged
 ) -> None:
     certificate = _certificate(pair)
     before = _shown(certificate, pair.trusted())
@@ -75,9 +76,7 @@ def test_a_pair_that_is_half_written_at_one_look_is_loaded_at_the_next(
     pair.take(new)
     certificate.look()
     assert _shown(certificate, pair.trusted()) != before
-    said = capfd.readouterr().err
-    assert "certificate-not-loaded" not in said
-    assert "certificate-reloaded" in said
+    assert [line["event"] for line in logged()] == ["certificate-reloaded"]
 
 
 def test_a_change_that_leaves_times_and_sizes_as_they_were_is_seen(authority: Authority, pair: Pair) -> None:
@@ -94,12 +93,12 @@ def test_a_change_that_leaves_times_and_sizes_as_they_were_is_seen(authority: Au
     assert _shown(certificate, pair.trusted()) != before
 
 
-def test_what_has_not_changed_is_not_loaded_again(pair: Pair, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_has_not_changed_is_not_loaded_again(pair: Pair, logged: Logged) -> None:
     certificate = _certificate(pair)
     for file in pair.files:
         file.touch()
     certificate.look()
-    assert capfd.readouterr().err == ""
+    assert logged() == []
 
 
 @pytest.mark.parametrize("days", [1, 365 * 30])

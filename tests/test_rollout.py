@@ -3,11 +3,9 @@
 import inspect
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -109,18 +107,20 @@ def test_the_gauges_of_a_replaced_worker_are_gone(customer_and_server: tuple[Cus
     assert re.search(r"^ingest_build_info\{.*\} 1\.0$", shown, re.MULTILINE)
 
 
-def test_a_worker_that_does_not_come_up_leaves_the_old_ones_at_work(
-    customer_and_server: tuple[Customer, Server],
-) -> None:
-    customer, server = customer_and_server
-    before = server.workers()
-    (counts,) = Path(tempfile.gettempdir()).glob(f"nocontent-metrics-{server.process.pid}-*")
-    shutil.rmtree(counts)  # Without it a worker cannot start.
-    server.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: '"event":"worker-not-replaced"' in server.log.read_text())
-    assert server.workers() == before
-    with closing(server.sender(customer.token)) as sender:
-        assert sender.post(sample.body()).status == 200
+def test_a_worker_that_does_not_come_up_leaves_the_old_ones_at_work(postgres: Cluster, tmp_path: Path) -> None:
+    dsn = postgres.migrated()
+    customer = customers.act(dsn, lambda connection: customers.add(connection, "main", Wanted()))
+    file = tmp_path / "dsn"
+    file.write_text(dsn)
+    with service.serving(dsn, tmp_path / "log", workers=1, dsn_file=file) as server:
+        before = server.workers()
+        file.unlink()  # Without it a worker cannot start.
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: '"event":"worker-not-replaced"' in server.log.read_text())
+        assert "nocontent: NOCONTENT_DSN_FILE names a file that cannot be read." in server.log.read_text()
+        assert server.workers() == before
+        with closing(server.sender(customer.token)) as sender:
+            assert sender.post(sample.body()).status == 200
 
 
 def test_a_signal_at_any_moment_of_the_start_ends_it(postgres: Cluster, tmp_path: Path) -> None:

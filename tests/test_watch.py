@@ -22,6 +22,7 @@ from schema.vocabulary import Mode, Unlearned
 from tests.support import cluster, customers
 from tests.support.cluster import operator
 from tests.support.customers import Wanted
+from tests.support.service import Logged
 
 TODAY = datetime.now(UTC).date()
 
@@ -92,21 +93,19 @@ async def test_a_worker_without_a_partition_for_today_is_not_ready(database: str
 
 
 @pytest.mark.parametrize("ahead_days", [-1, 0, PARTITIONS_LOW_DAYS - 1])
-async def test_few_days_ahead_are_logged_and_told(
-    database: str, capsysbinary: pytest.CaptureFixture[bytes], ahead_days: int
-) -> None:
+async def test_few_days_ahead_are_logged_and_told(database: str, logged: Logged, ahead_days: int) -> None:
     await leave(database, ahead_days)
     async with pool.connected(database, "nocontent_writer") as connection:
         await Watch().look(connection)
-    line = orjson.loads(capsysbinary.readouterr().err)
+    (line,) = logged()
     assert (line["level"], line["event"], line["count"]) == ("warning", "partitions-low", ahead_days)
     assert REGISTRY.get_sample_value("ingest_partitions_ahead_days") == ahead_days
 
 
-async def test_enough_days_ahead_are_no_news(database: str, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+async def test_enough_days_ahead_are_no_news(database: str, logged: Logged) -> None:
     async with pool.connected(database, "nocontent_writer") as connection:
         await Watch().look(connection)
-    assert capsysbinary.readouterr().err == b""
+    assert logged() == []
 
 
 async def test_it_looks_once_in_a_while_however_often_it_is_asked(database: str) -> None:

@@ -2,24 +2,20 @@
 
 import argparse
 import asyncio
-import os
 import resource
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 import prometheus_client
-from prometheus_client.multiprocess import MultiProcessCollector
 from tqdm import tqdm
 
-from ingest import config, lifeline, logs, maintain, supervisor
+from ingest import config, lifeline, logs, maintain, stdio, supervisor
 from ingest.config import Settings
 from ingest.errors import CannotStart
 from ingest.listener import Listener
 from ingest.store import hosts, migrate, pool, privileges, settings
+from ingest.worker_counts import WorkerCounts
 
 GRACEFUL_TIMEOUT_S = 30.0  # Longer than a request waits for its COMMIT.
 KEEP_ALIVE_TIMEOUT_S = 75.0  # Longer than a load balancer's usual minute, so that it is never us who close first.
@@ -28,7 +24,6 @@ HANDSHAKE_TIMEOUT_S = 10.0  # Of Hypercorn's 60: until then a connection costs m
 BACKLOG = 1_024
 # Each connection is an open file, of some 15 KB; where no more may be opened, new connections are closed unanswered.
 OPEN_FILES_MAX = 65_536
-_METRICS_FOLDER = "nocontent-metrics-"
 Subparsers = argparse._SubParsersAction  # noqa: SLF001 (argparse gives this type no public name)
 
 
@@ -68,28 +63,31 @@ def _settings_help() -> str:
 
 
 def _serve(args: argparse.Namespace) -> int:
-    wanted = config.load()
     if args.print_config:
-        for name, value in config.masked(wanted).items():
+        for name, value in config.masked(config.load()).items():
             print(f"{config.PREFIX}{name.upper()}={value}")
         return 0
-    logs.capture()
+    stdio.seal()
+    wanted = config.load()
     lifeline.forbid_core_dumps()
     _allow_many_connections()
     listener = _listener(wanted)
     listener.check_certificate()
     asyncio.run(_check_database(config.require_dsn(wanted), is_strict=args.strict))
     _check_way_to_database(wanted.dsn, is_strict=args.strict)
-    folder = _metrics_folder()
-    config.export("PROMETHEUS_MULTIPROC_DIR", folder)
     try:
-        _serve_metrics(wanted, folder)
-        logs.info("starting", count=wanted.workers)
-        return supervisor.run(listener, wanted.drain_s)
+        sockets = listener.create_sockets()
     except OSError:
-        raise CannotStart("NOCONTENT_BIND is in use, or not an address of this machine.") from None
+        raise CannotStart(
+            "NOCONTENT_BIND is in use, or not an address of this machine, or a port that only root may take."
+        ) from None
+    counts = WorkerCounts()
+    try:
+        _serve_metrics(wanted, counts)
+        logs.info("starting", count=wanted.workers)
+        return supervisor.run(listener, sockets, counts, wanted.drain_s)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        counts.close()
 
 
 def _allow_many_connections() -> None:
@@ -132,20 +130,10 @@ def _check_way_to_database(dsn: str, *, is_strict: bool) -> None:
         raise CannotStart("PostgreSQL is away from here and not verified: sslmode=verify-full, see docs/operations.md.")
 
 
-def _metrics_folder() -> str:
-    """Make a folder for the workers' counts, and remove those of parents that were killed."""
-    for left in Path(tempfile.gettempdir()).glob(f"{_METRICS_FOLDER}*"):
-        pid = left.name.removeprefix(_METRICS_FOLDER).partition("-")[0]
-        # Our own id was another's before us: in a container it is 1 at every start.
-        if pid.isdigit() and (int(pid) == os.getpid() or not lifeline.is_running(int(pid))):
-            shutil.rmtree(left, ignore_errors=True)  # Another user's cannot be removed, and stays.
-    return tempfile.mkdtemp(prefix=f"{_METRICS_FOLDER}{os.getpid()}-")
-
-
-def _serve_metrics(wanted: Settings, folder: str) -> None:
+def _serve_metrics(wanted: Settings, counts: WorkerCounts) -> None:
     """Serve /metrics from this process, which has nothing else to do: the sums over all workers."""
     registry = prometheus_client.CollectorRegistry()
-    MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]  # The library's.
+    registry.register(counts)
     host, _, port = wanted.metrics_bind.rpartition(":")
     try:
         prometheus_client.start_http_server(int(port), host, registry)

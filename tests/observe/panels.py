@@ -159,6 +159,10 @@ OPERATOR = Board(
                     "Time left of the certificate", "s",
                     "(ingest_certificate_not_after_timestamp_seconds > 0) - time()",
                 ),
+                Panel(
+                    "Log lines that reached nobody", "suffix: lines",
+                    (Query(f"sum by (reason) (increase(ingest_log_lines_lost_total[{WINDOW}])) > 0", "{{reason}}"),),
+                ),
                 _table("Versions", "count by (version, instance) (ingest_build_info)"),
             ),
         ),

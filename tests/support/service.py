@@ -19,6 +19,7 @@ from tests.support.wire import Sender
 ROOT = Path(__file__).resolve().parents[2]
 WORKERS = 2
 WAIT_S = 30.0
+Logged = Callable[[], list[dict[str, object]]]  # What the fixture `logged` lends.
 POLL_S = 0.02
 
 
@@ -73,9 +74,12 @@ def environment(dsn: str, **settings: object) -> dict[str, str]:
 
 @contextlib.contextmanager
 def serving(
-    dsn: str, log: Path, checkout: Path = ROOT, pair: Pair | None = None, **settings: object
+    dsn: str, log: Path, checkout: Path = ROOT, pair: Pair | None = None, into: int | None = None, **settings: object
 ) -> Iterator[Server]:
-    """Serve a checkout on free ports until the block ends; over TLS where there is a pair."""
+    """Serve a checkout on free ports until the block ends; over TLS where there is a pair.
+
+    What it says goes to the log, or to the open file `into`.
+    """
     bind, metrics_bind = (f"127.0.0.1:{port}" for port in free_ports(2))
     wanted: dict[str, object] = {
         "bind": bind,
@@ -91,8 +95,8 @@ def serving(
             [sys.executable, "-m", "ingest", "serve"],
             cwd=checkout,
             env=environment(dsn, **wanted) | {"PYTHONPATH": str(checkout)},
-            stdout=lines,
-            stderr=lines,
+            stdout=lines if into is None else into,
+            stderr=lines if into is None else into,
         )
     server = Server(process, bind, metrics_bind, dsn, log, int(str(wanted["workers"])), pair and pair.trusted())
     try:
@@ -173,8 +177,9 @@ def _inodes(local_port: int, remote_port: int) -> set[str]:
 
 def _holds(pid: int, inodes: set[str]) -> bool:
     names = {f"socket:[{inode}]" for inode in inodes}
-    for link in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):
-            if str(link.readlink()) in names:
-                return True
+    with contextlib.suppress(FileNotFoundError):  # It has ended.
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if str(link.readlink()) in names:
+                    return True
     return False

@@ -1,0 +1,61 @@
+"""How many log lines a second: the first few of each kind and of all kinds, and a count in place of the rest."""
+
+import os
+import threading
+from collections import Counter
+from typing import Generic, NamedTuple, TypeVar
+
+LINES_OF_A_KIND = 3
+KINDS_TOLD = 3  # Whose counts get lines of their own; those of others are summed up in one.
+Kind = TypeVar("Kind")
+
+
+class Kept(NamedTuple, Generic[Kind]):
+    """Lines of a kind that were not written; of no kind: those of all others."""
+
+    kind: Kind | None
+    lines: int
+
+
+class Rate(Generic[Kind]):
+    """Admits at most `lines_max` lines in each second of the clock, and tells at its end how many more there were."""
+
+    def __init__(self, lines_max: int) -> None:
+        self._lines_max = lines_max
+        self._reset()
+        os.register_at_fork(after_in_child=self._reset)  # A thread that is not there may hold the lock.
+
+    def _reset(self) -> None:
+        self._lock = threading.RLock()  # Reentrant: the collector may run a finalizer that logs at any allocation.
+        self._second = -1
+        self._written: Counter[Kind] = Counter()
+        self._kept: Counter[Kind] = Counter()
+        self._others = 0
+
+    @property
+    def lines_max(self) -> int:
+        """Lines of a second at most, with those that tell of others."""
+        return self._lines_max + KINDS_TOLD + 1
+
+    def admits(self, kind: Kind, second: int) -> bool:
+        """Tell whether a line may be written; `due` has been asked for this second."""
+        with self._lock:
+            self._second = second
+            if self._written[kind] < LINES_OF_A_KIND and self._written.total() < self._lines_max:
+                self._written[kind] += 1
+                return True
+            if kind in self._kept or len(self._kept) < KINDS_TOLD:
+                self._kept[kind] += 1
+            else:
+                self._others += 1
+            return False
+
+    def due(self, second: int) -> list[Kept[Kind]]:
+        """Give what was kept back before this second, once."""
+        with self._lock:
+            if second == self._second:
+                return []
+            kept, self._kept = self._kept, Counter()  # First: a finalizer's line is counted in the new ones.
+            others, self._others = self._others, 0
+            self._written = Counter()
+        return [*(Kept(kind, count) for kind, count in kept.items()), *([Kept(None, others)] if others else [])]
