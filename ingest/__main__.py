@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ingest import logs, stdio
 from ingest.api.openapi import VERSION
 from ingest.cli import check, control, demo, policy, prove, server
+from ingest.cli.arguments import Parser
 from ingest.errors import CannotStart, Unavailable
 from ingest.store.tenants import UnknownTenant
 from ingest.store.vocabulary import VocabularyFull
@@ -58,9 +59,7 @@ def run() -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; gives its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="nocontent", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(prog="nocontent", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", action="version", version=f"nocontent {VERSION}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for family in (server, control, policy, check, prove, demo):

@@ -10,6 +10,7 @@ import asyncpg
 
 import schema
 from ingest.errors import CannotStart
+from ingest.store import audit
 from ingest.store.pool import Connection
 from schema.event import TERMS_MAX, Kind
 from schema.vocabulary import UNKNOWN, UNKNOWN_ID, shipped_terms
@@ -80,7 +81,8 @@ async def pending(connection: Connection) -> list[str]:
         done = {row["number"] for row in await connection.fetch(_DONE)}
     except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
         done = set()
-    return [migration.name for migration in migrations() if migration.number not in done]
+    lacking = [migration.name for migration in migrations() if migration.number not in done]
+    return lacking or ([_WORDS] if await audit.is_behind(connection) else [])
 
 
 async def require_current(connection: Connection) -> None:
@@ -96,6 +98,7 @@ SELECT EXISTS (
 )
 """
 _DONE = "SELECT number, sha256 FROM nocontent.migrations"
+_WORDS = "the acts and rules of this release"
 _MARK = "INSERT INTO nocontent.migrations (number, name, sha256) VALUES ($1, $2, $3)"
 _LEDGER = """
 CREATE TABLE IF NOT EXISTS nocontent.migrations (
@@ -144,14 +147,15 @@ _SHIPPED = "SELECT term FROM nocontent.vocabulary WHERE tenant_id = 0 AND kind =
 _NEXT_ID = "SELECT coalesce(max(term_id), -1) + 1 FROM nocontent.vocabulary WHERE tenant_id = 0 AND kind = $1"
 _BUMP = "UPDATE nocontent.control SET revision = revision + 1 WHERE control_id = 1 RETURNING revision"
 _SHIP = """
-INSERT INTO nocontent.vocabulary (tenant_id, kind, term_id, parent_id, term, revision)
-SELECT 0, $1, $2 + place - 1, 0, term, $3 FROM unnest($4::text[]) WITH ORDINALITY AS shipped (term, place)
+INSERT INTO nocontent.vocabulary (tenant_id, kind, term_id, parent_id, term, learned, revision)
+SELECT 0, $1, $2 + place - 1, 0, term, false, $3 FROM unnest($4::text[]) WITH ORDINALITY AS shipped (term, place)
 """
 
 
 async def _ship(connection: Connection) -> None:
     """Add the catalogue's terms that the database lacks; an id once given stays."""
     async with connection.transaction():
+        await audit.ship(connection)
         revision = None
         for kind in (Kind.TASK_CATEGORY, Kind.PROVIDER, Kind.MODEL):
             known = {row["term"] for row in await connection.fetch(_SHIPPED, kind)}

@@ -1,7 +1,9 @@
-"""Which logins read which tenants, by row security; what they may read at all is their role's."""
+"""Which logins read which tenants; what they may call at all is their role's."""
 
 import asyncpg
 
+from ingest.errors import CannotStart
+from ingest.store import names
 from ingest.store.pool import Connection
 from ingest.store.tenants import AUDIT
 
@@ -12,11 +14,15 @@ SELECT name, login, reader.created_at FROM readers reader JOIN tenants tenant US
 WHERE $1::integer IS NULL OR tenant_id = $1
 ORDER BY login, tenant_id
 """
+_IS_LOGIN = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1 AND rolcanlogin)"
 _LISTED_ALREADY, _NOT_LISTED = "INSERT 0 0", "DELETE 0"
 
 
 async def add(connection: Connection, tenant: int, login: str) -> None:
-    """Let a login read a tenant."""
+    """Let a login of this PostgreSQL read a tenant; raises CannotStart if there is none of that name."""
+    names.require_login_name(login)
+    if not await connection.fetchval(_IS_LOGIN, login):
+        raise CannotStart("PostgreSQL has no login of that name: make it first, as docs/roles.md says.")
     async with connection.transaction():
         if await connection.execute(_ADD, tenant, login) != _LISTED_ALREADY:
             await connection.execute(AUDIT, tenant, "reader.add", None, None, None, None)

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from ingest.store import names
 from ingest.store.pool import Connection
 from schema.event import Kind
 from schema.vocabulary import Mode
@@ -51,11 +52,12 @@ async def find(connection: Connection, name: str) -> int:
 
 
 async def add(connection: Connection, name: str) -> int:
-    """Add a tenant, or find it; gives its id."""
+    """Add a tenant, or find it; gives its id. Raises CannotStart if the name is a key's, a sentence's or no name."""
     async with connection.transaction():
         revision = await connection.fetchval(BUMP)
         found = await connection.fetchval(_TENANT, name)
         if found is None:
+            names.require_tenant_name(name)
             found = await connection.fetchval(_ADD_TENANT, name, revision)
             await connection.execute(AUDIT, found, "tenant.add", None, None, None, None)
     return int(found)

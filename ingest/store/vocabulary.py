@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import asyncpg
 
+from ingest.store.audit import NOTE
 from ingest.store.pool import Connection
 from ingest.store.tenants import AUDIT, BUMP
 from schema import limits
@@ -30,7 +31,11 @@ WHERE tenant_id IN (0, $1) AND kind = $2 AND parent_id = $3 AND term = $4 ORDER 
 _NEXT_ID = "SELECT coalesce(max(term_id), $3::integer - 1) + 1 FROM vocabulary WHERE tenant_id = $1 AND kind = $2"
 _ADD = """
 INSERT INTO vocabulary (tenant_id, kind, term_id, parent_id, term, learned, revision)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+VALUES ($1, $2, $3, $4, $5, false, $6)
+"""
+# The writer may not name the column: what it adds is learned.
+_ADD_LEARNED = """
+INSERT INTO vocabulary (tenant_id, kind, term_id, parent_id, term, revision) VALUES ($1, $2, $3, $4, $5, $6)
 """
 _REVIVE = """
 UPDATE vocabulary SET retired_at = NULL, revision = $5
@@ -182,7 +187,7 @@ def _left(row: asyncpg.Record) -> Left:
 
 async def audit_refusal(connection: Connection, tenant: int, rule: str) -> None:
     """Note that traffic was kept from teaching a term: the rule, and not the term."""
-    await connection.execute(AUDIT, tenant, "vocabulary.refuse", None, None, None, rule)
+    await connection.execute(NOTE, tenant, "vocabulary.refuse", None, None, rule)
 
 
 async def _insert(connection: Connection, tenant: int, candidate: Unlearned, revision: int, *, learned: bool) -> int:
@@ -190,7 +195,7 @@ async def _insert(connection: Connection, tenant: int, candidate: Unlearned, rev
     term_id = await connection.fetchval(_NEXT_ID, tenant, kind, TERMS_MAX[kind] // 2)
     if term_id >= TERMS_MAX[kind]:
         raise VocabularyFull
-    await connection.execute(_ADD, tenant, kind, term_id, parent, term, learned, revision)
-    act = "vocabulary.learn" if learned else "vocabulary.add"
-    await connection.execute(AUDIT, tenant, act, kind, term_id, None, None)
+    statement, act = (_ADD_LEARNED, "vocabulary.learn") if learned else (_ADD, "vocabulary.add")
+    await connection.execute(statement, tenant, kind, term_id, parent, term, revision)
+    await connection.execute(NOTE, tenant, act, kind, term_id, None)
     return int(term_id)

@@ -84,6 +84,8 @@ def test_a_revoked_token_is_listed_as_such(run: Run) -> None:
 
 def test_readers_are_added_listed_and_removed(run: Run, database: str) -> None:
     before = len(audit(database))
+    cluster.run(database, "DROP ROLE IF EXISTS acme_analyst")
+    cluster.run(database, "CREATE ROLE acme_analyst LOGIN IN ROLE nocontent_reader")
     for _ in range(2):
         assert run("reader add acme acme_analyst") == (0, "", "")
     (row,) = run("reader list")[1].splitlines()

@@ -12,7 +12,12 @@ from ingest.store.pool import Connection
 DISTRIBUTED = ("events", "batches")  # By tenant_id.
 REFERENCE = ("vocabulary",)  # On every node. All others stay on the coordinator.
 # Not a tenant's: no row of them belongs to one, and they never leave the coordinator.
-EXCEPTIONS = {"control": "one row, which puts acts in order", "migrations": "what was applied"}
+EXCEPTIONS = {
+    "control": "one row, which puts acts in order",
+    "migrations": "what was applied",
+    "acts": "the words of the audit",
+    "rules": "the words of the audit",
+}
 
 
 class Rule(NamedTuple):

@@ -1,0 +1,22 @@
+"""Names that operators give pass the checks of a term: a key or a sentence is pasted as easily as a name."""
+
+from ingest.errors import CannotStart
+from schema.event import Kind
+from schema.gauntlet import fault
+from schema.rules import RULES
+
+
+def require_tenant_name(name: str) -> None:
+    """Raise CannotStart, without the name, if a tenant may not be called that."""
+    _require("a tenant's name", name)
+
+
+def require_login_name(name: str) -> None:
+    """Raise CannotStart, without the name, if it is not one that a login should have; PostgreSQL allows `_` and `$`."""
+    _require("a login's name", name.strip("_$").replace("$", "-"))
+
+
+def _require(what: str, name: str) -> None:
+    rule = fault(Kind.PROVIDER, name)  # Of all kinds the one with the narrowest grammar.
+    if rule is not None:
+        raise CannotStart(f"This cannot be {what}: {rule}: {RULES[rule].says}")

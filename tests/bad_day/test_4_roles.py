@@ -1,0 +1,307 @@
+"""No role can keep text for good: every column, object and name that could hold some, tried as each role."""
+
+import asyncio
+from collections.abc import Iterator
+
+import asyncpg
+import pytest
+
+from ingest.__main__ import main
+from ingest.errors import CannotStart
+from ingest.store import audit, migrate, pool, readers, tenants, vocabulary
+from schema.event import Kind
+from schema.rules import RULES
+from schema.vocabulary import Unlearned
+from tests.support import logins
+from tests.support.cluster import Cluster, operator
+
+_ROLES = ("nocontent_writer", "nocontent_control", "nocontent_analyst", "nocontent_reader")
+_PROSE = "Our Q3 layoffs list is attached"
+_KEY = "sk-proj-Zq8vL2mXw4Rt7Yb1Nc5Kd9Hf3Gj6Ps0A"
+_LONG = 10 * 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def closed(postgres: Cluster) -> Iterator[str]:
+    """A database that was migrated itself: a copy lacks what was revoked on the database."""
+    dsn = postgres.migrated()
+
+    async def again() -> None:
+        async with operator(dsn) as connection:
+            await migrate.migrate(connection)
+            await tenants.add(connection, "acme")
+
+    asyncio.run(again())
+    yield dsn
+    postgres.drop(dsn)
+
+
+# Text-like is whatever is not of a fixed width. The roles are those that may write it; the owner is left out.
+_TEXT_COLUMNS = """
+SELECT relname || '.' || attname AS place, array_remove(array_agg(rolname ORDER BY rolname), NULL) AS writers
+FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped
+LEFT JOIN pg_roles ON rolname LIKE 'nocontent\\_%' AND rolname NOT IN ('nocontent_owner', 'nocontent_migrator')
+    AND NOT rolsuper AND (has_column_privilege(pg_roles.oid, pg_class.oid, attnum, 'INSERT')
+        OR has_column_privilege(pg_roles.oid, pg_class.oid, attnum, 'UPDATE'))
+WHERE relnamespace = 'nocontent'::regnamespace AND relkind IN ('r', 'p', 'S') AND attlen < 0
+GROUP BY 1
+"""
+_CONTROL, _WRITER = "nocontent_control", "nocontent_writer"
+_EXPECTED = {
+    "acts.act": [],
+    "rules.rule": [],
+    "migrations.name": [],
+    "migrations.sha256": [],
+    "tenants.name": [_CONTROL],
+    "ingest_tokens.token_id": [_CONTROL],
+    "ingest_tokens.secret_sha256": [_CONTROL],
+    "ingest_tokens.scopes": [_CONTROL],
+    "readers.login": [_CONTROL],
+    "audit.act": [_CONTROL, _WRITER],
+    "audit.rule": [_CONTROL, _WRITER],
+    "audit.token_id": [_CONTROL],
+    "vocabulary.term": [_CONTROL, _WRITER],
+}
+
+
+async def test_every_text_column_and_who_writes_it_is_known(closed: str) -> None:
+    async with operator(closed) as connection:
+        found = {row["place"]: row["writers"] for row in await connection.fetch(_TEXT_COLUMNS)}
+    assert found == _EXPECTED
+
+
+_TOKEN = "INSERT INTO ingest_tokens (tenant_id, token_id, secret_sha256, scopes, revision) VALUES"
+_DIGEST = "decode(repeat('00', 32), 'hex')"
+_TERM = "INSERT INTO vocabulary (tenant_id, kind, term_id, parent_id, term, {more}revision) VALUES"
+# For each text column a row of which only that column is `$1`.
+_ROWS = {
+    "acts.act": "INSERT INTO acts VALUES ($1)",
+    "rules.rule": "INSERT INTO rules VALUES ($1)",
+    "migrations.name": "INSERT INTO migrations VALUES (9999, $1, repeat('0', 64))",
+    "migrations.sha256": "INSERT INTO migrations VALUES (9999, '9999_none', $1)",
+    "tenants.name": "INSERT INTO tenants (tenant_id, name, revision) VALUES (99, $1, 0)",
+    "ingest_tokens.token_id": f"{_TOKEN} (1, $1, {_DIGEST}, '{{}}', 0)",
+    "ingest_tokens.secret_sha256": f"{_TOKEN} (1, '000000000000', convert_to($1, 'UTF8'), '{{}}', 0)",
+    "ingest_tokens.scopes": f"{_TOKEN} (1, '000000000000', {_DIGEST}, ARRAY[$1], 0)",
+    "readers.login": "INSERT INTO readers VALUES (1, $1)",
+    "audit.act": "INSERT INTO audit (tenant_id, act) VALUES (1, $1)",
+    "audit.rule": "INSERT INTO audit (tenant_id, act, rule) VALUES (1, 'vocabulary.refuse', $1)",
+    "audit.token_id": "INSERT INTO audit (tenant_id, act, token_id) VALUES (1, 'token.issue', $1)",
+    "vocabulary.term": f"{_TERM.format(more='')} (1, 3, 30000, 0, $1, 0)",
+}
+_TEXTS = (
+    _PROSE,
+    "a" * _LONG,
+    "content." + "a" * _LONG,  # What a rule looked like was the only bound there was.
+    "vocabulary.refuse-" + "a-" * 50_000 + "a",
+    "0000_" + "a" * 10_000,
+    "line\nline",
+    "a\u00e9",
+)
+_WELL_FORMED = ("content.our-q-layoffs-list-is-attached", "tenant.our-q-layoffs-list-is-attached")
+
+
+@pytest.mark.parametrize("place", _EXPECTED)
+async def test_no_role_can_put_prose_or_megabytes_into_a_column(closed: str, place: str) -> None:
+    assert set(_ROWS) == set(_EXPECTED)
+    for role in _EXPECTED[place]:
+        login = await logins.made(closed, role)
+        async with logins.connected(closed, login, role) as connection:
+            for text in (*_TEXTS, *(_WELL_FORMED if place.startswith("audit") else ())):
+                with pytest.raises((asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)):
+                    await connection.execute(_ROWS[place], text)
+
+
+async def test_many_small_texts_are_no_way_either(closed: str) -> None:
+    statement = f"{_TOKEN} (1, '000000000000', {_DIGEST}, $1, 0)"
+    async with logins.connected(closed, await logins.made(closed, _CONTROL), _CONTROL) as connection:
+        with pytest.raises(asyncpg.CheckViolationError):
+            await connection.execute(statement, ["events:write", "policy:read"] * 50_000)
+
+
+async def test_the_audit_takes_every_act_and_rule_of_the_release(closed: str) -> None:
+    async with logins.connected(closed, await logins.made(closed, _WRITER), _WRITER) as connection:
+        for act in audit.ACTS:
+            await connection.execute(audit.NOTE, 1, act, None, None, None)
+        for rule in RULES:
+            await connection.execute(audit.NOTE, 1, "vocabulary.refuse", None, None, rule)
+        assert not await audit.is_behind(connection)
+
+
+async def test_a_database_that_lacks_a_rule_of_the_release_is_not_served(database: str) -> None:
+    async with operator(database) as connection:
+        await connection.execute("DELETE FROM rules WHERE rule = 'content.prompt'")
+        with pytest.raises(CannotStart, match="migrate"):
+            await migrate.require_current(connection)
+        await migrate.migrate(connection)
+        await migrate.require_current(connection)
+
+
+_NOT_THE_WRITERS = {
+    "a term of the catalogue": f"{_TERM.format(more='')} (0, 3, 16000, 0, 'a-b', 0)",
+    "a tag key": f"{_TERM.format(more='')} (1, 4, 100, 0, 'a-b', 0)",
+    "an operator's term": f"{_TERM.format(more='learned, ')} (1, 3, 30000, 0, 'a', false, 0)",
+    "a time of its own": f"{_TERM.format(more='created_at, ')} (1, 3, 30000, 0, 'a', now(), 0)",
+}
+
+
+@pytest.mark.parametrize("what", _NOT_THE_WRITERS)
+async def test_the_writer_adds_learned_terms_of_tenants_and_nothing_else(closed: str, what: str) -> None:
+    async with logins.connected(closed, await logins.made(closed, _WRITER), _WRITER) as connection:
+        with pytest.raises((asyncpg.CheckViolationError, asyncpg.InsufficientPrivilegeError)):
+            await connection.execute(_NOT_THE_WRITERS[what])
+
+
+async def test_what_the_writer_learns_is_marked_and_what_an_operator_adds_is_not(database: str) -> None:
+    async with pool.connected(database, "nocontent_control") as control:
+        tenant = await tenants.add(control, "acme")
+        assert await vocabulary.add(control, tenant, Unlearned(Kind.PROVIDER, 0, "acme-inference")) is None
+        assert await vocabulary.declare_tag(control, tenant, "team") is None
+    async with pool.connected(database, "nocontent_writer") as writer:
+        await vocabulary.learn(writer, tenant, [Unlearned(Kind.MODEL, 0, "gpt-4o-2031-01-01")])
+        marked = await writer.fetch("SELECT term, learned FROM vocabulary WHERE tenant_id = $1", tenant)
+    assert {row["term"]: row["learned"] for row in marked} == {
+        "acme-inference": False, "team": False, "unknown": False, "gpt-4o-2031-01-01": True,
+    }  # fmt: skip
+
+
+_KEEPING = {
+    "a large object": "SELECT lo_from_bytea(0, convert_to('text', 'UTF8'))",
+    "an empty large object": "SELECT lo_create(0)",
+    "an older way to one": "SELECT lo_creat(-1)",
+    "a large object of a file": "SELECT lo_import('/etc/hostname')",
+    "a piece of a large object": "SELECT lo_put(1, 0, 'text')",
+    "an open large object": "SELECT lo_open(1, 131072)",
+    "a write to one": "SELECT lowrite(0, 'text')",
+    "a message in WAL": "SELECT pg_logical_emit_message(false, 'text', 'text')",
+    "a message in WAL, in bytes": "SELECT pg_logical_emit_message(true, 'text', 'text'::bytea)",
+    "a notification": "SELECT pg_notify('text', 'text')",
+    "a comment on a table": "COMMENT ON TABLE events IS 'text'",
+    "a comment on a column": "COMMENT ON COLUMN vocabulary.term IS 'text'",
+    "a comment on a role": "COMMENT ON ROLE nocontent_writer IS 'text'",
+    "a comment on a view": "COMMENT ON VIEW readable_events IS 'text'",
+    "a comment on the schema": "COMMENT ON SCHEMA nocontent IS 'text'",
+    "a security label": "SECURITY LABEL ON TABLE events IS 'text'",
+    "a temporary table": "CREATE TEMPORARY TABLE kept (note text)",
+    "a temporary view": "CREATE TEMPORARY VIEW kept AS SELECT 'text'",
+    "a table in public": "CREATE TABLE public.kept (note text)",
+    "a table here": "CREATE TABLE nocontent.kept (note text)",
+    "a type": "CREATE TYPE nocontent.kept AS ENUM ('text')",
+    "a function": "CREATE FUNCTION nocontent.kept() RETURNS text LANGUAGE sql AS 'SELECT ''text'''",
+    "a schema": "CREATE SCHEMA kept",
+    "a trigger": "CREATE TRIGGER kept BEFORE INSERT ON batches EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+    "a default": "ALTER TABLE events ALTER outcome SET DEFAULT 7",
+    "a name of a column": "ALTER TABLE batches RENAME COLUMN digest TO kept",
+    "a name of a partition": "CREATE TABLE kept PARTITION OF events FOR VALUES FROM ('2001-01-01') TO ('2002-01-01')",
+    "an option of a table": "ALTER TABLE batches SET (autovacuum_enabled = false)",
+    "extended statistics": "CREATE STATISTICS nocontent.kept ON tenant_id, kind FROM vocabulary",
+    "an index": "CREATE INDEX kept ON batches ((digest::text || 'text'))",
+    "a policy": "CREATE POLICY kept ON batches USING (true)",
+    "a publication": "CREATE PUBLICATION kept",
+    "a subscription": "CREATE SUBSCRIPTION kept CONNECTION '' PUBLICATION kept WITH (connect = false)",
+    "a replication slot": "SELECT pg_create_physical_replication_slot('kept')",
+    "a restore point": "SELECT pg_create_restore_point('text')",
+    "a role": "CREATE ROLE kept",
+    "another role's setting": "ALTER ROLE nocontent_owner SET kept.note = 'text'",
+    "the database's setting": "ALTER DATABASE nocontent SET kept.note = 'text'",
+    "a catalog's row": "UPDATE pg_catalog.pg_description SET description = 'text'",
+    "a file": "COPY (SELECT 'text') TO '/tmp/kept'",
+    "a program": "COPY (SELECT 'text') TO PROGRAM 'cat'",
+    "a prepared transaction": "BEGIN; PREPARE TRANSACTION 'text'",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("role", _ROLES)
+async def test_no_role_can_keep_text_outside_of_tables(closed: str, role: str) -> None:
+    kept = []
+    async with logins.connected(closed, await logins.made(closed, role), role) as connection:
+        for what, statement in _KEEPING.items():
+            try:
+                await connection.execute(statement)
+            except asyncpg.PostgresError as refused:
+                assert refused.sqlstate in {"42501", "0A000", "55000", "42704", "22023"}, what  # noqa: PT017
+                await connection.execute("ROLLBACK")
+            else:
+                kept.append(what)
+    assert kept == []
+
+
+_PASTED = (
+    _KEY,
+    "AKIAIOSFODNN7EXAMPLE",
+    "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+    _PROSE,
+    "please-summarize-our-q3-layoffs-list-for-the-board",
+    "9f86d081884c7d659a2feaa0c55ad015",
+    "c2VjcmV0LXBhc3N3b3JkLWhlcmU",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+    "a/b",
+    "",
+)
+
+
+@pytest.mark.parametrize("pasted", _PASTED)
+async def test_a_pasted_key_or_sentence_is_no_name(closed: str, pasted: str) -> None:
+    async with pool.connected(closed, "nocontent_control") as connection:
+        for add in (tenants.add(connection, pasted), readers.add(connection, 1, pasted)):
+            with pytest.raises(CannotStart) as refused:
+                await add
+            assert not pasted or pasted not in str(refused.value)
+        assert await connection.fetchval("SELECT count(*) FROM tenants WHERE name = $1", pasted) == 0
+
+
+async def test_a_reader_is_a_login_that_exists(closed: str) -> None:
+    async with pool.connected(closed, "nocontent_control") as connection:
+        for nobody in ("nobody_here", "nocontent_reader"):  # The second cannot log in.
+            with pytest.raises(CannotStart, match="no login"):
+                await readers.add(connection, 1, nobody)
+        login = await logins.made(closed, "nocontent_reader")
+        await readers.add(connection, 1, login)
+        assert [row["login"] for row in await readers.list_all(connection, 1)] == [login]
+
+
+_LINES = (
+    f"tenant add {_KEY}",
+    f"tenant mode {_KEY} model learn",
+    f"tenant mode acme {_KEY} learn",
+    f"tenant mode acme model {_KEY}",
+    f"tenant quota acme {_KEY}",
+    f"tenant {_KEY} acme",
+    f"{_KEY}",
+    f"token issue {_KEY}",
+    f"token issue acme --scope {_KEY}",
+    f"token issue acme --days {_KEY}",
+    f"token issue acme {_KEY}",
+    f"token rotate acme {_KEY}",
+    f"token revoke {_KEY}",
+    f"reader add acme {_KEY}",
+    f"reader remove acme {_KEY}",
+    f"reader list {_KEY}",
+    f"tags declare acme {_KEY}",
+    f"tags declare {_KEY} team",
+    f"vocabulary add acme model {_KEY}",
+    f"vocabulary add acme {_KEY} x",
+    f"vocabulary add acme tag:{_KEY} x",
+    f"vocabulary remove acme model {_KEY}",
+    f"vocabulary import acme model {_KEY}",
+    f"vocabulary list {_KEY}",
+    f"serve --strict={_KEY}",
+    f"serve {_KEY}",
+    f"prove --cases {_KEY}",
+    f"prove --family {_KEY}",
+)
+
+
+@pytest.mark.parametrize("line", _LINES)
+def test_no_command_says_a_pasted_key_back(
+    closed: str, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NOCONTENT_DSN", closed)
+    try:
+        status = main(line.split())
+    except SystemExit as ended:
+        status = int(ended.code or 0)
+    said = capsys.readouterr()
+    assert status != 0
+    assert said.err or said.out
+    assert _KEY not in said.out + said.err
