@@ -3,6 +3,8 @@
 Every name is NOCONTENT_ and the field's in capitals; the DSN may stand in a file named by NOCONTENT_DSN_FILE.
 """
 
+import codecs
+import ipaddress
 import itertools
 import os
 import re
@@ -13,21 +15,31 @@ from typing import Annotated, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
+from ingest import dsn
 from ingest.errors import CannotStart
 from schema import limits
 
 PREFIX = "NOCONTENT_"
 SECRETS = ("dsn",)
+_BINDS = ("bind", "metrics_bind")
 # Every command may be given these; they are read here and nowhere else.
-_Address = Annotated[str, Meta(pattern=r"\A[^\s]+:[0-9]{1,5}\Z")]
+_Address = Annotated[str, Meta(pattern=r"\A(\[[^\[\]\s]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}\Z")]
+_PORT_MAX = 65_535
+_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?", re.ASCII)
+_SECRET_BYTES_MAX = 65_536
+_NO_ASCII = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)  # That of UTF-32-LE begins as the first.
 
 
 class Settings(Struct, frozen=True, kw_only=True):
     """What may differ between two deployments."""
 
     dsn: Annotated[str, Meta(description="PostgreSQL, as postgresql://user@host/database; or NOCONTENT_DSN_FILE")] = ""
-    bind: Annotated[_Address, Meta(description="where the API listens, host:port")] = "127.0.0.1:8080"
-    metrics_bind: Annotated[_Address, Meta(description="where /metrics listens, host:port")] = "127.0.0.1:9464"
+    bind: Annotated[_Address, Meta(description="where the API listens, host:port, IPv6 as [::1]:8080")] = (
+        "127.0.0.1:8080"
+    )
+    metrics_bind: Annotated[_Address, Meta(description="where /metrics listens, host:port, IPv6 as [::1]:9464")] = (
+        "127.0.0.1:9464"
+    )
     tls_cert_file: Annotated[str, Meta(description="the API's certificate chain, PEM; none: plain HTTP")] = ""
     tls_key_file: Annotated[str, Meta(description="its key, PEM, not encrypted")] = ""
     workers: Annotated[int, Meta(ge=1, le=64, description="processes")] = 1
@@ -54,10 +66,9 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             raise CannotStart(f"{name} is no setting. Known: {known}, {PREFIX}DSN_FILE.")
         if field in values:
             raise CannotStart(f"{PREFIX}DSN and {PREFIX}DSN_FILE are both set: which one?")
-        try:
-            values[field] = msgspec.convert(text, hints[field], strict=False)
-        except msgspec.ValidationError:
-            raise CannotStart(f"{name} must be: {_meaning(field)}.") from None
+        if not text.isprintable():
+            raise CannotStart(f"{name} has a line break, or another character that is no text.")
+        values[field] = _value(name, field, text, hints[field])
     settings = Settings(**values)  # type: ignore[arg-type]  # Each was converted to its field's type above.
     for one, other in itertools.permutations(("tls_cert_file", "tls_key_file")):
         if getattr(settings, one) and not getattr(settings, other):
@@ -65,22 +76,42 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     return settings
 
 
+def _value(name: str, field: str, text: str, hint: object) -> object:
+    try:
+        value: object = msgspec.convert(text, hint, strict=False)
+        if field in _BINDS:
+            address(text)
+    except ValueError:  # msgspec.ValidationError is one.
+        raise CannotStart(f"{name} must be: {_meaning(field)}.") from None
+    return value
+
+
 def require_dsn(settings: Settings) -> str:
-    """Give the DSN, or raise CannotStart."""
+    """Give the DSN, or raise CannotStart: also for one that asyncpg would take for something else."""
     if not settings.dsn:
         raise CannotStart(
             f"No database: set {PREFIX}DSN or {PREFIX}DSN_FILE to a PostgreSQL. `nocontent demo` brings its own."
         )
+    dsn.check(settings.dsn, f"{PREFIX}DSN")
     return settings.dsn
+
+
+def address(bind: str) -> tuple[str, int]:
+    """Give host, without its brackets, and port; raises ValueError."""
+    host, _, port = bind.rpartition(":")
+    if not 0 < int(port) <= _PORT_MAX:
+        raise ValueError
+    if host.startswith("["):
+        return str(ipaddress.IPv6Address(host[1:-1])), int(port)
+    # Hypercorn takes the name `unix` for a socket in a folder.
+    if host == "unix" or not all(_LABEL.fullmatch(label) for label in host.split(".")):
+        raise ValueError
+    return host, int(port)
 
 
 def masked(settings: Settings) -> dict[str, object]:
     """Give the settings for printing: a password in the DSN is covered."""
-    shown = msgspec.structs.asdict(settings)
-    for name in SECRETS:
-        shown[name] = re.sub(r"(://[^:/@]*):[^@]*@", r"\1:****@", str(shown[name]))
-        shown[name] = re.sub(r"(?i)(password=)[^&\s]*", r"\1****", str(shown[name]))
-    return shown
+    return msgspec.structs.asdict(settings) | {"dsn": dsn.shown(settings.dsn)}
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -103,12 +134,30 @@ def describe() -> list[tuple[str, str, object]]:
 
 def _field(name: str, given: Mapping[str, str]) -> tuple[str, str]:
     field = name.removeprefix(PREFIX).lower()
+    if field in SECRETS:
+        return field, given[name].strip()
     if field.removesuffix("_file") not in SECRETS or not field.endswith("_file"):
         return field, given[name]
+    return field.removesuffix("_file"), _secret(name, given[name])
+
+
+def _secret(name: str, path: str) -> str:
+    """Read a secret as an editor, a shell or an orchestrator leaves it: one line of ASCII, or what strips to one."""
     try:
-        return field.removesuffix("_file"), Path(given[name]).read_text("utf-8").strip()
-    except OSError:
+        with Path(path).open("rb") as file:
+            found = file.read(_SECRET_BYTES_MAX + 1)
+    except (OSError, ValueError):  # ValueError: a NUL in the name.
         raise CannotStart(f"{name} names a file that cannot be read.") from None
+    if found.startswith(_NO_ASCII) or b"\0" in found:
+        raise CannotStart(f"{name} names a file that is not ASCII text (UTF-16, or with a NUL).")
+    found = found.removeprefix(codecs.BOM_UTF8).strip()
+    if not found:
+        raise CannotStart(f"{name} names a file that is empty.")
+    if len(found) > _SECRET_BYTES_MAX:
+        raise CannotStart(f"{name} names a file that is far too long.")
+    if not found.isascii() or len(found.splitlines()) > 1:
+        raise CannotStart(f"{name} names a file that is not one line of ASCII: percent-encode what is not.")
+    return found.decode("ascii")
 
 
 def _meaning(field: str) -> str:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -98,12 +98,13 @@ def _wait_ready(bind: str, process: "subprocess.Popen[bytes]", log: Path) -> Non
 
 def free_address(bind: str) -> str:
     """Give the address, or the same host with a free port where it is taken."""
-    host, _, port = bind.rpartition(":")
-    with socket.socket() as probe:
+    host, port = config.address(bind)
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, int(port)))
+            probe.bind((host, port))
         except OSError:
-            probe.bind((host, 0))
-            return f"{host}:{probe.getsockname()[1]}"
+            with suppress(OSError):  # Not an address of this machine, which the service will say.
+                probe.bind((host, 0))
+                return f"{bind.rpartition(':')[0]}:{probe.getsockname()[1]}"
     return bind

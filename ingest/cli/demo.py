@@ -70,7 +70,7 @@ def _demo(args: argparse.Namespace) -> int:
 def _database(wanted: Settings) -> Iterator[str]:
     if wanted.dsn:
         print("using the PostgreSQL of NOCONTENT_DSN")
-        yield wanted.dsn
+        yield config.require_dsn(wanted)
         return
     started = time.monotonic()
     with embedded.start(Path(wanted.data_dir).resolve() / "postgres") as server:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
+from ingest import dsn
 from ingest.cli.server import Subparsers
 from ingest.errors import CannotStart
 from ingest.prove import local, report, run, search, summary
@@ -120,6 +121,7 @@ async def _search_live(args: argparse.Namespace, finished: Run) -> list[Searched
         except OSError:
             raise CannotStart("There is nothing that answers at the URL of the metrics.") from None
     if args.dsn:
+        dsn.check(args.dsn, "--dsn")
         with _bar("tables", None) as step:
             searched.append(await search.in_database(canaries, args.dsn, step))
     if args.pid:

@@ -134,9 +134,9 @@ def _serve_metrics(wanted: Settings, counts: WorkerCounts) -> None:
     """Serve /metrics from this process, which has nothing else to do: the sums over all workers."""
     registry = prometheus_client.CollectorRegistry()
     registry.register(counts)
-    host, _, port = wanted.metrics_bind.rpartition(":")
+    host, port = config.address(wanted.metrics_bind)
     try:
-        prometheus_client.start_http_server(int(port), host, registry)
+        prometheus_client.start_http_server(port, host, registry)
     except OSError:
         raise CannotStart("NOCONTENT_METRICS_BIND is in use, or not an address of this machine.") from None
 

@@ -25,6 +25,7 @@ _LOCK_TIMEOUT = "1s"
 # A group's rows, so that PostgreSQL need not wait between two parts of them until the loop comes round. The kernel
 # gives what net.core.wmem_max allows. TCP finds its own, larger, size.
 _SEND_BYTES = 2_097_152
+_UNREADABLE = (ValueError, TypeError, IndexError, OverflowError)  # What asyncpg raises for a variable of libpq's.
 _OTHER_NAMES = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH of OpenSSL.
 _DURABLE = """
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local')
@@ -79,7 +80,9 @@ async def connect_as_operator(dsn: str, role: Role | None = None) -> Connection:
         raise CannotStart("The database has no nocontent roles yet: run `nocontent migrate` first.") from None
     except asyncpg.PostgresError as refused:
         raise CannotStart(f"PostgreSQL refused the connection (SQLSTATE {refused.sqlstate}).") from None
-    except (ValueError, *LOST) as lost:
+    except KeyError:  # Python's word for a user id that has no name.
+        raise CannotStart("NOCONTENT_DSN names no user, and this process's has no name either.") from None
+    except (*_UNREADABLE, *LOST) as lost:
         raise CannotStart(_why(lost)) from None
 
 
@@ -89,8 +92,12 @@ def _why(lost: Exception) -> str:
         # Only OpenSSL's words for another name have the name in them.
         fault = "it is for another name" if lost.verify_code in _OTHER_NAMES else lost.verify_message
         return f"PostgreSQL's certificate is not to be trusted: {fault}."
-    if isinstance(lost, ValueError):
-        return "NOCONTENT_DSN is not a DSN, postgresql://user@host:port/database, or verifies without a sslrootcert."
+    if isinstance(lost, _UNREADABLE):
+        return "NOCONTENT_DSN verifies without a sslrootcert, or a PG… variable or a service has what is no setting."
+    if isinstance(lost, ssl.SSLError):
+        return "TLS with PostgreSQL failed, or a certificate or key of NOCONTENT_DSN is none."
+    if isinstance(lost, PermissionError):
+        return "This user may not open a file or a socket that NOCONTENT_DSN leads to."
     if type(lost) is ConnectionError:  # What asyncpg raises then; the network raises only kinds of it.
         return "PostgreSQL does not speak TLS there, and NOCONTENT_DSN asks for it."
     return f"PostgreSQL does not answer at NOCONTENT_DSN ({type(lost).__name__})."

@@ -10,7 +10,7 @@ import asyncpg
 from ingest.errors import BadToken, ExpiredToken, RevokedToken
 from ingest.store.pool import Connection
 from schema.event import Kind
-from schema.vocabulary import Mode, Names, Vocabulary
+from schema.vocabulary import Mode, Vocabulary
 
 CATALOGUE_TENANT_ID = 0
 
@@ -44,12 +44,12 @@ class Snapshot:
     revision: int = -1
     tenants: dict[int, Tenant] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
-    shipped: dict[Kind, Names] = field(default_factory=lambda: {kind: Names({}) for kind in Kind})
+    shipped: dict[Kind, dict[str, int]] = field(default_factory=lambda: {kind: {} for kind in Kind})
 
     def forget(self) -> None:
         """Know nothing; who holds a tenant from before keeps that."""
         self.tenants, self.tokens = {}, {}
-        self.shipped = {kind: Names({}) for kind in Kind}
+        self.shipped = {kind: {} for kind in Kind}
 
     def token(self, token_id: str, secret: str, now: datetime) -> Token:
         """Give the token with this id and secret, if it is good."""
@@ -122,7 +122,8 @@ async def refresh(connection: Connection, snapshot: Snapshot) -> bool:
             row["expires_at"],
             row["is_revoked"],
         )
-    _set_terms(snapshot, terms)
+    for row in terms:
+        _set_term(snapshot, row)
     snapshot.revision = revision
     return True
 
@@ -140,14 +141,6 @@ def _set_tenant(snapshot: Snapshot, row: asyncpg.Record) -> None:
     tenant.vocabulary.set_modes(modes)
     tenant.disabled = row["disabled"]
     tenant.events_per_minute_max = row["events_per_minute_max"]
-
-
-def _set_terms(snapshot: Snapshot, terms: list[asyncpg.Record]) -> None:
-    for row in terms:
-        _set_term(snapshot, row)
-    if any(row["tenant_id"] == CATALOGUE_TENANT_ID for row in terms):  # A spelling may stand for another term now.
-        for tenant in snapshot.tenants.values():
-            tenant.vocabulary.forget()
 
 
 def _set_term(snapshot: Snapshot, row: asyncpg.Record) -> None:
