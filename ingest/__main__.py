@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ingest import logs, stdio
 from ingest.api.openapi import VERSION
-from ingest.cli import check, control, demo, policy, prove, server
+from ingest.cli import check, control, demo, policy, prove, retention, server
 from ingest.cli.arguments import Parser
 from ingest.errors import CannotStart, Unavailable
 from ingest.store.tenants import UnknownTenant
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(prog="nocontent", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", action="version", version=f"nocontent {VERSION}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for family in (server, control, policy, check, prove, demo):
+    for family in (server, control, retention, policy, check, prove, demo):
         family.add(commands)
     args = parser.parse_args(argv)
     try:

@@ -46,8 +46,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     writer_connections: Annotated[int, Meta(ge=1, le=4, description="of each process")] = 1
     drain_s: Annotated[int, Meta(ge=0, le=300, description="seconds between not ready and closing")] = 5
     retention_days: Annotated[
-        int, Meta(ge=1, le=limits.RETENTION_DAYS_MAX, description="days that events are kept and accepted back")
-    ] = 30
+        Annotated[int, Meta(ge=1, le=limits.RETENTION_DAYS_MAX)] | None,
+        Meta(description="days that a new database keeps, 1 to 400, or 30; then `nocontent retention set`"),
+    ] = None
     maintain: Annotated[bool, Meta(description="keep partitions from inside the service")] = True
     data_dir: Annotated[str, Meta(description="where `demo` keeps its own PostgreSQL")] = ".nocontent"
 
@@ -118,7 +119,7 @@ def environment(settings: Settings) -> dict[str, str]:
     """Give the environment of a child process that shall have these settings."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     fields = msgspec.structs.asdict(settings).items()
-    return own | {PREFIX + name.upper(): str(value) for name, value in fields if value != ""}
+    return own | {PREFIX + name.upper(): str(value) for name, value in fields if value not in {"", None}}
 
 
 def export(name: str, value: str) -> None:

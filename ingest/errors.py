@@ -8,7 +8,7 @@ IngestError
 ├── SlowBody, WireTooLarge, BodyTooLarge
 ├── MediaTypeUnsupported, EncodingUnsupported
 ├── SequenceReused, Rejected, Unstorable, QuotaExceeded
-└── Overloaded, Unavailable, OutcomeUnknown, Stopping, NotReady, Bug    ours
+└── Overloaded, Unavailable, ClockAdrift, OutcomeUnknown, Stopping, NotReady, Bug    ours
 """
 
 from schema.rules import Violation
@@ -144,6 +144,10 @@ class Overloaded(IngestError):
 
 class Unavailable(IngestError):
     """The database is away, or what we know of tokens is too old to trust; nothing was stored."""
+
+
+class ClockAdrift(IngestError):
+    """A clock is wrong and nobody knows which: nothing is refused for its time, and nothing was stored."""
 
 
 class OutcomeUnknown(IngestError):

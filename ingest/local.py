@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -42,8 +42,7 @@ async def prepare(settings: Settings, name: str, tags: Mapping[str, Sequence[str
             assert key_id is not None
             for value in values:
                 await vocabulary.add(connection, tenant, Unlearned(Kind.TAG_VALUE, key_id, value))
-        expires_at = datetime.now(UTC) + timedelta(days=TOKEN_DAYS)
-        return await tokens.issue(connection, tenant, tokens.SCOPES_DEFAULT, expires_at)
+        return await tokens.issue(connection, tenant, tokens.SCOPES_DEFAULT, timedelta(days=TOKEN_DAYS))
 
 
 async def as_service(dsn: str) -> str:

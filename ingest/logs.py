@@ -27,7 +27,8 @@ Event = Literal[
     "bug", "database-lost", "flush-failed", "snapshot-failed", "snapshot-loaded", "partitions-kept", "partitions-low",
     "maintenance-failed", "term-learned", "term-refused", "library", "setting-leaks",
     "login-may-too-much", "database-exposed", "certificate-reloaded", "certificate-not-loaded", "database-not-verified",
-    "lines-lost", "lines-suppressed", "counts-lost",
+    "lines-lost", "lines-suppressed", "counts-lost", "clock-adrift", "clock-agrees", "retention-withheld",
+    "retention-differs", "session-lost",
 ]  # fmt: skip
 
 

@@ -5,28 +5,37 @@ import time
 
 from ingest import logs
 from ingest.errors import Unavailable
-from ingest.store import partitions, pool
+from ingest.store import partitions, pool, retention
 from ingest.store.partitions import Kept
 
 INTERVAL_S = 600.0
 RETRY_S = 30.0
 
 
-async def keep(dsn: str, retention_days: int) -> Kept:
-    """Do what is due, once; raises Unavailable."""
+async def keep(dsn: str, first_days: int | None) -> Kept:
+    """Do what is due, once; raises Unavailable. `first_days` is the retention of a database that has none yet."""
     async with pool.connected(dsn, "nocontent_maintainer") as connection:
-        return await partitions.keep(connection, retention_days)
+        return await partitions.keep(connection, first_days)
 
 
-async def run(dsn: str, retention_days: int) -> None:
+async def days(dsn: str) -> int | None:
+    """Return the retention that the database has; raises Unavailable."""
+    async with pool.connected(dsn, "nocontent_maintainer") as connection:
+        known = await retention.read(connection)
+        return None if known is None else known.days
+
+
+async def run(dsn: str, first_days: int | None) -> None:
     """Keep for ever; a failure is logged and tried again, since there are days to spare."""
     while True:
         try:
             started = time.monotonic()
-            kept = await keep(dsn, retention_days)
+            kept = await keep(dsn, first_days)
             if kept.created or kept.dropped:
                 duration_ms = int((time.monotonic() - started) * 1000)
                 logs.info("partitions-kept", count=kept.created + kept.dropped, duration_ms=duration_ms)
+            if kept.is_held_back:
+                logs.warning("retention-withheld", count=kept.behind_days)
             if kept.failed:
                 logs.error("maintenance-failed", count=kept.failed)
             # What is postponed takes up room and no more, so it can wait for the next round.

@@ -40,6 +40,12 @@ queue_age_seconds = Gauge("ingest_queue_age_seconds", "Of the batch that waits l
 snapshot_age_seconds = Gauge(
     "ingest_snapshot_age_seconds", "Since tokens and terms were read.", multiprocess_mode="livemax"
 )
+clock_offset_seconds = Gauge(
+    "ingest_clock_offset_seconds", "This node's clock minus PostgreSQL's.", multiprocess_mode="livemostrecent"
+)
+retention_behind_days = Gauge(
+    "ingest_retention_behind_days", "Days past retention that are withheld.", multiprocess_mode="livemax"
+)
 partitions_ahead_days = Gauge(
     "ingest_partitions_ahead_days", "Whole days with a partition.", multiprocess_mode="livemin"
 )

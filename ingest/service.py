@@ -5,15 +5,16 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
 from uuid import UUID
 
 from ingest import logs, maintain, metrics
 from ingest.config import Settings, require_dsn
 from ingest.connections import Connections
 from ingest.errors import (
+    Malformed,
     OutcomeUnknown,
     QuotaExceeded,
+    Rejected,
     TenantDisabled,
     Unavailable,
 )
@@ -27,7 +28,6 @@ from ingest.store.snapshot import Snapshot, Tenant, Token
 from ingest.validation import Validation
 from ingest.watch import Watch
 from ingest.writer import Writer
-from schema import limits
 from schema.decode import Window
 from schema.event import DROP_REASONS
 from schema.receipt import Receipt
@@ -38,7 +38,6 @@ SNAPSHOT_AGE_S_MAX = 10.0  # A revoked token works no longer than this, on any w
 ANSWER_TIMEOUT_S = 25.0  # Longer than a flush and one before it.
 TAG_SETS_MAX = 200_000  # Some 60 MB.
 LOOK_UP_S_MAX = 2.0  # Of a stream: its tenant's learning waits for it.
-DAY_MS = 86_400_000
 
 
 class Service:
@@ -46,7 +45,7 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.snapshot = Snapshot()
+        self.snapshot = Snapshot(first_days=settings.retention_days)
         self.queue = Queue()
         self.room = Room()
         self.is_stopping = False
@@ -76,6 +75,8 @@ class Service:
         with suppress(TimeoutError):
             async with asyncio.timeout(SNAPSHOT_WAIT_S):
                 await self._has_snapshot.wait()
+        if self.settings.retention_days not in {None, self.snapshot.retention_days}:
+            logs.warning("retention-differs", count=self.snapshot.retention_days)
 
     def tend(self, name: str, work: Coroutine[None, None, None]) -> None:
         """Run what belongs to the worker until it stops: if it ends before, /livez says so."""
@@ -100,16 +101,16 @@ class Service:
         return time.monotonic() - self._refreshed_at
 
     def authenticate(self, token_id: str, secret: str) -> Token:
-        """Return the token; raises BadToken, RevokedToken, ExpiredToken, TenantDisabled, Unavailable."""
+        """Return the token; raises BadToken, RevokedToken, ExpiredToken, ClockAdrift, TenantDisabled, Unavailable."""
         self._require_fresh()
-        token = self.snapshot.token(token_id, secret, datetime.now(UTC))
+        token = self.snapshot.token(token_id, secret)
         self._require_enabled(token)
         return token
 
     def require(self, token: Token) -> Tenant:
         """Check a token that was good again, and return its tenant as known now; raises what `authenticate` raises."""
         self._require_fresh()
-        self.snapshot.require(token, datetime.now(UTC))
+        self.snapshot.require(token)
         return self._require_enabled(token)
 
     def _require_fresh(self) -> None:
@@ -123,9 +124,8 @@ class Service:
         return tenant
 
     def window(self) -> Window:
-        """Give the times that an event may have now."""
-        now_ms = time.time_ns() // 1_000_000
-        return Window(now_ms - self.settings.retention_days * DAY_MS, now_ms + limits.AHEAD_MS_MAX)
+        """Give the times that an event may have now, by PostgreSQL's clock."""
+        return self.snapshot.window()
 
     @asynccontextmanager
     async def admitted(self, token: Token, hold: Callable[[], None]) -> AsyncIterator[None]:
@@ -143,8 +143,11 @@ class Service:
             yield
 
     async def prepare(self, token: Token, body: bytes) -> Entry:
-        """Turn a body into what can be stored; raises what `Validation.entry` raises."""
-        return await self._validation.entry(token, body)
+        """Turn a body into what can be stored; raises what `Validation.entry` raises, and ClockAdrift."""
+        try:
+            return await self._validation.entry(token, body)
+        except (Malformed, Rejected) as refusal:
+            raise await self.snapshot.clock.confirm(refusal) from None
 
     def put(self, token: Token, entry: Entry) -> asyncio.Future[Receipt]:
         """Give the entry to the writers; raises Overloaded, Stopping, QuotaExceeded and what `require` raises."""
@@ -170,7 +173,7 @@ class Service:
         if quota is None:
             return None
         used = self._stored.get(tenant_id, 0) + self._since[tenant_id]
-        return quota, max(0, quota - used), 60 - int(time.time()) % 60
+        return quota, max(0, quota - used), 60 - int(self.snapshot.clock.now_s) % 60
 
     async def stream(self, token: Token, stream_id: UUID) -> streams.StreamState:
         """Sum up a stream of the token's tenant; raises StreamNotFound."""
@@ -188,7 +191,7 @@ class Service:
                 async with pool.connected(self._dsn, "nocontent_writer") as connection:
                     while True:
                         await self._refresh(connection)
-                        await asyncio.sleep(REFRESH_S)
+                        await self.snapshot.clock.pause(REFRESH_S)
             except Unavailable:
                 logs.warning("snapshot-failed")
                 await asyncio.sleep(REFRESH_S)
@@ -204,6 +207,7 @@ class Service:
             self._stored = await streams.used_this_minute(connection, limited)
             self._since -= before
         self._forget_tags()
+        self.snapshot.clock.tell()
         await self.watch.look(connection)
         self._refreshed_at = began
         self._has_snapshot.set()

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 
 from ingest import logs, metrics
-from ingest.store import partitions, streams, vocabulary
+from ingest.store import partitions, retention, streams, vocabulary
 from ingest.store.pool import Connection
 from schema.event import Kind
 
@@ -38,8 +38,10 @@ class Watch:
             self._ledger_due_at = now + LEDGER_S
 
     async def _look_at_partitions(self, connection: Connection) -> None:
-        self.partitions_ahead_days = await partitions.ahead_days(connection, datetime.now(UTC).date())
+        now = (await retention.read_time(connection)).now
+        self.partitions_ahead_days = await partitions.ahead_days(connection, now.astimezone(UTC).date())
         metrics.partitions_ahead_days.set(self.partitions_ahead_days)
+        metrics.retention_behind_days.set(retention.behind_days(await retention.read(connection), now))
         if self.are_partitions_low:
             logs.warning("partitions-low", count=self.partitions_ahead_days)
 

@@ -24,6 +24,8 @@ async def get_readyz(request: Request) -> Response:
         failing.append("stopping")
     if service.snapshot_age_s > SNAPSHOT_AGE_S_MAX:
         failing.append("database")
+    if service.snapshot.clock.is_adrift:
+        failing.append("clock")
     ahead_days = service.watch.partitions_ahead_days
     if ahead_days < 0:
         failing.append("partitions")  # None for today: nothing of today could be stored.

@@ -52,7 +52,7 @@ async def get_policy(request: Request) -> Response:
     """Give the policy as it is for the token's tenant."""
     token = auth.require(request, "policy:read")
     service = auth.service_of(request)
-    policy = _policy(service.snapshot.tenants[token.tenant_id], service.settings.retention_days)
+    policy = _policy(service.snapshot.tenants[token.tenant_id], service.snapshot.retention_days)
     return Response(msgspec.json.encode(policy), media_type="application/json")
 
 

@@ -82,6 +82,9 @@ FACES: Mapping[type[errors.IngestError], Face] = {
     errors.Unavailable: Face(
         HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "The database is away; nothing was stored", 2
     ),
+    errors.ClockAdrift: Face(
+        HTTPStatus.SERVICE_UNAVAILABLE, "clock-adrift", "The service's clocks disagree; nothing was stored", 10
+    ),
     errors.OutcomeUnknown: Face(
         HTTPStatus.SERVICE_UNAVAILABLE, "outcome-unknown", "Send the batch again: what was stored will not be twice", 2
     ),

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from tqdm import tqdm
@@ -167,8 +167,8 @@ async def _tenant_enable(connection: Connection, args: argparse.Namespace) -> in
 
 async def _token_issue(connection: Connection, args: argparse.Namespace) -> int:
     tenant = await tenants.find(connection, args.tenant)
-    expires_at = None if args.days is None else datetime.now(UTC) + timedelta(days=args.days)
-    print(await tokens.issue(connection, tenant, args.scope or tokens.SCOPES_DEFAULT, expires_at))
+    lifetime = None if args.days is None else timedelta(days=args.days)
+    print(await tokens.issue(connection, tenant, args.scope or tokens.SCOPES_DEFAULT, lifetime))
     return 0
 
 

@@ -23,6 +23,7 @@ from ingest.cli.server import Subparsers
 from ingest.config import Settings
 from ingest.errors import CannotStart
 from ingest.store import pool, summary
+from schema.limits import RETENTION_DAYS_MAX
 
 TENANT = "demo"
 TAGS = {"team": ("assistant", "editor", "search")}
@@ -129,7 +130,7 @@ class _Tour:
     def _refuse(self, arrivals: list[trace.Arrival], now_ms: int) -> None:
         self._title("What must be refused")
         good = trace.event(arrivals[0], now_ms)
-        old = str(trace.uuid7(now_ms - (self._settings.retention_days + 2) * 86_400_000))
+        old = str(trace.uuid7(now_ms - (RETENTION_DAYS_MAX + 2) * 86_400_000))
         failed = 0
         for bad in bad_requests(good, old):
             status, problem = self._send(bad)

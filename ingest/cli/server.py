@@ -15,6 +15,7 @@ from ingest.config import Settings
 from ingest.errors import CannotStart
 from ingest.listener import Listener
 from ingest.store import hosts, migrate, pool, privileges, settings
+from ingest.store.partitions import Kept
 from ingest.worker_counts import WorkerCounts
 
 GRACEFUL_TIMEOUT_S = 30.0  # Longer than a request waits for its COMMIT.
@@ -40,7 +41,7 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
         help="refuse a PostgreSQL that is not verified or could hold values in its log or elsewhere, or a mighty login",
     )  # fmt: skip
     _command(commands, "migrate", _migrate, "make or update the tables; safe to repeat, and on many nodes at once")
-    _command(commands, "maintain", _maintain, "create partitions ahead and drop those past retention, once")
+    _command(commands, "maintain", _maintain, "create partitions ahead and drop what the horizon lets go, once")
 
 
 def _command(
@@ -176,12 +177,36 @@ def _migrate(_args: argparse.Namespace) -> int:
             print(f"left open to every login of this database: {', '.join(exposures)}; see docs/roles.md")
         return 0
 
-    status = asyncio.run(run(config.require_dsn(config.load())))
-    return status or _maintain(_args)
+    wanted = config.load()
+    status = asyncio.run(run(config.require_dsn(wanted)))
+    # Days that are withheld keep no release from being rolled out.
+    return status or int(_round(wanted).failed > 0)
 
 
 def _maintain(_args: argparse.Namespace) -> int:
     wanted = config.load()
+    kept = _round(wanted)
+    days = asyncio.run(maintain.days(wanted.dsn))
+    differs = wanted.retention_days is not None and days != wanted.retention_days
+    if differs:
+        print(
+            f"{config.PREFIX}RETENTION_DAYS is {wanted.retention_days} and the database keeps {days} days, which holds:"
+            f" `nocontent retention set {wanted.retention_days}` changes it"
+        )
+    # A day that somebody still reads costs room; one that cannot be created will cost events; and whoever expects days
+    # to go hears that they stay.
+    return int(kept.failed > 0 or kept.is_held_back or differs)
+
+
+_WITHHELD = {
+    "": "",
+    "too-soon": "a round lets one day go, and a day later the next",
+    "clock-adrift": "this machine's clock and PostgreSQL's disagree",
+    "clock-went-back": "PostgreSQL's clock shows an earlier time than when a day was last let go",
+}
+
+
+def _round(wanted: Settings) -> Kept:
     kept = asyncio.run(maintain.keep(config.require_dsn(wanted), wanted.retention_days))
     if not kept.was_leader:
         print("another maintainer is at work; nothing done here")
@@ -191,5 +216,9 @@ def _maintain(_args: argparse.Namespace) -> int:
     )
     if kept.failed:
         print(f"not created: {kept.failed}; see the maintenance-failed lines")
-    # A day that cannot be dropped yet costs room; one that cannot be created will cost events.
-    return int(kept.failed > 0)
+    if kept.is_held_back:
+        print(
+            f"not dropped: {kept.behind_days} days past retention, because {_WITHHELD[kept.withheld]};"
+            " see `nocontent retention show` and docs/operations.md"
+        )
+    return kept

@@ -20,6 +20,8 @@ ACTS = (
     "vocabulary.learn",
     "vocabulary.refuse",
     "vocabulary.remove",
+    "retention.set",
+    "retention.catch-up",
 )
 # Of the writer, which may name no token.
 NOTE = "INSERT INTO audit (tenant_id, act, kind, term_id, rule) VALUES ($1, $2, $3, $4, $5)"

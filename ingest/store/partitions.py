@@ -1,15 +1,19 @@
-"""Daily partitions of `events`: made ahead, dropped whole at retention, by one leader at a time."""
+"""Daily partitions of `events`: made ahead, dropped whole past the horizon, by one leader at a time."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
 import asyncpg
 
 from ingest import logs
+from ingest.store import retention
 from ingest.store.pool import Connection, sqlstate
+from ingest.store.retention import Time, Withheld
 
 AHEAD_DAYS = 7
+GAP_DAYS_MAX = 100  # Between the days there are and those that are due; a clock that is years off makes no thousands.
 LEDGER_ROWS_PER_DELETE = 10_000
 _LOCK = 0x6B656570  # "keep": the advisory lock of the maintainer.
 _LOCK_TIMEOUT = "SET lock_timeout = '2s'"  # DDL that waits longer would hold up whoever waits behind it.
@@ -24,6 +28,13 @@ class Kept(NamedTuple):
     postponed: int  # Days past retention that could not be dropped: most often somebody reads.
     ahead_days: int
     was_leader: bool
+    behind_days: int = 0  # Past retention, and withheld: see `ingest.store.retention`.
+    withheld: Withheld = ""
+
+    @property
+    def is_held_back(self) -> bool:
+        """Tell whether more is withheld than the day that expired last, whose turn comes within a day."""
+        return self.behind_days > 1 or self.withheld not in {"", "too-soon"}
 
 
 _TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
@@ -31,22 +42,52 @@ _UNLOCK = "SELECT pg_advisory_unlock($1)"
 _IS_CITUS = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')"
 
 
-async def keep(connection: Connection, retention_days: int, today: date | None = None) -> Kept:
-    """Create what is missing from retention back to AHEAD_DAYS ahead, then drop what is past retention."""
-    now = today or datetime.now(UTC).date()
+async def keep(connection: Connection, first_days: int | None, at: Time | None = None) -> Kept:
+    """Create what is missing from retention back to AHEAD_DAYS ahead, then drop what is past the horizon.
+
+    By PostgreSQL's clock. `first_days` is the retention of a database that has none yet.
+    """
+    at = at or await retention.read_time(connection)
+    today = at.now.astimezone(UTC).date()
     if not await connection.fetchval(_TRY_LOCK, _LOCK):
-        return Kept(0, 0, 0, 0, await ahead_days(connection, now), was_leader=False)
+        return Kept(0, 0, 0, 0, await ahead_days(connection, today), was_leader=False)
     try:
         await connection.execute(_LOCK_TIMEOUT)
-        # One day more than the window is wide, because events may be a day old the moment midnight passes.
-        wanted = [now + timedelta(days) for days in range(-retention_days - 1, AHEAD_DAYS + 1)]
         tables = await _tables(connection)
-        created, failed = await _create_missing(connection, wanted, tables)
-        dropped, postponed = await _drop_expired(connection, wanted[0], tables)
-        await _trim_ledger(connection, wanted[0])
-        return Kept(created, dropped, failed, postponed, await ahead_days(connection, now), was_leader=True)
+        horizon = await retention.advance(connection, first_days, _oldest(tables), at)
+        created, failed = await _create_missing(connection, _wanted(tables, horizon.oldest_kept, today), tables)
+        if horizon.withheld == "clock-adrift":
+            dropped, postponed = 0, 0
+        else:
+            dropped, postponed = await _drop_expired(connection, horizon.day, tables)
+            await _trim_ledger(connection, horizon.day)
+        ahead = await ahead_days(connection, today)
+        behind, withheld = horizon.behind_days, horizon.withheld
+        return Kept(created, dropped, failed, postponed, ahead, was_leader=True, behind_days=behind, withheld=withheld)
     finally:
         await connection.execute(_UNLOCK, _LOCK)
+
+
+def _oldest(tables: dict[str, str]) -> date | None:
+    return min(_days(name for name, state in tables.items() if state != "detached"), default=None)
+
+
+def _days(names: Iterable[str]) -> Iterator[date]:
+    """Give the days of tables; somebody may have named one that is none."""
+    for name in names:
+        with suppress(ValueError):
+            yield datetime.strptime(name, "events_%Y%m%d").replace(tzinfo=UTC).date()
+
+
+def _wanted(tables: dict[str, str], first: date, today: date) -> list[date]:
+    """Give the days that must be there, and those up to the nearest there is: a clock that was off leaves no gap."""
+    last = today + timedelta(AHEAD_DAYS)
+    known = sorted(_days(tables))
+    if known and 0 < (first - known[-1]).days <= GAP_DAYS_MAX:
+        first = known[-1] + timedelta(1)
+    if known and 0 < (known[0] - last).days <= GAP_DAYS_MAX:
+        last = known[0] - timedelta(1)
+    return [first + timedelta(days) for days in range((last - first).days + 1)]
 
 
 _SERVING = """

@@ -7,12 +7,18 @@ from hashlib import sha256
 
 import asyncpg
 
-from ingest.errors import BadToken, ExpiredToken, RevokedToken
+from ingest import logs
+from ingest.clock import Clock
+from ingest.errors import BadToken, ClockAdrift, ExpiredToken, RevokedToken, Unavailable
 from ingest.store.pool import Connection
+from ingest.store.retention import FIRST_DAYS, Retention
+from schema import limits
+from schema.decode import Window
 from schema.event import Kind
 from schema.vocabulary import Mode, Vocabulary
 
 CATALOGUE_TENANT_ID = 0
+DAY_MS = 86_400_000
 
 
 @dataclass(slots=True)
@@ -42,6 +48,9 @@ class Snapshot:
     """Everything that deciding on a request needs; `refresh` keeps it up to date."""
 
     revision: int = -1
+    clock: Clock = field(default_factory=Clock)
+    retention: Retention | None = None
+    first_days: int | None = None  # Of the environment, for a database without a retention.
     tenants: dict[int, Tenant] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
     shipped: dict[Kind, dict[str, int]] = field(default_factory=lambda: {kind: {} for kind in Kind})
@@ -51,33 +60,49 @@ class Snapshot:
         self.tenants, self.tokens = {}, {}
         self.shipped = {kind: {} for kind in Kind}
 
-    def token(self, token_id: str, secret: str, now: datetime) -> Token:
+    @property
+    def retention_days(self) -> int:
+        """Return what the database keeps, or what the first round of maintenance will make it keep."""
+        return self.retention.days if self.retention else self.first_days or FIRST_DAYS
+
+    def window(self) -> Window:
+        """Give the times that an event may have now."""
+        now_ms = int(self.clock.now_s * 1000)
+        return Window(now_ms - self.retention_days * DAY_MS, now_ms + limits.AHEAD_MS_MAX)
+
+    def token(self, token_id: str, secret: str) -> Token:
         """Give the token with this id and secret, if it is good."""
         token = self.tokens.get(token_id)
         # An unknown id is compared as well, with nothing, so that it takes the time of a known one.
         expected = token.secret_sha256 if token else bytes(32)
         if not hmac.compare_digest(sha256(secret.encode("ascii")).digest(), expected) or token is None:
             raise BadToken
-        _require_valid(token, now)
+        self._require_valid(token)
         return token
 
-    def require(self, token: Token, now: datetime) -> None:
+    def require(self, token: Token) -> None:
         """Check a token that was good a while ago as it is known now."""
         known = self.tokens.get(token.token_id)
         # After a restore its number may be another token's, or nobody's.
         if known is None or (known.tenant_id, known.secret_sha256) != (token.tenant_id, token.secret_sha256):
             raise BadToken
-        _require_valid(known, now)
+        self._require_valid(known)
 
-
-def _require_valid(token: Token, now: datetime) -> None:
-    if token.is_revoked:
-        raise RevokedToken
-    if token.expires_at is not None and token.expires_at <= now:
-        raise ExpiredToken
+    def _require_valid(self, token: Token) -> None:
+        if token.is_revoked:
+            raise RevokedToken
+        if token.expires_at is not None and token.expires_at <= self.clock.now():
+            # A sender drops what it hears 401 for; with the clocks right it may be good.
+            raise ClockAdrift if self.clock.is_doubtful else ExpiredToken
 
 
 _REVISION = "SELECT revision FROM control WHERE control_id = 1"
+# On one row, with what the session must still have: a pooler can hand out another one at any time.
+_LOOK = """
+SELECT revision, clock_timestamp() AS now, current_user::text AS role, retention_days, horizon, advanced_at
+FROM control LEFT JOIN retention ON retention_id = 1
+WHERE control_id = 1
+"""
 _TENANTS = """
 SELECT tenant_id, task_category_mode, provider_mode, model_mode, tag_value_mode, events_per_minute_max, disabled
 FROM tenants WHERE revision > $1
@@ -95,7 +120,7 @@ FROM vocabulary WHERE revision > $1 ORDER BY kind
 async def refresh(connection: Connection, snapshot: Snapshot) -> bool:
     """Bring a snapshot up to date; tells whether anything changed."""
     known = snapshot.revision
-    revision = await connection.fetchval(_REVISION)
+    revision = await _look(connection, snapshot)
     if revision == snapshot.revision:
         return False
     # A backup was restored, or a fail-over lost acts: what we know of those never was, and their numbers come again.
@@ -126,6 +151,19 @@ async def refresh(connection: Connection, snapshot: Snapshot) -> bool:
         _set_term(snapshot, row)
     snapshot.revision = revision
     return True
+
+
+async def _look(connection: Connection, snapshot: Snapshot) -> int:
+    """Read the clock and the retention, and return the revision."""
+    asked = snapshot.clock.moment()
+    row = await connection.fetchrow(_LOOK)
+    if row is None or row["role"] != "nocontent_writer":
+        logs.error("session-lost", setting="role")
+        raise Unavailable
+    snapshot.clock.take(row["now"], asked)
+    has_retention = row["horizon"] is not None
+    snapshot.retention = Retention(row["retention_days"], row["horizon"], row["advanced_at"]) if has_retention else None
+    return int(row["revision"])
 
 
 def _set_tenant(snapshot: Snapshot, row: asyncpg.Record) -> None:

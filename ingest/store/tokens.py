@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -17,7 +17,8 @@ PREFIX = "nct"
 
 _ADD = """
 INSERT INTO ingest_tokens (tenant_id, token_id, secret_sha256, scopes, expires_at, revision)
-VALUES ($1, $2, $3, $4, $5, $6)
+VALUES ($1, $2, $3, $4, now() + $5::interval, $6)
+RETURNING expires_at
 """
 _GOOD = """
 SELECT scopes, created_at, expires_at FROM ingest_tokens
@@ -40,6 +41,13 @@ ORDER BY token.created_at
 """
 
 
+class Issued(NamedTuple):
+    """A new token, and when it ends by PostgreSQL's clock; never if that is None."""
+
+    token: str
+    expires_at: datetime | None
+
+
 class Rotated(NamedTuple):
     """A token's successor, and when each of them ends; never where that is None."""
 
@@ -48,16 +56,20 @@ class Rotated(NamedTuple):
     old_expires_at: datetime
 
 
-async def issue(connection: Connection, tenant: int, scopes: Sequence[str], expires_at: datetime | None) -> str:
+async def issue(connection: Connection, tenant: int, scopes: Sequence[str], lifetime: timedelta | None) -> str:
     """Make a token and store the SHA-256 of its secret; the token itself is given once, here."""
+    return (await _issue(connection, tenant, scopes, lifetime)).token
+
+
+async def _issue(connection: Connection, tenant: int, scopes: Sequence[str], lifetime: timedelta | None) -> Issued:
     token_id = secrets.token_hex(6)
     secret = secrets.token_urlsafe(32)  # 256 bits.
     async with connection.transaction():
         revision = await connection.fetchval(BUMP)
         digest = sha256(secret.encode("ascii")).digest()
-        await connection.execute(_ADD, tenant, token_id, digest, list(scopes), expires_at, revision)
+        expires_at = await connection.fetchval(_ADD, tenant, token_id, digest, list(scopes), lifetime, revision)
         await connection.execute(AUDIT, tenant, "token.issue", None, None, token_id, None)
-    return f"{PREFIX}_{token_id}_{secret}"
+    return Issued(f"{PREFIX}_{token_id}_{secret}", expires_at)
 
 
 async def rotate(
@@ -74,10 +86,9 @@ async def rotate(
             return None
         if lifetime is None and old["expires_at"] is not None:
             lifetime = old["expires_at"] - old["created_at"]
-        expires_at = datetime.now(UTC) + lifetime if lifetime is not None else None
         old_expires_at = await connection.fetchval(_SHORTEN, tenant, token_id, overlap, revision)
         await connection.execute(AUDIT, tenant, "token.rotate", None, None, token_id, None)
-        token = await issue(connection, tenant, old["scopes"], expires_at)
+        token, expires_at = await _issue(connection, tenant, old["scopes"], lifetime)
     return Rotated(token, expires_at, old_expires_at)
 
 

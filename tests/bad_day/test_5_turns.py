@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 import pytest
 
@@ -50,7 +49,7 @@ class Machine:
         self.validation = Validation(self.require, lambda: self.now, learning)
 
     def require(self, token: Token) -> Tenant:
-        self.snapshot.require(token, datetime.now(UTC))
+        self.snapshot.require(token)
         if self.tenant.disabled:
             raise TenantDisabled
         return self.tenant

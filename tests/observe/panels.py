@@ -130,6 +130,8 @@ OPERATOR = Board(
                 _rates("Transactions by answer", "transactions", "ingest_transactions_total", "outcome"),
                 _rates("Groups by how they ended", "groups", "ingest_flushes_total", "outcome"),
                 _by_instance("Age of tokens and terms", "s", "ingest_snapshot_age_seconds"),
+                _by_instance("Clock against PostgreSQL's", "s", "ingest_clock_offset_seconds"),
+                _line("Days past retention", "suffix: days", "max(ingest_retention_behind_days)", "withheld"),
             ),
         ),
         Row(

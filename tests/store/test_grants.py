@@ -34,6 +34,7 @@ _GRANTS = {
         **dict.fromkeys([f"audit.{column}" for column in "tenant_id act kind term_id rule".split()], "INSERT"),
         "acts": "SELECT",
         "rules": "SELECT",
+        "retention": "SELECT",
         "streams": "SELECT",
         "stream_gaps": "SELECT",
     },
@@ -45,6 +46,10 @@ _GRANTS = {
         "ingest_tokens": "INSERT SELECT UPDATE",
         "vocabulary": "INSERT SELECT UPDATE",
         "audit": "INSERT SELECT",
+        "retention": "SELECT",
+        "retention.retention_days": "UPDATE",
+        "retention.horizon": "UPDATE",
+        "retention.advanced_at": "UPDATE",
         "readers": "DELETE INSERT SELECT",
     },
     "nocontent_reader": {
@@ -61,7 +66,13 @@ _GRANTS = {
         "SELECT",
     )
     | {"nocontent": "USAGE"},
-    "nocontent_maintainer": {"nocontent": "CREATE USAGE"},
+    "nocontent_maintainer": {
+        "nocontent": "CREATE USAGE",
+        "retention": "SELECT",
+        "retention.retention_days": "UPDATE",
+        "retention.horizon": "UPDATE",
+        "retention.advanced_at": "UPDATE",
+    },
     "PUBLIC": {"this database": "CONNECT"},
 }
 _GRANTED = """

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from ingest.errors import Unavailable
-from ingest.store import batches, partitions, pool, rows
+from ingest.store import batches, partitions, pool, retention, rows
 from ingest.store.batches import NO_SEQUENCE, Entry
 from ingest.store.partitions import Kept, partition_name
 from ingest.store.pool import Connection
@@ -17,7 +17,7 @@ from schema.decode import decode
 from schema.receipt import Receipt
 from schema.vocabulary import Mode
 from tests.support import cluster, sample
-from tests.support.cluster import operator
+from tests.support.cluster import noon, operator
 from tests.support.gauge import VOCABULARIES, window
 
 WRITE_S = 20.0
@@ -41,9 +41,15 @@ VALUES (99999, 'citus', 10, 'pg_catalog'::regnamespace, false, '14.0')
 
 
 async def keep(dsn: str, days_later: int, retention_days: int = DAYS) -> Kept:
-    """Maintain as the service does it, so many days from now."""
+    """Maintain as the service does it, so many days from now; an operator has let go of the days in between."""
+    at = noon(TODAY + timedelta(days_later))
+    async with operator(dsn) as connection:
+        known = await retention.read(connection)
+        assert known is not None
+        if known.horizon < retention.due(DAYS, at.now):
+            await retention.catch_up(connection, retention.due(DAYS, at.now), at)
     async with pool.connected(dsn, "nocontent_maintainer") as connection:
-        return await partitions.keep(connection, retention_days, TODAY + timedelta(days_later))
+        return await partitions.keep(connection, retention_days, at)
 
 
 async def states(connection: Connection) -> dict[str, str]:

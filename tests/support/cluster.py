@@ -8,13 +8,15 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 import asyncpg
 
 from ingest import embedded
-from ingest.store import migrate, partitions, pool
+from ingest.store import migrate, partitions, pool, retention
 from ingest.store.pool import Connection
+from ingest.store.retention import Time
 
 RETENTION_DAYS = 30
 _TEMPLATE = "migrated"
@@ -83,6 +85,17 @@ async def _migrate(dsn: str) -> None:
         await migrate.migrate(connection)
     async with pool.connected(dsn, "nocontent_maintainer") as connection:
         await partitions.keep(connection, RETENTION_DAYS)
+
+
+def noon(day: date) -> Time:
+    """Give the time of a round of maintenance on a day; the clocks agree."""
+    return Time(datetime.combine(day, time(12), UTC))
+
+
+async def set_retention(dsn: str, days: int) -> None:
+    """Keep so many days, as `nocontent retention set` does it."""
+    async with pool.connected(dsn, "nocontent_control") as connection:
+        await retention.set_days(connection, days)
 
 
 @contextlib.asynccontextmanager

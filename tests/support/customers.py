@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple, TypeVar
 
 from ingest.store import pool, tenants, tokens, vocabulary
@@ -73,8 +73,7 @@ async def add(connection: Connection, name: str, wanted: Wanted) -> Customer:
     for kind, mode in wanted.modes.items():
         await tenants.set_mode(connection, tenant, kind, mode)
     await tenants.set_quota(connection, tenant, wanted.quota)
-    expires_at = None if wanted.expires_in is None else datetime.now(UTC) + wanted.expires_in
-    token = await tokens.issue(connection, tenant, wanted.scopes, expires_at)
+    token = await tokens.issue(connection, tenant, wanted.scopes, wanted.expires_in)
     if wanted.is_disabled:
         await tenants.set_disabled(connection, tenant, disabled=True)
     return Customer(tenant, token)

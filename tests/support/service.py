@@ -73,12 +73,20 @@ def environment(dsn: str, **settings: object) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def serving(
-    dsn: str, log: Path, checkout: Path = ROOT, pair: Pair | None = None, into: int | None = None, **settings: object
+def serving(  # noqa: PLR0913 (each is another way to serve)
+    dsn: str,
+    log: Path,
+    checkout: Path = ROOT,
+    pair: Pair | None = None,
+    into: int | None = None,
+    *,
+    variables: Mapping[str, str] = {},
+    **settings: object,
 ) -> Iterator[Server]:
     """Serve a checkout on free ports until the block ends; over TLS where there is a pair.
 
-    What it says goes to the log, or to the open file `into`.
+    What it says goes to the log, or to the open file `into`. With `variables` of its environment, as of faketime, it
+    need not become ready.
     """
     bind, metrics_bind = (f"127.0.0.1:{port}" for port in free_ports(2))
     wanted: dict[str, object] = {
@@ -94,13 +102,13 @@ def serving(
         process = subprocess.Popen(
             [sys.executable, "-m", "ingest", "serve"],
             cwd=checkout,
-            env=environment(dsn, **wanted) | {"PYTHONPATH": str(checkout)},
+            env=environment(dsn, **wanted) | {"PYTHONPATH": str(checkout), **variables},
             stdout=lines if into is None else into,
             stderr=lines if into is None else into,
         )
     server = Server(process, bind, metrics_bind, dsn, log, int(str(wanted["workers"])), pair and pair.trusted())
     try:
-        _wait_ready(server)
+        _wait_ready(server, is_ready=not variables)
         yield server
     finally:
         if process.poll() is None:
@@ -152,7 +160,7 @@ def is_gone(pid: int) -> bool:
         return True
 
 
-def _wait_ready(server: Server) -> None:
+def _wait_ready(server: Server, *, is_ready: bool) -> None:
     """Wait until every worker listens and knows its tenants: each answers for itself."""
 
     def are_listening() -> bool:
@@ -160,6 +168,8 @@ def _wait_ready(server: Server) -> None:
         return len(server.workers()) == server.worker_count
 
     wait_until(are_listening)
+    if not is_ready:
+        return
     with server.one_to_each_worker() as senders:
         for sender in senders:
             wait_until(partial(_is_ready, sender))

@@ -1,0 +1,152 @@
+"""How long events are kept, and the horizon: the day before which anything may be deleted. The one guard of deletion.
+
+A clock can be wrong by years, and a deleted day does not come back. So the horizon moves by one day at most when a day
+has passed since it last moved, by PostgreSQL's clock and while the node's agrees; that is committed before anything is
+deleted, so a crash in between opens nothing. All else is an operator's act, which is audited. Whatever deletes by age
+calls `advance` and deletes what is older than the day it returns.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal, NamedTuple
+
+import asyncpg
+
+from ingest.clock import Clock
+from ingest.errors import CannotStart
+from ingest.store.pool import Connection
+from ingest.store.tenants import BUMP
+
+FIRST_DAYS = 30  # Where neither the database nor the environment has said otherwise.
+STEP = timedelta(hours=23)  # A day, less what rounds that come once a day at one time may differ by.
+ONE_DAY = timedelta(days=1)
+
+Withheld = Literal["", "too-soon", "clock-adrift", "clock-went-back"]
+
+
+class Retention(NamedTuple):
+    """What the database has: days kept, the oldest day that may not be deleted, and when that last moved."""
+
+    days: int
+    horizon: date
+    advanced_at: datetime
+
+
+class Time(NamedTuple):
+    """PostgreSQL's time, and whether the node's clock disagrees with it."""
+
+    now: datetime
+    is_adrift: bool = False
+
+
+class Horizon(NamedTuple):
+    """What is older than `day` may be deleted; `behind_days` more are past retention and withheld."""
+
+    day: date
+    oldest_kept: date  # By the retention and PostgreSQL's clock; has a partition.
+    behind_days: int
+    withheld: Withheld
+
+
+_TIME = "SELECT clock_timestamp()"
+_READ = "SELECT retention_days, horizon, advanced_at FROM nocontent.retention WHERE retention_id = 1"
+_WRITE = "UPDATE nocontent.retention SET retention_days = $1, horizon = $2, advanced_at = $3 WHERE retention_id = 1"
+_AUDIT = "INSERT INTO nocontent.audit (tenant_id, act, days) VALUES (0, $1, $2)"  # Of every tenant.
+
+
+async def read_time(connection: Connection) -> Time:
+    """Read PostgreSQL's clock and compare the node's with it."""
+    clock = Clock()
+    asked = clock.moment()
+    now = await connection.fetchval(_TIME)
+    clock.take(now, asked)
+    return Time(now, clock.is_adrift)
+
+
+async def read(connection: Connection) -> Retention | None:
+    """Return what the database has, or None before the first round of maintenance."""
+    return _retention(await connection.fetchrow(_READ))
+
+
+async def advance(connection: Connection, first_days: int | None, oldest: date | None, at: Time) -> Horizon:
+    """Move the horizon as far as the time that has passed explains, commit that, and return it.
+
+    `first_days` and `oldest`, the oldest day there is, count where the database has no retention yet.
+    """
+    async with connection.transaction():
+        known = _retention(await connection.fetchrow(f"{_READ} FOR UPDATE"))
+        moved, withheld = _step(known or _first(first_days or FIRST_DAYS, oldest, at), at)
+        if moved != known:
+            await connection.execute(_WRITE, *moved)
+    kept = due(moved.days, at.now)
+    return Horizon(min(moved.horizon, kept), kept, max(0, (kept - moved.horizon).days), withheld)
+
+
+def behind_days(known: Retention | None, now: datetime) -> int:
+    """Count the days past retention that nothing may delete yet."""
+    return 0 if known is None else max(0, (due(known.days, now) - known.horizon).days)
+
+
+async def set_days(connection: Connection, days: int) -> Retention:
+    """Keep events for so many days from now on; the horizon moves by the difference, whatever any clock says."""
+
+    def change(known: Retention) -> tuple[Retention, int]:
+        return known._replace(days=days, horizon=known.horizon + timedelta(known.days - days)), days
+
+    return await _act(connection, "retention.set", change)
+
+
+async def catch_up(connection: Connection, day: date, at: Time) -> Retention:
+    """Let everything before a day be deleted, as far as it is past retention; raises CannotStart."""
+    if at.is_adrift:
+        raise CannotStart("This machine's clock and PostgreSQL's disagree: set them right first.")
+
+    def change(known: Retention) -> tuple[Retention, int]:
+        last = due(known.days, at.now)
+        if not known.horizon <= day <= last:
+            raise CannotStart(f"The day has to be between {known.horizon} and {last}, by PostgreSQL's clock.")
+        return known._replace(horizon=day, advanced_at=at.now), (day - known.horizon).days
+
+    return await _act(connection, "retention.catch-up", change)
+
+
+async def _act(connection: Connection, name: str, change: Callable[[Retention], tuple[Retention, int]]) -> Retention:
+    async with connection.transaction():
+        await connection.execute(BUMP)  # Acts are in the order of their commits.
+        known = _retention(await connection.fetchrow(f"{_READ} FOR UPDATE"))
+        if known is None:
+            raise CannotStart("There is no retention yet: run `nocontent maintain` once.")
+        changed, days = change(known)
+        await connection.execute(_WRITE, *changed)
+        await connection.execute(_AUDIT, name, days)
+    return changed
+
+
+def due(days: int, now: datetime) -> date:
+    """Return the oldest day to keep: one more than the window is wide, since an event may be a day old at midnight."""
+    return now.astimezone(UTC).date() - timedelta(days + 1)
+
+
+def _first(days: int, oldest: date | None, at: Time) -> Retention:
+    """Begin with nothing to delete. A day has passed at the next midnight, so that rounds keep to midnights."""
+    first = due(days, at.now)
+    midnight = datetime.combine(at.now.astimezone(UTC).date(), time(), UTC)
+    return Retention(days, first if oldest is None else min(oldest, first), midnight)
+
+
+def _step(known: Retention, at: Time) -> tuple[Retention, Withheld]:
+    last = due(known.days, at.now)
+    if at.is_adrift:
+        return known, "clock-adrift"
+    if last <= known.horizon:  # Days are made back to there, and what is made may not be deleted at once.
+        return known._replace(horizon=last), ""
+    if at.now < known.advanced_at:
+        return known, "clock-went-back"  # It was wrong then or is now.
+    if at.now - known.advanced_at < STEP:
+        return known, "too-soon"
+    moved = known._replace(horizon=known.horizon + ONE_DAY, advanced_at=at.now)
+    return moved, "too-soon" if moved.horizon < last else ""
+
+
+def _retention(row: asyncpg.Record | None) -> Retention | None:
+    return None if row is None or row["horizon"] is None else Retention(*row.values())

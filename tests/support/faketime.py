@@ -1,0 +1,27 @@
+"""Debian's libfaketime, where it is installed: a process whose wall clock is wrong."""
+
+import time
+from pathlib import Path
+
+_LIBRARIES = (
+    "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
+    "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
+)
+LIBRARY = next((path for path in _LIBRARIES if Path(path).exists()), None)
+MISSING = "libfaketime is not installed (Debian: apt-get install libfaketime); the clock is passed in elsewhere"
+
+
+def environment(offset_s: int) -> dict[str, str]:
+    """Give the variables of a process whose wall clock is off; its monotonic clock is right, as on a real machine."""
+    assert LIBRARY is not None
+    return {
+        "LD_PRELOAD": LIBRARY,
+        "FAKETIME": f"{offset_s:+d}s",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "DONT_FAKE_MONOTONIC": "1",
+    }
+
+
+def wrong_wall_s(offset_s: float) -> float:
+    """Give what a wall clock shows that is off."""
+    return time.time() + offset_s
