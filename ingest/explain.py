@@ -13,10 +13,10 @@ import msgspec
 from msgspec import Raw, Struct
 
 from ingest.errors import Malformed, Rejected
-from ingest.explain_values import Decoder, Full, Verdicts
+from ingest.explain_values import TERMS, Decoder, Full, Verdicts, text_of
 from schema import limits
 from schema.decode import Refused, Window, decode
-from schema.event import Batch, Event, Stream
+from schema.event import Batch, Event, Kind, Stream
 from schema.rules import ORDER, Violation
 from schema.vocabulary import Vocabulary
 
@@ -38,6 +38,8 @@ def _object_of(struct: type[Struct]) -> _Object:
 
 
 _BATCH, _EVENT, _STREAM = _object_of(Batch), _object_of(Event), _object_of(Stream)
+_named_terms = msgspec.json.Decoder(msgspec.defstruct("_NamedTerms", [(name, Raw, Raw()) for name in TERMS]))
+_SPELLED_EVENTS = 100  # Looked at in one step.
 _object = msgspec.json.Decoder(dict[str, Raw])
 _array = msgspec.json.Decoder(list[Raw])
 _event = msgspec.json.Decoder(Event)
@@ -200,6 +202,7 @@ class _Walk(Verdicts):
         parts = list(map(bytes, events[: limits.EVENTS_MAX]))
         del events
         yield
+        yield from self.spellings(parts)
         start = 0
         for end in _groups(parts):
             if not self.is_clean(parts[start:end]):
@@ -208,6 +211,22 @@ class _Walk(Verdicts):
             start = end
             yield
         return None
+
+    def spellings(self, events: Sequence[bytes]) -> Steps[None]:
+        """Find what no event shows by itself: more ids that are no terms than decode reads in one batch."""
+        spelled: dict[Kind, set[str]] = {kind: set() for kind, _ in TERMS.values()}
+        for place, event in enumerate(events):
+            if place % _SPELLED_EVENTS == 0:
+                yield
+            with suppress(msgspec.MsgspecError, RecursionError):  # Said of the event, which has another shape.
+                named = _named_terms.decode(event)
+                for name, (kind, _) in TERMS.items():
+                    term = text_of(bytes(getattr(named, name))) or ""
+                    if self.vocabulary.kinds[kind].exact(term) is None:
+                        spelled[kind].add(term)
+        for kind, distinct in spelled.items():
+            if len(distinct) > limits.SPELLINGS_MAX and not self.vocabulary.kinds[kind].coarsens:
+                self.found("size.too-many-spellings", "/events")
 
     def unclean(self, parts: Sequence[bytes], start: int) -> Steps[None]:
         for place, part in enumerate(parts, start):

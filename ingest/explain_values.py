@@ -26,7 +26,7 @@ class Decoder(Protocol):
     def decode(self, buf: bytes, /) -> object: ...
 
 
-_TERMS = {
+TERMS = {
     "task_category": (Kind.TASK_CATEGORY, "vocabulary.unknown-task-category"),
     "provider": (Kind.PROVIDER, "vocabulary.unknown-provider"),
     "requested_model": (Kind.MODEL, "vocabulary.unknown-model"),
@@ -72,14 +72,14 @@ class Verdicts:
         if raw.count(b":") > limits.NAMES_MAX:
             self.found("size.too-many-names", "/dropped")
         elif not _passes(_dropped, raw):
-            self.found(_shape(_dropped, raw, _text(raw)), "/dropped")
+            self.found(_shape(_dropped, raw, text_of(raw)), "/dropped")
         elif raw.count(b'"') != 2 * len(_object.decode(raw)):
             self.found("shape.duplicate-key", "/dropped")
 
     def field(self, decoder: Decoder, name: str, raw: bytes, at: str) -> None:
-        value = _text(raw)
-        if value is not None and name in _TERMS:
-            self.term(_TERMS[name], value, at)
+        value = text_of(raw)
+        if value is not None and name in TERMS:
+            self.term(TERMS[name], value, at)
         elif value is not None and name == "event_id":
             self.uuid(value, at, self.window)
         elif value is not None and name == "id":
@@ -101,7 +101,8 @@ class Verdicts:
     def term(self, kind_and_rule: tuple[Kind, str], term: str, at: str) -> None:
         kind, rule = kind_and_rule
         terms = self.vocabulary.kinds[kind]
-        if (terms.coarsens and 0 < len(term) <= limits.TERM_CHARS_MAX) or term in terms or term in terms.shipped:
+        chars_max = limits.MODEL_CHARS_MAX if kind is Kind.MODEL else limits.TERM_CHARS_MAX
+        if (terms.coarsens and 0 < len(term) <= chars_max) or terms.find(term) is not None:
             return
         self.unregistered(Unlearned(kind, 0, term), rule, at)
 
@@ -116,7 +117,7 @@ class Verdicts:
 
     def tag(self, key: str, raw: bytes, at: str) -> None:
         key_id = self.vocabulary.tag_keys.get(key)
-        value = _text(raw)
+        value = text_of(raw)
         if key_id is None:
             read = raw[: limits.VALUE_BYTES_MAX].decode("utf-8", "replace")
             self.found(self.secret(read) or rule_of_name(key[:64]) or "vocabulary.undeclared-tag-key", at)
@@ -134,7 +135,7 @@ def _passes(decoder: Decoder, raw: bytes) -> bool:
     return True
 
 
-def _text(raw: bytes) -> str | None:
+def text_of(raw: bytes) -> str | None:
     """Give a JSON string's contents as written, cut to what the rules read; None if it is no string."""
     if raw[:1] != b'"':
         return None

@@ -51,6 +51,8 @@ def decode(body: bytes, vocabulary: Vocabulary, window: Window, count: _Count = 
     # msgspec quotes the body in its messages and a UnicodeDecodeError holds all of it: neither goes further.
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise Refused from None
+    finally:
+        vocabulary.end_batch()
 
 
 def _decode(body: bytes, vocabulary: Vocabulary, window: Window, count: _Count) -> Decoded:

@@ -31,7 +31,7 @@ EventId = Annotated[str, Meta(min_length=36, max_length=36, extra={"uuid": 7}, e
 _TERM = Meta(min_length=1, max_length=limits.TERM_CHARS_MAX)
 TaskCategory = Annotated[str, _TERM, Meta(extra={"kind": Kind.TASK_CATEGORY})]
 Provider = Annotated[str, _TERM, Meta(extra={"kind": Kind.PROVIDER})]
-Model = Annotated[str, _TERM, Meta(extra={"kind": Kind.MODEL})]
+Model = Annotated[str, Meta(min_length=1, max_length=limits.MODEL_CHARS_MAX), Meta(extra={"kind": Kind.MODEL})]
 InputTokens = Annotated[int, Meta(ge=0, le=limits.INPUT_TOKENS_MAX)]
 OutputTokens = Annotated[int, Meta(ge=0, le=limits.OUTPUT_TOKENS_MAX)]
 NanoUsd = Annotated[int, Meta(ge=0, le=limits.COST_NANOUSD_MAX)]

@@ -106,6 +106,7 @@ SHAPES = (
     Rule("size.too-many-events", "Send fewer events in a batch."),
     Rule("size.no-events", "Send at least one event."),
     Rule("size.too-many-tags", "Send fewer tags on an event."),
+    Rule("size.too-many-spellings", "Send fewer ids in a batch that are no terms but other spellings of them."),
     Rule("size.too-many-names", "The body has too many unknown names to explain one by one."),
     Rule("size.unexplained", "The body was not explained to its end: run `nocontent check` on it."),
 )  # fmt: skip

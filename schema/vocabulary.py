@@ -4,10 +4,11 @@ import re
 from collections.abc import Mapping
 from enum import IntEnum
 from functools import cache
-from pathlib import Path
+from itertools import chain
 from typing import NamedTuple
 
 from . import limits
+from .composition import aliases, bases, form_of, shipped
 from .event import Kind
 
 UNKNOWN = "unknown"  # A term of every kind, for what a proxy does not know or a tenant does not want kept.
@@ -15,7 +16,6 @@ UNKNOWN_ID = 0
 _MODEL = re.compile(rf"[A-Za-z0-9@~][A-Za-z0-9._:/@+-]{{0,{limits.TERM_CHARS_MAX - 1}}}\Z")
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
 GRAMMAR = {kind: (_MODEL if kind is Kind.MODEL else _SLUG).pattern for kind in Kind}
-_CATALOGUE = Path(__file__).parent / "catalogue"
 
 
 class Mode(IntEnum):
@@ -49,7 +49,7 @@ class Vocabulary:
     __slots__ = ("kinds", "modes", "tag_keys", "tag_values", "tags")
 
     def __init__(self, modes: Mapping[Kind, Mode], shipped: Mapping[Kind, Mapping[str, int]]) -> None:
-        self.kinds = {kind: Terms(shipped.get(kind, {})) for kind in Kind}
+        self.kinds = {kind: Terms(kind, shipped.get(kind, {})) for kind in Kind}
         self.tag_keys: dict[str, int] = {}
         self.tag_values: dict[int, dict[str, int]] = {}
         self.tags: dict[bytes, TagSet] = {}
@@ -59,7 +59,7 @@ class Vocabulary:
         self.modes = modes
         for kind, terms in self.kinds.items():
             terms.coarsens = modes.get(kind) is Mode.COARSEN
-        self.tags.clear()
+        self.forget()
 
     def add(self, kind: Kind, parent: int, term: str, term_id: int) -> None:
         """Register a term that storage holds."""
@@ -69,8 +69,9 @@ class Vocabulary:
         elif kind is Kind.TAG_VALUE:
             self.tag_values.setdefault(parent, {})[term] = term_id
         else:
-            self.kinds[kind][term] = term_id
-        self.tags.clear()
+            self.kinds[kind].own[term] = term_id
+            self.kinds[kind].retired.discard(term)
+        self.forget()
 
     def remove(self, kind: Kind, parent: int, term: str) -> None:
         """Refuse a term from now on; rows that have it keep it. `unknown` stays."""
@@ -81,31 +82,94 @@ class Vocabulary:
         elif kind is Kind.TAG_VALUE:
             self.tag_values.get(parent, {}).pop(term, None)
         else:
-            self.kinds[kind].pop(term, None)
+            self.kinds[kind].own = self.kinds[kind].own.without(term)
+            self.kinds[kind].retired.add(term)
+        self.forget()
+
+    def forget(self) -> None:
+        """Look everything up again, because terms came or went."""
         self.tags.clear()
+        for terms in self.kinds.values():
+            terms.forget()
+
+    def end_batch(self) -> None:
+        for terms in self.kinds.values():
+            terms.read.clear()
+
+
+class Names(dict[str, int]):
+    """Terms of one kind and owner to their ids, and the term that each form stands for."""
+
+    def __init__(self, terms: Mapping[str, int]) -> None:
+        super().__init__()
+        self.forms: dict[str, str] = {}
+        for term, term_id in terms.items():
+            self[term] = term_id
+
+    def __setitem__(self, term: str, term_id: int) -> None:
+        super().__setitem__(term, term_id)
+        if term != UNKNOWN:
+            form = form_of(term)
+            self.forms[form] = min(term, self.forms.get(form, term), key=_plainness)
+
+    def without(self, term: str) -> "Names":
+        return Names({kept: term_id for kept, term_id in self.items() if kept != term})
+
+
+def _plainness(term: str) -> tuple[bool, int, str]:
+    """Sort the term first that others of its form are stored as: lower-case, with the fewest dots."""
+    return term != term.lower(), term.count("."), term
 
 
 class Terms(dict[str, int]):
-    """Terms of one kind to their ids; a miss looks in the catalogue and remembers, else is a KeyError or `unknown`."""
+    """What strings of a kind stand for: a bounded cache of terms and their spellings; a miss is a KeyError or 0."""
 
-    __slots__ = ("coarsens", "shipped")
+    __slots__ = ("coarsens", "kind", "own", "read", "retired", "shipped")
 
-    def __init__(self, shipped: Mapping[str, int]) -> None:
-        super().__init__({UNKNOWN: UNKNOWN_ID})
-        self.shipped = shipped
+    def __init__(self, kind: Kind, shipped: Mapping[str, int]) -> None:
+        super().__init__()
+        self.kind = kind
+        self.shipped = shipped if isinstance(shipped, Names) else Names(shipped)
+        self.own = Names({UNKNOWN: UNKNOWN_ID})
+        self.retired: set[str] = set()
+        self.read: set[str] = set()  # Of this batch, and no longer: what is coarsened is not kept.
         self.coarsens = False
 
     def __missing__(self, term: str) -> int:
-        if (term_id := self.shipped.get(term)) is not None:
+        term_id = self.exact(term)
+        if term_id is None and term not in self.read and len(self.read) < limits.SPELLINGS_MAX:
+            self.read.add(term)
+            term_id = self.find(term)
+        if term_id is not None:
+            if len(self) >= limits.STRINGS_CACHED_MAX:
+                self.forget()
             self[term] = term_id
             return term_id
         if self.coarsens:
             return UNKNOWN_ID
         raise KeyError
 
+    def forget(self) -> None:
+        self.clear()
+        self.read.clear()
+
+    def exact(self, term: str) -> int | None:
+        return self.own.get(term, self.shipped.get(term))
+
+    def find(self, term: str) -> int | None:
+        """Return the id of a term, or of the one that a string is a spelling of; no mode changes it."""
+        if (term_id := self.exact(term)) is not None or term in self.retired or len(term) > limits.MODEL_CHARS_MAX:
+            return term_id
+        form = form_of(term)
+        for base in chain((form, aliases(self.kind).get(form, "")), bases(form) if self.kind is Kind.MODEL else ()):
+            for names in (self.own, self.shipped):
+                if base in names.forms:
+                    return names[names.forms[base]]
+        return None
+
 
 @cache
 def shipped_terms(kind: Kind) -> tuple[str, ...]:
     """Give the catalogue's terms of a kind; the database gives them ids when it is migrated."""
     names = {Kind.TASK_CATEGORY: "task_categories", Kind.PROVIDER: "providers", Kind.MODEL: "models"}
-    return tuple((_CATALOGUE / f"{names[kind]}.txt").read_text("ascii").split()) if kind in names else ()
+    return shipped(names[kind]) if kind in names else ()

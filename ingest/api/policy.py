@@ -12,7 +12,7 @@ from starlette.responses import Response
 from ingest import capacity
 from ingest.api import auth
 from ingest.store.snapshot import Tenant
-from schema import limits
+from schema import composition, limits
 from schema.event import DROP_REASONS, TERMS_MAX, Batch, Event, Kind
 from schema.rules import RULES
 from schema.vocabulary import GRAMMAR
@@ -34,6 +34,12 @@ class Policy(Struct, frozen=True):
     event_bits: Annotated[dict[str, float], Meta(description="The same by field.")]
     modes: Annotated[dict[str, str], Meta(description="What becomes of a term that is not registered, by kind.")]
     terms: Annotated[dict[str, list[str]], Meta(description="What may be sent, by kind.")]
+    spellings: Annotated[
+        dict[str, list[str]],
+        Meta(
+            description="What an id is read as a term in spite of: parts around it, in lower case with dashes; names."
+        ),
+    ]
     tags: Annotated[dict[str, list[str]], Meta(description="Declared tag keys and their values.")]
 
 
@@ -44,8 +50,21 @@ def digest() -> str:
     grammar = {kind.name: pattern for kind, pattern in GRAMMAR.items()}
     sizes = {kind.name: size for kind, size in TERMS_MAX.items()}
     rules = [(rule.id, rule.pattern and rule.pattern.pattern, sorted(rule.names)) for rule in RULES.values()]
-    whole = (schemas, _BOUNDS, grammar, sizes, rules)
+    whole = (schemas, _BOUNDS, grammar, sizes, rules, spellings())
     return hashlib.sha256(msgspec.json.encode(whole, order="deterministic")).hexdigest()
+
+
+@cache
+def spellings() -> dict[str, list[str]]:
+    """Return the closed lists and patterns by which an id is read as a term."""
+    named = {kind: composition.aliases(kind) for kind in (Kind.TASK_CATEGORY, Kind.PROVIDER)}
+    return {
+        "before": sorted(composition.heads()),
+        "before_patterns": [composition.ARN.pattern, composition.HEADS.pattern],
+        "behind": sorted(composition.tails()),
+        "behind_patterns": [composition.TAILS.pattern],
+        **{f"{kind.name.lower()}_names": sorted(f"{a} {b}" for a, b in names.items()) for kind, names in named.items()},
+    }
 
 
 async def get_policy(request: Request) -> Response:
@@ -72,8 +91,9 @@ def _policy(tenant: Tenant, retention_days: int) -> Policy:
         event_bits={field: round(bits, 1) for field, bits in held},
         modes={kind.name.lower(): mode.name.lower() for kind, mode in vocabulary.modes.items()},
         terms={
-            kind.name.lower(): sorted(vocabulary.kinds[kind].keys() | vocabulary.kinds[kind].shipped.keys())
+            kind.name.lower(): sorted(vocabulary.kinds[kind].own.keys() | vocabulary.kinds[kind].shipped.keys())
             for kind in kinds
         },
+        spellings=spellings(),
         tags={key: sorted(vocabulary.tag_values[key_id]) for key, key_id in sorted(vocabulary.tag_keys.items())},
     )

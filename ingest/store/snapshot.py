@@ -15,7 +15,7 @@ from ingest.store.retention import FIRST_DAYS, Retention
 from schema import limits
 from schema.decode import Window
 from schema.event import Kind
-from schema.vocabulary import Mode, Vocabulary
+from schema.vocabulary import Mode, Names, Vocabulary
 
 CATALOGUE_TENANT_ID = 0
 DAY_MS = 86_400_000
@@ -53,12 +53,12 @@ class Snapshot:
     first_days: int | None = None  # Of the environment, for a database without a retention.
     tenants: dict[int, Tenant] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
-    shipped: dict[Kind, dict[str, int]] = field(default_factory=lambda: {kind: {} for kind in Kind})
+    shipped: dict[Kind, Names] = field(default_factory=lambda: {kind: Names({}) for kind in Kind})
 
     def forget(self) -> None:
         """Know nothing; who holds a tenant from before keeps that."""
         self.tenants, self.tokens = {}, {}
-        self.shipped = {kind: {} for kind in Kind}
+        self.shipped = {kind: Names({}) for kind in Kind}
 
     @property
     def retention_days(self) -> int:
@@ -147,8 +147,7 @@ async def refresh(connection: Connection, snapshot: Snapshot) -> bool:
             row["expires_at"],
             row["is_revoked"],
         )
-    for row in terms:
-        _set_term(snapshot, row)
+    _set_terms(snapshot, terms)
     snapshot.revision = revision
     return True
 
@@ -179,6 +178,14 @@ def _set_tenant(snapshot: Snapshot, row: asyncpg.Record) -> None:
     tenant.vocabulary.set_modes(modes)
     tenant.disabled = row["disabled"]
     tenant.events_per_minute_max = row["events_per_minute_max"]
+
+
+def _set_terms(snapshot: Snapshot, terms: list[asyncpg.Record]) -> None:
+    for row in terms:
+        _set_term(snapshot, row)
+    if any(row["tenant_id"] == CATALOGUE_TENANT_ID for row in terms):  # A spelling may stand for another term now.
+        for tenant in snapshot.tenants.values():
+            tenant.vocabulary.forget()
 
 
 def _set_term(snapshot: Snapshot, row: asyncpg.Record) -> None:

@@ -87,7 +87,7 @@ def ids(known: Snapshot, tenant: int) -> dict[Unlearned, int]:
     own = {
         Unlearned(kind, 0, term): term_id
         for kind in FIELDS
-        for term, term_id in terms.kinds[kind].items()
+        for term, term_id in terms.kinds[kind].own.items()
         if term != UNKNOWN and term not in terms.kinds[kind].shipped
     }
     return own | {
