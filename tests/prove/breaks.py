@@ -87,7 +87,7 @@ GATES = (
     Gate("bytes: backslash", (Edit(_DECODE, ' or b"\\\\" in body', ""),), ("duplicate-names",), _BODY_QUOTES),
     Gate(
         _BODY_QUOTES,
-        (Edit(_DECODE, "if count(body, b'\"') != _quotes(batch, tags):", "if False:"),),
+        (Edit(_DECODE, "if quotes != _quotes(batch, tags):", "if False:"),),
         ("duplicate-names",),
     ),
     Gate(
