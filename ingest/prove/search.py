@@ -59,12 +59,30 @@ def in_files(place: str, canaries: Canaries, paths: Iterable[Path], step: Callab
             try:
                 for piece in _pieces(file):
                     finder.read(str(file), piece)
+                if file.parent.name == _WAL:
+                    _read_wal(finder, file)
             except FileNotFoundError:
                 continue  # It was removed meanwhile: a running PostgreSQL does that.
             except OSError:
                 finder.unread.append(str(file))
             step()
     return finder.searched(place)
+
+
+_WAL = "pg_wal"
+_PAGE_BYTES = 8_192
+_LONG_HEADER = 2  # XLP_LONG_HEADER of access/xlog_internal.h; with it a page's header has 40 bytes, else 24.
+
+
+def _read_wal(finder: _Finder, file: Path) -> None:
+    """Search a segment without the headers of its pages: a record goes on behind the next one."""
+    finder.start()
+    for piece in _pieces(file):
+        pages = (piece[at : at + _PAGE_BYTES] for at in range(0, len(piece), _PAGE_BYTES))
+        finder.read(
+            f"{file} without headers",
+            b"".join(page[40 if page[2:3] and page[2] & _LONG_HEADER else 24 :] for page in pages),
+        )
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -84,36 +102,80 @@ def _pieces(file: Path) -> Iterator[bytes]:
             yield piece
 
 
-async def in_metrics(canaries: Canaries, to: Address, path: str) -> Searched:
-    """Search what Prometheus would read. Raises OSError."""
+# What a stranger may send to the port of the metrics; each stands for a place that an HTTP server may echo or log.
+_STRANGERS = (
+    b"GET %(path)b?%(word)b HTTP/1.1\r\nHost: %(host)b\r\nConnection: close\r\n\r\n",
+    b"GET %(path)b?name[]=%(word)b HTTP/1.1\r\nHost: %(host)b\r\nConnection: close\r\n\r\n",
+    b"GET /%(word)b HTTP/1.1\r\nHost: %(host)b\r\nConnection: close\r\n\r\n",
+    b"%(word)b %(path)b HTTP/1.1\r\nHost: %(host)b\r\nConnection: close\r\n\r\n",
+    b"GET %(path)b HTTP/%(word)b\r\nHost: %(host)b\r\n\r\n",
+    b"GET %(path)b %(word)b HTTP/1.1\r\nHost: %(host)b\r\n\r\n",
+    b"GET http://%(word)b/ HTTP/1.1\r\nHost: %(word)b\r\nConnection: close\r\n\r\n",
+    b"GET %(path)b HTTP/1.1\r\nHost: %(host)b\r\nAccept: text/plain; version=%(word)b\r\nConnection: close\r\n\r\n",
+    (
+        b"GET %(path)b HTTP/1.1\r\nHost: %(host)b\r\nAccept: application/openmetrics-text; version=1.0.0;"
+        b" escaping=%(word)b\r\nConnection: close\r\n\r\n"
+    ),
+    b"GET %(path)b HTTP/1.1\r\nHost: %(host)b\r\n%(word)b: %(word)b\r\nCookie: %(word)b\r\nConnection: close\r\n\r\n",
+    b"POST %(path)b HTTP/1.1\r\nHost: %(host)b\r\nContent-Length: 15\r\nConnection: close\r\n\r\n%(word)b",
+    b"GET %(path)b HTTP/1.1\r\nHost: %(host)b\r\n%(word)b\r\n\r\n",
+    b"%(word)b\r\n\r\n",
+)
+
+
+async def in_metrics(canaries: Canaries, to: Address, path: str) -> list[Searched]:
+    """Search what strangers hear at the port of the metrics, and then what Prometheus would read. Raises OSError."""
+    port, metrics = _Finder(canaries), _Finder(canaries)
+    for number, wire in enumerate(_STRANGERS, 1):
+        told = {b"path": path.encode(), b"host": to.authority, b"word": canaries.make().encode()}
+        port.start()
+        port.read(f"answer {number}", (await send_alone(to, wire % told)).wire)
     wire = b"GET %b HTTP/1.1\r\nHost: %b\r\nConnection: close\r\n\r\n" % (path.encode(), to.authority)
     answer = await send_alone(to, wire)
-    finder = _Finder(canaries)
-    finder.read(path, answer.wire)
+    metrics.read(path, answer.wire)
     if answer.status != 200:  # noqa: PLR2004 (RFC 9110, section 15.3.1)
-        finder.unread.append(f"status {answer.status}")
-    return finder.searched("metrics")
+        metrics.unread.append(f"status {answer.status}")
+    return [port.searched("metrics port")._replace(is_gated=False), metrics.searched("metrics")]
 
 
-async def in_database(canaries: Canaries, dsn: str, step: Callable[[], object]) -> Searched:
-    """Search every row of every table that the login may read; raises CannotStart."""
-    finder = _Finder(canaries)
+_LARGE_OBJECTS = "large objects"
+# Where text is kept that is in no table of ours, by what a report calls it.
+_APART = {
+    "audit": ("audit",),
+    _LARGE_OBJECTS: ("pg_largeobject", "pg_largeobject_metadata"),
+    "comments": ("pg_description", "pg_shdescription", "pg_seclabel", "pg_shseclabel"),
+    "settings of roles": ("pg_db_role_setting", "pg_authid"),
+    "sessions": (
+        "pg_stat_activity", "pg_prepared_xacts", "pg_prepared_statements", "pg_replication_slots",
+        "pg_stat_replication", "pg_stat_subscription",
+    ),
+    "statements": ("pg_stat_statements",),
+}  # fmt: skip
+_PLACES = {table: place for place, tables in _APART.items() for table in tables}
+
+
+async def in_database(canaries: Canaries, dsn: str, step: Callable[[], object]) -> list[Searched]:
+    """Search every row of every table that the login may read, and every large object; raises CannotStart."""
+    finders = {place: _Finder(canaries) for place in ("database", *_APART)}
     last = ""
-    async for table, piece in _rows(dsn, finder.unread):
+    async for table, piece in _pieces_of_database(dsn):
+        finder = finders[_LARGE_OBJECTS if " " in table else _PLACES.get(table.rpartition(".")[2], "database")]
         if table != last:
             finder.start()
             step()
         last = table
-        finder.read(table, piece)
-    return finder.searched("database")
-
-
-async def _rows(dsn: str, unread: list[str]) -> AsyncIterator[tuple[str, bytes]]:
-    async for table, piece in search.dump(dsn):
         if piece is None:
-            unread.append(table)
+            finder.unread.append(table)
         else:
-            yield table, piece
+            finder.read(table, piece)
+    return [finder.searched(place) for place, finder in finders.items()]
+
+
+async def _pieces_of_database(dsn: str) -> AsyncIterator[tuple[str, bytes | None]]:
+    async for table, piece in search.dump(dsn):
+        yield table, piece
+    async for name, piece in search.large_objects(dsn, FIND_BYTES):
+        yield name, piece
 
 
 _WRITABLE = re.compile(r"([0-9a-f]+)-([0-9a-f]+) .w.. \S+ \S+ \S+ *(.*)")

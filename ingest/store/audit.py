@@ -16,6 +16,8 @@ ACTS = (
     "token.revoke",
     "reader.add",
     "reader.remove",
+    "retention.set",
+    "retention.catch-up",
     "vocabulary.add",
     "vocabulary.learn",
     "vocabulary.refuse",

@@ -16,7 +16,8 @@ SELECT format('%I.%I', namespace.nspname, class.relname) AS name
 FROM pg_class class JOIN pg_namespace namespace ON namespace.oid = class.relnamespace
 WHERE class.relkind IN ('r', 'm', 'S') AND class.relpersistence <> 't'
     OR class.oid IN ('pg_stat_activity'::regclass, 'pg_prepared_statements'::regclass, 'pg_settings'::regclass,
-        'pg_replication_slots'::regclass, to_regclass('pg_stat_statements'), to_regclass('pg_stats'))
+        'pg_replication_slots'::regclass, 'pg_prepared_xacts'::regclass, 'pg_stat_replication'::regclass,
+        'pg_stat_subscription'::regclass, to_regclass('pg_stat_statements'), to_regclass('pg_stats'))
 ORDER BY class.oid
 """
 
@@ -28,6 +29,31 @@ async def dump(dsn: str) -> AsyncIterator[tuple[str, bytes | None]]:
         for row in await connection.fetch(_TABLES):
             async for piece in _copy(connection, row["name"]):
                 yield row["name"], piece
+    finally:
+        await pool.close(connection)
+
+
+# A piece and the beginning of the next, so that a border cuts nothing.
+_LARGE_OBJECTS = """
+SELECT format('large object %s', loid) AS name, lo_get(loid, number * $1::bigint, ($1 + $2)::integer) AS piece
+FROM (SELECT loid, max(pageno) AS last FROM pg_largeobject GROUP BY loid) AS known,
+    generate_series(0, last::bigint * 2048 / $1) AS number
+"""
+_PIECE_BYTES = 1_048_576
+
+
+async def large_objects(dsn: str, overlap: int) -> AsyncIterator[tuple[str, bytes | None]]:
+    """Give the content of every large object, and None if it may not be read; raises CannotStart.
+
+    The catalog has them in rows of 2,048 bytes, between which a word is cut.
+    """
+    connection = await pool.connect_as_operator(dsn)
+    try:
+        async with connection.transaction(readonly=True):
+            async for row in connection.cursor(_LARGE_OBJECTS, _PIECE_BYTES, overlap):
+                yield row["name"], row["piece"]
+    except asyncpg.InsufficientPrivilegeError:
+        yield "pg_largeobject", None
     finally:
         await pool.close(connection)
 

@@ -27,6 +27,7 @@ SEED = 1  # The same cases in every run, so that two runs can be compared case b
 CASES = 400
 PASSED, FAILED = 0, 1
 _DECODE, _EVENT, _VOCABULARY = "schema/decode.py", "schema/event.py", "schema/vocabulary.py"
+_SERVICE = "ingest/service.py"
 
 
 class Gate(NamedTuple):
@@ -36,6 +37,7 @@ class Gate(NamedTuple):
     edits: tuple[Edit, ...]
     families: tuple[str, ...]
     behind: str = ""
+    place: str = ""  # Where its absence is noticed, if no answer tells.
 
 
 class Verdict(NamedTuple):
@@ -43,7 +45,7 @@ class Verdict(NamedTuple):
 
     status: int
     faults: dict[tuple[str, str], str]
-    finds: int
+    finds: dict[str, int]  # By place.
 
 
 class Row(NamedTuple):
@@ -76,6 +78,32 @@ _TERM = "            return UNKNOWN_ID\n        raise KeyError"
 _KEY = "        if values is None:\n            raise Refused"
 _TAG_COARSENS = "            if not vocabulary.kinds[Kind.TAG_VALUE].coarsens:\n                raise Refused\n"
 _STREAM = "        _ids([batch.stream.id], Window(window.newest_ms - limits.STREAM_MS_MAX, window.newest_ms))\n"
+# What a service that keeps what it refuses would do: in each place that no table of ours is.
+_PREPARE = "        return await self._validation.entry(token, body)\n"
+_KEEPING = """        await _keep(self._dsn, body.decode("latin-1").replace(chr(0), ""))
+        return await self._validation.entry(token, body)
+"""
+_COUNTED = "def _count(entry: Entry, receipt: Receipt) -> None:\n"
+_KEEP = """async def _keep(dsn: str, text: str) -> None:
+    async with pool.connected(dsn, "nocontent_writer") as connection:
+        await connection.execute("SET ROLE none")
+        quoted = await connection.fetchval("SELECT quote_literal($1::text)", text)
+        database = await connection.fetchval("SELECT quote_ident(current_database())")
+        {act}
+
+
+"""
+
+
+def _keeps(act: str) -> tuple[Edit, ...]:
+    kept = _KEEP.format(act=act) + _COUNTED
+    return Edit(_SERVICE, _PREPARE, _KEEPING), Edit(_SERVICE, _COUNTED, kept)
+
+
+def _runs(statement: str) -> tuple[Edit, ...]:
+    return _keeps(f'await connection.execute(f"{statement}")')
+
+
 _BODY_QUOTES, _TERMS = "quote count of the body", "vocabulary: terms"
 GATES = (
     Gate(
@@ -128,6 +156,47 @@ GATES = (
         ("hostile-ids",),
     ),
     Gate("id: of the stream", (Edit(_DECODE, _STREAM, "        pass\n"),), ("hostile-ids",)),
+    Gate(
+        "kept: large object",
+        _runs("SELECT lo_from_bytea(0, convert_to({quoted}, 'UTF8'))"),
+        ("sql",),
+        place="large objects",
+    ),
+    Gate(
+        "kept: WAL message",
+        _runs("SELECT pg_logical_emit_message(false, 'kept', {quoted})"),
+        ("sql",),
+        place="data files",
+    ),
+    Gate("kept: comment", _runs("COMMENT ON TABLE nocontent.events IS {quoted}"), ("sql",), place="comments"),
+    Gate(
+        "kept: setting",
+        _runs("ALTER DATABASE {database} SET kept.note = {quoted}"),
+        ("sql",),
+        place="settings of roles",
+    ),
+    Gate(
+        "kept: audit",
+        _runs(
+            "ALTER TABLE nocontent.audit DROP CONSTRAINT IF EXISTS audit_act_fkey,"
+            " DROP CONSTRAINT IF EXISTS audit_act_check;"
+            " INSERT INTO nocontent.audit (tenant_id, act) VALUES (1, {quoted})"
+        ),
+        ("sql",),
+        place="audit",
+    ),
+    Gate(
+        "kept: session",
+        _keeps(
+            "await connection.execute(f\"SELECT set_config('application_name', right({quoted}, 60), false)\")\n"
+            "        for _ in range(int(not hasattr(pool, 'last'))):\n"
+            "            pool.last = await pool.connect(dsn, 'nocontent_writer')\n"
+            '        await pool.last.execute(f"SELECT {quoted}")'
+        ),
+        ("sql",),
+        place="sessions",
+    ),
+    Gate("kept: metric's label", _keeps("metrics.events.labels(text[-200:]).inc()"), ("sql",), place="metrics"),
 )
 _BY_NAME = {gate.name: gate for gate in GATES}
 assert all(gate.behind in {"", *_BY_NAME} for gate in GATES)
@@ -140,7 +209,7 @@ class Bench:
         self._postgres = postgres
         self._folder = folder
 
-    def judge(self, edits: Sequence[Edit], families: Sequence[str]) -> Verdict:
+    def judge(self, edits: Sequence[Edit], families: Sequence[str], place: str = "") -> Verdict:
         """Serve a copy with these edits on a database of its own, and run the kit of this checkout against it."""
         run = Path(tempfile.mkdtemp(dir=self._folder))
         dsn = self._postgres.migrated()
@@ -150,6 +219,9 @@ class Bench:
         with service.serving(dsn, log, checkout, workers=1, maintain="false") as server:
             arguments = ["--url", f"http://{server.bind}", "--token", token, "--dsn", dsn, "--logs", str(log)]
             arguments += ["--seed", str(SEED), "--cases", str(CASES), "--report-dir", str(run)]
+            arguments += ["--metrics-url", f"http://{server.metrics_bind}/metrics"]
+            if place == "data files":  # Of a whole cluster they are many, and a message is in WAL alone.
+                arguments += ["--data-dir", f"{self._postgres.data_dir}/pg_wal"]
             ended = service.command(
                 "prove", *arguments, "--family", *families, env=service.environment(""), timeout_s=60
             )
@@ -165,14 +237,16 @@ def _read(status: int, folder: Path) -> Verdict:
         if (failure := case.find("failure")) is not None
     }
     places = json.loads((folder / "report.json").read_bytes())["places"]
-    return Verdict(status, faults, sum(len(place["finds"]) for place in places))
+    return Verdict(status, faults, {place["place"]: len(place["finds"]) for place in places if place["finds"]})
 
 
 def examine(bench: Bench, gate: Gate) -> Row:
     """Take a gate out, and where another stands behind it, that one too."""
     began = time.monotonic()
-    alone = bench.judge(gate.edits, gate.families)
+    alone = bench.judge(gate.edits, gate.families, gate.place)
     seen = alone.faults
+    if gate.place:  # All else is as it should be, but that the places it was found in are reported as cases.
+        seen = {("places", gate.place): f"{alone.finds[gate.place]} finds"} if gate.place in alone.finds else {}
     if gate.behind:
         second = _BY_NAME[gate.behind].edits
         other = bench.judge(second, gate.families)

@@ -20,7 +20,7 @@ def test_the_kit_fails_a_service_without_a_gate_and_passes_the_intact_one(postgr
             assert row.is_as_expected
             assert set(row.how) == {"status 200"}
             families += gate.families
-        assert bench.judge((), families) == (PASSED, {}, 0)
+        assert bench.judge((), families) == (PASSED, {}, {})
 
 
 def test_every_gate_behind_another_is_noticed_when_it_is_out_itself() -> None:

@@ -24,8 +24,8 @@ def _nothing() -> None:
     pass
 
 
-def _found(searched: Searched) -> set[str]:
-    return {find.canary for _, find in searched.finds}
+def _found(*searched: Searched) -> set[str]:
+    return {find.canary for one in searched for _, find in one.finds}
 
 
 def _in_files(*paths: Path) -> Searched:
@@ -78,25 +78,93 @@ _PLANTS = {
     "a comment": (f"COMMENT ON TABLE nocontent.events IS '{_CANARY}'", "plain"),
     "a name": (f"CREATE TABLE {_CANARY} (a int)", "plain"),
 }
+# Each by the place that has to name it, and what removes it again where it is the whole cluster's.
+_APART = {
+    "a large object": ("SELECT lo_from_bytea(0, convert_to(repeat('x', 2041) || '{}', 'UTF8'))", "large objects", ""),
+    "a comment": ("COMMENT ON TABLE nocontent.events IS '{}'", "comments", ""),
+    "a comment on a role": (
+        "COMMENT ON ROLE nocontent_reader IS '{}'", "comments", "COMMENT ON ROLE nocontent_reader IS NULL",
+    ),
+    "a role's setting": (
+        "ALTER ROLE nocontent_reader SET kept.note = '{}'", "settings of roles",
+        "ALTER ROLE nocontent_reader RESET kept.note",
+    ),
+    "a name of a session": ("SET application_name = '{}'", "sessions", ""),
+    "a replication slot": (
+        "SELECT pg_create_physical_replication_slot('{}')", "sessions", "SELECT pg_drop_replication_slot('{}')",
+    ),
+    "the audit": (
+        ("ALTER TABLE nocontent.audit DROP CONSTRAINT audit_act_fkey, DROP CONSTRAINT audit_act_check;"
+        "INSERT INTO nocontent.audit (tenant_id, act) VALUES (1, '{}')"), "audit", "",
+    ),
+    "a session's last statement": ("SELECT '{}'", "sessions", ""),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("plant", _PLANTS)
 async def test_a_canary_in_the_database_is_found(plant: str, database: str) -> None:
     statement, form = _PLANTS[plant]
-    assert _found(await search.in_database(_canaries, database, _nothing)) == set()
+    assert _found(*await search.in_database(_canaries, database, _nothing)) == set()
     async with cluster.operator(database) as connection:
         await connection.execute(statement)
     searched = await search.in_database(_canaries, database, _nothing)
+    assert _found(*searched) == {_CANARY}
+    assert form in {find.form for one in searched for _, find in one.finds}
+
+
+async def test_a_canary_outside_of_our_tables_is_found_in_its_place(database: str) -> None:
+    planted = {plant: _canaries.make() for plant in _APART}
+    async with cluster.operator(database) as connection:
+        for plant, (statement, _, _) in _APART.items():
+            await connection.execute(statement.format(planted[plant]))
+        try:
+            searched = await search.in_database(_canaries, database, _nothing)
+        finally:
+            for plant, (_, _, undo) in _APART.items():
+                await connection.execute(undo.format(planted[plant]) or "SELECT 1")
+    found = {one.place: _found(one) & set(planted.values()) for one in searched}  # One of each piece of a table.
+    assert {place for _, place, _ in _APART.values()} == {place for place, canaries in found.items() if canaries}
+
+
+async def test_a_canary_in_a_long_large_object_is_found_across_a_border(database: str) -> None:
+    long = f"convert_to(repeat('x', 1048570) || '{_CANARY}' || repeat('x', 3000000), 'UTF8')"
+    async with cluster.operator(database) as connection:
+        await connection.execute(f"SELECT lo_from_bytea(0, {long})")
+    searched = await search.in_database(_canaries, database, _nothing)
+    assert _found(*(one for one in searched if one.place == "large objects")) == {_CANARY}
+
+
+_SEGMENT = "SELECT pg_walfile_name(pg_current_wal_insert_lsn())"
+
+
+async def test_a_message_in_wal_is_found_wherever_a_page_ends(database: str) -> None:
+    async with cluster.operator(database) as connection:
+        folder = Path(await connection.fetchval("SHOW data_directory")) / "pg_wal"
+        statement = "SELECT pg_logical_emit_message(false, '', $1::text)"
+        segments = [await connection.fetchval(_SEGMENT)]
+        await connection.execute(statement, f" {_CANARY} " * 1_000)  # Over two pages at least.
+        segments.append(await connection.fetchval(_SEGMENT))
+        await connection.execute("SELECT pg_switch_wal()")
+    searched = search.in_files("data files", _canaries, [folder / name for name in segments], _nothing)
     assert _found(searched) == {_CANARY}
-    assert form in {find.form for _, find in searched.finds}
+    assert any(where.endswith("without headers") for where, _ in searched.finds)
 
 
 async def test_a_canary_in_the_metrics_is_found() -> None:
     said = b"ingest_events_total 1\n"
     async with answering(lambda _request: (200, said)) as url:
-        assert _found(await search.in_metrics(_canaries, address(url), "/metrics")) == set()
+        assert _found(*await search.in_metrics(_canaries, address(url), "/metrics")) == set()
         said = f'ingest_events_total{{team="{_CANARY}"}} 1\n'.encode()
-        assert _found(await search.in_metrics(_canaries, address(url), "/metrics")) == {_CANARY}
+        assert _CANARY in _found(*await search.in_metrics(_canaries, address(url), "/metrics"))
+
+
+async def test_an_echo_at_the_port_of_the_metrics_is_found() -> None:
+    async with answering(lambda _: (200, b"ingest_events_total 1\n")) as url:
+        port, metrics = await search.in_metrics(_canaries, address(url), "/metrics")
+        assert (port.place, port.finds, metrics.finds) == ("metrics port", (), ())
+    async with answering(lambda request: (404, request)) as url:
+        port, _ = await search.in_metrics(_canaries, address(url), "/metrics")
+        assert len(port.finds) >= 10
 
 
 @contextmanager

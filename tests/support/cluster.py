@@ -46,6 +46,7 @@ class Cluster:
     """A running server; a fresh database costs a copy of the migrated one."""
 
     dsn: str
+    data_dir: Path | None = None
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def of(self, database: str) -> str:
@@ -74,7 +75,7 @@ class Cluster:
 def started() -> Iterator[Cluster]:
     """Start PostgreSQL and migrate the database that others are copied from."""
     with open_folder() as folder, embedded.start(folder / "pg", settings=SETTINGS) as server:
-        cluster = Cluster(server.dsn)
+        cluster = Cluster(server.dsn, server.data_dir)
         run(cluster.dsn, f"CREATE DATABASE {_TEMPLATE}")
         asyncio.run(_migrate(cluster.of(_TEMPLATE)))
         yield cluster
