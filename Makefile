@@ -30,7 +30,7 @@ help: ## show this list
 	  END { print "\nPython 3.11 or later is found by itself; PYTHON=/path/to/python3 names another." }' Makefile
 
 run: $(VENV)/.run ## start it and send it events (ONCE=1: then stop; NOCONTENT_DSN=...: in your PostgreSQL)
-	@$(BIN)/python -m ingest demo $(if $(ONCE),--once)
+	@$(BIN)/nocontent demo $(if $(ONCE),--once)
 
 test: $(VENV)/.dev ## run the tests (ARGS="-k gate": some of them)
 	$(BIN)/python -m pytest $(ARGS)
@@ -46,7 +46,7 @@ fuzz-coverage: $(VENV)/.dev ## the same led by coverage, on the decoder alone (L
 	$(BIN)/python -m tests.fuzz.coverage $(ARGS)
 
 prove: $(VENV)/.run ## try to get content in, some 28,000 ways, and look for it everywhere (ARGS="--cases 500": fewer)
-	$(BIN)/python -m ingest prove --local $(ARGS)
+	$(BIN)/nocontent prove --local $(ARGS)
 
 prove-breaks: $(VENV)/.dev ## the same against copies of the service without one gate: each must be noticed
 	$(BIN)/python -m tests.prove.breaks $(ARGS)
@@ -129,12 +129,12 @@ clean-data: ## remove the database that `make run` keeps in .nocontent
 	rm -rf $(DATA)
 
 # The development lock holds the runtime lock's pins and more, so either one only adds to the other.
-$(VENV)/.run: requirements.lock $(BIN)/python
+$(VENV)/.run: requirements.lock $(BIN)/python | $(BIN)/nocontent
 	@echo "installing the pinned packages into $(VENV) ..."
 	@$(PIP_INSTALL) -r requirements.lock
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.lock $(BIN)/python
+$(VENV)/.dev: requirements-dev.lock $(BIN)/python | $(BIN)/nocontent
 	@echo "installing the pinned packages and the development tools into $(VENV) ..."
 	@$(PIP_INSTALL) -r requirements-dev.lock
 	@touch $(VENV)/.run $@
@@ -163,6 +163,13 @@ $(BIN)/python:
 	fi; \
 	echo "making $(VENV) with Python $$version ..."; \
 	"$$found" -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }
-	@printf '%s\n' '#!/bin/sh' 'here=$$(cd "$$(dirname "$$0")/../.." && pwd)' \
-	  'PYTHONPATH="$$here" exec "$$here/$(BIN)/python" -P -m ingest "$$@"' > $(BIN)/nocontent
-	@chmod +x $(BIN)/nocontent
+
+# The command: through any link to it, whatever CDPATH says, and with nothing imported from the current folder.
+$(BIN)/nocontent: Makefile $(BIN)/python
+	@printf '%s\n' '#!/bin/sh' 'unset CDPATH PYTHONHOME PYTHONSTARTUP' 'self=$$0' \
+	  'while [ -L "$$self" ]; do' '  link=$$(readlink "$$self")' \
+	  '  case $$link in /*) self=$$link ;; *) self=$$(dirname "$$self")/$$link ;; esac' 'done' \
+	  'here=$$(cd "$$(dirname "$$self")/../.." && pwd)' \
+	  '[ -f "$$here/ingest/__main__.py" ] || here=$$(cd -P "$$(dirname "$$self")/.." && cd .. && pwd)' \
+	  'PYTHONPATH=$$here PYTHONSAFEPATH=1 exec "$$here/$(BIN)/python" -P -m ingest "$$@"' > $@
+	@chmod +x $@

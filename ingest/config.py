@@ -21,6 +21,7 @@ from schema import limits
 
 PREFIX = "NOCONTENT_"
 SECRETS = ("dsn",)
+COUNTS_PREFIX = "nocontent-metrics-"  # Then the process id of the parent, and something random.
 _BINDS = ("bind", "metrics_bind")
 # Every command may be given these; they are read here and nowhere else.
 _Address = Annotated[str, Meta(pattern=r"\A(\[[^\[\]\s]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}\Z")]
@@ -125,6 +126,14 @@ def environment(settings: Settings) -> dict[str, str]:
 def export(name: str, value: str) -> None:
     """Set a variable that a library reads, such as PROMETHEUS_MULTIPROC_DIR, for this process and its children."""
     os.environ[name] = value
+
+
+def forget_counts_of_others() -> None:
+    """Forget the folder for counts that somebody has named; a worker's is its parent's."""
+    own = f"{COUNTS_PREFIX}{os.getppid()}-"
+    for name in ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"):
+        if not Path(os.environ.get(name, "")).name.startswith(own):
+            os.environ.pop(name, None)
 
 
 def describe() -> list[tuple[str, str, object]]:

@@ -1,6 +1,7 @@
 """A service on this machine, as a process of its own, and what it needs before it can serve."""
 
 import http.client
+import os
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
@@ -59,10 +61,10 @@ async def as_service(dsn: str) -> str:
 def serving(settings: Settings, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """Serve until the block ends, with the log in a file."""
     own = msgspec.structs.replace(settings, drain_s=0)  # No load balancer has to notice that it goes.
-    with log.open("wb") as lines:
+    with own_file(log) as lines:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ingest", "serve"],
-            env=config.environment(own) | {"PYTHONPATH": str(Path(__file__).parents[1])},
+            [sys.executable, "-P", "-m", "ingest", "serve"],  # Nothing of the folder that we were called from.
+            env=config.environment(own) | {"PYTHONPATH": str(Path(__file__).parents[1]), "PYTHONSAFEPATH": "1"},
             stdout=lines,
             stderr=lines,
             preexec_fn=lifeline.end_with_parent,  # noqa: PLW1509 (one system call, and this process has one thread)
@@ -77,6 +79,24 @@ def serving(settings: Settings, log: Path) -> Iterator["subprocess.Popen[bytes]"
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def own_file(path: Path) -> IO[bytes]:
+    """Make a file that only we may read, in the place of what is there: another's file, or a link to somewhere."""
+    try:
+        path.unlink(missing_ok=True)
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb")
+    except OSError:
+        raise CannotStart("NOCONTENT_DATA_DIR has a file that this user cannot replace.") from None
+
+
+def own_folder(path: Path) -> Path:
+    """Make a folder for what we keep, or raise CannotStart."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        return path.resolve()
+    except (OSError, RuntimeError):  # RuntimeError: a link to itself.
+        raise CannotStart("NOCONTENT_DATA_DIR is no folder that this user can make or use.") from None
 
 
 def _wait_ready(bind: str, process: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -17,8 +17,7 @@ from ingest import config, lifeline, logs
 from ingest.errors import CannotStart
 
 FREE_BYTES_MIN = 16_777_216  # A file that cannot grow would end its process by SIGBUS.
-_PREFIX = "nocontent-metrics-"
-_OWNER = re.compile(re.escape(_PREFIX) + r"([0-9]{1,9})-.*", re.DOTALL | re.ASCII)
+_OWNER = re.compile(re.escape(config.COUNTS_PREFIX) + r"([0-9]{1,9})-.*", re.DOTALL | re.ASCII)
 _READS_MAX = 3
 _LOST_LINES = "ingest_log_lines_lost"
 
@@ -68,7 +67,7 @@ def _size(file: Path) -> int:
 
 def _make() -> Path:
     try:
-        folder = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
+        folder = tempfile.mkdtemp(prefix=f"{config.COUNTS_PREFIX}{os.getpid()}-")
         if shutil.disk_usage(folder).free < FREE_BYTES_MIN:
             shutil.rmtree(folder, ignore_errors=True)
             raise CannotStart("The disk of the folder for temporary files is full (TMPDIR, or /tmp).")

@@ -45,8 +45,7 @@ def _demo(args: argparse.Namespace) -> int:
     # SIGTERM ends it the way Ctrl-C does, so that everything it started ends too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     wanted = config.load()
-    folder = Path(wanted.data_dir)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = local.own_folder(Path(wanted.data_dir))
     try:
         with _database(wanted) as dsn:
             bind, metrics_bind = local.free_address(wanted.bind), local.free_address(wanted.metrics_bind)
@@ -80,9 +79,8 @@ def _database(wanted: Settings) -> Iterator[str]:
 
 
 def _keep_secret(path: Path, text: str) -> None:
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text(text + "\n", "ascii")
+    with local.own_file(path) as file:
+        file.write(f"{text}\n".encode("ascii"))
 
 
 class _Tour:
@@ -159,7 +157,7 @@ class _Tour:
         self._title("Send one yourself (again: a duplicate; with a field more: refused)")
         body = json.dumps({"events": [trace.event(arrivals[0], now_ms)]}, separators=(",", ":"))
         sample = Path(self._settings.data_dir) / "batch.json"
-        sample.write_text(body + "\n", "ascii")
+        _keep_secret(sample, body)
         token = Path(self._settings.data_dir) / "token"
         print(
             f"\ncurl -sS http://{self._settings.bind}/v1/events -H \"Authorization: Bearer $(cat '{token}')\""

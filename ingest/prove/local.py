@@ -33,8 +33,7 @@ class Here(NamedTuple):
 def service() -> Iterator[Here]:
     """Run everything until the block ends; then PostgreSQL is down and its files, which stay, are complete."""
     wanted = config.load()
-    folder = Path(wanted.data_dir).resolve() / "prove" / str(time.time_ns())
-    folder.mkdir(parents=True)
+    folder = local.own_folder(Path(wanted.data_dir) / "prove" / str(time.time_ns()))
     with embedded.start(folder / "postgres") as server:
         bind, metrics_bind = local.free_address(wanted.bind), local.free_address(wanted.metrics_bind)
         settings = msgspec.structs.replace(wanted, dsn=server.dsn, bind=bind, metrics_bind=metrics_bind)
