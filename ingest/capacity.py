@@ -91,7 +91,7 @@ def _bits(kind: inspect.Type, retention_days: int) -> float:
 
 
 def _integers(least: int, most: int, digits: int | None) -> int:
-    """Count the integers from one to another; of those kept to some significant digits, from 0."""
+    """Count the integers from one to another; of those kept to some significant digits, from 0 or less."""
     if digits is None:
         return most - least + 1
     count, start, step = 0, 0, 1
@@ -99,8 +99,8 @@ def _integers(least: int, most: int, digits: int | None) -> int:
         last = min(most, step * int("9" * digits))  # Of those that are a step apart.
         count += (last - start) // step + 1
         start, step = last + step, step * 10
-    assert least == 0
-    return count
+    assert least <= 0
+    return count - least
 
 
 def _coded(extra: dict[str, int], retention_days: int) -> float:

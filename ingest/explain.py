@@ -12,11 +12,12 @@ from typing import NamedTuple, TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
+from ingest import misfits
 from ingest.errors import Malformed, Rejected
-from ingest.explain_values import TERMS, Decoder, Full, Verdicts, text_of
+from ingest.explain_values import TERMS, Full, Verdicts
 from schema import limits
 from schema.decode import Refused, Window, decode
-from schema.event import Batch, Event, Kind, Stream
+from schema.event import DROP_REASONS, Batch, Count, Event, Kind, Stream
 from schema.rules import ORDER, Violation
 from schema.vocabulary import Vocabulary
 
@@ -27,17 +28,21 @@ Steps = Generator[None, None, _Result]
 class _Object(NamedTuple):
     """An object of the contract: a decoder for each of its fields, and one that finds them all as raw bytes."""
 
-    fields: Mapping[str, Decoder]
-    named: Decoder
+    fields: Mapping[str, misfits.Decoder]
+    named: misfits.Decoder
 
 
-def _object_of(struct: type[Struct]) -> _Object:
-    fields = {field.name: msgspec.json.Decoder(field.type) for field in msgspec.structs.fields(struct)}
-    raw = msgspec.defstruct(struct.__name__, [(name, Raw, Raw()) for name in fields])
-    return _Object(fields, msgspec.json.Decoder(raw))
+def _object_of(types: Mapping[str, object]) -> _Object:
+    raw = msgspec.defstruct("_Raw", [(name, Raw, Raw()) for name in types])
+    return _Object({name: msgspec.json.Decoder(kind) for name, kind in types.items()}, msgspec.json.Decoder(raw))
 
 
-_BATCH, _EVENT, _STREAM = _object_of(Batch), _object_of(Event), _object_of(Stream)
+def _types(struct: type[Struct]) -> Mapping[str, object]:
+    return {field.name: field.type for field in msgspec.structs.fields(struct)}
+
+
+_BATCH, _EVENT, _STREAM = _object_of(_types(Batch)), _object_of(_types(Event)), _object_of(_types(Stream))
+_DROPPED = _object_of(dict.fromkeys(DROP_REASONS, Count))
 _named_terms = msgspec.json.Decoder(msgspec.defstruct("_NamedTerms", [(name, Raw, Raw()) for name in TERMS]))
 _SPELLED_EVENTS = 100  # Looked at in one step.
 _object = msgspec.json.Decoder(dict[str, Raw])
@@ -115,11 +120,13 @@ class _Walk(Verdicts):
     def body(self, body: bytes) -> Steps[None]:
         yield from self.characters(body)
         try:
-            if body.lstrip()[:1] != b"{":
+            body = yield from misfits.plain(body)
+            if body.lstrip()[:1] == b"{":
+                members = yield from self.members(body, _BATCH, "", _BATCH.fields)
+                yield from self.batch(members)
+            else:
                 msgspec.json.decode(body, type=Raw)  # Is it JSON at all?
-                yield
-            members = yield from self.members(body, _BATCH, "", {"stream", "dropped"})
-            yield from self.batch(members)
+                self.found("shape.wrong-type", "")
         except UnicodeDecodeError:
             return  # shape.non-ascii has said it.
         except RecursionError:
@@ -140,13 +147,24 @@ class _Walk(Verdicts):
     def batch(self, members: Mapping[str, bytes]) -> Steps[None]:
         if "events" in members:
             yield from self.events(members["events"])
+        if _is_empty(members.get("events", b"[]"), b"[]"):
+            self.losses_alone(members)
         if "stream" in members:
             stream = yield from self.members(members["stream"], _STREAM, "/stream")
             for name, raw in stream.items():
                 self.field(_STREAM.fields[name], name, raw, f"/stream/{name}")
                 yield
         if "dropped" in members:
-            self.dropped(members["dropped"])
+            dropped = yield from self.members(members["dropped"], _DROPPED, "/dropped", DROP_REASONS)
+            for name, raw in dropped.items():
+                self.field(_DROPPED.fields[name], name, raw, f"/dropped/{name}")
+
+    def losses_alone(self, members: Mapping[str, bytes]) -> None:
+        """Say what a batch without events lacks to be a report of losses."""
+        if _is_empty(members.get("dropped", b"{}"), b"{}"):
+            self.found("size.no-events" if "events" in members else "shape.missing-field", "/events")
+        elif "stream" not in members:
+            self.found("shape.dropped-without-stream", "/stream")
 
     def members(self, raw: bytes, kind: _Object, at: str, optional: Collection[str] = ()) -> Steps[dict[str, bytes]]:
         """Return the members of an object that the contract names; whatever else it has is a violation."""
@@ -197,8 +215,8 @@ class _Walk(Verdicts):
         yield
         events = _array.decode(raw)
         yield
-        if not 0 < len(events) <= limits.EVENTS_MAX:
-            self.found("size.too-many-events" if events else "size.no-events", "/events")
+        if len(events) > limits.EVENTS_MAX:
+            self.found("size.too-many-events", "/events")
         parts = list(map(bytes, events[: limits.EVENTS_MAX]))
         del events
         yield
@@ -221,7 +239,7 @@ class _Walk(Verdicts):
             with suppress(msgspec.MsgspecError, RecursionError):  # Said of the event, which has another shape.
                 named = _named_terms.decode(event)
                 for name, (kind, _) in TERMS.items():
-                    term = text_of(bytes(getattr(named, name))) or ""
+                    term = misfits.text(bytes(getattr(named, name))) or ""
                     if self.vocabulary.kinds[kind].exact(term) is None:
                         spelled[kind].add(term)
         for kind, distinct in spelled.items():
@@ -251,8 +269,10 @@ class _Walk(Verdicts):
             yield from self.tags(members["tags"], f"{at}/tags")
         with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             event = _event.decode(raw)
-            if event.reasoning_tokens > event.output_tokens or (event.ttft_ms or 0) > event.latency_ms:
-                self.found("shape.inconsistent", at)
+            if event.reasoning_tokens > event.output_tokens:
+                self.found("shape.inconsistent", f"{at}/reasoning_tokens")
+            if (event.ttft_ms or 0) > event.latency_ms:
+                self.found("shape.inconsistent", f"{at}/ttft_ms")
 
     def tags(self, raw: bytes, at: str) -> Steps[None]:
         if raw[:1] != b"{":
@@ -271,6 +291,10 @@ class _Walk(Verdicts):
             if place % _NAMES_STEP == 0:
                 yield
         return None
+
+
+def _is_empty(raw: bytes, brackets: bytes) -> bool:
+    return raw[:1] == brackets[:1] and not raw[1:-1].strip()
 
 
 def _repeats(raw: bytes, kind: _Object) -> bool:

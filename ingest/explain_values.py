@@ -4,14 +4,12 @@ Which part of the body is looked at, and in which order, is the business of `ing
 """
 
 import re
-from typing import Protocol
 
-import msgspec
-from msgspec import Raw
-
+from ingest import misfits
+from ingest.synonyms import is_nothing
 from schema import limits
 from schema.decode import Window
-from schema.event import Dropped, Kind
+from schema.event import Kind, Word
 from schema.gauntlet import fault
 from schema.learning import is_learnable
 from schema.rules import Violation, rule_of_name, rule_of_value
@@ -22,19 +20,12 @@ class Full(Exception):
     """VIOLATIONS_MAX were found."""
 
 
-class Decoder(Protocol):
-    def decode(self, buf: bytes, /) -> object: ...
-
-
 TERMS = {
     "task_category": (Kind.TASK_CATEGORY, "vocabulary.unknown-task-category"),
     "provider": (Kind.PROVIDER, "vocabulary.unknown-provider"),
     "requested_model": (Kind.MODEL, "vocabulary.unknown-model"),
     "routed_model": (Kind.MODEL, "vocabulary.unknown-model"),
 }
-_object = msgspec.json.Decoder(dict[str, Raw])
-_dropped = msgspec.json.Decoder(Dropped)
-_INTEGER = re.compile(rb"-?[0-9]+\Z")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 _UUIDV7 = re.compile(r".{14}7.{4}[89abAB]")
 
@@ -58,26 +49,19 @@ class Verdicts:
         self.readable_bytes -= len(value)
         return rule_of_value(value)
 
-    def found(self, rule: str, pointer: str, *, learnable: bool = False) -> None:
+    def found(self, rule: str, pointer: str, use: Word | None = None, *, learnable: bool = False) -> None:
         self.is_learnable &= learnable
-        self.violations[Violation(rule, pointer)] = None
+        self.violations[Violation(rule, pointer, use)] = None
         if len(self.violations) >= limits.VIOLATIONS_MAX:
             raise Full
 
     def unknown(self, name: str, raw: bytes, at: str) -> None:
         value = raw[: limits.VALUE_BYTES_MAX].decode("utf-8", "replace")
-        self.found(self.secret(value) or rule_of_name(name[:64]) or "shape.unknown-field", f"{at}/*")
+        other = "shape.unknown-value" if at == "/dropped" else "shape.unknown-field"  # Reasons are a list, too.
+        self.found(self.secret(value) or rule_of_name(name[:64]) or other, f"{at}/*")
 
-    def dropped(self, raw: bytes) -> None:
-        if raw.count(b":") > limits.NAMES_MAX:
-            self.found("size.too-many-names", "/dropped")
-        elif not _passes(_dropped, raw):
-            self.found(_shape(_dropped, raw, text_of(raw)), "/dropped")
-        elif raw.count(b'"') != 2 * len(_object.decode(raw)):
-            self.found("shape.duplicate-key", "/dropped")
-
-    def field(self, decoder: Decoder, name: str, raw: bytes, at: str) -> None:
-        value = text_of(raw)
+    def field(self, decoder: misfits.Decoder, name: str, raw: bytes, at: str) -> None:
+        value = misfits.text(raw)
         if value is not None and name in TERMS:
             self.term(TERMS[name], value, at)
         elif value is not None and name == "event_id":
@@ -85,8 +69,9 @@ class Verdicts:
         elif value is not None and name == "id":
             newest_ms = self.window.newest_ms
             self.uuid(value, at, Window(newest_ms - limits.STREAM_MS_MAX, newest_ms))
-        elif not _passes(decoder, raw):
-            self.found((self.secret(value) if value else None) or _shape(decoder, raw, value), at)
+        elif not misfits.passes(decoder, raw):
+            secret = self.secret(value) if value else None
+            self.found(secret or misfits.shape(decoder, raw), at, None if secret else misfits.word(decoder, name, raw))
 
     def uuid(self, value: str, at: str, window: Window) -> None:
         if not _UUID.match(value):
@@ -101,52 +86,27 @@ class Verdicts:
     def term(self, kind_and_rule: tuple[Kind, str], term: str, at: str) -> None:
         kind, rule = kind_and_rule
         terms = self.vocabulary.kinds[kind]
-        chars_max = limits.MODEL_CHARS_MAX if kind is Kind.MODEL else limits.TERM_CHARS_MAX
-        if (terms.coarsens and 0 < len(term) <= chars_max) or terms.find(term) is not None:
+        if (terms.coarsens and len(term) <= limits.STRING_CHARS_MAX) or terms.find(term) is not None:
             return
         self.unregistered(Unlearned(kind, 0, term), rule, at)
 
     def unregistered(self, candidate: Unlearned, rule: str, at: str) -> None:
+        use: Word | None = "unknown" if is_nothing(candidate.term) else None
         if self.vocabulary.modes.get(candidate.kind) is not Mode.LEARN:
-            self.found(self.secret(candidate.term) or rule, at)
+            self.found(self.secret(candidate.term) or rule, at, use)
         elif is_learnable(candidate.kind, candidate.term):
             self.unlearned.add(candidate)
             self.found(rule, at, learnable=True)
         else:
-            self.found(fault(candidate.kind, candidate.term) or rule, at)
+            self.found(fault(candidate.kind, candidate.term) or rule, at, use)
 
     def tag(self, key: str, raw: bytes, at: str) -> None:
         key_id = self.vocabulary.tag_keys.get(key)
-        value = text_of(raw)
+        value = misfits.text(raw)
         if key_id is None:
             read = raw[: limits.VALUE_BYTES_MAX].decode("utf-8", "replace")
             self.found(self.secret(read) or rule_of_name(key[:64]) or "vocabulary.undeclared-tag-key", at)
         elif value is None:
-            self.found("shape.wrong-type", at)
+            self.found("shape.wrong-type", at, "unknown" if raw == b"null" else None)
         elif value not in self.vocabulary.tag_values[key_id] and not self.vocabulary.kinds[Kind.TAG_VALUE].coarsens:
             self.unregistered(Unlearned(Kind.TAG_VALUE, key_id, value), "vocabulary.unknown-tag-value", at)
-
-
-def _passes(decoder: Decoder, raw: bytes) -> bool:
-    try:
-        decoder.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return False
-    return True
-
-
-def text_of(raw: bytes) -> str | None:
-    """Give a JSON string's contents as written, cut to what the rules read; None if it is no string."""
-    if raw[:1] != b'"':
-        return None
-    return raw[1 : min(len(raw) - 1, 1 + limits.VALUE_BYTES_MAX)].decode("utf-8", "replace")
-
-
-def _shape(decoder: Decoder, raw: bytes, value: str | None) -> str:
-    """Say why a value does not fit: what a field takes is found by offering it one of each."""
-    if value is not None:
-        takes_words = _passes(decoder, b'"ok"') or _passes(decoder, b'"end_turn"')
-        return "shape.unknown-value" if takes_words else "shape.wrong-type"
-    takes_integers = _passes(decoder, b"0") or _passes(decoder, b"200")
-    is_integer = _INTEGER.match(raw[: limits.VALUE_BYTES_MAX])
-    return "shape.out-of-range" if takes_integers and is_integer else "shape.wrong-type"

@@ -64,11 +64,11 @@ class Queue:
 
     def put(self, entry: Entry) -> asyncio.Future[Receipt]:
         """Take an entry; raises what `require_room` raises."""
-        self.require_room(entry.tenant_id, entry.events, len(entry.rows))
+        self.require_room(entry.tenant_id, entry.weight, len(entry.rows))
         waiting = Waiting(entry, asyncio.get_running_loop().create_future(), time.monotonic())
         self._turns.setdefault(entry.tenant_id, deque()).append(waiting)
-        self._tenant_rows[entry.tenant_id] = self._tenant_rows.get(entry.tenant_id, 0) + entry.events
-        self._count(entry.events, len(entry.rows))
+        self._tenant_rows[entry.tenant_id] = self._tenant_rows.get(entry.tenant_id, 0) + entry.weight
+        self._count(entry.weight, len(entry.rows))
         self._arrived.set()
         return waiting.receipt
 
@@ -82,10 +82,10 @@ class Queue:
         while self._turns:
             tenant_id, line = next(iter(self._turns.items()))
             entry = line[0].entry
-            if group and rows + entry.events > GROUP_ROWS_MAX:
+            if group and rows + entry.weight > GROUP_ROWS_MAX:
                 break
             group.append(line.popleft())
-            rows += entry.events
+            rows += entry.weight
             self._leave(tenant_id, line, entry)
         self.line.call_all()
         return group
@@ -104,10 +104,10 @@ class Queue:
         del self._turns[tenant_id]
         if line:
             self._turns[tenant_id] = line  # To the end of the round.
-            self._tenant_rows[tenant_id] -= entry.events
+            self._tenant_rows[tenant_id] -= entry.weight
         else:
             del self._tenant_rows[tenant_id]
-        self._count(-entry.events, -len(entry.rows))
+        self._count(-entry.weight, -len(entry.rows))
 
     def _count(self, rows: int, size: int) -> None:
         self.rows += rows

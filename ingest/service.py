@@ -29,7 +29,6 @@ from ingest.validation import Validation
 from ingest.watch import Watch
 from ingest.writer import Writer
 from schema.decode import Window
-from schema.event import DROP_REASONS
 from schema.receipt import Receipt
 
 REFRESH_S = 1.0
@@ -152,7 +151,7 @@ class Service:
     def put(self, token: Token, entry: Entry) -> asyncio.Future[Receipt]:
         """Give the entry to the writers; raises Overloaded, Stopping, QuotaExceeded and what `require` raises."""
         self.require(token)  # The body may have come slowly, and waited for its turn since.
-        self._require_quota(token.tenant_id, entry.events)
+        self._require_quota(token.tenant_id, entry.weight)
         return self.queue.put(entry)
 
     async def receipt(self, token: Token, entry: Entry, stored: asyncio.Future[Receipt]) -> Receipt:
@@ -239,6 +238,3 @@ def _count(entry: Entry, receipt: Receipt) -> None:
     metrics.batches.labels("stored").inc()
     metrics.events.labels("accepted").inc(receipt.accepted)
     metrics.events.labels("duplicate").inc(receipt.duplicates)
-    metrics.coarsened_terms.inc(receipt.coarsened)
-    for reason, count in zip(DROP_REASONS, entry.dropped, strict=True):
-        metrics.dropped_events.labels(reason).inc(count)

@@ -56,15 +56,15 @@ def decode(body: bytes, vocabulary: Vocabulary, window: Window, count: _Count = 
 
 
 def _decode(body: bytes, vocabulary: Vocabulary, window: Window, count: _Count) -> Decoded:
-    if not body.isascii() or b"\\" in body or _DELETE in body:  # A raw character below 0x20 is no JSON (RFC 8259).
-        raise Refused
     quotes = count(body, b'"')
-    if quotes > _QUOTES_MAX:  # Names again and again would cost the parser more than the largest batch does.
-        raise Refused
+    if not body.isascii() or b"\\" in body or _DELETE in body or quotes > _QUOTES_MAX:
+        raise Refused  # A raw character below 0x20 is no JSON (RFC 8259); more names would cost the parser too much.
     batch = _batch.decode(body)
     events = batch.events
-    tags = _tag_sets(events, vocabulary)
-    if quotes != _quotes(batch, tags):
+    if not events and (batch.stream is UNSET or not batch.dropped):
+        raise Refused  # Nothing to store, or losses that a repeat would count twice.
+    tags = _tag_sets(events, vocabulary) if events else []
+    if quotes != _quotes(batch, tags, body):
         raise Refused  # A repeated name: JSON readers keep one of the two and drop the other unseen.
     _check_parts(events)
     columns: list[list[int]] = []
@@ -89,9 +89,10 @@ def _decode(body: bytes, vocabulary: Vocabulary, window: Window, count: _Count) 
     return Decoded(batch, event_ids, tuple(columns), tags, coarsened)
 
 
-def _quotes(batch: Batch, tags: Sequence[TagSet]) -> int:
+def _quotes(batch: Batch, tags: Sequence[TagSet], body: bytes) -> int:
     """Count the quotes of a body with these contents and no name twice; without escapes each string has two."""
-    total = 2 + len(batch.events) * (_EVENT_QUOTES + 2) + sum([tag.quotes for tag in tags])
+    total = 2 * (bool(batch.events) or b'"events"' in body)  # Which no other string of a batch can be.
+    total += len(batch.events) * (_EVENT_QUOTES + 2) + sum([tag.quotes for tag in tags])
     total -= 2 * [event.stop_reason for event in batch.events].count(None)
     if batch.stream is not UNSET:
         total += 2 * (1 + 2 + 1)
@@ -109,6 +110,8 @@ def _check_parts(events: Sequence[Event]) -> None:
 def _ids(uuids: Sequence[str], window: Window) -> bytes:
     """Give the ids' bytes; every one is a UUIDv7 (RFC 9562: version 7, variant 10) whose time is in the window."""
     count = len(uuids)
+    if not count:
+        return b""
     text = "".join(uuids)
     dashes = all(text[place::36] == "-" * count for place in (8, 13, 18, 23))
     if not dashes or text[14::36] != "7" * count or not set(text[19::36]) <= set("89abAB"):
@@ -131,7 +134,7 @@ def _tag_sets(events: Sequence[Event], vocabulary: Vocabulary) -> list[TagSet]:
     if len(known) > _TAGS_CACHED_MAX:
         known.clear()
     found = {raw: known.get(raw) or _tag_set(raw, vocabulary) for raw in set(raws)}
-    known.update({raw: tags for raw, tags in found.items() if len(raw) <= _TAGS_BYTES_MAX})
+    known.update({raw: tags for raw, tags in found.items() if len(raw) <= _TAGS_BYTES_MAX and not tags.coarsened})
     return list(map(found.__getitem__, raws))
 
 

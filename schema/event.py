@@ -28,20 +28,20 @@ TERMS_MAX = {
 
 # `extra` is read by ingest.capacity; decode checks what it says: a UUIDv7 in the window, a term of that kind.
 EventId = Annotated[str, Meta(min_length=36, max_length=36, extra={"uuid": 7}, extra_json_schema={"format": "uuid"})]
-_TERM = Meta(min_length=1, max_length=limits.TERM_CHARS_MAX)
+_TERM = Meta(max_length=limits.STRING_CHARS_MAX)
 TaskCategory = Annotated[str, _TERM, Meta(extra={"kind": Kind.TASK_CATEGORY})]
 Provider = Annotated[str, _TERM, Meta(extra={"kind": Kind.PROVIDER})]
-Model = Annotated[str, Meta(min_length=1, max_length=limits.MODEL_CHARS_MAX), Meta(extra={"kind": Kind.MODEL})]
+Model = Annotated[str, _TERM, Meta(extra={"kind": Kind.MODEL})]
 InputTokens = Annotated[int, Meta(ge=0, le=limits.INPUT_TOKENS_MAX)]
 OutputTokens = Annotated[int, Meta(ge=0, le=limits.OUTPUT_TOKENS_MAX)]
 NanoUsd = Annotated[int, Meta(ge=0, le=limits.COST_NANOUSD_MAX)]
-# `digits`: how many significant ones are stored; ingest.store.rows rounds.
-_DIGITS = Meta(extra={"digits": limits.LATENCY_DIGITS}, description="Stored to three significant digits.")
-Milliseconds = Annotated[int, Meta(ge=0, le=limits.LATENCY_MS_MAX), _DIGITS]
+# Of `digits` significant ones; ingest.store.rows rounds.
+Milliseconds = Annotated[int, Meta(ge=0, le=limits.LATENCY_MS_MAX), Meta(extra={"digits": limits.LATENCY_DIGITS})]
 Status = Literal["ok", "error", "timeout", "rate_limited", "cancelled", "refused"]
 StopReason = Literal[
     "end_turn", "max_tokens", "stop_sequence", "tool_use", "content_filter", "pause_turn", "context_window", "other"
 ]
+Word = Status | StopReason | Literal["unknown", "null"]  # What an explanation may offer in place of a value.
 # Every code of RFC 9110's five classes: nginx (494-499), IIS, AWS (460, 561), Cloudflare (520-530) have made up many.
 HttpStatus = Annotated[int, Meta(ge=limits.HTTP_STATUS_MIN, le=limits.HTTP_STATUS_MAX)]
 # Kept as raw bytes: the same few objects come again and again, so decode looks the bytes up (`Vocabulary.tags`).
@@ -53,7 +53,7 @@ Tags = Annotated[
         extra_json_schema={
             "type": "object",
             "maxProperties": limits.TAGS_MAX,
-            "additionalProperties": {"type": "string", "minLength": 1, "maxLength": limits.TERM_CHARS_MAX},
+            "additionalProperties": {"type": "string", "maxLength": limits.STRING_CHARS_MAX},
         },
     ),
 ]
@@ -109,7 +109,7 @@ Dropped = Annotated[
 class Batch(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """The body of `POST /v1/events`."""
 
-    events: Annotated[list[Event], Meta(min_length=1, max_length=limits.EVENTS_MAX)]
+    events: Annotated[list[Event], Meta(min_length=0, max_length=limits.EVENTS_MAX)] = []  # None: losses alone.
     stream: Stream | UnsetType = UNSET
     dropped: Dropped | UnsetType = UNSET
 

@@ -16,15 +16,16 @@ TAG_KEYS_MAX = 32
 TAG_VALUES_MAX = 16_384
 TERM_ID_MAX = 32_767  # smallint
 TERM_CHARS_MAX = 96
+STRING_CHARS_MAX = 1_024  # Of what is sent for a term: mode coarsen takes a longer one than may be registered.
 TAGS_MAX = 4  # On one event.
 MODEL_CHARS_MAX = 192  # Of a model id as sent, which may have a term's spelling behind an ARN or a router's name.
 SPELLING_PARTS_MAX = 4  # Before a term in an id, and as many behind it.
 SPELLINGS_MAX = 500  # Of terms, and of none, in one batch and kind: reading one takes some ten microseconds.
 STRINGS_CACHED_MAX = 4_096  # With what they stand for, of a tenant and kind.
-assert TERM_CHARS_MAX <= MODEL_CHARS_MAX
 assert SPELLINGS_MAX <= STRINGS_CACHED_MAX
 assert max(TASK_CATEGORIES_MAX, PROVIDERS_MAX, MODELS_MAX, TAG_KEYS_MAX, TAG_VALUES_MAX) <= TERM_ID_MAX + 1
 assert TAGS_MAX <= TAG_KEYS_MAX // 2
+assert TERM_CHARS_MAX <= MODEL_CHARS_MAX <= STRING_CHARS_MAX < VALUE_BYTES_MAX
 
 INPUT_TOKENS_MAX = 10_000_000  # The largest context window on sale is 10 M tokens (Llama 4 Scout).
 OUTPUT_TOKENS_MAX = 2_000_000

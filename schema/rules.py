@@ -7,6 +7,8 @@ linear in what they read, and they read a bounded piece (`limits.VALUE_BYTES_MAX
 import re
 from typing import NamedTuple
 
+from .event import Word
+
 
 class Rule(NamedTuple):
     """A reason to refuse; `says` tells the sender what to do, in one sentence without any value."""
@@ -22,6 +24,7 @@ class Violation(NamedTuple):
 
     rule: str
     pointer: str
+    use: Word | None = None  # The contract's word for what was there, where it is a well-known one.
 
 
 def normalised(name: str) -> str:
@@ -77,6 +80,7 @@ NAMES = (
 )  # fmt: skip
 
 SHAPES = (
+    Rule("shape.escape", "Send no backslash: no name or term needs one. Switch off the escaping of slashes (PHP: JSON_UNESCAPED_SLASHES)."),
     Rule("secret.high-entropy", "A term may not look like a random key: register a readable name."),
     Rule("vocabulary.bad-term", "A term has the letters, digits and marks that the policy lists, and its length bound."),
     Rule("vocabulary.encoded", "A term may not be encoded text: register a readable name."),
@@ -90,8 +94,8 @@ SHAPES = (
     Rule("shape.unknown-field", "Remove the field: the contract has no such name."),
     Rule("shape.duplicate-key", "Send every name once in an object."),
     Rule("shape.non-ascii", "Send ASCII only: every name and term of the contract is ASCII."),
-    Rule("shape.escape", "Send no backslash: no name or term of the contract needs an escape."),
     Rule("shape.control-character", "Send no control character."),
+    Rule("shape.dropped-without-stream", "Send `stream` with losses alone: without it a repeat would count them twice."),
     Rule("shape.missing-field", "Every field of the contract is required; send null where it may be unknown."),
     Rule("shape.not-a-uuid", "Send an RFC 9562 UUID in its 36-character form."),
     Rule("shape.not-a-uuidv7", "Send a version 7 UUID (RFC 9562): its time is the event's time."),
@@ -101,10 +105,10 @@ SHAPES = (
     Rule("shape.wrong-type", "Send the JSON type that the contract states; integers have no fraction or exponent."),
     Rule("shape.too-deep", "Send the contract's own nesting: nothing is deeper than tags."),
     Rule("shape.malformed-json", "Send one JSON document (RFC 8259)."),
-    Rule("time.too-old", "The event is older than the retention: drop it."),
+    Rule("time.too-old", "The event is older than the retention: drop it. An older stream is at its end: begin a new one."),
     Rule("time.in-future", "The event is ahead of the server: check the sender's clock."),
     Rule("size.too-many-events", "Send fewer events in a batch."),
-    Rule("size.no-events", "Send at least one event."),
+    Rule("size.no-events", "Send at least one event, or a `stream` and what was `dropped`."),
     Rule("size.too-many-tags", "Send fewer tags on an event."),
     Rule("size.too-many-spellings", "Send fewer ids in a batch that are no terms but other spellings of them."),
     Rule("size.too-many-names", "The body has too many unknown names to explain one by one."),

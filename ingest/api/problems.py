@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from starlette.responses import Response
 
 from ingest import errors, logs, metrics
+from schema.event import Word
 from schema.rules import RULES
 
 MEDIA_TYPE = "application/problem+json"
@@ -16,12 +17,15 @@ TYPE_PREFIX = "urn:nocontent:problem:"
 RULES_LOGGED_MAX = 5
 
 
-class ViolationBody(Struct, frozen=True):
+class ViolationBody(Struct, frozen=True, omit_defaults=True):
     """A rule that was broken and where; never what was there."""
 
     rule: Annotated[str, Meta(description="An id of docs/rules.md.")]
     pointer: Annotated[str, Meta(description="RFC 6901, with contract names only: `*` stands for any other name.")]
     says: Annotated[str, Meta(description="What to do.")]
+    use: Annotated[
+        Word | None, Meta(description="The contract's word for a well-known value of others; `null` is JSON's null.")
+    ] = None
 
 
 class Problem(Struct, frozen=True, omit_defaults=True):
@@ -127,7 +131,7 @@ def response(error: errors.IngestError, request_id: str) -> Response:
 def _violations(error: errors.IngestError) -> list[ViolationBody]:
     if not isinstance(error, errors.Rejected | errors.Malformed):
         return []
-    return [ViolationBody(rule, pointer, RULES[rule].says) for rule, pointer in error.violations]
+    return [ViolationBody(rule, pointer, RULES[rule].says, use) for rule, pointer, use in error.violations]
 
 
 def _headers(error: errors.IngestError, face: Face) -> dict[str, str]:

@@ -57,8 +57,8 @@ def _check(args: argparse.Namespace) -> int:
     else:
         print(f"accepted: {len(decoded.batch.events)} events, {decoded.coarsened} strings coarsened")
         return 0
-    for rule, pointer in refusal.violations:
-        print(f"{rule:34} {pointer or '/':28} {RULES[rule].says}")
+    for rule, pointer, use in refusal.violations:
+        print(f"{rule:34} {pointer or '/':28} {RULES[rule].says}{f' Here: {use}.' if use else ''}")
     if isinstance(refusal, Rejected) and refusal.unlearned:
         print(f"accepted, if the budget allows to learn {len(refusal.unlearned)} terms", file=sys.stderr)
         return 0

@@ -1,5 +1,7 @@
 """Whether an answer keeps the promise; if not, why, in words that hold nothing of the case."""
 
+from typing import get_args
+
 import msgspec
 from msgspec import Struct
 
@@ -7,6 +9,7 @@ from ingest.prove.canaries import Canaries
 from ingest.prove.case import Case, Expected
 from ingest.prove.client import Answer
 from ingest.prove.kit import Policy
+from schema.event import Status, StopReason
 
 _OK = 200
 _CLIENT = 400
@@ -16,11 +19,13 @@ _NOT_FOR_A_BODY = frozenset({401, 403, 408, 429})
 _NOT_SPOKEN = frozenset({501, 505})  # Of HTTP itself: RFC 9112, section 6.1; RFC 9110, section 15.6.6.
 _PROBLEM = "application/problem+json"
 _ENVELOPE = frozenset({"", "*", "events", "stream", "dropped", "id", "sequence"})
+_WORDS = frozenset({None, "unknown", "null", *get_args(Status), *get_args(StopReason)})
 
 
 class _Violation(Struct, frozen=True):
     rule: str
     pointer: str
+    use: str | None = None
 
 
 class _Problem(Struct, frozen=True):
@@ -85,7 +90,9 @@ def _of_problem(answer: Answer, policy: Policy) -> str | None:
         return "a problem document of another status"
     if any(violation.rule not in policy.rules for violation in problem.violations):
         return "a rule that the policy does not have"
-    names = _ENVELOPE | set(policy.fields)
+    if any(violation.use not in _WORDS for violation in problem.violations):
+        return "a word that the contract does not have"
+    names = _ENVELOPE | set(policy.fields) | set(policy.drop_reasons)
     is_known = all(_is_known(violation.pointer, names) for violation in problem.violations)
     return None if is_known else "a pointer with a name that the contract does not have"
 

@@ -37,6 +37,11 @@ class Entry:
     rows: bytes
 
     @property
+    def weight(self) -> int:
+        """The rows that it counts for wherever something is bounded: losses alone have none, and are not free."""
+        return max(1, self.events)
+
+    @property
     def key(self) -> tuple[int, UUID, int]:
         return self.tenant_id, self.stream_id, self.sequence
 
@@ -94,7 +99,15 @@ async def _transact(connection: Connection, entries: Sequence[Entry], write: _Wr
             await connection.execute("ROLLBACK")
         raise
     assert ended == "COMMIT", "PostgreSQL answers ROLLBACK where it could not commit"
+    _count(fresh)
     return outcomes
+
+
+def _count(fresh: Sequence[Entry]) -> None:
+    """Count what the ledger has of new batches alone, so that it and the metrics say the same."""
+    metrics.coarsened_terms.inc(sum(entry.coarsened for entry in fresh))
+    for reason, counts in zip(DROP_REASONS, zip(*(entry.dropped for entry in fresh), strict=True), strict=False):
+        metrics.dropped_events.labels(reason).inc(sum(counts))
 
 
 async def _commit(connection: Connection) -> str:
@@ -117,6 +130,9 @@ async def _enter(connection: Connection, entries: Sequence[Entry]) -> list[Entry
 
 async def _copy(connection: Connection, entries: Sequence[Entry]) -> dict[Entry, Receipt]:
     merged = rows.merge([entry.rows for entry in entries])
+    receipts = {entry: Receipt(entry.events, 0, entry.coarsened) for entry in entries}
+    if not merged:
+        return receipts  # Losses alone.
 
     async def source() -> AsyncIterator[bytes]:
         yield rows.HEADER
@@ -124,7 +140,7 @@ async def _copy(connection: Connection, entries: Sequence[Entry]) -> dict[Entry,
         yield rows.TRAILER
 
     await connection.copy_to_table("events", source=source(), columns=rows.COLUMNS, format="binary")
-    return {entry: Receipt(entry.events, 0, entry.coarsened) for entry in entries}
+    return receipts
 
 
 _ARRAYS = {"occurred_at": "bigint", "event_id": "uuid", "cost_nanousd": "bigint", "baseline_cost_nanousd": "bigint"}

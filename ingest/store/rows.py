@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schema.decode import Decoded
-from schema.event import STATUS_CODES, STOP_REASON_CODES, Event
+from schema.event import DROP_REASONS, STATUS_CODES, STOP_REASON_CODES, Event
 from schema.limits import EVENTS_MAX, LATENCY_DIGITS, LATENCY_MS_MAX, TAGS_MAX
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -121,8 +121,10 @@ def count(body: bytes, byte: bytes) -> int:
 
 
 def digest(decoded: Decoded) -> UUID:
-    """Give what tells a batch from another: 128 bits of the SHA-256 of its event ids, and of nothing else."""
-    return UUID(bytes=hashlib.sha256(decoded.event_ids).digest()[:16])
+    """Give what tells a batch from another: 128 bits of the SHA-256 of its event ids; without any, of its losses."""
+    dropped = decoded.batch.dropped or {}
+    losses = struct.pack(f">{len(DROP_REASONS)}q", *(dropped.get(reason, 0) for reason in DROP_REASONS))
+    return UUID(bytes=hashlib.sha256(decoded.event_ids or losses).digest()[:16])
 
 
 def merge(parts: Sequence[bytes]) -> bytes:

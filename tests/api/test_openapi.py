@@ -6,6 +6,7 @@ import openapi_spec_validator
 
 from ingest.api import openapi
 from schema.event import Event
+from schema.limits import STRING_CHARS_MAX
 from tests.support.service import Server
 
 
@@ -28,4 +29,4 @@ def test_the_document_leaves_no_string_of_an_event_open() -> None:
     properties = json.loads(openapi.document())["components"]["schemas"]["Event"]["properties"]
     for name, schema in properties.items():
         if schema.get("type") == "string":
-            assert schema["maxLength"] <= 96, name
+            assert schema["maxLength"] <= STRING_CHARS_MAX, name

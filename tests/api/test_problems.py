@@ -1,6 +1,7 @@
 """The table of problems is whole, and each keeps RFC 9457."""
 
 from http import HTTPStatus
+from typing import Literal, get_type_hints
 
 import msgspec
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from ingest import errors
 from ingest.api import problems
 from ingest.api.problems import FACES, Problem
+from schema.event import Status, StopReason
 from schema.rules import Violation
 from tests.support.wire import Sender
 
@@ -49,4 +51,6 @@ def test_a_bug_is_a_problem_without_a_word_of_its_cause() -> None:
 
 
 def test_a_violation_has_no_room_for_a_value() -> None:
-    assert Violation._fields == ("rule", "pointer")
+    """`use` is typed as one of the contract's own words."""
+    assert Violation._fields == ("rule", "pointer", "use")
+    assert get_type_hints(Violation)["use"] == Status | StopReason | Literal["unknown", "null"] | None

@@ -9,6 +9,7 @@ from ingest.errors import Rejected
 from ingest.explain import Explanation
 from schema import limits
 from schema.decode import Refused, decode
+from schema.rules import Violation
 from schema.vocabulary import Mode, Vocabulary
 from tests.bad_day import shapes
 from tests.bad_day.shapes import SHAPES
@@ -66,10 +67,10 @@ def test_names_are_counted_over_the_whole_body() -> None:
     list(explanation.steps())
     refusal = explanation.refusal()
     assert isinstance(refusal, Rejected)
-    assert [pointer for rule, pointer in refusal.violations if rule == "shape.unknown-field"] == [
+    assert [pointer for rule, pointer, _ in refusal.violations if rule == "shape.unknown-field"] == [
         f"/events/{place}/*" for place in range(3)
     ]
-    assert [pointer for rule, pointer in refusal.violations if rule == "size.too-many-names"] == [
+    assert [pointer for rule, pointer, _ in refusal.violations if rule == "size.too-many-names"] == [
         f"/events/{place}" for place in range(3, 10)
     ]
     assert explanation.names == 900
@@ -79,7 +80,7 @@ def test_a_few_tags_are_looked_at_after_the_names_are_spent() -> None:
     wide = shapes.EVENT[:-1] + b"," + shapes.names(limits.NAMES_MAX) + b"}"
     body = shapes.batch([wide, shapes.changed(shapes.TAGS, b'{"prompt":"a:b:c"}')])
     refusal = explain.explain(body, VOCABULARIES[Mode.REFUSE], window())
-    assert ("content.prompt", "/events/1/tags/*") in refusal.violations
+    assert Violation("content.prompt", "/events/1/tags/*") in refusal.violations
 
 
 @pytest.mark.parametrize(

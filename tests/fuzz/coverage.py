@@ -71,7 +71,7 @@ def _try(body: bytes) -> None:
         decode(body, _OURS, _ALL_TIME)
     except Refused:
         assert not accepts(body, _THEIRS, _ALL_TIME), "the plain reading accepts it"
-        for rule, pointer in explain(body, _OURS, _ALL_TIME).violations:
+        for rule, pointer, _ in explain(body, _OURS, _ALL_TIME).violations:
             assert rule in RULES
             assert _POINTER.match(pointer), "a pointer with a name that is not ours"
     else:

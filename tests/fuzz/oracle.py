@@ -69,16 +69,17 @@ def _no_constant(_name: str) -> object:
 
 
 def _is_batch(batch: Mapping[str, object], words: Words, window: Window) -> bool:
-    if not batch.keys() <= {"events", "stream", "dropped"} or "events" not in batch:
+    if not batch.keys() <= {"events", "stream", "dropped"}:
         return False
     if "stream" in batch and not _is_stream(batch["stream"], window):
         return False
     if "dropped" in batch and not _is_dropped(batch["dropped"]):
         return False
-    events = batch["events"]
+    events = batch.get("events", [])
     return (
         isinstance(events, list)
-        and 1 <= len(events) <= limits.EVENTS_MAX
+        and len(events) <= limits.EVENTS_MAX
+        and (bool(events) or bool(batch.get("dropped") and "stream" in batch))
         and all(_is_event(event, words, window) for event in events)
     )
 

@@ -52,7 +52,7 @@ GATES = (
     ),
     Gate(
         "quote count: a name twice",
-        (Edit(_DECODE, "if quotes != _quotes(batch, tags):", "if False:"),),
+        (Edit(_DECODE, "if quotes != _quotes(batch, tags, body):", "if False:"),),
         _good().replace(b'"provider"', b'"provider":"Our Q3 layoffs list","provider"'),
         f"{_BY_RULE}[shape.duplicate-key/term_first_wrong.json]",
     ),
@@ -60,7 +60,7 @@ GATES = (
         "quote count: a tag twice",
         (
             Edit(_DECODE, " or quotes != 4 * len(tags)", ""),
-            Edit(_DECODE, "if quotes != _quotes(batch, tags):", "if False:"),
+            Edit(_DECODE, "if quotes != _quotes(batch, tags, body):", "if False:"),
         ),
         _good().replace(b'"team":"search"', b'"team":"Our Q3 layoffs list","team":"search"'),
         f"{_BY_RULE}[shape.duplicate-key/tag_key_first_a_sentence.json]",
@@ -71,7 +71,7 @@ GATES = (
             Edit(
                 _EVENT, "class Event(Struct, frozen=True, forbid_unknown_fields=True", "class Event(Struct, frozen=True"
             ),
-            Edit(_DECODE, "if quotes != _quotes(batch, tags):", "if False:"),
+            Edit(_DECODE, "if quotes != _quotes(batch, tags, body):", "if False:"),
         ),
         _good(prompt="Our Q3 layoffs list"),
         f"{_BY_RULE}[content.prompt/named_prompt_by_snake.json]",

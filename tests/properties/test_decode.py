@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from typing import get_args
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from ingest.explain import explain
 from schema import limits
 from schema.decode import Refused, decode
-from schema.event import Batch, Event, Kind, Stream
+from schema.event import DROP_REASONS, Batch, Event, Kind, Status, StopReason, Stream
 from schema.rules import RULES
 from schema.vocabulary import Mode, shipped_terms
 from tests.fuzz import oracle
@@ -23,7 +24,8 @@ _WORDS = oracle.Words(
     frozenset(shipped_terms(Kind.MODEL)),
     {key: frozenset(values) for key, values in customers.TAGS.items()},
 )
-_NAMES = {*Batch.__struct_fields__, *Event.__struct_fields__, *Stream.__struct_fields__}
+_NAMES = {*Batch.__struct_fields__, *Event.__struct_fields__, *Stream.__struct_fields__, *DROP_REASONS}
+_WORDS_OF_OURS = {None, "unknown", "null", *get_args(Status), *get_args(StopReason)}
 _CANARY = "zq7canary"
 # Time counts in CI machines' favour, not against them; and what is found is kept by seed, not by a folder.
 _SCALE = int(os.environ.get("FUZZ_SCALE", "1"))  # `make fuzz-properties` asks for a hundred times as many examples.
@@ -63,7 +65,8 @@ def judge(body: bytes) -> bool:
 def assert_explained(body: bytes) -> None:
     violations = explain(body, VOCABULARIES[Mode.REFUSE], window()).violations
     assert 0 < len(violations) <= limits.VIOLATIONS_MAX
-    for rule, pointer in violations:
+    for rule, pointer, use in violations:
+        assert use in _WORDS_OF_OURS
         assert rule in RULES.keys() - {"size.unexplained"}
         parts = pointer.split("/")
         assert parts[0] == ""
@@ -73,8 +76,7 @@ def assert_explained(body: bytes) -> None:
 def assert_means_the_same(body: bytes, batch: Batch) -> None:
     """Nothing of an accepted body is dropped or changed on its way."""
     read = json.loads(body)
-    assert len(read["events"]) == len(batch.events)
-    for given_event, event in zip(read["events"], batch.events, strict=True):
+    for given_event, event in zip(read.get("events", []), batch.events, strict=True):
         for name in Event.__struct_fields__:
             if name != "tags":
                 assert getattr(event, name) == given_event[name]

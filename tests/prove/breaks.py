@@ -69,7 +69,7 @@ def _without_closing(struct: str) -> tuple[Edit, ...]:
 
 def _unbounded(name: str, bounds: str) -> Edit:
     # A number with no bound at all stops the computation of what an event holds, and so GET /v1/policy.
-    return Edit(_EVENT, f"{name} = Annotated[int, Meta({bounds})]", f"{name} = Annotated[int, Meta(ge=-1, le=2**53)]")
+    return Edit(_EVENT, f"{name} = Annotated[int, Meta({bounds})", f"{name} = Annotated[int, Meta(ge=-1, le=2**53)")
 
 
 _IDS = "    event_ids = _ids([event.event_id for event in events], window)\n"
@@ -115,7 +115,7 @@ GATES = (
     Gate("bytes: backslash", (Edit(_DECODE, ' or b"\\\\" in body', ""),), ("duplicate-names",), _BODY_QUOTES),
     Gate(
         _BODY_QUOTES,
-        (Edit(_DECODE, "if quotes != _quotes(batch, tags):", "if False:"),),
+        (Edit(_DECODE, "if quotes != _quotes(batch, tags, body):", "if False:"),),
         ("duplicate-names",),
     ),
     Gate(

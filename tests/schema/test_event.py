@@ -59,7 +59,7 @@ def test_no_string_is_open() -> None:
     for place, kind, extra in PLACES:
         if isinstance(kind, inspect.StrType):
             assert "kind" in extra or "uuid" in extra, place
-            assert kind.max_length in range(1, limits.MODEL_CHARS_MAX + 1), place
+            assert kind.max_length in range(1, limits.STRING_CHARS_MAX + 1), place
 
 
 def test_no_integer_is_unbounded() -> None:
