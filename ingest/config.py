@@ -43,6 +43,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     )
     tls_cert_file: Annotated[str, Meta(description="the API's certificate chain, PEM; none: plain HTTP")] = ""
     tls_key_file: Annotated[str, Meta(description="its key, PEM, not encrypted")] = ""
+    keep_alive_s: Annotated[
+        int, Meta(ge=1, le=3_600, description="seconds that a connection without a request is kept open")
+    ] = 75  # Longer than a load balancer's usual minute, so that it is never us who close first.
     workers: Annotated[int, Meta(ge=1, le=64, description="processes")] = 1
     writer_connections: Annotated[int, Meta(ge=1, le=4, description="of each process")] = 1
     drain_s: Annotated[int, Meta(ge=0, le=300, description="seconds between not ready and closing")] = 5

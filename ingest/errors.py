@@ -1,6 +1,7 @@
 """What can go wrong on our side or theirs, as types; `api.problems` says how HTTP speaks of each.
 
 IngestError
+├── BadRequest, HeadTooLarge, SlowHead, VersionUnsupported      is it HTTP/1.1
 ├── Malformed, QueryNotEmpty, BadEncoding               the request cannot be read
 ├── NoToken, BadToken, ExpiredToken, RevokedToken       who is it
 ├── ScopeMissing, TenantDisabled                        may it
@@ -56,6 +57,22 @@ class QuotaExceeded(IngestError):
     def __init__(self, reset_s: int) -> None:
         super().__init__()
         self.reset_s = reset_s
+
+
+class BadRequest(IngestError):
+    """Not HTTP/1.1, or not in the one way that every reader reads alike."""
+
+
+class HeadTooLarge(IngestError):
+    """More bytes or fields than a head may have."""
+
+
+class SlowHead(IngestError):
+    """The head did not arrive in time."""
+
+
+class VersionUnsupported(IngestError):
+    """Another version of HTTP."""
 
 
 class QueryNotEmpty(IngestError):

@@ -1,15 +1,20 @@
-"""Where senders connect: Hypercorn's configuration, what every answer says to a browser, TLS and its ends."""
+"""Where senders connect: Hypercorn listens, `ingest.connection` speaks; what every answer says to a browser; TLS."""
 
 import asyncio
 import ssl
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Generator
 from typing import cast
 
 import uvloop
-from hypercorn.asyncio.tcp_server import TCPServer
-from hypercorn.config import Config
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.asyncio import run as hypercorn_run
+from hypercorn.config import Config, Sockets
+from hypercorn.utils import wrap_app
+from starlette.types import ASGIApp
 
+from ingest.connection import Connection, Connections
 from ingest.tls import Certificate
+from ingest.wire import Wire
 
 _Headers = list[tuple[bytes, bytes]]
 HSTS_S = 31_536_000  # A year.
@@ -31,6 +36,7 @@ class Listener(Config):
 
     include_server_header = False  # It would name the server.
     certificate: Certificate | None = None
+    connections: Connections
 
     def response_headers(self, protocol: str) -> _Headers:
         return super().response_headers(protocol) + (_SECURE if self.ssl_enabled else _PLAIN)
@@ -64,9 +70,27 @@ class Loop(uvloop.Loop):
         return cast("asyncio.Server", server)
 
 
-class Peer(TCPServer):
-    """A sender may break TLS as it likes: that is no bug of ours, and must not keep a worker from stopping well."""
+class Peer:
+    """What Hypercorn makes of each connection, in the place of its own."""
 
-    async def _close(self) -> None:
-        with suppress(OSError):  # ssl.SSLError and TimeoutError are.
-            await super()._close()
+    def __init__(self, app: ASGIWrapper, _loop: object, config: Listener, *others: object) -> None:
+        reader, writer = cast("tuple[asyncio.StreamReader, asyncio.StreamWriter]", others[-2:])
+        self._connection = Connection(cast("ASGIApp", app.app), config.connections, Wire(reader, writer))
+
+    def __await__(self) -> Generator[object]:
+        return self._connection.serve().__await__()
+
+
+async def serve(
+    app: ASGIApp, config: Listener, until: Callable[[], Awaitable[None]], sockets: Sockets | None = None
+) -> None:
+    """Answer until then; and then those that have a request under way."""
+    hypercorn_run.TCPServer = Peer  # type: ignore[assignment,attr-defined]  # All that it asks of it.
+    config.connections = Connections(config.keep_alive_timeout, lambda: config.response_headers("h11"))
+
+    async def end() -> None:
+        await until()
+        config.connections.end()
+
+    wrapped = wrap_app(app, 0, "asgi")  # type: ignore[arg-type]  # Hypercorn's own ASGI types.
+    await hypercorn_run.worker_serve(wrapped, config, sockets=sockets, shutdown_trigger=end)

@@ -16,18 +16,14 @@ from multiprocessing.synchronize import Event
 from types import FrameType
 from typing import NamedTuple
 
-from hypercorn.asyncio import run as hypercorn_run
-from hypercorn.asyncio import tcp_server
-from hypercorn.asyncio.run import worker_serve
 from hypercorn.config import Sockets
-from hypercorn.utils import wrap_app
 from prometheus_client.multiprocess import mark_process_dead
 
-from ingest import app, balance, heap, lifeline, logs, stdio
+from ingest import app, balance, heap, lifeline, listener, logs, stdio
 from ingest import config as settings
 from ingest.balance import Balance
 from ingest.errors import CannotStart
-from ingest.listener import Listener, Loop, Peer
+from ingest.listener import Listener, Loop
 from ingest.worker_counts import WorkerCounts
 
 START_TIMEOUT_S = 60.0
@@ -35,7 +31,6 @@ STOP_TIMEOUT_S = 60.0  # Longer than a worker waits for its connections and then
 POLL_S = 0.1
 LOOK_S = 5.0  # Between two looks for what the workers need of the disk.
 RENEW_S = 60.0  # Between two attempts to give it back: each replaces all workers.
-RECEIVE_BYTES = 1_048_576  # At once, of Hypercorn's 65,536: each piece of a body goes through all of its layers.
 _STOPS = (signal.SIGTERM, signal.SIGINT)
 _SIGNALS = (*_STOPS, signal.SIGHUP)
 
@@ -186,8 +181,6 @@ def _work(config: Listener, sockets: Sockets, own: Balance, events: _Events) -> 
 def _serve(config: Listener, sockets: Sockets, own: Balance, events: _Events) -> None:
     lifeline.end_with_parent(signal.SIGKILL)
     heap.keep()
-    tcp_server.MAX_RECV = RECEIVE_BYTES
-    hypercorn_run.TCPServer = Peer  # type: ignore[attr-defined]  # The name it uses.
     try:
         settings.require_dsn(settings.load())
     except CannotStart as failure:  # They were good when the parent looked: a worker that comes later reads anew.
@@ -212,8 +205,7 @@ def _serve(config: Listener, sockets: Sockets, own: Balance, events: _Events) ->
         await _set(events.stop)
 
     with asyncio.Runner(loop_factory=Loop) as runner:
-        wrapped = wrap_app(application, 0, "asgi")  # type: ignore[arg-type]  # Hypercorn's own ASGI types.
-        runner.run(worker_serve(wrapped, config, sockets=sockets, shutdown_trigger=until_asked))
+        runner.run(listener.serve(application, config, until_asked, sockets))
 
 
 async def _set(event: Event) -> None:

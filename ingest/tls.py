@@ -14,8 +14,8 @@ from ingest.errors import CannotStart
 CERT, KEY = "NOCONTENT_TLS_CERT_FILE", "NOCONTENT_TLS_KEY_FILE"
 POLL_S = 2.0
 FILE_BYTES_MAX = 1_048_576
-ALPN = ("h2", "http/1.1")
-# Of TLS 1.2: forward secret and authenticated, as RFC 9113, section 9.2.2, asks. OpenSSL chooses those of TLS 1.3.
+ALPN = ("http/1.1",)  # Batches need no HTTP/2.
+# Of TLS 1.2: forward secret and authenticated, as RFC 9325, section 4.2, asks. OpenSSL chooses those of TLS 1.3.
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 _MISFITS = {"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH"}
 _UTC_TIME = 0x17  # The other one is GeneralizedTime: RFC 5280, section 4.1.2.5.

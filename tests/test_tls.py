@@ -15,9 +15,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-import h2.config
-import h2.connection
-import h2.events
 import pytest
 
 from ingest import tls
@@ -150,23 +147,19 @@ def test_a_sender_that_names_no_host_is_served(site: Site) -> None:
         assert secure.getpeercert()
 
 
-def test_http2_is_agreed_on_in_the_handshake(site: Site) -> None:
+@pytest.mark.parametrize(("offered", "agreed"), [(["h2", "http/1.1"], "http/1.1"), (["h2"], None), (["spdy/3"], None)])
+def test_http1_alone_is_agreed_on_in_the_handshake(site: Site, offered: list[str], agreed: str | None) -> None:
     trust = site.pair.trusted()
-    trust.set_alpn_protocols(["h2", "http/1.1"])
-    client = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="ascii"))
-    client.initiate_connection()
-    fields = [(":method", "GET"), (":scheme", "https"), (":path", "/livez"), (":authority", NAME)]
-    client.send_headers(1, fields, end_stream=True)
-    heard: dict[str, str] = {}
+    trust.set_alpn_protocols(offered)
     with _connected(site.server.bind, trust) as secure:
-        assert secure.selected_alpn_protocol() == "h2"
-        secure.sendall(client.data_to_send())
-        while not heard:
-            for event in client.receive_data(secure.recv(65_536)):
-                if isinstance(event, h2.events.ResponseReceived):
-                    heard = {str(name): str(value) for name, value in event.headers or ()}
-    assert heard[":status"] == "200"
-    assert heard["strict-transport-security"] == "max-age=31536000"
+        assert secure.selected_alpn_protocol() == agreed
+        secure.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9))
+        received = b""
+        while part := secure.recv(65_536):
+            received += part
+    answer = wire.parsed(received)
+    assert (answer.status, answer.problem) == (505, "version-unsupported")
+    assert answer.headers["strict-transport-security"] == "max-age=31536000"
 
 
 class Load(threading.Thread):

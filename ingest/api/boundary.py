@@ -10,7 +10,10 @@ from ingest.errors import Bug, IngestError
 
 
 class Boundary:
-    """ASGI middleware. The id is ours: a sender's own could be text."""
+    """ASGI middleware. The id is ours: a sender's own could be text.
+
+    What `ingest.connection` could not read comes as a fault in the scope's state, and is answered in the same way.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -38,7 +41,7 @@ class Boundary:
 
         scope["app"].state.balance.enter()
         try:
-            await self._app(scope, receive, send_with_id)
+            await self._serve(scope, receive, send_with_id)
         except IngestError as error:
             await problems.response(error, request_id)(scope, receive, send_with_id)
         except Exception as error:
@@ -49,11 +52,14 @@ class Boundary:
         finally:
             scope["app"].state.balance.leave()
 
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if "fault" in scope["state"]:
+            raise scope["state"]["fault"]
+        await self._app(scope, receive, send)
+
 
 def _goodbye(scope: Scope) -> list[tuple[bytes, bytes]]:
-    """Send a kept connection elsewhere: RFC 9112, section 9.6; HTTP/2 has no such header."""
-    if not scope["http_version"].startswith("1"):
-        return []
+    """Send a kept connection elsewhere: RFC 9112, section 9.6."""
     state = scope["app"].state
     service = getattr(state, "service", None)
     if service is not None and service.is_stopping:

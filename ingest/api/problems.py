@@ -49,6 +49,14 @@ class Face(NamedTuple):
 
 
 FACES: Mapping[type[errors.IngestError], Face] = {
+    errors.BadRequest: Face(HTTPStatus.BAD_REQUEST, "bad-request", "The request is not HTTP/1.1 (RFC 9112)"),
+    errors.HeadTooLarge: Face(
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head-too-large", "The request's head has too many bytes or fields"
+    ),
+    errors.SlowHead: Face(HTTPStatus.REQUEST_TIMEOUT, "slow-head", "The request's head did not arrive in time"),
+    errors.VersionUnsupported: Face(
+        HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "version-unsupported", "Send HTTP/1.1; there is no HTTP/2 here"
+    ),
     errors.Malformed: Face(HTTPStatus.BAD_REQUEST, "malformed", "The body is not one JSON document"),
     errors.QueryNotEmpty: Face(HTTPStatus.BAD_REQUEST, "query-not-empty", "The URL may have no query string"),
     errors.BadEncoding: Face(HTTPStatus.BAD_REQUEST, "bad-encoding", "The body is not what Content-Encoding says"),
@@ -99,7 +107,8 @@ FACES: Mapping[type[errors.IngestError], Face] = {
 # All are there from the start, as 0, beside 200.
 for _face in FACES.values():
     metrics.problems.labels(_face.problem)
-for _status in {HTTPStatus.OK, *(face.status for face in FACES.values())}:
+_PATHLESS = {HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED}  # Not under /v1/.
+for _status in {HTTPStatus.OK, *(face.status for face in FACES.values())} - _PATHLESS:
     metrics.responses.labels(str(_status.value))
 _CHALLENGE = {
     errors.NoToken: 'Bearer realm="nocontent"',

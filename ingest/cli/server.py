@@ -19,8 +19,6 @@ from ingest.store.partitions import Kept
 from ingest.worker_counts import WorkerCounts
 
 GRACEFUL_TIMEOUT_S = 30.0  # Longer than a request waits for its COMMIT.
-KEEP_ALIVE_TIMEOUT_S = 75.0  # Longer than a load balancer's usual minute, so that it is never us who close first.
-KEEP_ALIVE_REQUESTS_MAX = 1_000_000
 HANDSHAKE_TIMEOUT_S = 10.0  # Of Hypercorn's 60: until then a connection costs memory, and nobody knows whose it is.
 BACKLOG = 1_024
 # Each connection is an open file, of some 15 KB; where no more may be opened, new connections are closed unanswered.
@@ -151,11 +149,7 @@ def _listener(wanted: Settings) -> Listener:
     server.errorlog = None
     server.backlog = BACKLOG
     server.graceful_timeout = GRACEFUL_TIMEOUT_S
-    server.keep_alive_timeout = KEEP_ALIVE_TIMEOUT_S
-    server.keep_alive_max_requests = KEEP_ALIVE_REQUESTS_MAX
-    # A task and a timer for each piece of a body, a fifth of the time of a request. A connection without a request has
-    # the keep-alive timeout, and a body its own (`api.body`).
-    server.read_timeout = None
+    server.keep_alive_timeout = wanted.keep_alive_s
     server.ssl_handshake_timeout = HANDSHAKE_TIMEOUT_S
     server.certfile, server.keyfile = wanted.tls_cert_file or None, wanted.tls_key_file or None
     return server

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import NamedTuple
 
-from ingest.prove import http2
+from ingest.prove import frames
 
 EVENTS = b"/v1/events"
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -15,6 +15,7 @@ class Expected(StrEnum):
     REFUSED = "refused"  # 4xx and a problem document.
     IGNORED = "ignored"  # What holds the canary is not part of the contract: 200 without a trace of it, or 4xx.
     ACCEPTED = "accepted"  # 200, every event counted.
+    UNSPOKEN = "unspoken"  # Of another protocol: 4xx or 505 in HTTP/1.1, or the end of the connection.
     BROKEN = "broken"  # Hardly HTTP: any answer under 500, one that says so, or none.
 
 
@@ -26,16 +27,15 @@ class Request(NamedTuple):
     method: bytes = b"POST"
     target: bytes = EVENTS
     without: tuple[bytes, ...] = ()  # Names of usual headers to leave out.
-    is_http2: bool = False
-    trailers: Headers = ()  # Of HTTP/2.
+    frames: bytes = b""  # Of HTTP/2: if there are any, the request comes in frames after these.
     wire: bytes = b""  # If there is any, all that is sent: %HOST% and %TOKEN% are filled in.
 
     def encoded(self, host: bytes, token: bytes, prefix: bytes = b"") -> bytes:
         """Give the bytes to send."""
         if self.wire:
             return self.wire.replace(b"%HOST%", host).replace(b"%TOKEN%", token)
-        if self.is_http2:
-            return self._as_http2(host, token, prefix)
+        if self.frames:
+            return self.frames + frames.request(self._in_frames(host, token, prefix), self.body)
         own = {name.lower() for name, _ in self.headers} | set(self.without)
         usual = (
             (b"Host", host),
@@ -48,21 +48,14 @@ class Request(NamedTuple):
         lines += [name + b": " + value for name, value in self.headers]
         return b"\r\n".join(lines) + b"\r\n\r\n" + self.body
 
-    def _as_http2(self, host: bytes, token: bytes, prefix: bytes) -> bytes:
-        usual = (
-            (b":method", self.method),
-            (b":scheme", b"http"),
-            (b":path", prefix + self.target),
-            (b":authority", host),
-            (b"authorization", b"Bearer " + token),
-            (b"content-type", b"application/json"),
-        )
-        own = {name for name, _ in self.headers}
-        first = tuple(field for field in self.headers if field[0].startswith(b":"))
-        fields = first + tuple(field for field in usual if field[0] not in own)
-        return http2.request(
-            fields + tuple(field for field in self.headers if field not in first), self.body, self.trailers
-        )
+    def _in_frames(self, host: bytes, token: bytes, prefix: bytes) -> dict[bytes, bytes]:
+        usual = {
+            b":method": self.method, b":scheme": b"http", b":path": prefix + self.target, b":authority": host,
+            b"authorization": b"Bearer " + token, b"content-type": b"application/json",
+        }  # fmt: skip
+        own = dict(self.headers)
+        first = {name: value for name, value in own.items() if name.startswith(b":")}
+        return {**first, **{name: value for name, value in usual.items() if name not in own}, **own}
 
 
 class Case(NamedTuple):

@@ -6,8 +6,6 @@ import ssl
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from ingest.prove import http2
-
 ANSWER_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 10.0
 QUIET_S = 1.0  # After which a connection that was left open has said all.
@@ -130,7 +128,7 @@ def _parsed(said: bytes) -> Answer:
     head, _, body = said.partition(b"\r\n\r\n")
     status, headers = _head(head)
     if status == 0:
-        return Answer(http2.status(said), {}, b"", said)
+        return Answer(0, {}, b"", said)
     return Answer(status, headers, body[: int(headers.get("content-length", len(body)))], said)
 
 

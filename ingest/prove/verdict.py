@@ -44,6 +44,8 @@ def fault(case: Case, answer: Answer, policy: Policy, canaries: Canaries) -> str
     """Give what is wrong with an answer, or None."""
     for found in canaries.find(answer.wire):
         return f"the answer holds the canary ({found.form})"
+    if case.expected is Expected.UNSPOKEN:
+        return _of_no(answer)
     if answer.status >= _SERVER and not (case.expected is Expected.BROKEN and answer.status in _NOT_SPOKEN):
         return f"status {answer.status}"
     if case.expected is Expected.BROKEN:
@@ -61,8 +63,14 @@ def _unexpected(case: Case, answer: Answer, policy: Policy) -> str | None:
         return None
     if answer.status < _CLIENT or answer.status in _NOT_FOR_A_BODY:
         return f"status {answer.status}"
-    # Of HTTP/2 we read the status alone; all of it was searched.
-    return None if case.request.is_http2 else _of_problem(answer, policy)
+    return _of_problem(answer, policy)
+
+
+def _of_no(answer: Answer) -> str | None:
+    if answer.status == 0:
+        return "an answer in another protocol" if answer.wire else None
+    is_no = _CLIENT <= answer.status < _SERVER or answer.status in _NOT_SPOKEN
+    return None if is_no else f"status {answer.status}"
 
 
 def _of_receipt(case: Case, answer: Answer) -> str | None:

@@ -116,3 +116,13 @@ def raw(bind: str, request: bytes) -> bytes:
         except TimeoutError:
             pass
     return b"".join(parts)
+
+
+def parsed(received: bytes) -> Answer:
+    """Read the first answer of what came back; status 0 where there is none."""
+    head, _, rest = received.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    if not first.startswith("HTTP/1.1 "):
+        return Answer(0, {}, received)
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return Answer(int(first.split(" ", 2)[1]), headers, rest[: int(headers.get("content-length", len(rest)))])

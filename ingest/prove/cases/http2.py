@@ -1,63 +1,67 @@
-"""The same over HTTP/2, which has its own ways for names and values to come in."""
+"""HTTP/2, which is not spoken here: good batches and bad ones in its frames, and upgrades to it."""
 
 from collections.abc import Iterator, Mapping
 
-from ingest.prove.case import EVENTS, Case, Expected, Headers, Request
-from ingest.prove.formats import FORMATS, key
+from ingest.prove import frames
+from ingest.prove.case import Case, Expected, Headers, Request
 from ingest.prove.kit import Kit
 from ingest.prove.words import SENTENCES
 
-_NAMES = """
-accept-language baggage cookie forwarded idempotency-key origin prefer referer traceparent tracestate user-agent via
-x-api-key x-correlation-id x-forwarded-for x-prompt x-request-id content-encoding content-language te
-""".split()
+_PRIORITIES = 2_000
 # `@` is the canary or a sentence with it.
 _FIELDS: Mapping[str, Headers] = {
-    "the authority": ((b":authority", b"@"),),
-    "the scheme": ((b":scheme", b"@"),),
-    "the method": ((b":method", b"@"),),
-    "the path": ((b":path", b"/@"),),
-    "the query": ((b":path", EVENTS + b"?@"),),
-    "no path": ((b":path", b""), (b"x-note", b"@")),
-    "an unknown pseudo-header": ((b":note", b"@"),),
-    "a second path": ((b":path", EVENTS), (b":path", b"/@")),
-    "an extended CONNECT": ((b":method", b"CONNECT"), (b":protocol", b"@")),
+    "a note": ((b"x-note", b"@"),),
+    "a prompt": ((b"prompt", b"@"),),
     "a name": ((b"x-@", b"1"),),
-    "a name in capitals": ((b"X-Note", b"@"),),
-    "an empty name": ((b"", b"@"),),
     "a line in a value": ((b"x-note", b"a\r\nx-more: @"),),
-    "a NUL in a value": ((b"x-note", b"\0@"),),
-    "a host": ((b"host", b"@"),),
-    "the connection": ((b"connection", b"@"),),
+    "a path": ((b":path", b"/@"),),
+    "a path that is not ASCII": ((b":path", b"/\xc3\xa9@"),),
+    "an authority": ((b":authority", b"@"),),
+    "a method": ((b":method", b"@"),),
+    "a CONNECT": ((b":method", b"CONNECT"), (b":protocol", b"@")),
     "a transfer coding": ((b"transfer-encoding", b"@"),),
-    "a length": ((b"content-length", b"@"),),
-    "another length": ((b"content-length", b"5"), (b"x-note", b"@")),
-    "60 KB": ((b"x-note", b"@" * 4_000),),
-    "200 KB": tuple((b"x-note-%d" % place, b"@" * 250) for place in range(54)),
+}
+_HEAD = """\
+POST /v1/events HTTP/1.1
+Host: %HOST%
+Authorization: Bearer %TOKEN%
+Content-Type: application/json
+Content-Length: %SIZE%
+"""
+# Of which all but the batch is to be passed over: RFC 9110, section 7.8.
+_UPGRADES: Mapping[str, str] = {
+    "h2c": "Connection: Upgrade, close\nUpgrade: h2c\nX-Note: @\n",
+    "h2c with settings": "Connection: Upgrade, HTTP2-Settings, close\nUpgrade: h2c\nHTTP2-Settings: @\n",
+    "h2c with more settings": "Connection: Upgrade, close\nUpgrade: h2c\nHTTP2-Settings: AAMAAABk\nHTTP2-Settings: @\n",
+    "h2c and a websocket": "Connection: Upgrade, close\nUpgrade: h2c, websocket\nSec-WebSocket-Key: @\n",
+    "h2": "Connection: Upgrade, close\nUpgrade: h2\nX-Note: @\n",
+    "h2c without asking for it": "Connection: close\nUpgrade: h2c\nX-Note: @\n",
+    "a websocket": "Connection: Upgrade, close\nUpgrade: websocket\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: @\n",
+    "TLS": "Connection: Upgrade, close\nUpgrade: TLS/1.3\nX-Note: @\n",
 }
 
 
 def http2(kit: Kit) -> Iterator[Case]:
-    for name in _NAMES:
-        canary = kit.canary()
-        yield _case(f"{name}", canary, Request(kit.body(), ((name.encode(), SENTENCES[0].format(canary).encode()),)))
+    """Nothing of a batch that comes in frames may be stored: its answer is HTTP/1.1, and no."""
     for what, fields in _FIELDS.items():
         canary = kit.canary()
         filled = tuple((name.replace(b"@", canary.encode()), of.replace(b"@", canary.encode())) for name, of in fields)
-        yield _case(what, canary, Request(kit.body(), filled))
-    for place, name in enumerate(list(FORMATS)[::6]):
+        yield _unspoken(what, canary, Request(kit.body(), filled, frames=frames.PREFACE))
+    for number, sentence in enumerate(SENTENCES[:5]):
         canary = kit.canary()
-        case = _case(f"{name} for a model", canary, Request(kit.body({"routed_model": key(name, canary)})))
-        yield case._replace(expected=Expected.REFUSED)
+        body = kit.body({"note": sentence.format(canary)})
+        yield _unspoken(f"a body with sentence {number}", canary, Request(body, frames=frames.PREFACE))
+    floods = {"priorities": frames.PREFACE + frames.priorities(_PRIORITIES), "no preface": frames.SETTINGS}
+    for what, first in floods.items():
         canary = kit.canary()
-        note = SENTENCES[place % len(SENTENCES)].format(canary)
-        case = _case(f"a body with sentence {place}", canary, Request(kit.body({"note": note})))
-        yield case._replace(expected=Expected.REFUSED)
-    for name in ("x-note", "prompt", "authorization", ":path", "Content-Length"):
+        yield _unspoken(what, canary, Request(kit.body(), ((b"x-note", canary.encode()),), frames=first))
+    for what, lines in _UPGRADES.items():
         canary = kit.canary()
-        trailers = ((name.encode(), canary.encode()),)
-        yield _case(f"{name} in a trailer", canary, Request(kit.body(), trailers=trailers))
+        batch = kit.body().decode()
+        head = _HEAD.replace("%SIZE%", str(len(batch))) + lines.replace("@", canary)
+        wire = head.replace("\n", "\r\n") + "\r\n" + batch
+        yield Case(f"an upgrade to {what}", canary, Request(wire=wire.encode()), Expected.IGNORED, is_alone=True)
 
 
-def _case(what: str, canary: str, request: Request) -> Case:
-    return Case(what, canary, request._replace(is_http2=True), Expected.BROKEN, is_alone=True)
+def _unspoken(what: str, canary: str, request: Request) -> Case:
+    return Case(what, canary, request, Expected.UNSPOKEN, is_alone=True)

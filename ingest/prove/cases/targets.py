@@ -77,5 +77,4 @@ def methods(kit: Kit) -> Iterator[Case]:
 
 def _case(what: str, canary: str, method: str, target: str, body: bytes) -> Case:
     request = Request(body, method=method.encode(), target=target.encode())
-    # The service's own HTTP parser answers some of these: then there is no problem document.
     return Case(what, canary, request, Expected.IGNORED)

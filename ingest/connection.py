@@ -1,0 +1,152 @@
+"""One sender's connection: requests of HTTP/1.1 one after another.
+
+Hypercorn listens, and hands us streams. Its own way of reading them speaks HTTP/2 and websockets, reads what RFC 9112
+lets a server refuse, and waits without end for a sender that does not read its answer.
+"""
+
+import asyncio
+import resource
+from collections.abc import Callable
+
+from starlette.types import ASGIApp, Scope
+
+from ingest import http1
+from ingest.errors import IngestError, SlowHead
+from ingest.exchange import Exchange
+from ingest.http1 import Fields, Head
+from ingest.wire import Wire
+
+HEAD_S = 20.0  # From the first byte of a head to its last.
+FILES_SPARE = 64  # Of a process, for PostgreSQL, metrics and certificates.
+CONNECTIONS_MIN = 16
+_UNREADABLE = Head("GET", b"", b"", [], 0, expects_continue=False, is_last=True)
+
+
+class Connections:
+    """Those of a worker: bounded by its open files, and the first that may be ended are those without a request."""
+
+    def __init__(self, keep_alive_s: float, fields: Callable[[], Fields]) -> None:
+        self.keep_alive_s = keep_alive_s
+        self.fields = fields  # Of every answer.
+        self.is_ending = False
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._max = max(CONNECTIONS_MIN, files - FILES_SPARE)
+        self._open: set[Connection] = set()
+        self._idle: dict[Connection, None] = {}  # Whoever has waited longest comes first.
+
+    def enter(self, new: "Connection") -> bool:
+        """Count one more; tells whether there is room for it."""
+        if len(self._open) >= self._max:
+            for longest in self._idle:
+                longest.end()
+                self.leave(longest)
+                break
+            else:
+                return False
+        self._open.add(new)
+        return True
+
+    def leave(self, one: "Connection") -> None:
+        self._open.discard(one)
+        self._idle.pop(one, None)
+
+    def rest(self, one: "Connection") -> None:
+        """Note that it has no request under way."""
+        self._idle[one] = None
+        if self.is_ending:
+            one.end()
+
+    def work(self, one: "Connection") -> None:
+        """Note that it has one."""
+        self._idle.pop(one, None)
+
+    def end(self) -> None:
+        """End those without a request now, and each other after the one it has."""
+        self.is_ending = True
+        for one in list(self._idle):
+            one.end()
+
+
+class Connection:
+    """`serve` answers until either side ends it."""
+
+    def __init__(self, app: ASGIApp, among: Connections, wire: Wire) -> None:
+        self._app = app
+        self._among = among
+        self._wire = wire
+        self._buffer = bytearray()  # What has come and was not taken.
+
+    async def serve(self) -> None:
+        """Answer one request after another."""
+        try:
+            if self._among.enter(self):
+                while await self._exchange():
+                    pass
+        except OSError:  # The network's, or TLS's.
+            self._wire.cut()
+        finally:
+            self._among.leave(self)
+            await self._wire.close()
+
+    def end(self) -> None:
+        """End while it waits for a head."""
+        self._wire.end()
+
+    async def _exchange(self) -> bool:
+        """Answer a request; tells whether another may come."""
+        self._among.rest(self)
+        state: dict[str, object] = {}
+        try:
+            head = await self._head()
+        except IngestError as fault:
+            head, state = _UNREADABLE, {"fault": fault}
+        if head is None:
+            return False
+        self._among.work(self)
+        exchange = Exchange(self._wire, head, self._buffer, self._among.fields)
+        await self._app(self._scope(head, state), exchange.receive, exchange.send)
+        if not exchange.is_last:
+            if self._buffer:
+                await asyncio.sleep(0)  # Requests that follow each other would keep all others waiting.
+            return True
+        if state or exchange.may_send_more:
+            await self._wire.linger()
+        return False
+
+    async def _head(self) -> Head | None:
+        """Give the next head; None where there is none. Raises what cannot be read, and SlowHead."""
+        loop = asyncio.get_running_loop()
+        began = bool(self._buffer)
+        try:
+            async with asyncio.timeout(HEAD_S if began else self._among.keep_alive_s) as limit:
+                while (head := http1.take_head(self._buffer)) is None:
+                    data = await self._wire.receive(http1.HEAD_BYTES_MAX)
+                    if not data:
+                        return None
+                    if not began:
+                        began = True
+                        limit.reschedule(loop.time() + HEAD_S)
+                    self._buffer += data
+        except TimeoutError:
+            if began:
+                raise SlowHead from None
+            return None
+        return head
+
+    def _scope(self, head: Head, state: dict[str, object]) -> Scope:
+        return {
+            "type": "http",
+            "asgi": {"spec_version": "2.1", "version": "3.0"},
+            "http_version": "1.1",
+            "method": head.method,
+            "scheme": "https" if self._wire.is_secure else "http",
+            "path": head.path,
+            "raw_path": head.raw_path,
+            "query_string": head.query,
+            "root_path": "",
+            "headers": head.fields,
+            "client": None,
+            "server": None,
+            "state": state,
+            "extensions": {},
+        }

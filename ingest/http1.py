@@ -1,0 +1,206 @@
+"""Heads and chunks of HTTP/1.1, as strict as RFC 9112 allows: nothing that two readers could read in two ways.
+
+Pure: bytes in, types out. Raises BadRequest, HeadTooLarge, VersionUnsupported.
+"""
+
+import re
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from ingest.errors import BadRequest, HeadTooLarge, VersionUnsupported
+
+HEAD_BYTES_MAX = 16_384
+FIELDS_MAX = 100
+EMPTY_LINES_MAX = 4  # Before a request, of senders that end a body with one too many: RFC 9112, section 2.2.
+LINE_BYTES_MAX = 512  # Of a chunk's size and its extensions, and of a trailer.
+UNUSED_BYTES_MAX = 8_192  # Of all extensions and trailers of a body.
+_DIGITS_MAX = 15  # Of a length.
+
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
+_VALUE = rb"[\t -~\x80-\xff]*"  # RFC 9110, section 5.5: obs-text is allowed, control characters are not.
+_FIELDS = rb"((?:" + _TOKEN + rb"+:" + _VALUE + rb"\r\n)*)\r\n"
+_HEAD = re.compile(rb"(" + _TOKEN + rb"{1,32}) ([!-~]+) HTTP/([0-9]\.[0-9])\r\n" + _FIELDS)
+_TRAILERS = re.compile(_FIELDS)
+_EMPTY_LINES = re.compile(rb"(?:\r\n){0,%d}" % EMPTY_LINES_MAX)
+# What no head has, so that nobody need wait for its end: control characters, a line end of one character.
+_NEVER = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?=[^\n])")
+_LENGTH = re.compile(rb"[0-9]{1,%d}" % _DIGITS_MAX)
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
+_ABSOLUTE = re.compile(rb"(?i:https?)://([^/?]+)(.*)")
+_QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
+_CHUNK = re.compile(
+    rb"([0-9A-Fa-f]{1,8})((?:[\t ]*;[\t ]*" + _TOKEN + rb"+(?:[\t ]*=[\t ]*(?:" + _TOKEN + rb"+|" + _QUOTED + rb"))?)*)"
+)
+
+Fields = list[tuple[bytes, bytes]]
+
+
+class Head(NamedTuple):
+    """A request without its body."""
+
+    method: str
+    raw_path: bytes
+    query: bytes
+    fields: Fields  # Names in lower case.
+    length: int | None  # Of the body; None if it comes in chunks.
+    expects_continue: bool
+    is_last: bool  # The connection ends with its answer.
+
+    @property
+    def path(self) -> str:
+        return unquote(self.raw_path.decode("ascii"))
+
+
+def take_head(buffer: bytearray) -> Head | None:
+    """Take a request's head off the buffer; None while it is not whole."""
+    lines = _EMPTY_LINES.match(buffer)
+    start = lines.end() if lines is not None else 0
+    if buffer.startswith(b"\r\n", start):
+        raise BadRequest
+    end = buffer.find(b"\r\n\r\n", start)
+    size = (end + 4 if end >= 0 else len(buffer)) - start
+    if _NEVER.search(buffer, start, start + size):
+        raise BadRequest
+    if size > HEAD_BYTES_MAX:
+        raise HeadTooLarge
+    if end < 0:
+        return None
+    head = _head(bytes(buffer[start : end + 4]))
+    del buffer[: end + 4]
+    return head
+
+
+def _head(whole: bytes) -> Head:
+    match = _HEAD.fullmatch(whole)
+    if match is None:
+        raise BadRequest
+    method, target, version, lines = match.groups()
+    if version not in {b"1.0", b"1.1"}:
+        raise VersionUnsupported
+    fields = _fields(lines)
+    hosts = _all(fields, b"host")
+    if len(hosts) > 1 or (version == b"1.1" and not hosts) or not all(_HOST.fullmatch(host) for host in hosts):
+        raise BadRequest
+    path, query = _path(method, target)
+    wishes = {wish.strip().lower() for value in _all(fields, b"connection") for wish in value.split(b",")}
+    return Head(
+        method=method.decode("ascii"),
+        raw_path=path,
+        query=query,
+        fields=fields,
+        length=_length(fields, version),
+        expects_continue=version == b"1.1" and b"100-continue" in {each.lower() for each in _all(fields, b"expect")},
+        is_last=version == b"1.0" or b"close" in wishes or method == b"CONNECT",
+    )
+
+
+def _fields(lines: bytes) -> Fields:
+    split = [line.partition(b":") for line in lines.split(b"\r\n")[:-1]]
+    if len(split) > FIELDS_MAX:
+        raise HeadTooLarge
+    return [(name.lower(), value.strip(b"\t ")) for name, _, value in split]
+
+
+def _all(fields: Fields, name: bytes) -> list[bytes]:
+    return [value for found, value in fields if found == name]
+
+
+def _path(method: bytes, target: bytes) -> tuple[bytes, bytes]:
+    """Give path and query of a target in any of its four forms: RFC 9112, section 3.2."""
+    if method == b"CONNECT":
+        if not _HOST.fullmatch(target):
+            raise BadRequest
+        return target, b""
+    if target == b"*" and method == b"OPTIONS":
+        return target, b""
+    absolute = _ABSOLUTE.fullmatch(target)
+    if absolute is not None:
+        if not _HOST.fullmatch(absolute[1]):
+            raise BadRequest
+        target = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
+    if not target.startswith(b"/") or b"#" in target:
+        raise BadRequest
+    path, _, query = target.partition(b"?")
+    return path, query
+
+
+def _length(fields: Fields, version: bytes) -> int | None:
+    """Give the length of the body, None for chunks: RFC 9112, section 6.3, and nothing that it leaves to a server."""
+    lengths, codings = _all(fields, b"content-length"), _all(fields, b"transfer-encoding")
+    if codings:
+        if lengths or version == b"1.0" or [coding.lower() for coding in codings] != [b"chunked"]:
+            raise BadRequest
+        return None
+    if not lengths:
+        return 0
+    if len(lengths) > 1 or not _LENGTH.fullmatch(lengths[0]):
+        raise BadRequest
+    return int(lengths[0])
+
+
+class Chunks:
+    """Takes a body in chunks off a buffer: RFC 9112, section 7.1. Extensions and trailers are checked and dropped."""
+
+    def __init__(self) -> None:
+        self.is_over = False
+        self._left = 0  # Of the chunk that is coming.
+        self._is_between = False  # A chunk's data are there, and not yet the line end after them.
+        self._is_last = False
+        self._unused = 0
+
+    def take(self, buffer: bytearray) -> bytes:
+        """Take what has come; b"" if it is too little to tell, or the end."""
+        parts: list[bytes] = []
+        at = 0
+        while not self.is_over:
+            moved = self._step(buffer, at, parts)
+            if moved == at:
+                break
+            at = moved
+        del buffer[:at]
+        return b"".join(parts)
+
+    def _step(self, buffer: bytearray, at: int, parts: list[bytes]) -> int:
+        """Take one piece; gives where the next one begins, or `at` where more must come first."""
+        if self._left:
+            part = bytes(buffer[at : at + self._left])
+            self._left -= len(part)
+            self._is_between = not self._left
+            parts.append(part)
+            return at + len(part)
+        if self._is_between:
+            if not b"\r\n".startswith(bytes(buffer[at : at + 2])):
+                raise BadRequest
+            whole = len(buffer) >= at + 2
+            self._is_between = not whole
+            return at + 2 * whole
+        return self._line(buffer, at)
+
+    def _line(self, buffer: bytearray, at: int) -> int:
+        end = buffer.find(b"\r\n", at, at + LINE_BYTES_MAX)
+        if end < 0:
+            if len(buffer) - at >= LINE_BYTES_MAX or _NEVER.search(buffer, at):
+                raise BadRequest
+            return at
+        line = bytes(buffer[at:end])
+        if self._is_last:
+            self._trailer(line)
+        else:
+            self._size(line)
+        if self._unused > UNUSED_BYTES_MAX:
+            raise BadRequest
+        return end + 2
+
+    def _size(self, line: bytes) -> None:
+        match = _CHUNK.fullmatch(line)
+        if match is None:
+            raise BadRequest
+        self._left = int(match[1], 16)
+        self._is_last = self._left == 0
+        self._unused += len(match[2])
+
+    def _trailer(self, line: bytes) -> None:
+        if line and not _TRAILERS.fullmatch(line + b"\r\n\r\n"):
+            raise BadRequest
+        self._unused += len(line)
+        self.is_over = not line
