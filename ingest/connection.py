@@ -22,47 +22,47 @@ CONNECTIONS_MIN = 16
 _UNREADABLE = Head("GET", b"", b"", [], 0, expects_continue=False, is_last=True)
 
 
-class Connections:
-    """Those of a worker: bounded by its open files, and the first that may be ended are those without a request."""
+def count_max() -> int:
+    """Give how many a process may have by its limit of open files."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(CONNECTIONS_MIN, files - FILES_SPARE)
 
-    def __init__(self, keep_alive_s: float, fields: Callable[[], Fields]) -> None:
+
+class Connections:
+    """Those of a process, bounded: one more ends the one that has waited longest, or else has been longest at work."""
+
+    def __init__(self, keep_alive_s: float, fields: Callable[[], Fields], count_max: int) -> None:
         self.keep_alive_s = keep_alive_s
         self.fields = fields  # Of every answer.
-        self.is_ending = False
-        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self._max = max(CONNECTIONS_MIN, files - FILES_SPARE)
-        self._open: set[Connection] = set()
-        self._idle: dict[Connection, None] = {}  # Whoever has waited longest comes first.
-
-    def enter(self, new: "Connection") -> bool:
-        """Count one more; tells whether there is room for it."""
-        if len(self._open) >= self._max:
-            for longest in self._idle:
-                longest.end()
-                self.leave(longest)
-                break
-            else:
-                return False
-        self._open.add(new)
-        return True
-
-    def leave(self, one: "Connection") -> None:
-        self._open.discard(one)
-        self._idle.pop(one, None)
+        self._is_ending = False
+        self._max = count_max
+        # Without and with a request under way, the longest first.
+        self._idle: dict[Connection, None] = {}
+        self._busy: dict[Connection, None] = {}
 
     def rest(self, one: "Connection") -> None:
-        """Note that it has no request under way."""
+        """Note that it has no request under way: it is new, or has had its answer."""
+        self._busy.pop(one, None)
+        while len(self._idle) + len(self._busy) >= self._max:
+            longest = next(iter(self._idle or self._busy))
+            longest.end()
+            self.leave(longest)
         self._idle[one] = None
-        if self.is_ending:
+        if self._is_ending:
             one.end()
 
     def work(self, one: "Connection") -> None:
         """Note that it has one."""
         self._idle.pop(one, None)
+        self._busy[one] = None
+
+    def leave(self, one: "Connection") -> None:
+        self._idle.pop(one, None)
+        self._busy.pop(one, None)
 
     def end(self) -> None:
         """End those without a request now, and each other after the one it has."""
-        self.is_ending = True
+        self._is_ending = True
         for one in list(self._idle):
             one.end()
 
@@ -79,9 +79,8 @@ class Connection:
     async def serve(self) -> None:
         """Answer one request after another."""
         try:
-            if self._among.enter(self):
-                while await self._exchange():
-                    pass
+            while await self._exchange():
+                pass
         except OSError:  # The network's, or TLS's.
             self._wire.cut()
         finally:
@@ -89,7 +88,7 @@ class Connection:
             await self._wire.close()
 
     def end(self) -> None:
-        """End while it waits for a head."""
+        """End, as well without a request as with one."""
         self._wire.end()
 
     async def _exchange(self) -> bool:

@@ -25,7 +25,7 @@ _NUMBER_MAX = (1 << 63) - 1
 Event = Literal[
     "starting", "started", "stopping", "stopped", "worker-lost", "worker-replaced", "worker-not-replaced", "refused",
     "bug", "database-lost", "flush-failed", "snapshot-failed", "snapshot-loaded", "partitions-kept", "partitions-low",
-    "maintenance-failed", "term-learned", "term-refused", "library", "setting-leaks",
+    "maintenance-failed", "task-restarted", "term-learned", "term-refused", "library", "setting-leaks",
     "login-may-too-much", "database-exposed", "certificate-reloaded", "certificate-not-loaded", "database-not-verified",
     "lines-lost", "lines-suppressed", "counts-lost", "clock-adrift", "clock-agrees", "retention-withheld",
     "retention-differs", "session-lost",
@@ -39,6 +39,7 @@ class Fields(TypedDict, total=False):
     tenant_id: int
     problem: str  # A type of docs/problems.md.
     rules: list[str]  # Ids of docs/rules.md.
+    task: str  # Of a worker: `metrics.TASKS`.
     error: str  # The class of an exception.
     sqlstate: str
     place: str  # module:line of our own code.

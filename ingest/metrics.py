@@ -1,5 +1,7 @@
 """Every metric, with its closed labels; docs/metrics.md has a row for each. Counted per batch, never per event."""
 
+from typing import Literal, get_args
+
 from prometheus_client import Counter, Gauge, Histogram
 
 from ingest.log_sink import REASONS
@@ -12,6 +14,7 @@ _ROWS = (1, 10, 100, 500, 1_000, 2_000, 4_000, 8_000, 16_000)
 SQLSTATE_CLASSES = (
     "08", "0A", "22", "23", "25", "26", "28", "3D", "40", "42", "53", "54", "55", "57", "58", "XX",
 )  # fmt: skip
+Task = Literal["balance", "certificate", "maintainer", "pulse", "refresher", "writer"]
 
 responses = Counter("ingest_responses", "Answers under /v1/.", ["status"])
 request_seconds = Histogram("ingest_request_seconds", "From the first byte to the answer.", buckets=_SECONDS)
@@ -57,6 +60,7 @@ certificate_not_after_seconds = Gauge(
 )
 workers = Gauge("ingest_workers", "Workers that run.", multiprocess_mode="livesum")
 broken_tasks = Gauge("ingest_broken_tasks", "Tasks of workers that have ended.", multiprocess_mode="livesum")
+task_restarts = Counter("ingest_task_restarts", "Tasks of workers begun anew after what may pass.", ["task"])
 pulse_timestamp_seconds = Gauge(
     "ingest_pulse_timestamp_seconds", "When the worker that is behind was last seen.", multiprocess_mode="livemin"
 )
@@ -68,6 +72,7 @@ build = Gauge("ingest_build_info", "Always 1.", ["version", "policy_digest"], mu
 # rate() does not see the first count of a series that was not there before, so all begin at 0. What HTTP answers is
 # in `ingest.api.problems`, and the budgets are in `ingest.watch`.
 for _metric, _values in (
+    (task_restarts, get_args(Task)),
     (batches, ("stored", "replayed")),
     (events, ("accepted", "duplicate")),
     (refusals, RULES),

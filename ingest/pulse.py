@@ -11,6 +11,7 @@ from ingest.queue import Queue
 
 PULSE_S = 1.0
 _STATM = Path("/proc/self/statm")  # proc_pid_statm(5): sizes in pages, the second the resident one. Linux alone.
+_STATM_BYTES_MAX = 256
 
 
 class Pulse:
@@ -23,6 +24,8 @@ class Pulse:
         self._began = time.monotonic()
         self._cpu_s = 0.0
         self._lost: dict[str, int] = {}
+        # Opened once: there may be no descriptor left when it is asked for.
+        self._statm = os.open(_STATM, os.O_RDONLY) if _STATM.exists() else None
 
     async def run(self) -> None:
         """Beat until cancelled."""
@@ -43,5 +46,6 @@ class Pulse:
         for reason, count in logs.lost().items():
             metrics.log_lines_lost.labels(reason).inc(count - self._lost.get(reason, 0))
             self._lost[reason] = count
-        if _STATM.exists():
-            metrics.resident_bytes.set(int(_STATM.read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE"))
+        if self._statm is not None:
+            pages = os.pread(self._statm, _STATM_BYTES_MAX, 0).split()[1]
+            metrics.resident_bytes.set(int(pages) * os.sysconf("SC_PAGE_SIZE"))

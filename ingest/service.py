@@ -3,11 +3,12 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from uuid import UUID
 
-from ingest import logs, maintain, metrics
+from ingest import logs, maintain, metrics, tasks
 from ingest.config import Settings, require_dsn
 from ingest.connections import Connections
 from ingest.errors import (
@@ -64,22 +65,24 @@ class Service:
         """Start the tasks, and wait a while for the snapshot: without one every request would hear 503."""
         pulse = Pulse(self.queue, self.broken, lambda: self.snapshot_age_s)
         self._background = [
-            self._spawn("pulse", pulse.run()),
-            self._spawn("refresher", self._refresh_for_ever()),
+            self._spawn("pulse", pulse.run),
+            self._spawn("refresher", self._refresh_for_ever),
         ]
         if self.settings.maintain:
-            self._background.append(self._spawn("maintainer", maintain.run(self._dsn, self.settings.retention_days)))
+            work = partial(maintain.run, self._dsn, self.settings.retention_days)
+            self._background.append(self._spawn("maintainer", work))
         for _ in range(self.settings.writer_connections):
-            self._writers.append(self._spawn("writer", Writer(self._dsn, self.queue).run()))
+            self._writers.append(self._spawn("writer", Writer(self._dsn, self.queue).run))
         with suppress(TimeoutError):
             async with asyncio.timeout(SNAPSHOT_WAIT_S):
                 await self._has_snapshot.wait()
         if self.settings.retention_days not in {None, self.snapshot.retention_days}:
             logs.warning("retention-differs", count=self.snapshot.retention_days)
 
-    def tend(self, name: str, work: Coroutine[None, None, None]) -> None:
-        """Run what belongs to the worker until it stops: if it ends before, /livez says so."""
+    def tend(self, name: metrics.Task, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        """Run what belongs to the worker until it stops: if a bug ends it before, /livez says so."""
         self._background.append(self._spawn(name, work))
+        return self._background[-1]
 
     def drain(self) -> None:
         """Say that we are not ready, and go on until whoever sends us traffic has noticed."""
@@ -218,8 +221,8 @@ class Service:
             for tenant in tenants:
                 tenant.vocabulary.tags.clear()
 
-    def _spawn(self, name: str, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work, name=name)
+    def _spawn(self, name: metrics.Task, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        task = asyncio.create_task(tasks.keep_at(name, work), name=name)
 
         def notice(ended: asyncio.Task[None]) -> None:
             if not ended.cancelled() and (error := ended.exception()) is not None:

@@ -195,9 +195,9 @@ def _serve(config: Listener, sockets: Sockets, own: Balance, events: _Events) ->
     application.state.balance = own
 
     async def until_asked() -> None:
-        balancing = asyncio.create_task(own.run())
+        balancing = application.state.service.tend("balance", own.run)
         if certificate is not None:
-            application.state.service.tend("certificate", certificate.watch())
+            application.state.service.tend("certificate", certificate.watch)
         events.is_serving.set()  # Hypercorn asks once it listens.
         await _set(events.drain)
         balancing.cancel()

@@ -69,4 +69,15 @@ def test_values_that_stand_in_another_document_are_read_from_there() -> None:
 
 def test_no_label_is_of_a_tenant_or_a_sender() -> None:
     labels = {label for metric in listed().values() for label in metric.labels}
-    assert labels == {"budget", "kind", "outcome", "policy_digest", "problem", "reason", "rule", "status", "version"}
+    assert labels == {
+        "budget",
+        "kind",
+        "outcome",
+        "policy_digest",
+        "problem",
+        "reason",
+        "rule",
+        "status",
+        "task",
+        "version",
+    }

@@ -3,14 +3,14 @@
 import argparse
 import asyncio
 import resource
+import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 
-import prometheus_client
 from tqdm import tqdm
 
-from ingest import config, lifeline, logs, maintain, stdio, supervisor
+from ingest import config, exposition, lifeline, logs, maintain, stdio, supervisor
 from ingest.config import Settings
 from ingest.errors import CannotStart
 from ingest.listener import Listener
@@ -130,14 +130,13 @@ def _check_way_to_database(dsn: str, *, is_strict: bool) -> None:
 
 
 def _serve_metrics(wanted: Settings, counts: WorkerCounts) -> None:
-    """Serve /metrics from this process, which has nothing else to do: the sums over all workers."""
-    registry = prometheus_client.CollectorRegistry()
-    registry.register(counts)
+    """Serve /metrics from this process: the sums over all workers."""
     host, port = config.address(wanted.metrics_bind)
     try:
-        prometheus_client.start_http_server(port, host, registry)
+        listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError:
         raise CannotStart("NOCONTENT_METRICS_BIND is in use, or not an address of this machine.") from None
+    exposition.start(listening, counts)
 
 
 def _listener(wanted: Settings) -> Listener:

@@ -52,10 +52,10 @@ async def _connect(host: str, own: dict[str, str]) -> Connection:
     try:
         # Acknowledged means on disk, also where the server's default is faster.
         await connection.execute(_DURABLE)
+        _widen(connection)
     except (*LOST, PostgresError):
         connection.terminate()
         raise
-    _widen(connection)
     return connection
 
 

@@ -143,9 +143,12 @@ OPERATOR = Board(
                     'ingest_problems_total{problem=~"overloaded|unavailable|outcome-unknown|stopping"}', "problem",
                 ),
                 Panel(
-                    "Ended tasks and moved senders", "none",
+                    "Ended tasks, restarts, moved senders", "none",
                     (
                         Query("sum(ingest_broken_tasks)", "ended tasks"),
+                        Query(
+                            f"sum by (task) (increase(ingest_task_restarts_total[{WINDOW}]))", "restarts of {{task}}"
+                        ),
                         Query(f"sum(increase(ingest_moved_senders_total[{WINDOW}]))", "moved senders"),
                     ),
                 ),
