@@ -16,6 +16,7 @@ from ingest.api import events, health, openapi, policy
 from ingest.api.boundary import Boundary
 from ingest.balance import AWAY, Balance
 from ingest.errors import MethodNotAllowed, NotFound
+from ingest.quota_table import Table
 from ingest.service import Service
 
 
@@ -37,6 +38,8 @@ def create() -> Starlette:
     # An OTLP exporter takes a redirect for success, and loses its data.
     app.router.redirect_slashes = False
     app.state.balance = Balance([AWAY], 0)  # Of one worker; the supervisor has one for several.
+    app.state.policies = policy.Policies()
+    app.state.quotas = Table()  # The same.
     return app
 
 
@@ -52,7 +55,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     logs.capture()
     logs.capture_loop()
     metrics.build.labels(openapi.VERSION, policy.digest()).set(1)
-    app.state.service = Service(config.load())
+    app.state.service = Service(config.load(), app.state.quotas)
     await app.state.service.start()
     # What is here now stays: the collector need not look at it again.
     gc.collect()

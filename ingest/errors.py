@@ -6,7 +6,7 @@ IngestError
 ├── NoToken, BadToken, ExpiredToken, RevokedToken       who is it
 ├── ScopeMissing, TenantDisabled                        may it
 ├── NotFound, StreamNotFound, MethodNotAllowed          is there such a thing
-├── SlowBody, WireTooLarge, BodyTooLarge
+├── SlowBody, WireTooLarge, BodyTooLarge, BatchOverQuota
 ├── MediaTypeUnsupported, EncodingUnsupported
 ├── SequenceReused, Rejected, Unstorable, QuotaExceeded
 └── Overloaded, Unavailable, ClockAdrift, OutcomeUnknown, Stopping, NotReady, Bug    ours
@@ -73,6 +73,10 @@ class SlowHead(IngestError):
 
 class VersionUnsupported(IngestError):
     """Another version of HTTP."""
+
+
+class BatchOverQuota(IngestError):
+    """The batch has more events than the tenant may send in a minute."""
 
 
 class QueryNotEmpty(IngestError):

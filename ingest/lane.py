@@ -14,8 +14,9 @@ WAITING_MAX = 16  # Requests of one tenant.
 class Lane:
     """Tenants take turns, a slice each; within a tenant, first come, first served."""
 
-    def __init__(self) -> None:
-        self._turns = FairSemaphore(1, 1, WAITING_MAX)
+    def __init__(self, waiting_max: int = WAITING_MAX, rest_s: float = 0.0) -> None:
+        self._turns = FairSemaphore(1, 1, waiting_max)
+        self._rest_s = rest_s  # At least, after each slice.
         self._rested_at = 0.0
 
     async def run(self, tenant_id: int, steps: Iterator[None]) -> None:
@@ -34,4 +35,4 @@ class Lane:
             return all(time.perf_counter() - began < SLICE_S for _ in steps)
         finally:
             ended = time.perf_counter()
-            self._rested_at = ended + (ended - began) * (1 / SHARE_MAX - 1)
+            self._rested_at = ended + max(self._rest_s, (ended - began) * (1 / SHARE_MAX - 1))

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -14,7 +13,6 @@ from ingest.connections import Connections
 from ingest.errors import (
     Malformed,
     OutcomeUnknown,
-    QuotaExceeded,
     Rejected,
     TenantDisabled,
     Unavailable,
@@ -22,6 +20,8 @@ from ingest.errors import (
 from ingest.learning import Learning
 from ingest.pulse import Pulse
 from ingest.queue import Queue
+from ingest.quota import Quotas, Reservation
+from ingest.quota_table import Table
 from ingest.room import Room
 from ingest.store import pool, snapshot, streams
 from ingest.store.batches import Entry
@@ -43,7 +43,7 @@ LOOK_UP_S_MAX = 2.0  # Of a stream: its tenant's learning waits for it.
 class Service:
     """Started and stopped with the worker; what the HTTP layer calls."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, table: Table) -> None:
         self.settings = settings
         self.snapshot = Snapshot(first_days=settings.retention_days)
         self.queue = Queue()
@@ -58,8 +58,7 @@ class Service:
         self._validation = Validation(self.require, self.window, Learning(self._connections, self.snapshot))
         self._background: list[asyncio.Task[None]] = []
         self._writers: list[asyncio.Task[None]] = []
-        self._stored: dict[int, int] = {}  # This minute's events of tenants with a quota, as the database has them,
-        self._since: Counter[int] = Counter()  # and what this worker has stored since.
+        self.quotas = Quotas(self._quota_of, table, lambda: self.snapshot.clock.now_s)
 
     async def start(self) -> None:
         """Start the tasks, and wait a while for the snapshot: without one every request would hear 503."""
@@ -131,12 +130,11 @@ class Service:
 
     @asynccontextmanager
     async def admitted(self, token: Token, hold: Callable[[], None]) -> AsyncIterator[None]:
-        """Raise what any batch would meet now, before its body costs anything: Overloaded, Stopping, QuotaExceeded.
+        """Raise what any batch would meet now, before its body costs anything: Overloaded, Stopping.
 
         Whoever has to wait for room has it until the end of the block. `hold` counts its body meanwhile, because the
         server reads on.
         """
-        self._require_quota(token.tenant_id, 1)
         if not self.queue.is_full(token.tenant_id):
             yield
             return
@@ -151,13 +149,15 @@ class Service:
         except (Malformed, Rejected) as refusal:
             raise await self.snapshot.clock.confirm(refusal) from None
 
-    def put(self, token: Token, entry: Entry) -> asyncio.Future[Receipt]:
-        """Give the entry to the writers; raises Overloaded, Stopping, QuotaExceeded and what `require` raises."""
+    def put(self, token: Token, entry: Entry, reservation: Reservation) -> asyncio.Future[Receipt]:
+        """Queue an entry for the writers; raises Overloaded, Stopping, what `require` raises and what `extend` does."""
         self.require(token)  # The body may have come slowly, and waited for its turn since.
-        self._require_quota(token.tenant_id, entry.weight)
-        return self.queue.put(entry)
+        reservation.extend(entry.weight)
+        stored = self.queue.put(entry)
+        reservation.keep(entry, stored)
+        return stored
 
-    async def receipt(self, token: Token, entry: Entry, stored: asyncio.Future[Receipt]) -> Receipt:
+    async def receipt(self, entry: Entry, stored: asyncio.Future[Receipt]) -> Receipt:
         """Give the receipt, after COMMIT; raises what a writer answers."""
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
@@ -165,27 +165,15 @@ class Service:
         except TimeoutError:
             raise OutcomeUnknown from None
         _count(entry, receipt)
-        if not receipt.replayed and self.snapshot.tenants[token.tenant_id].events_per_minute_max is not None:
-            self._since[token.tenant_id] += receipt.accepted
         return receipt
-
-    def remaining(self, tenant_id: int) -> tuple[int, int, int] | None:
-        """Give quota, what is left of it, and the seconds until it is whole again; None without a quota."""
-        quota = self.snapshot.tenants[tenant_id].events_per_minute_max
-        if quota is None:
-            return None
-        used = self._stored.get(tenant_id, 0) + self._since[tenant_id]
-        return quota, max(0, quota - used), 60 - int(self.snapshot.clock.now_s) % 60
 
     async def stream(self, token: Token, stream_id: UUID) -> streams.StreamState:
         """Sum up a stream of the token's tenant; raises StreamNotFound."""
         async with self._connections.lent(token.tenant_id) as connection, asyncio.timeout(LOOK_UP_S_MAX):
             return await streams.state(connection, token.tenant_id, stream_id)
 
-    def _require_quota(self, tenant_id: int, events: int) -> None:
-        left = self.remaining(tenant_id)
-        if left is not None and events > left[1]:
-            raise QuotaExceeded(left[2])
+    def _quota_of(self, tenant_id: int) -> int | None:
+        return self.snapshot.tenants[tenant_id].events_per_minute_max
 
     async def _refresh_for_ever(self) -> None:
         while True:
@@ -204,10 +192,7 @@ class Service:
             logs.info("snapshot-loaded", revision=self.snapshot.revision)
         limited = [known.tenant_id for known in self.snapshot.tenants.values() if known.events_per_minute_max]
         if limited:
-            # What was stored before the query is in its answer.
-            before = self._since.copy()
-            self._stored = await streams.used_this_minute(connection, limited)
-            self._since -= before
+            await self.quotas.refresh(connection, limited)
         self._forget_tags()
         self.snapshot.clock.tell()
         await self.watch.look(connection)
@@ -215,11 +200,14 @@ class Service:
         self._has_snapshot.set()
 
     def _forget_tags(self) -> None:
-        """Bound what the tags of all tenants take together; each keeps its own within `schema.decode`'s bound."""
-        tenants = self.snapshot.tenants.values()
-        if sum(len(tenant.vocabulary.tags) for tenant in tenants) > TAG_SETS_MAX:
-            for tenant in tenants:
-                tenant.vocabulary.tags.clear()
+        """Bound what the tags of all tenants take together: whoever has most forgets its own first."""
+        tenants = sorted(self.snapshot.tenants.values(), key=lambda tenant: -len(tenant.vocabulary.tags))
+        kept = sum(len(tenant.vocabulary.tags) for tenant in tenants)
+        for tenant in tenants:
+            if kept <= TAG_SETS_MAX:
+                return
+            kept -= len(tenant.vocabulary.tags)
+            tenant.vocabulary.tags.clear()
 
     def _spawn(self, name: metrics.Task, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         task = asyncio.create_task(tasks.keep_at(name, work), name=name)

@@ -24,6 +24,7 @@ from ingest import config as settings
 from ingest.balance import Balance
 from ingest.errors import CannotStart
 from ingest.listener import Listener, Loop
+from ingest.quota_table import Table
 from ingest.worker_counts import WorkerCounts
 
 START_TIMEOUT_S = 60.0
@@ -39,6 +40,13 @@ class _Events(NamedTuple):
     is_serving: Event
     drain: Event  # Say that you are not ready, and go on.
     stop: Event
+
+
+class _Shared(NamedTuple):
+    """What a worker has in common with the others."""
+
+    balance: Balance
+    quotas: Table
 
 
 class _Worker(NamedTuple):
@@ -90,13 +98,14 @@ class _Crew:
         self._counts = counts
         self._renewed_at = float("-inf")
         self._means = balance.shared(config.workers + 1)  # One more while it takes the place of another.
+        self._quotas = Table()
         self._places = list(range(len(self._means)))
 
     def start(self) -> _Worker:
         events = _Events(*(self._context.Event() for _ in range(3)))
         place = self._places.pop()
-        own = Balance(self._means, place)
-        process = self._context.Process(target=_work, args=(self._config, self._sockets, own, events))
+        shared = _Shared(Balance(self._means, place), self._quotas)
+        process = self._context.Process(target=_work, args=(self._config, self._sockets, shared, events))
         # What is blocked at its start is blocked for a worker for good: only `stop` stops it, also when a terminal
         # signals the whole group. Here a signal waits until the mask is as before.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
@@ -170,15 +179,15 @@ def _serves(worker: _Worker) -> bool:
     return False
 
 
-def _work(config: Listener, sockets: Sockets, own: Balance, events: _Events) -> None:
+def _work(config: Listener, sockets: Sockets, shared: _Shared, events: _Events) -> None:
     logs.capture()
     stdio.tolerate()
     stdio.seal()
     with logs.Guard():
-        _serve(config, sockets, own, events)
+        _serve(config, sockets, shared, events)
 
 
-def _serve(config: Listener, sockets: Sockets, own: Balance, events: _Events) -> None:
+def _serve(config: Listener, sockets: Sockets, shared: _Shared, events: _Events) -> None:
     lifeline.end_with_parent(signal.SIGKILL)
     heap.keep()
     try:
@@ -192,10 +201,10 @@ def _serve(config: Listener, sockets: Sockets, own: Balance, events: _Events) ->
         logs.error("certificate-not-loaded")
         raise SystemExit(1) from None
     application = app.create()
-    application.state.balance = own
+    application.state.balance, application.state.quotas = shared
 
     async def until_asked() -> None:
-        balancing = application.state.service.tend("balance", own.run)
+        balancing = application.state.service.tend("balance", shared.balance.run)
         if certificate is not None:
             application.state.service.tend("certificate", certificate.watch)
         events.is_serving.set()  # Hypercorn asks once it listens.

@@ -38,7 +38,7 @@ async def leave(dsn: str, ahead_days: int) -> None:
 async def application(dsn: str) -> AsyncIterator[Starlette]:
     """Start the application of a worker that does not maintain."""
     composed = app.create()
-    service = Service(Settings(dsn=dsn, maintain=False))
+    service = Service(Settings(dsn=dsn, maintain=False), composed.state.quotas)
     composed.state.service = service
     await service.start()
     try:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from ingest import metrics
 from ingest.api import auth, body, problems
 from ingest.errors import IngestError, Malformed, Rejected, StreamNotFound
+from ingest.quota import MINUTE_S
 from ingest.store.snapshot import Token
 
 _encoder = msgspec.json.Encoder()
@@ -23,11 +24,11 @@ async def post_events(request: Request) -> Response:
     try:
         token = auth.require(request, "events:write")
         service = auth.service_of(request)
-        with service.room.share(token.tenant_id) as hold:
+        with service.room.share(token.tenant_id) as hold, service.quotas.reserved(token.tenant_id) as reservation:
             async with service.admitted(token, lambda: hold(body.announced(request))):
                 entry = await service.prepare(token, await body.read(request, hold))
-                stored = service.put(token, entry)
-        receipt = await service.receipt(token, entry, stored)
+                stored = service.put(token, entry, reservation)
+        receipt = await service.receipt(entry, stored)
         answer = Response(_encoder.encode(receipt), media_type="application/json")
     except (Rejected, Malformed) as refused:
         metrics.refusals.labels(refused.violations[0].rule).inc()
@@ -56,8 +57,7 @@ async def get_stream(request: Request) -> Response:
 
 def _add_rate_limit(request: Request, token: Token, answer: Response) -> None:
     """Headers of draft-ietf-httpapi-ratelimit-headers, where the tenant has a quota."""
-    left = auth.service_of(request).remaining(token.tenant_id)
+    left = auth.service_of(request).quotas.left(token.tenant_id)
     if left is not None:
-        quota, remaining, reset_s = left
-        answer.headers["RateLimit-Policy"] = f'"events";q={quota};w=60'
-        answer.headers["RateLimit"] = f'"events";r={remaining};t={reset_s}'
+        answer.headers["RateLimit-Policy"] = f'"events";q={left.quota};w={MINUTE_S}'
+        answer.headers["RateLimit"] = f'"events";r={left.events};t={left.reset_s}'

@@ -77,6 +77,9 @@ FACES: Mapping[type[errors.IngestError], Face] = {
     errors.BodyTooLarge: Face(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body-too-large", "The body has too many bytes once decompressed"
     ),
+    errors.BatchOverQuota: Face(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "batch-over-quota", "The batch has more events than a minute's whole quota"
+    ),
     errors.MediaTypeUnsupported: Face(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "media-type-unsupported", "Send Content-Type: application/json"
     ),
@@ -108,7 +111,7 @@ FACES: Mapping[type[errors.IngestError], Face] = {
 for _face in FACES.values():
     metrics.problems.labels(_face.problem)
 _PATHLESS = {HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED}  # Not under /v1/.
-for _status in {HTTPStatus.OK, *(face.status for face in FACES.values())} - _PATHLESS:
+for _status in {HTTPStatus.OK, HTTPStatus.NOT_MODIFIED, *(face.status for face in FACES.values())} - _PATHLESS:
     metrics.responses.labels(str(_status.value))
 _CHALLENGE = {
     errors.NoToken: 'Bearer realm="nocontent"',

@@ -124,11 +124,11 @@ async def missing_by_tenant(connection: Connection) -> int:
 
 
 _USED = """
-SELECT tenant_id, sum(accepted)::bigint AS events FROM batches
+SELECT tenant_id, sum(greatest(accepted + duplicates, 1))::bigint AS events FROM batches
 WHERE tenant_id = ANY($1) AND received_at >= date_trunc('minute', now()) GROUP BY tenant_id
 """
 
 
 async def used_this_minute(connection: Connection, tenant_ids: list[int]) -> dict[int, int]:
-    """Give the events stored in this minute, by all workers together."""
+    """Sum up the batches of this minute, of all workers and services; events that were there before count too."""
     return {row["tenant_id"]: row["events"] for row in await connection.fetch(_USED, tenant_ids)}

@@ -15,6 +15,7 @@ from starlette.types import Message
 
 from ingest import app, config, embedded
 from ingest.embedded import EmbeddedServer
+from ingest.quota_table import Table
 from ingest.service import Service
 from ingest.store import migrate, partitions, pool
 from tests.faults.proxy import Proxy, proxied
@@ -204,6 +205,6 @@ async def rigged(place: Site, database: str) -> AsyncIterator[Rig]:
 
 
 async def _served(proxy: Proxy) -> Service:
-    service = Service(config.Settings(dsn=proxy.dsn, maintain=False))
+    service = Service(config.Settings(dsn=proxy.dsn, maintain=False), Table())
     await service.start()
     return service

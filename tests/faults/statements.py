@@ -125,7 +125,8 @@ async def _store(rig: Rig, body: bytes, place: int, value: bytes) -> Answer:
     )
     token = next(iter(rig.service.snapshot.tokens.values()))
     try:
-        receipt = await rig.service.receipt(token, entry, rig.service.put(token, entry))
+        with rig.service.quotas.reserved(token.tenant_id) as reservation:
+            receipt = await rig.service.receipt(entry, rig.service.put(token, entry, reservation))
     except IngestError as failure:
         said = problems.response(failure, str(uuid4()))
         return Answer(

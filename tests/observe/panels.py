@@ -239,7 +239,7 @@ POLICY = Board(
             (
                 _rates(
                     "Tokens and quotas refused", "answers",
-                    'ingest_problems_total{problem=~".*-token|scope-missing|tenant-disabled|quota-exceeded"}',
+                    'ingest_problems_total{problem=~".*-token|scope-missing|tenant-disabled|quota-exceeded|batch-over-quota"}',
                     "problem",
                 ),
                 _table("Policy by instance", "count by (policy_digest, instance) (ingest_build_info)"),

@@ -17,6 +17,7 @@ import pytest
 from ingest.config import Settings
 from ingest.errors import Rejected
 from ingest.explain import explain
+from ingest.quota_table import Table
 from ingest.service import Service
 from ingest.store import batches, partitions, pool, retention, rows
 from ingest.store.batches import NO_SEQUENCE, Entry
@@ -173,7 +174,7 @@ async def test_a_batch_across_midnights_is_stored_once(world: World, database: s
 
 
 def test_the_window_of_the_service_is_the_simulated_one() -> None:
-    service = Service(Settings(dsn="postgresql://", retention_days=3))
+    service = Service(Settings(dsn="postgresql://", retention_days=3), Table())
     clock = service.snapshot.clock
     before = sample.now_ms()
     clock.take(datetime.now(UTC), clock.moment())

@@ -11,6 +11,7 @@ from starlette.types import Message
 from ingest import app
 from ingest.api.problems import TYPE_PREFIX, Problem
 from ingest.config import Settings
+from ingest.quota_table import Table
 from ingest.service import Service
 
 
@@ -69,7 +70,7 @@ class Worker(NamedTuple):
 async def working(dsn: str) -> AsyncIterator[Worker]:
     """Start the application of a worker that does not maintain, until the block ends."""
     composed = app.create()
-    service = Service(Settings(dsn=dsn, maintain=False))
+    service = Service(Settings(dsn=dsn, maintain=False), Table())
     composed.state.service = service
     await service.start()
     try:
