@@ -63,14 +63,19 @@ class Vocabulary:
 
     def add(self, kind: Kind, parent: int, term: str, term_id: int) -> None:
         """Register a term that storage holds."""
+        self.update(kind, parent, {term: term_id})
+
+    def update(self, kind: Kind, parent: int, terms: Mapping[str, int]) -> None:
+        """Register terms of one kind that storage holds."""
         if kind is Kind.TAG_KEY:
-            self.tag_keys[term] = term_id
-            self.tag_values.setdefault(term_id, {})
+            self.tag_keys.update(terms)
+            for key_id in terms.values():
+                self.tag_values.setdefault(key_id, {})
         elif kind is Kind.TAG_VALUE:
-            self.tag_values.setdefault(parent, {})[term] = term_id
+            self.tag_values.setdefault(parent, {}).update(terms)
         else:
-            self.kinds[kind].own[term] = term_id
-            self.kinds[kind].retired.discard(term)
+            self.kinds[kind].own.absorb(terms if isinstance(terms, Names) else Names(terms))
+            self.kinds[kind].retired.difference_update(terms)
         self.forget()
 
     def remove(self, kind: Kind, parent: int, term: str) -> None:
@@ -111,6 +116,13 @@ class Names(dict[str, int]):
         if term != UNKNOWN:
             form = form_of(term)
             self.forms[form] = min(term, self.forms.get(form, term), key=_plainness)
+
+    def absorb(self, others: "Names") -> None:
+        """Take all of others, which were sorted out before."""
+        self.update(others)
+        for form, term in others.forms.items():
+            known = self.forms.get(form)
+            self.forms[form] = term if known is None else min(term, known, key=_plainness)
 
     def without(self, term: str) -> "Names":
         return Names({kept: term_id for kept, term_id in self.items() if kept != term})

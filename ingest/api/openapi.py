@@ -1,12 +1,14 @@
 """`/openapi.json`: OpenAPI 3.1, made from the types that decode and encode."""
 
 from functools import cache
+from typing import cast
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingest.api import policy, problems
+from ingest.api import documents, policy, problems
+from ingest.api.documents import Document
 from ingest.store.streams import StreamState
 from schema.event import Batch
 from schema.receipt import Receipt
@@ -43,9 +45,22 @@ def document() -> bytes:
     return msgspec.json.encode(whole)
 
 
-async def get_openapi(_request: Request) -> Response:
-    """Give the contract to machines."""
-    return Response(document(), media_type="application/json")
+@cache
+def _compressed() -> Document:
+    making = documents.compress(document())
+    while True:
+        try:
+            next(making)
+        except StopIteration as made:
+            return cast("Document", made.value)
+
+
+async def get_openapi(request: Request) -> Response:
+    """Give the contract to machines, unless they have it."""
+    made = _compressed()
+    if documents.is_known(request, made.tag):
+        return documents.not_modified(request, made.tag)
+    return documents.response(request, made)
 
 
 def _operation(
@@ -59,6 +74,8 @@ def _operation(
             "default": _problem(),
         },
     }
+    if answer is policy.Policy:
+        cast("_Document", operation["responses"])["304"] = {"description": "What If-None-Match names is still so"}
     if body is not None:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(body)}}}
     if parameter is not None:

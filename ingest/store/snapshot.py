@@ -1,9 +1,12 @@
 """What a worker knows of tenants, tokens and terms: read whole once, then what each revision changed."""
 
+import asyncio
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from typing import NamedTuple
 
 import asyncpg
 
@@ -19,6 +22,7 @@ from schema.vocabulary import Mode, Names, Vocabulary
 
 CATALOGUE_TENANT_ID = 0
 DAY_MS = 86_400_000
+ROWS_A_ROUND = 500  # Of the loop: half a millisecond.
 
 
 @dataclass(slots=True)
@@ -29,6 +33,7 @@ class Tenant:
     vocabulary: Vocabulary
     disabled: bool = False
     events_per_minute_max: int | None = None
+    revision: int = -1  # Of the last act that changed anything of it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +56,15 @@ class Snapshot:
     clock: Clock = field(default_factory=Clock)
     retention: Retention | None = None
     first_days: int | None = None  # Of the environment, for a database without a retention.
+    era: int = 0  # Goes up when all is forgotten: revisions come again, and mean something else.
+    shipped_revision: int = -1
     tenants: dict[int, Tenant] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
     shipped: dict[Kind, Names] = field(default_factory=lambda: {kind: Names({}) for kind in Kind})
 
     def forget(self) -> None:
         """Know nothing; who holds a tenant from before keeps that."""
+        self.era += 1
         self.tenants, self.tokens = {}, {}
         self.shipped = {kind: Names({}) for kind in Kind}
 
@@ -131,6 +139,7 @@ async def refresh(connection: Connection, snapshot: Snapshot) -> bool:
         tenants = await connection.fetch(_TENANTS, since)
         tokens = await connection.fetch(_TOKENS, since)
         terms = await connection.fetch(_TERMS, since)
+    added, removed = await _grouped(terms)
     if snapshot.revision != known if is_past else revision <= snapshot.revision:
         return False  # Another refresh was faster.
     # No await from here on: a request sees all of a revision or nothing.
@@ -139,16 +148,12 @@ async def refresh(connection: Connection, snapshot: Snapshot) -> bool:
     for row in tenants:
         _set_tenant(snapshot, row)
     for row in tokens:
-        snapshot.tokens[row["token_id"]] = Token(
-            row["token_id"],
-            row["tenant_id"],
-            row["secret_sha256"],
-            frozenset(row["scopes"]),
-            row["expires_at"],
-            row["is_revoked"],
-        )
-    _set_terms(snapshot, terms)
-    snapshot.revision = revision
+        _set_token(snapshot, row)
+    for place, changed in added.items():
+        _add_terms(snapshot, place, changed)
+    for place, changed in removed.items():
+        _remove_terms(snapshot, place, changed)
+    _note(snapshot, revision, {row["tenant_id"] for row in tenants} | {place.tenant_id for place in (*added, *removed)})
     return True
 
 
@@ -163,6 +168,29 @@ async def _look(connection: Connection, snapshot: Snapshot) -> int:
     has_retention = row["horizon"] is not None
     snapshot.retention = Retention(row["retention_days"], row["horizon"], row["advanced_at"]) if has_retention else None
     return int(row["revision"])
+
+
+class _Place(NamedTuple):
+    """Where terms belong."""
+
+    tenant_id: int
+    kind: Kind
+    parent_id: int
+
+
+_Terms = dict[_Place, Names]
+
+
+async def _grouped(rows: Sequence[asyncpg.Record]) -> tuple[_Terms, _Terms]:
+    """Sort out what was added and what was removed; an import may bring 16,000 terms, so in many rounds of the loop."""
+    added: _Terms = {}
+    removed: _Terms = {}
+    for number, row in enumerate(rows, 1):
+        place = _Place(row["tenant_id"], Kind(row["kind"]), row["parent_id"])
+        (removed if row["is_retired"] else added).setdefault(place, Names({}))[row["term"]] = row["term_id"]
+        if number % ROWS_A_ROUND == 0:
+            await asyncio.sleep(0)
+    return added, removed
 
 
 def _set_tenant(snapshot: Snapshot, row: asyncpg.Record) -> None:
@@ -180,21 +208,37 @@ def _set_tenant(snapshot: Snapshot, row: asyncpg.Record) -> None:
     tenant.events_per_minute_max = row["events_per_minute_max"]
 
 
-def _set_terms(snapshot: Snapshot, terms: list[asyncpg.Record]) -> None:
-    for row in terms:
-        _set_term(snapshot, row)
-    if any(row["tenant_id"] == CATALOGUE_TENANT_ID for row in terms):  # A spelling may stand for another term now.
+def _set_token(snapshot: Snapshot, row: asyncpg.Record) -> None:
+    snapshot.tokens[row["token_id"]] = Token(
+        row["token_id"],
+        row["tenant_id"],
+        row["secret_sha256"],
+        frozenset(row["scopes"]),
+        row["expires_at"],
+        row["is_revoked"],
+    )
+
+
+def _add_terms(snapshot: Snapshot, place: _Place, terms: Names) -> None:
+    if place.tenant_id == CATALOGUE_TENANT_ID:
+        snapshot.shipped[place.kind].absorb(terms)
         for tenant in snapshot.tenants.values():
-            tenant.vocabulary.forget()
-
-
-def _set_term(snapshot: Snapshot, row: asyncpg.Record) -> None:
-    kind = Kind(row["kind"])
-    if row["tenant_id"] == CATALOGUE_TENANT_ID:
-        snapshot.shipped[kind][row["term"]] = row["term_id"]
-        return
-    vocabulary = snapshot.tenants[row["tenant_id"]].vocabulary
-    if row["is_retired"]:
-        vocabulary.remove(kind, row["parent_id"], row["term"])
+            tenant.vocabulary.forget()  # A spelling may stand for another term now.
     else:
-        vocabulary.add(kind, row["parent_id"], row["term"], row["term_id"])
+        snapshot.tenants[place.tenant_id].vocabulary.update(place.kind, place.parent_id, terms)
+
+
+def _remove_terms(snapshot: Snapshot, place: _Place, terms: dict[str, int]) -> None:
+    if place.tenant_id != CATALOGUE_TENANT_ID:
+        for term in terms:
+            snapshot.tenants[place.tenant_id].vocabulary.remove(place.kind, place.parent_id, term)
+
+
+def _note(snapshot: Snapshot, revision: int, tenant_ids: set[int]) -> None:
+    """Note which revision it is, and whose vocabularies or modes it changed."""
+    snapshot.revision = revision
+    for tenant_id in tenant_ids:
+        if tenant_id == CATALOGUE_TENANT_ID:
+            snapshot.shipped_revision = revision
+        else:
+            snapshot.tenants[tenant_id].revision = revision
