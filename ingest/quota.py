@@ -65,8 +65,9 @@ class Quotas:
     async def refresh(self, connection: Connection, tenant_ids: list[int]) -> None:
         """Ask the ledger what tenants have stored in this minute."""
         minute = self._minute
-        entered = {each: self._used(each, minute).entered for each in tenant_ids}
         stored = await streams.used_this_minute(connection, tenant_ids)
+        # Asked afterwards: what was committed meanwhile and not told yet would else count twice, for a second.
+        entered = {each: self._used(each, minute).entered for each in tenant_ids}
         if self._minute == minute:  # Or the next answer will be of one minute.
             self._known = _Known(minute, stored, entered)
 

@@ -62,15 +62,13 @@ class Vocabulary:
         self.forget()
 
     def add(self, kind: Kind, parent: int, term: str, term_id: int) -> None:
-        """Register a term that storage holds."""
         self.update(kind, parent, {term: term_id})
 
     def update(self, kind: Kind, parent: int, terms: Mapping[str, int]) -> None:
         """Register terms of one kind that storage holds."""
         if kind is Kind.TAG_KEY:
             self.tag_keys.update(terms)
-            for key_id in terms.values():
-                self.tag_values.setdefault(key_id, {})
+            self.tag_values = {key_id: {} for key_id in terms.values()} | self.tag_values
         elif kind is Kind.TAG_VALUE:
             self.tag_values.setdefault(parent, {}).update(terms)
         else:
@@ -87,7 +85,8 @@ class Vocabulary:
         elif kind is Kind.TAG_VALUE:
             self.tag_values.get(parent, {}).pop(term, None)
         else:
-            self.kinds[kind].own = self.kinds[kind].own.without(term)
+            own = self.kinds[kind].own
+            self.kinds[kind].own = Names({each: term_id for each, term_id in own.items() if each != term})
             self.kinds[kind].retired.add(term)
         self.forget()
 
@@ -118,14 +117,10 @@ class Names(dict[str, int]):
             self.forms[form] = min(term, self.forms.get(form, term), key=_plainness)
 
     def absorb(self, others: "Names") -> None:
-        """Take all of others, which were sorted out before."""
         self.update(others)
         for form, term in others.forms.items():
-            known = self.forms.get(form)
-            self.forms[form] = term if known is None else min(term, known, key=_plainness)
-
-    def without(self, term: str) -> "Names":
-        return Names({kept: term_id for kept, term_id in self.items() if kept != term})
+            if (known := self.forms.setdefault(form, term)) != term:
+                self.forms[form] = min(term, known, key=_plainness)
 
 
 def _plainness(term: str) -> tuple[bool, int, str]:

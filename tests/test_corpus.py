@@ -33,6 +33,7 @@ PROBLEMS_ELSEWHERE = {
     "slow-body": "tests/api/test_bodies.py",
     "sequence-reused": "tests/api/test_events.py",
     "quota-exceeded": "tests/api/test_quota.py",
+    "clock-adrift": "tests/bad_day/test_1_clocks.py",
     "batch-over-quota": "tests/bad_day/test_5_quota.py",
     "overloaded": "docs/outcomes.md",
     "unavailable": "docs/outcomes.md",

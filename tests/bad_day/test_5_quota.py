@@ -66,7 +66,7 @@ def served(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def site(served: Site) -> Site:
     """Wait for the next minute if this one, which the quota is of, is about to end."""
     left_s = 60 - time.time() % 60
-    if left_s < 4:
+    if left_s < 12:
         time.sleep(left_s)
     return served
 
