@@ -8,7 +8,7 @@ from hashlib import sha256
 import asyncpg
 
 from ingest.store.tokens import PREFIX, SCOPES_DEFAULT
-from schema.event import TERMS_MAX, Kind
+from schema.event import OWN_IDS, Kind
 from schema.vocabulary import UNKNOWN
 
 QUOTA = 2_000_000_000  # Events a minute: never reached, and so always counted.
@@ -57,10 +57,10 @@ async def _enroll(dsn: str, tenants: int, tags: Mapping[str, Sequence[str]]) -> 
 
 def _terms(tags: Mapping[str, Sequence[str]]) -> Iterator[tuple[int, int, int, str]]:
     """Give kind, id, parent and term of each; a tenant's ids are the upper half of their kind."""
-    value_id = TERMS_MAX[Kind.TAG_VALUE] // 2
-    for key_id, (key, values) in enumerate(tags.items(), TERMS_MAX[Kind.TAG_KEY] // 2):
+    value_id = OWN_IDS[Kind.TAG_VALUE].start
+    for key_id, (key, values) in enumerate(tags.items(), OWN_IDS[Kind.TAG_KEY].start):
         yield Kind.TAG_KEY, key_id, 0, key
         for value in (UNKNOWN, *values):
             yield Kind.TAG_VALUE, value_id, key_id, value
             value_id += 1
-    assert value_id <= TERMS_MAX[Kind.TAG_VALUE]
+    assert value_id <= OWN_IDS[Kind.TAG_VALUE].stop

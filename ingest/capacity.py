@@ -9,7 +9,7 @@ from typing import NamedTuple
 from msgspec import Struct, inspect
 
 from schema import limits
-from schema.event import DROP_REASONS, TERMS_MAX, Event, Kind, Stream
+from schema.event import DROP_REASONS, OWN_IDS, TERMS_MAX, Event, Kind, Stream
 
 _DAY_MS = 86_400_000
 _UUIDV7_RANDOM_BITS = 74  # RFC 9562, section 5.7: 128 less 48 of time, 4 of version, 2 of variant.
@@ -107,8 +107,8 @@ def _coded(extra: dict[str, int], retention_days: int) -> float:
     if "uuid" in extra:
         return math.log2(retention_days * _DAY_MS + limits.AHEAD_MS_MAX) + _UUIDV7_RANDOM_BITS
     if extra.get("kind") == Kind.TAG_VALUE:
-        # Any set of up to TAGS_MAX of the tenant's own half of the ids.
-        return math.log2(sum(math.comb(TERMS_MAX[Kind.TAG_VALUE] // 2, tags) for tags in range(limits.TAGS_MAX + 1)))
+        # Any set of up to TAGS_MAX of the tenant's own ids.
+        return math.log2(sum(math.comb(len(OWN_IDS[Kind.TAG_VALUE]), tags) for tags in range(limits.TAGS_MAX + 1)))
     if "kind" in extra:
         return math.log2(TERMS_MAX[Kind(extra["kind"])])
     raise TypeError("a field of the contract has no bound")

@@ -25,6 +25,17 @@ TERMS_MAX = {
     Kind.TAG_KEY: limits.TAG_KEYS_MAX,
     Kind.TAG_VALUE: limits.TAG_VALUES_MAX,
 }
+# Ids of a tenant's own terms; all others are the shipped catalogue's. An id once given stays, so no part of either may
+# ever go to the other side: more ids go to the catalogue above, or to tenants up to where the catalogue's begin.
+OWN_IDS = {
+    Kind.TASK_CATEGORY: range(128, 256),
+    Kind.PROVIDER: range(128, 512),
+    Kind.MODEL: range(16_384, 32_768),
+    Kind.TAG_KEY: range(16, 256),
+    Kind.TAG_VALUE: range(8_192, 16_384),
+}
+assert all(ids.stop <= TERMS_MAX[kind] for kind, ids in OWN_IDS.items())
+assert len(OWN_IDS[Kind.TAG_KEY]) >= limits.TAGS_MAX
 
 # `extra` is read by ingest.capacity; decode checks what it says: a UUIDv7 in the window, a term of that kind.
 EventId = Annotated[str, Meta(min_length=36, max_length=36, extra={"uuid": 7}, extra_json_schema={"format": "uuid"})]

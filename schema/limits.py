@@ -8,11 +8,11 @@ VALUE_BYTES_MAX = 2_048  # Of one refused value that the explain path looks at,
 VALUES_BYTES_MAX = 16_384  # and of all of a body.
 VIOLATIONS_MAX = 100  # In one refusal.
 
-# Ids of terms, by kind. The lower half is the shipped catalogue's, the upper half the tenant's own; 0 is `unknown`.
+# Ids of terms, by kind; 0 is `unknown`. `OWN_IDS` in event.py says which are the tenant's own.
 TASK_CATEGORIES_MAX = 256
-PROVIDERS_MAX = 256
+PROVIDERS_MAX = 1_024
 MODELS_MAX = 32_768
-TAG_KEYS_MAX = 32
+TAG_KEYS_MAX = 256
 TAG_VALUES_MAX = 16_384
 TERM_ID_MAX = 32_767  # smallint
 TERM_CHARS_MAX = 96
@@ -24,7 +24,6 @@ SPELLINGS_MAX = 500  # Of terms, and of none, in one batch and kind: reading one
 STRINGS_CACHED_MAX = 4_096  # With what they stand for, of a tenant and kind.
 assert SPELLINGS_MAX <= STRINGS_CACHED_MAX
 assert max(TASK_CATEGORIES_MAX, PROVIDERS_MAX, MODELS_MAX, TAG_KEYS_MAX, TAG_VALUES_MAX) <= TERM_ID_MAX + 1
-assert TAGS_MAX <= TAG_KEYS_MAX // 2
 assert TERM_CHARS_MAX <= MODEL_CHARS_MAX <= STRING_CHARS_MAX < VALUE_BYTES_MAX
 
 INPUT_TOKENS_MAX = 10_000_000  # The largest context window on sale is 10 M tokens (Llama 4 Scout).

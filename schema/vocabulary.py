@@ -15,7 +15,8 @@ UNKNOWN = "unknown"  # A term of every kind, for what a proxy does not know or a
 UNKNOWN_ID = 0
 _MODEL = re.compile(rf"[A-Za-z0-9@~][A-Za-z0-9._:/@+-]{{0,{limits.TERM_CHARS_MAX - 1}}}\Z")
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
-GRAMMAR = {kind: (_MODEL if kind is Kind.MODEL else _SLUG).pattern for kind in Kind}
+_VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+-]{0,63}\Z")
+GRAMMAR = {kind: {Kind.MODEL: _MODEL, Kind.TAG_VALUE: _VALUE}.get(kind, _SLUG).pattern for kind in Kind}
 
 
 class Mode(IntEnum):

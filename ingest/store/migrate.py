@@ -12,7 +12,7 @@ import schema
 from ingest.errors import CannotStart
 from ingest.store import audit
 from ingest.store.pool import Connection
-from schema.event import TERMS_MAX, Kind
+from schema.event import OWN_IDS, TERMS_MAX, Kind
 from schema.vocabulary import UNKNOWN, UNKNOWN_ID, shipped_terms
 
 FOLDER = Path(schema.__file__).parent / "sql"
@@ -148,7 +148,7 @@ _NEXT_ID = "SELECT coalesce(max(term_id), -1) + 1 FROM nocontent.vocabulary WHER
 _BUMP = "UPDATE nocontent.control SET revision = revision + 1 WHERE control_id = 1 RETURNING revision"
 _SHIP = """
 INSERT INTO nocontent.vocabulary (tenant_id, kind, term_id, parent_id, term, learned, revision)
-SELECT 0, $1, $2 + place - 1, 0, term, false, $3 FROM unnest($4::text[]) WITH ORDINALITY AS shipped (term, place)
+SELECT 0, $1, term_id, 0, term, false, $2 FROM unnest($3::smallint[], $4::text[]) AS shipped (term_id, term)
 """
 
 
@@ -164,7 +164,8 @@ async def _ship(connection: Connection) -> None:
                 continue
             first = await connection.fetchval(_NEXT_ID, kind)
             assert first != UNKNOWN_ID or missing[0] == UNKNOWN
-            if first + len(missing) > TERMS_MAX[kind] // 2:
-                raise CannotStart("The catalogue has outgrown its half of the ids.")
+            ids = [term_id for term_id in range(first, TERMS_MAX[kind]) if term_id not in OWN_IDS[kind]]
+            if len(ids) < len(missing):
+                raise CannotStart("The catalogue has outgrown its ids.")
             revision = revision or await connection.fetchval(_BUMP)
-            await connection.execute(_SHIP, kind, first, revision, missing)
+            await connection.execute(_SHIP, kind, revision, ids[: len(missing)], missing)

@@ -10,14 +10,14 @@ from ingest.store.audit import NOTE
 from ingest.store.pool import Connection
 from ingest.store.tenants import AUDIT, BUMP
 from schema import limits
-from schema.event import TERMS_MAX, Kind
+from schema.event import OWN_IDS, Kind
 from schema.gauntlet import fault
 from schema.learning import is_learnable
 from schema.vocabulary import UNKNOWN, Mode, Unlearned
 
 
 class VocabularyFull(Exception):
-    """The tenant's half of this kind's ids is used up."""
+    """The tenant's ids of this kind are used up."""
 
 
 class BudgetSpent(Exception):
@@ -164,7 +164,7 @@ FROM (
 GROUP BY kind
 """
 WHOLE: Mapping[Kind, Left] = {
-    kind: Left(limits.LEARN_PER_DAY_MAX, min(limits.LEARN_TOTAL_MAX, TERMS_MAX[kind] // 2))
+    kind: Left(limits.LEARN_PER_DAY_MAX, min(limits.LEARN_TOTAL_MAX, len(OWN_IDS[kind])))
     for kind in (Kind.TASK_CATEGORY, Kind.PROVIDER, Kind.MODEL, Kind.TAG_VALUE)
 }
 BUDGETS_TIMEOUT_S = 2.0  # It shares its connection with the snapshot, which must not become old for its sake.
@@ -180,7 +180,7 @@ async def budgets_left(connection: Connection) -> Mapping[Kind, Left]:
 
 
 def _left(row: asyncpg.Record) -> Left:
-    ids = TERMS_MAX[Kind(row["kind"])] - row["next_id"]
+    ids = OWN_IDS[Kind(row["kind"])].stop - row["next_id"]
     ever = min(limits.LEARN_TOTAL_MAX - row["ever"], ids)
     return Left(max(0, min(limits.LEARN_PER_DAY_MAX - row["today"], ever)), max(0, ever))
 
@@ -192,8 +192,8 @@ async def audit_refusal(connection: Connection, tenant: int, rule: str) -> None:
 
 async def _insert(connection: Connection, tenant: int, candidate: Unlearned, revision: int, *, learned: bool) -> int:
     kind, parent, term = candidate
-    term_id = await connection.fetchval(_NEXT_ID, tenant, kind, TERMS_MAX[kind] // 2)
-    if term_id >= TERMS_MAX[kind]:
+    term_id = await connection.fetchval(_NEXT_ID, tenant, kind, OWN_IDS[kind].start)
+    if term_id not in OWN_IDS[kind]:
         raise VocabularyFull
     statement, act = (_ADD_LEARNED, "vocabulary.learn") if learned else (_ADD, "vocabulary.add")
     await connection.execute(statement, tenant, kind, term_id, parent, term, revision)
