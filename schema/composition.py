@@ -25,7 +25,7 @@ HEADS = re.compile(
     r"(?:256|512|768|1024|1080|1152|1280|1344|1440|1536|1792|1920|2048|2160|2560|3840|max))"
 )
 TAILS = re.compile(
-    r"(?P<date>20(?:2[2-9]|3[0-5])-?(?:0[1-9]|1[0-2])(?:-?(?:0[1-9]|[12][0-9]|3[01]))?"
+    r"(?P<date>20(?:2[2-9]|3[0-5])-?(?:0[1-9]|1[0-2])(?:-?(?:0[1-9]|[12][0-9]|3[01])(?:-v[1-9])?)?"
     r"|(?:2[2-9]|3[0-5])(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])?"
     r"|(?:0[1-9]|1[0-2])-?(?:(?:0[1-9]|[12][0-9]|3[01])|20(?:2[2-9]|3[0-5])))"
     r"|(?P<version>v[1-9]-[0-9]|00[1-9])"
@@ -67,7 +67,7 @@ def tails() -> Mapping[str, str]:
 
 
 def bases(form: str) -> Iterator[str]:
-    """Yield what is left of an id without such parts: the fewest taken away first, those before it first."""
+    """Yield what is left of an id without such parts: the least taken away first, what is before it first."""
     words = ARN.sub("", form, 1).split("-")
     starts, ends = _cuts(words, heads(), HEADS, 1), _cuts(words[::-1], tails(), TAILS, -1)
     for taken in range(len(starts) + len(ends) - 1):
@@ -76,17 +76,17 @@ def bases(form: str) -> Iterator[str]:
 
 
 def _cuts(words: list[str], parts: Mapping[str, str], numbers: re.Pattern[str], step: int) -> list[int]:
-    """Return how many words may be taken away: part by part, each as long as it can be, no kind of part twice."""
-    cuts, kinds = [0], {""}
-    while len(cuts) <= limits.SPELLING_PARTS_MAX:
-        rest, kind, size = words[cuts[-1] : cuts[-1] + _PART_WORDS], "", 0
-        for size in range(len(rest), 0, -1):
-            part = "-".join(rest[:size][::step])
-            found = numbers.fullmatch(part)
-            if kind := parts.get(part) or (found and found.lastgroup) or "":
-                break
-        if kind in kinds:
-            break
-        kinds.add(kind)
-        cuts.append(cuts[-1] + size)
-    return cuts
+    """Return how many words may be taken away: the fewest parts first, no kind of part twice."""
+    cuts: dict[int, frozenset[str]] = {0: frozenset()}  # With the kinds that were taken.
+    reached = [0]
+    for _ in range(limits.SPELLING_PARTS_MAX):
+        starts, reached = reached, []
+        for start in starts:
+            for end in range(start + 1, min(start + _PART_WORDS, len(words)) + 1):
+                part = "-".join(words[start:end][::step])
+                found = numbers.fullmatch(part)
+                kind = parts.get(part) or (found and found.lastgroup)
+                if kind and kind not in cuts[start] and end not in cuts:
+                    cuts[end] = cuts[start] | {kind}
+                    reached.append(end)
+    return list(cuts)

@@ -42,7 +42,7 @@ def is_learnable(kind: Kind, term: str) -> bool:
 
 def _is_operational(term: str) -> bool:
     pieces = [(piece, _PIECE.fullmatch(piece)) for piece in re.split(r"[-_./:]", term)]
-    if not all(piece in LEXICON or (found and _is_shipped(found["word"])) for piece, found in pieces):
+    if not all(_is_shipped(piece) or (found and _is_shipped(found["word"])) for piece, found in pieces):
         return False
     digits = sum(character.isdigit() for character in term)
     words = sum(not piece.isdigit() for piece, _ in pieces)

@@ -45,6 +45,7 @@ READ = {
     "gemini-2.5-pro-exp-03-2025": "gemini-2.5-pro",
     "claude-opus-4-6@20260205": "claude-opus-4-6",
     "claude-opus-4-6@latest": "claude-opus-4-6",
+    "gpt-4o:20240824-v2": "gpt-4o",
     "anthropic.claude-opus-4-6-20260205-v1:0": "claude-opus-4-6",
     "gemini-2.5-pro-001": "gemini-2.5-pro",
     # tiers, reasoning, precision, context

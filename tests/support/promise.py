@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterable, Iterator, Mapping
 
-CODE_LINES_MAX = 660  # Of what decides about a batch,
+CODE_LINES_MAX = 680  # Of what decides about a batch,
 TERMS_CODE_LINES_MAX = 300  # and of what decides about a new term.
 TERMS = frozenset({"schema/gauntlet.py", "schema/learning.py"})
 LINES_MAX = 1_800  # With tables and word lists; all but the catalogue and SQL.
