@@ -52,7 +52,7 @@ async def _router_says_no(_request: Request, error: Exception) -> Response:
 
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
-    logs.capture()
+    logs.capture_libraries()
     logs.capture_loop()
     metrics.build.labels(openapi.VERSION, policy.digest()).set(1)
     app.state.service = Service(config.load(), app.state.quotas)

@@ -83,16 +83,21 @@ def place_of(error: BaseException) -> str:
 
 
 def capture() -> None:
-    """Let libraries, warnings and uncaught exceptions say only that they spoke: their words may quote a request."""
+    """Let nothing in a process of ours say more than that it spoke: its words may quote a request."""
+    capture_libraries()
+    logging.lastResort = _Library()  # Of loggers that do not ask the root.
+    logging.raiseExceptions = False  # It would print the words that a handler failed on.
+    threading.excepthook = lambda args: _write("error", "bug", _face(args.exc_type, args.exc_value))
+    sys.unraisablehook = lambda args: _write("error", "bug", _face(args.exc_type, args.exc_value))
+
+
+def capture_libraries() -> None:
+    """The same for libraries' loggers, warnings, and what ends the main thread."""
     root = logging.getLogger()
     root.handlers[:] = [_Library()]
     root.setLevel(logging.WARNING)
-    logging.lastResort = _Library()  # Of loggers that do not ask the root.
-    logging.raiseExceptions = False  # It would print the words that a handler failed on.
     logging.captureWarnings(capture=True)
     sys.excepthook = lambda kind, error, _traceback: _write("error", "bug", _face(kind, error))
-    threading.excepthook = lambda args: _write("error", "bug", _face(args.exc_type, args.exc_value))
-    sys.unraisablehook = lambda args: _write("error", "bug", _face(args.exc_type, args.exc_value))
 
 
 def capture_loop() -> None:
@@ -160,7 +165,8 @@ def _face(kind: type[BaseException], error: BaseException | None) -> Fields:
 
 
 def _write(level: str, event: Event, fields: Fields) -> None:
-    kind = _Kind(level, event, tuple((name, _plain(value)) for name, value in fields.items() if name not in _OWN))
+    told = ((name, tuple(value) if isinstance(value, list) else value) for name, value in fields.items())
+    kind = _Kind(level, event, tuple(each for each in told if each[0] not in _OWN))
     second = int(time.monotonic())
     rate = _refusals if event == "refused" else _others
     for line in _due_of(rate, second):
@@ -188,7 +194,7 @@ def _loss(count: int) -> bytes:
 
 def _plain(value: object) -> object:
     """Give a value that JSON takes and that is not long: names of classes and loggers may be anything."""
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return tuple(_plain(each) for each in value)
     if isinstance(value, int):
         return max(-_NUMBER_MAX, min(value, _NUMBER_MAX))

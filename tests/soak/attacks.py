@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from tests.soak import attacks_bodies as bodies
+from tests.soak import attacks_logs as logs
 from tests.soak.child import Child, Desk
 from tests.soak.order import Attack, Order, Striking
 
@@ -21,6 +22,10 @@ ATTACKS: Mapping[str, Attack] = {
     "bad-tokens": Attack(bodies.bad_tokens, 300_000, "token"),
     "tiny-chunks": Attack(bodies.tiny_chunks, 100, "body"),
     "padded-tags": Attack(bodies.padded_tags, 100, "body"),
+    # The log.
+    "log-flood": Attack(logs.flood, 100_000, "request"),
+    "log-reader-stuck": Attack(logs.reader_stuck, 100_000, "request"),
+    "log-reader-gone": Attack(logs.reader_gone, 100_000, "request"),
 }
 
 

@@ -2,11 +2,15 @@
 
 import asyncio
 import contextlib
+import fcntl
+import mmap
 import os
 import signal
+import subprocess
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 
 from ingest import embedded
 from ingest.store import migrate, partitions, pool
@@ -15,6 +19,8 @@ from tests.soak.vitals import Workers
 from tests.support import cluster, customers, service
 from tests.support.customers import Customer, Wanted
 from tests.support.service import Server
+
+READER_S = 10.0  # Longest that the log's reader takes for what is left.
 
 
 @dataclass
@@ -63,8 +69,27 @@ async def staged(
         made = await _prepare(postgres.dsn, wanted)
         async with proxied(postgres.dsn) as proxy:
             dsn = proxy.dsn if is_proxied else postgres.dsn
-            async with _aside(service.serving(dsn, folder / "serve.log", workers=workers)) as server:
+            log = folder / "serve.log"
+            into = undo.enter_context(_read(log))
+            async with _aside(service.serving(dsn, log, into=into, workers=workers)) as server:
                 yield Stage(server, made, Workers(server), postgres.dsn, postgres.pid, proxy)
+
+
+@contextlib.contextmanager
+def _read(log: Path) -> Iterator[int]:
+    """Let a process of its own read what the service says, as a log driver does: that one may be stopped or killed."""
+    pipe = log.with_suffix(".pipe")
+    os.mkfifo(pipe)
+    log.touch()
+    with log.open("ab") as lines:
+        reader = subprocess.Popen(["cat", pipe], stdout=lines)
+    into = os.open(pipe, os.O_WRONLY)
+    fcntl.fcntl(into, fcntl.F_SETPIPE_SZ, mmap.PAGESIZE)  # It is full after a few seconds of a flood.
+    try:
+        yield into
+    finally:
+        os.close(into)
+        reader.wait(READER_S)
 
 
 @contextlib.asynccontextmanager
