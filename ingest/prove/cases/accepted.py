@@ -8,7 +8,7 @@ from typing import get_args
 import zstandard
 
 from ingest.prove.case import Case, Expected, Headers, Request
-from ingest.prove.kit import Json, Kit
+from ingest.prove.kit import Json, Kit, text
 from schema import event
 
 _NULLABLE = ("baseline_cost_nanousd", "ttft_ms", "http_status", "stop_reason")
@@ -29,6 +29,8 @@ def accepted_values(kit: Kit) -> Iterator[Case]:
         "as old as retention allows": kit.now_ms - kit.policy.retention_days * _DAY_MS + 3_600_000,
     }.items():
         yield _good(kit, what, kit.body({"event_id": kit.uuid7(at_ms)}))
+    for what, envelope in _losses(kit):
+        yield _good(kit, what, text({"stream": kit.stream(), **envelope}), 0)
     yield _good(kit, "an id in capitals", kit.body({"event_id": kit.uuid7().upper()}))
 
 
@@ -54,6 +56,14 @@ def _values(kit: Kit) -> Iterator[tuple[str, Json]]:
         yield f"{time_ms} ms", {"latency_ms": time_ms, "ttft_ms": time_ms - 1}
     yield "nothing", dict.fromkeys(_numbers(kit), 0)
     yield "no tags", {"tags": {}}
+
+
+def _losses(kit: Kit) -> Iterator[tuple[str, Json]]:
+    """Give the rest of batches of a stream that have no event."""
+    for reason in kit.policy.drop_reasons:
+        yield f"losses alone, {reason}", {"dropped": {reason: kit.policy.bounds["dropped_max"]}}
+    yield "losses alone, none", {"dropped": dict.fromkeys(kit.policy.drop_reasons, 0)}
+    yield "losses alone, an empty list", {"dropped": {kit.policy.drop_reasons[0]: 1}, "events": []}
 
 
 def _flags(kit: Kit) -> list[str]:
