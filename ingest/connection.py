@@ -19,23 +19,30 @@ from ingest.wire import Wire
 HEAD_S = 20.0  # From the first byte of a head to its last.
 FILES_SPARE = 64  # Of a process, for PostgreSQL, metrics and certificates.
 CONNECTIONS_MIN = 16
+BACKLOG_MAX = 1_024
 _UNREADABLE = Head("GET", b"", b"", [], 0, expects_continue=False, is_last=True)
 
 
 def count_max() -> int:
-    """Give how many a process may have by its limit of open files."""
+    """Give how many a process may have by its limit of open files: those that come at once are below it too."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return max(CONNECTIONS_MIN, files - FILES_SPARE)
+    return max(CONNECTIONS_MIN, files - FILES_SPARE - backlog())
+
+
+def backlog() -> int:
+    """Give how many may wait to be accepted: the loop takes all of them before the first is looked at."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(CONNECTIONS_MIN, min(BACKLOG_MAX, files // 4))
 
 
 class Connections:
     """Those of a process, bounded: one more ends the one that has waited longest, or else has been longest at work."""
 
-    def __init__(self, keep_alive_s: float, fields: Callable[[], Fields], count_max: int) -> None:
+    def __init__(self, keep_alive_s: float, fields: Callable[[], Fields], count_max: Callable[[], int]) -> None:
         self.keep_alive_s = keep_alive_s
         self.fields = fields  # Of every answer.
         self._is_ending = False
-        self._max = count_max
+        self._count_max = count_max
         # Without and with a request under way, the longest first.
         self._idle: dict[Connection, None] = {}
         self._busy: dict[Connection, None] = {}
@@ -43,7 +50,7 @@ class Connections:
     def rest(self, one: "Connection") -> None:
         """Note that it has no request under way: it is new, or has had its answer."""
         self._busy.pop(one, None)
-        while len(self._idle) + len(self._busy) >= self._max:
+        while len(self._idle) + len(self._busy) >= self._count_max():
             longest = next(iter(self._idle or self._busy))
             longest.end()
             self.leave(longest)

@@ -125,7 +125,7 @@ def _run(listening: socket.socket, counts: Collector) -> None:
 
 async def _serve(listening: socket.socket, counts: Collector) -> None:
     logs.capture_loop()
-    app, among = Exposition(counts), Connections(KEEP_ALIVE_S, lambda: _FIELDS, CONNECTIONS_MAX)
+    app, among = Exposition(counts), Connections(KEEP_ALIVE_S, lambda: _FIELDS, lambda: CONNECTIONS_MAX)
     server = await asyncio.start_server(partial(_connected, app, among), sock=listening, backlog=BACKLOG)
     await server.serve_forever()
 

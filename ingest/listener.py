@@ -86,7 +86,7 @@ async def serve(
 ) -> None:
     """Answer until then; and then those that have a request under way."""
     hypercorn_run.TCPServer = Peer  # type: ignore[assignment,attr-defined]  # All that it asks of it.
-    config.connections = Connections(config.keep_alive_timeout, lambda: config.response_headers("h11"), count_max())
+    config.connections = Connections(config.keep_alive_timeout, lambda: config.response_headers("h11"), count_max)
 
     async def end() -> None:
         await until()

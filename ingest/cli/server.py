@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from ingest import config, exposition, lifeline, logs, maintain, stdio, supervisor
 from ingest.config import Settings
+from ingest.connection import backlog
 from ingest.errors import CannotStart
 from ingest.listener import Listener
 from ingest.store import hosts, migrate, pool, privileges, settings
@@ -20,7 +21,6 @@ from ingest.worker_counts import WorkerCounts
 
 GRACEFUL_TIMEOUT_S = 30.0  # Longer than a request waits for its COMMIT.
 HANDSHAKE_TIMEOUT_S = 10.0  # Of Hypercorn's 60: until then a connection costs memory, and nobody knows whose it is.
-BACKLOG = 1_024
 # Each connection is an open file, of some 15 KB; where no more may be opened, new connections are closed unanswered.
 OPEN_FILES_MAX = 65_536
 Subparsers = argparse._SubParsersAction  # noqa: SLF001 (argparse gives this type no public name)
@@ -146,7 +146,7 @@ def _listener(wanted: Settings) -> Listener:
     # Its lines have paths, referers and user agents: text that a stranger chose.
     server.accesslog = None
     server.errorlog = None
-    server.backlog = BACKLOG
+    server.backlog = backlog()
     server.graceful_timeout = GRACEFUL_TIMEOUT_S
     server.keep_alive_timeout = wanted.keep_alive_s
     server.ssl_handshake_timeout = HANDSHAKE_TIMEOUT_S

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ingest import connection, wire
+from ingest.cli.server import HANDSHAKE_TIMEOUT_S
 from tests.support import customers, sample, service
 from tests.support import wire as http
 from tests.support.certificates import Authority, Pair
@@ -41,12 +42,13 @@ def site(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 class Slow(threading.Thread):
     """Holds a connection until the service ends it; `lasted_s` says how long that was."""
 
-    def __init__(self, server: Server, first: bytes, *, is_read: bool) -> None:
+    def __init__(self, server: Server, first: bytes, drip: bytes, *, is_read: bool) -> None:
         super().__init__(daemon=True)
         self.received = b""
         self.lasted_s = 0.0
         self._began_at = time.monotonic()
         self._is_read = is_read
+        self._drip = drip
         host, _, port = server.bind.rpartition(":")
         self._probe = socket.socket()
         self._probe.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
@@ -59,7 +61,7 @@ class Slow(threading.Thread):
         with self._probe:
             while not self._is_over():
                 with contextlib.suppress(BlockingIOError, ConnectionError):
-                    self._probe.send(b"x")
+                    self._probe.send(self._drip)
         self.lasted_s = time.monotonic() - self._began_at
 
     def _is_over(self) -> bool:
@@ -67,7 +69,8 @@ class Slow(threading.Thread):
         waiting.register(self._probe, select.POLLIN if self._is_read else select.POLLHUP)
         found = waiting.poll(500)
         if found and self._is_read:
-            self.received = self._probe.recv(65_536)
+            with contextlib.suppress(ConnectionError):
+                self.received = self._probe.recv(65_536)
         return bool(found)
 
 
@@ -76,8 +79,8 @@ def slow(site: tuple[Server, Customer]) -> dict[str, Slow]:
     """Two that take as long as they may, while the other tests run."""
     unread = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 300
     made = {
-        "head": Slow(site[0], b"GET /livez HTTP/1.1\r\nX-Slow: ", is_read=True),
-        "answer": Slow(site[0], unread, is_read=False),
+        "head": Slow(site[0], b"GET /livez HTTP/1.1\r\nX-Slow: ", b"x", is_read=True),
+        "answer": Slow(site[0], unread, b"x", is_read=False),
     }
     for each in made.values():
         each.start()
@@ -212,6 +215,14 @@ def _told(server: Server, path: str) -> int:
 
 
 @pytest.fixture(scope="module")
+def handshake(secure: tuple[Server, Pair]) -> Slow:
+    """One that goes no further than its beginning."""
+    begun = Slow(secure[0], b"\x16\x03\x01\x02\x00\x01", b"", is_read=True)
+    begun.start()
+    return begun
+
+
+@pytest.fixture(scope="module")
 def secure(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Pair]]:
     folder = tmp_path_factory.mktemp("secure")
     pair = Authority(folder).issue("one", "ingest.example", "127.0.0.1")
@@ -221,8 +232,9 @@ def secure(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield server, pair
 
 
-def test_who_ends_a_connection_under_tls_is_let_go_at_once(secure: tuple[Server, Pair]) -> None:
+def test_who_ends_a_connection_under_tls_is_let_go_at_once(secure: tuple[Server, Pair], handshake: Slow) -> None:
     server, pair = secure
+    assert handshake.is_alive()
     (worker,) = server.workers()
     before = _files(worker)
     plain = [_opened(server) for _ in range(10)]
@@ -250,6 +262,11 @@ def test_an_early_refusal_reaches_its_sender_over_tls_too(secure: tuple[Server, 
                 received += part
     answer = http.parsed(received)
     assert (answer.status, answer.problem) == (401, "no-token")
+
+
+def test_a_handshake_that_does_not_end_has_its_time(handshake: Slow) -> None:
+    handshake.join(2 * HANDSHAKE_TIMEOUT_S)
+    assert HANDSHAKE_TIMEOUT_S - 1 < handshake.lasted_s < HANDSHAKE_TIMEOUT_S + 10
 
 
 def test_a_head_that_does_not_end_has_its_time(slow: dict[str, Slow]) -> None:

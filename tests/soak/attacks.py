@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from tests.soak import attacks_bodies as bodies
+from tests.soak import attacks_http as http
 from tests.soak import attacks_logs as logs
 from tests.soak.child import Child, Desk
 from tests.soak.order import Attack, Order, Striking
@@ -26,6 +27,16 @@ ATTACKS: Mapping[str, Attack] = {
     "log-flood": Attack(logs.flood, 100_000, "request"),
     "log-reader-stuck": Attack(logs.reader_stuck, 100_000, "request"),
     "log-reader-gone": Attack(logs.reader_gone, 100_000, "request"),
+    # Connections, frames and answers.
+    "unread-answers": Attack(http.unread_answers, 25, "s"),  # Longer than an answer has to go out.
+    "unread-policies": Attack(http.unread_policies, 15, "s"),
+    "unread-probes": Attack(http.unread_probes, 15, "s"),
+    "instantly-closed": Attack(http.instantly_closed, 20_000, "connection"),
+    "h2-floods": Attack(http.h2_floods, 100, "MB"),
+    "h2-upgrades": Attack(http.h2_upgrades, 5_000, "request"),
+    "smuggled": Attack(http.smuggled, 5_000, "request"),
+    "metrics-port": Attack(http.metrics_port, 12, "s"),
+    "open-files": Attack(http.open_files, 12, "s"),
 }
 
 

@@ -80,7 +80,7 @@ async def run(names: Sequence[str], scale: float, quiet_s: float) -> list[str]:
     async with staged(TENANTS, WORKERS, {"fsync": "off"}, is_proxied=False) as stage:
         for name in names:
             async with _honest(stage):
-                await strike(stage, name, WARM_UNITS, WARM_S)
+                await strike(stage, name, round(WARM_S) if ATTACKS[name].unit == "s" else WARM_UNITS, WARM_S)
         before = vitals.series(stage.server)
         quiet = await _quiet(stage, quiet_s)
         print(f"{'quiet':18} honest {quiet.waits}; memory MB {quiet.bytes / MEGABYTE:.0f}", flush=True)
