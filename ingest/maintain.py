@@ -10,12 +10,23 @@ from ingest.store.partitions import Kept
 
 INTERVAL_S = 600.0
 RETRY_S = 30.0
+TURN_S = 0.5
 
 
 async def keep(dsn: str, first_days: int | None) -> Kept:
     """Do what is due, once; raises Unavailable. `first_days` is the retention of a database that has none yet."""
     async with pool.connected(dsn, "nocontent_maintainer") as connection:
         return await partitions.keep(connection, first_days)
+
+
+async def keep_in_turn(dsn: str, first_days: int | None, patience_s: float) -> Kept:
+    """Do what is due, once, and wait for another maintainer to end; raises Unavailable."""
+    until = time.monotonic() + patience_s
+    kept = await keep(dsn, first_days)
+    while not kept.was_leader and time.monotonic() < until:
+        await asyncio.sleep(TURN_S)
+        kept = await keep(dsn, first_days)
+    return kept
 
 
 async def days(dsn: str) -> int | None:

@@ -49,6 +49,9 @@ clock_offset_seconds = Gauge(
 retention_behind_days = Gauge(
     "ingest_retention_behind_days", "Days past retention that are withheld.", multiprocess_mode="livemax"
 )
+maintenance_age_seconds = Gauge(
+    "ingest_maintenance_age_seconds", "Since a round of maintenance ended, whoever led it.", multiprocess_mode="livemax"
+)
 partitions_ahead_days = Gauge(
     "ingest_partitions_ahead_days", "Whole days with a partition.", multiprocess_mode="livemin"
 )

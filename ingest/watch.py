@@ -42,6 +42,7 @@ class Watch:
         self.partitions_ahead_days = await partitions.ahead_days(connection, now.astimezone(UTC).date())
         metrics.partitions_ahead_days.set(self.partitions_ahead_days)
         metrics.retention_behind_days.set(retention.behind_days(await retention.read(connection), now))
+        metrics.maintenance_age_seconds.set(await partitions.seconds_since_round(connection))
         if self.are_partitions_low:
             logs.warning("partitions-low", count=self.partitions_ahead_days)
 

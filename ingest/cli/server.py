@@ -23,6 +23,7 @@ GRACEFUL_TIMEOUT_S = 30.0  # Longer than a request waits for its COMMIT.
 HANDSHAKE_TIMEOUT_S = 10.0  # Of Hypercorn's 60: until then a connection costs memory, and nobody knows whose it is.
 # Each connection is an open file, of some 15 KB; where no more may be opened, new connections are closed unanswered.
 OPEN_FILES_MAX = 65_536
+WAIT_FOR_LEADER_S = 30.0  # Of `maintain`: a round of another takes a few seconds, if it does not hang.
 Subparsers = argparse._SubParsersAction  # noqa: SLF001 (argparse gives this type no public name)
 
 
@@ -178,7 +179,7 @@ def _migrate(_args: argparse.Namespace) -> int:
 
 def _maintain(_args: argparse.Namespace) -> int:
     wanted = config.load()
-    kept = _round(wanted)
+    kept = _round(wanted, WAIT_FOR_LEADER_S)
     days = asyncio.run(maintain.days(wanted.dsn))
     differs = wanted.retention_days is not None and days != wanted.retention_days
     if differs:
@@ -188,7 +189,7 @@ def _maintain(_args: argparse.Namespace) -> int:
         )
     # A day that somebody still reads costs room; one that cannot be created will cost events; and whoever expects days
     # to go hears that they stay.
-    return int(kept.failed > 0 or kept.is_held_back or differs)
+    return int(kept.failed > 0 or kept.is_held_back or differs or not kept.was_leader)
 
 
 _WITHHELD = {
@@ -199,10 +200,10 @@ _WITHHELD = {
 }
 
 
-def _round(wanted: Settings) -> Kept:
-    kept = asyncio.run(maintain.keep(config.require_dsn(wanted), wanted.retention_days))
+def _round(wanted: Settings, patience_s: float = 0.0) -> Kept:
+    kept = asyncio.run(maintain.keep_in_turn(config.require_dsn(wanted), wanted.retention_days, patience_s))
     if not kept.was_leader:
-        print("another maintainer is at work; nothing done here")
+        print("another maintainer is at work; nothing done here (docs/runbooks.md, No maintenance)")
     print(
         f"partitions: {kept.created} created, {kept.dropped} dropped, {kept.postponed} postponed,"
         f" {kept.ahead_days} days ahead"

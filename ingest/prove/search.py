@@ -135,7 +135,7 @@ async def in_metrics(canaries: Canaries, to: Address, path: str) -> list[Searche
     metrics.read(path, answer.wire)
     if answer.status != 200:  # noqa: PLR2004 (RFC 9110, section 15.3.1)
         metrics.unread.append(f"status {answer.status}")
-    return [port.searched("metrics port")._replace(is_gated=False), metrics.searched("metrics")]
+    return [port.searched("metrics port"), metrics.searched("metrics")]
 
 
 _LARGE_OBJECTS = "large objects"

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +19,10 @@ from schema.vocabulary import UNKNOWN, UNKNOWN_ID, shipped_terms
 FOLDER = Path(schema.__file__).parent / "sql"
 SERVER_VERSION_MIN = 15
 LOCK_TIMEOUT = "5s"  # Whoever writes waits behind a migration that waits for a reader.
-_LOCK = 0x6E6F636F6E74656E  # "noconten": the advisory lock of whoever migrates.
+TURN_TIMEOUT = "60s"  # For one who migrates beside us.
+# Of two who migrate at once one waits at each step. Nobody but the owner can take this lock; anybody an advisory one.
+_TURN = "LOCK TABLE nocontent.migrations IN SHARE ROW EXCLUSIVE MODE"
+_FIRST_TRIES_MAX = 10
 
 
 class Migration(NamedTuple):
@@ -54,7 +58,6 @@ async def migrate(connection: Connection, step: Callable[[], object] = lambda: N
     """Bring a database up to date, calling `step` after each migration; gives the names of those that ran."""
     if connection.get_server_version() < (SERVER_VERSION_MIN,):
         raise CannotStart(f"PostgreSQL {SERVER_VERSION_MIN} or later is needed.")
-    await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
     try:
         return await _migrate(connection, step)
     except asyncpg.InsufficientPrivilegeError:
@@ -66,7 +69,6 @@ async def migrate(connection: Connection, step: Callable[[], object] = lambda: N
     finally:
         await connection.execute("RESET ROLE")
         await connection.execute("RESET lock_timeout")
-        await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
 
 
 async def take_on_owner(connection: Connection) -> None:
@@ -97,7 +99,8 @@ SELECT EXISTS (
     WHERE schemaname = 'nocontent' AND tablename = 'migrations' AND tableowner = 'nocontent_owner'
 )
 """
-_DONE = "SELECT number, sha256 FROM nocontent.migrations"
+_DONE = "SELECT number FROM nocontent.migrations"
+_DONE_AS = "SELECT sha256 FROM nocontent.migrations WHERE number = $1"
 _WORDS = "the acts and rules of this release"
 _MARK = "INSERT INTO nocontent.migrations (number, name, sha256) VALUES ($1, $2, $3)"
 _LEDGER = """
@@ -113,34 +116,66 @@ CREATE TABLE IF NOT EXISTS nocontent.migrations (
 async def _migrate(connection: Connection, step: Callable[[], object]) -> list[str]:
     await connection.execute("SET client_min_messages = warning")
     await connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
-    if not await connection.fetchval(_IS_OWNED):
-        await connection.execute("CREATE SCHEMA IF NOT EXISTS nocontent")
-        await connection.execute(_LEDGER)
+    await _begin(connection)
     await take_on_owner(connection)
-    done = {row["number"]: row["sha256"] for row in await connection.fetch(_DONE)}
     ran = []
     for migration in migrations():
-        if migration.number not in done:
-            await _apply(connection, migration)
-            await take_on_owner(connection)
+        if await _is_applied(connection, migration):
             ran.append(migration.name)
             step()
-        elif done[migration.number] != migration.sha256:
-            raise CannotStart(f"Migration {migration.name} differs from the one this database has: restore the file.")
+        await take_on_owner(connection)
     await _ship(connection)
     await connection.execute("RESET ROLE")  # What only a login may: attributes of roles, extensions.
     for late in conditional():
         for statement in late.statements:  # Each in a transaction of its own: what is done stays done.
-            await connection.execute(statement)
+            async with connection.transaction():
+                await _take_turn(connection)
+                await connection.execute(statement)
     step()
     return ran
 
 
-async def _apply(connection: Connection, migration: Migration) -> None:
-    async with connection.transaction():
-        for statement in migration.statements:
-            await connection.execute(statement)
-        await connection.execute(_MARK, migration.number, migration.name, migration.sha256)
+async def _begin(connection: Connection) -> None:
+    """Make the schema and the list of migrations; two who do so at once may meet, in spite of IF NOT EXISTS."""
+    for _ in range(_FIRST_TRIES_MAX):
+        if await connection.fetchval(_IS_OWNED):
+            return
+        with suppress(asyncpg.UniqueViolationError, asyncpg.DuplicateTableError, asyncpg.DuplicateSchemaError):
+            await connection.execute("CREATE SCHEMA IF NOT EXISTS nocontent")
+            await connection.execute(_LEDGER)
+            return
+
+
+async def _take_turn(connection: Connection) -> None:
+    """Wait in a transaction until nobody else migrates; raises CannotStart. The role is as before."""
+    is_owned = await connection.fetchval(_IS_OWNED)
+    role = await connection.fetchval("SELECT current_setting('role')")
+    await connection.execute(f"SET LOCAL lock_timeout = '{TURN_TIMEOUT}'")
+    try:
+        if is_owned:
+            await connection.execute("SET LOCAL ROLE nocontent_owner")
+        await connection.execute(_TURN)
+    except asyncpg.LockNotAvailableError:
+        raise CannotStart("Somebody else migrates: wait until that has ended, and migrate again.") from None
+    await connection.execute(f"SET LOCAL ROLE {role}")
+    await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+
+
+async def _is_applied(connection: Connection, migration: Migration) -> bool:
+    """Apply a migration, unless it was; tells which. Raises CannotStart if it was and is another now."""
+    known = await connection.fetchval(_DONE_AS, migration.number)
+    if known is None:
+        async with connection.transaction():
+            await _take_turn(connection)
+            known = await connection.fetchval(_DONE_AS, migration.number)
+            if known is None:
+                for statement in migration.statements:
+                    await connection.execute(statement)
+                await connection.execute(_MARK, migration.number, migration.name, migration.sha256)
+                return True
+    if known != migration.sha256:
+        raise CannotStart(f"Migration {migration.name} differs from the one this database has: restore the file.")
+    return False
 
 
 _SHIPPED = "SELECT term FROM nocontent.vocabulary WHERE tenant_id = 0 AND kind = $1"
@@ -155,6 +190,7 @@ SELECT 0, $1, term_id, 0, term, false, $2 FROM unnest($3::smallint[], $4::text[]
 async def _ship(connection: Connection) -> None:
     """Add the catalogue's terms that the database lacks; an id once given stays."""
     async with connection.transaction():
+        await _take_turn(connection)
         await audit.ship(connection)
         revision = None
         for kind in (Kind.TASK_CATEGORY, Kind.PROVIDER, Kind.MODEL):

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Iterable, Iterator
 from contextlib import suppress
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 import asyncpg
@@ -15,8 +15,6 @@ from ingest.store.retention import Time, Withheld
 AHEAD_DAYS = 7
 GAP_DAYS_MAX = 100  # Between the days there are and those that are due; a clock that is years off makes no thousands.
 LEDGER_ROWS_PER_DELETE = 10_000
-_LOCK = 0x6B656570  # "keep": the advisory lock of the maintainer.
-_LOCK_TIMEOUT = "SET lock_timeout = '2s'"  # DDL that waits longer would hold up whoever waits behind it.
 
 
 class Kept(NamedTuple):
@@ -37,9 +35,13 @@ class Kept(NamedTuple):
         return self.behind_days > 1 or self.withheld not in {"", "too-soon"}
 
 
-_TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
-_UNLOCK = "SELECT pg_advisory_unlock($1)"
-_IS_CITUS = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')"
+# All that a maintainer may do: as the owner, each behind its guard (schema/sql/0012_maintain_by_functions.sql).
+_BEGIN = "SELECT nocontent.begin_round()"
+_FINISH = "SELECT nocontent.finish_round()"
+_MAKE = "SELECT nocontent.make_day($1)"
+_DROP = "SELECT nocontent.drop_day($1)"
+_NEXT_TENANT = "SELECT nocontent.next_tenant_of_ledger($1)"
+_TRIM = "SELECT nocontent.trim_ledger($1, $2, $3)"
 
 
 async def keep(connection: Connection, first_days: int | None, at: Time | None = None) -> Kept:
@@ -49,10 +51,9 @@ async def keep(connection: Connection, first_days: int | None, at: Time | None =
     """
     at = at or await retention.read_time(connection)
     today = at.now.astimezone(UTC).date()
-    if not await connection.fetchval(_TRY_LOCK, _LOCK):
+    if not await connection.fetchval(_BEGIN):
         return Kept(0, 0, 0, 0, await ahead_days(connection, today), was_leader=False)
     try:
-        await connection.execute(_LOCK_TIMEOUT)
         tables = await _tables(connection)
         horizon = await retention.advance(connection, first_days, _oldest(tables), at)
         created, failed = await _create_missing(connection, _wanted(tables, horizon.oldest_kept, today), tables)
@@ -65,7 +66,7 @@ async def keep(connection: Connection, first_days: int | None, at: Time | None =
         behind, withheld = horizon.behind_days, horizon.withheld
         return Kept(created, dropped, failed, postponed, ahead, was_leader=True, behind_days=behind, withheld=withheld)
     finally:
-        await connection.execute(_UNLOCK, _LOCK)
+        await connection.execute(_FINISH)
 
 
 def _oldest(tables: dict[str, str]) -> date | None:
@@ -90,6 +91,14 @@ def _wanted(tables: dict[str, str], first: date, today: date) -> list[date]:
     return [first + timedelta(days) for days in range((last - first).days + 1)]
 
 
+_SINCE = "SELECT extract(epoch FROM clock_timestamp() - finished_at)::float8 FROM nocontent.maintenance"
+
+
+async def seconds_since_round(connection: Connection) -> float:
+    """Return how long ago a round of maintenance ended, whoever led it."""
+    return max(0.0, float(await connection.fetchval(_SINCE)))
+
+
 _SERVING = """
 SELECT relname AS name FROM pg_inherits JOIN pg_class ON oid = inhrelid
 WHERE inhparent = 'nocontent.events'::regclass AND NOT inhdetachpending
@@ -110,8 +119,8 @@ def partition_name(day: date) -> str:
     return f"events_{day:%Y%m%d}"
 
 
-# A crash or a lock timeout can leave a table detached halfway ("pending": rows no longer find it) or wholly.
-# PostgreSQL detaches one table at a time, so the pending one comes first, and what somebody uses right now last.
+# Somebody may have detached a day by hand, wholly or halfway ("pending": rows no longer find it). PostgreSQL detaches
+# one table at a time, so the pending one comes first, and what somebody uses right now last.
 _TABLES = """
 SELECT relname AS name,
     CASE WHEN inhrelid IS NULL THEN 'detached' WHEN inhdetachpending THEN 'pending' ELSE 'attached' END AS state
@@ -131,74 +140,41 @@ async def _create_missing(connection: Connection, wanted: list[date], tables: di
     created = 0
     for day in missing:
         name = partition_name(day)
-        created += await _is_done(connection, name, _create(connection, day, tables.get(name)))
+        created += await _failure(connection, name, connection.execute(_MAKE, day)) is None
     return created, len(missing) - created
 
 
 async def _drop_expired(connection: Connection, first: date, tables: dict[str, str]) -> tuple[int, int]:
     expired = [name for name in tables if name < partition_name(first)]
-    # CONCURRENTLY takes no lock that stops a writer, while readers are waited for. Citus does not have it.
-    detach = "" if expired and await connection.fetchval(_IS_CITUS) else " CONCURRENTLY"
     dropped = 0
     for name in expired:
-        dropped += await _is_done(connection, name, _drop(connection, name, tables[name], detach))
+        failure = await _failure(connection, name, connection.execute(_DROP, name))
+        dropped += failure is None
+        if failure == _LOCK_NOT_AVAILABLE:
+            break  # Writers have waited for this one, and would for each that is behind it.
     return dropped, len(expired) - dropped
 
 
-async def _is_done(connection: Connection, name: str, work: Awaitable[None]) -> bool:
-    """Do what is due for one day; a day for which that fails now must not keep it from the others."""
+_LOCK_NOT_AVAILABLE = "55P03"
+
+
+async def _failure(connection: Connection, name: str, work: Awaitable[str]) -> str | None:
+    """Do what is due for one day; gives the SQLSTATE if that fails now, which must not keep it from the others."""
     try:
         await work
     except (asyncpg.PostgresError, TimeoutError) as failure:
         if connection.is_closed():
             raise
         logs.warning("maintenance-failed", partition=name, error=type(failure).__name__, sqlstate=sqlstate(failure))
-        return False
-    return True
-
-
-async def _create(connection: Connection, day: date, state: str | None) -> None:
-    """CREATE and ATTACH: unlike PARTITION OF, this never takes a lock that stops writers."""
-    name = partition_name(day)
-    if state == "pending":
-        await connection.execute(f"ALTER TABLE nocontent.events DETACH PARTITION nocontent.{name} FINALIZE")
-    async with connection.transaction():
-        # Detached by hand, or before retention was lengthened: what it holds is within retention, so it stays.
-        has_rows = f"SELECT EXISTS (SELECT FROM nocontent.{name})"  # noqa: S608 (the name is our own)
-        if state is None or not await connection.fetchval(has_rows):
-            await connection.execute(f"DROP TABLE IF EXISTS nocontent.{name}")
-            await connection.execute(f"CREATE TABLE nocontent.{name} (LIKE nocontent.events INCLUDING DEFAULTS)")
-        await connection.execute(
-            f"ALTER TABLE nocontent.events ATTACH PARTITION nocontent.{name}"
-            f" FOR VALUES FROM ('{day}T00:00:00Z') TO ('{day + timedelta(1)}T00:00:00Z')"
-        )
-
-
-async def _drop(connection: Connection, name: str, state: str, detach: str) -> None:
-    """Take up where an earlier round left off: attached, pending, detached, gone."""
-    if state != "detached":
-        how = " FINALIZE" if state == "pending" else detach
-        await connection.execute(f"ALTER TABLE nocontent.events DETACH PARTITION nocontent.{name}{how}")
-    await connection.execute(f"DROP TABLE nocontent.{name}")
-
-
-_NEXT_TENANT = "SELECT min(tenant_id) FROM nocontent.batches WHERE tenant_id > $1"
-_TRIM = """
-DELETE FROM nocontent.batches WHERE tenant_id = $1 AND (stream_id, sequence) IN (
-    SELECT stream_id, sequence FROM nocontent.batches WHERE tenant_id = $1 AND received_at < $2 LIMIT $3
-)
-"""
+        return sqlstate(failure)
+    return None
 
 
 async def _trim_ledger(connection: Connection, before: date) -> None:
-    """Forget batches whose events are gone: a replay of one would be too old to be accepted.
-
-    By tenant, because the index is by tenant and time: nothing else would find a few old rows among many.
-    """
-    cut = datetime.combine(before, time(), UTC)
+    """Forget batches whose events are gone: a replay of one would be too old to be accepted."""
     tenant_id = await connection.fetchval(_NEXT_TENANT, 0)
     while tenant_id is not None:
-        values = tenant_id, cut, LEDGER_ROWS_PER_DELETE
-        while await connection.execute(_TRIM, *values) == f"DELETE {LEDGER_ROWS_PER_DELETE}":
+        values = tenant_id, before, LEDGER_ROWS_PER_DELETE
+        while await connection.fetchval(_TRIM, *values) == LEDGER_ROWS_PER_DELETE:
             pass
         tenant_id = await connection.fetchval(_NEXT_TENANT, tenant_id)

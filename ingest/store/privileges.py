@@ -25,7 +25,7 @@ SELECT privilege
 FROM pg_roles, LATERAL (
     VALUES ('create', has_database_privilege(oid, current_database(), 'CREATE') OR EXISTS (
             SELECT FROM pg_namespace
-            WHERE nspname <> 'nocontent' AND has_schema_privilege(pg_roles.oid, pg_namespace.oid, 'CREATE')
+            WHERE has_schema_privilege(pg_roles.oid, pg_namespace.oid, 'CREATE')
         )),
         ('ownership', EXISTS (
             SELECT FROM pg_shdepend
@@ -53,7 +53,7 @@ FROM (
     FROM pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner)))
     WHERE pronamespace = 'pg_catalog'::regnamespace AND grantee = 0
         AND proname ~ '^(lo_(creat|create|from_bytea|import|open|put|truncate|truncate64)|lowrite'
-            '|pg_logical_emit_message|pg_notify)$'
+            '|pg_logical_emit_message|pg_notify|pg_(try_)?advisory_(xact_)?lock(_shared)?)$'
     UNION ALL
     SELECT 'temporary-tables' FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba)))
     WHERE datname = current_database() AND grantee = 0 AND privilege_type = 'TEMPORARY'

@@ -8,14 +8,14 @@ import pytest
 
 from ingest.__main__ import main
 from ingest.errors import CannotStart
-from ingest.store import audit, migrate, pool, readers, tenants, vocabulary
+from ingest.store import audit, migrate, partitions, pool, readers, tenants, vocabulary
 from schema.event import Kind
 from schema.rules import RULES
 from schema.vocabulary import Unlearned
 from tests.support import logins
 from tests.support.cluster import Cluster, operator
 
-_ROLES = ("nocontent_writer", "nocontent_control", "nocontent_analyst", "nocontent_reader")
+_ROLES = ("nocontent_writer", "nocontent_maintainer", "nocontent_control", "nocontent_analyst", "nocontent_reader")
 _PROSE = "Our Q3 layoffs list is attached"
 _KEY = "sk-proj-Zq8vL2mXw4Rt7Yb1Nc5Kd9Hf3Gj6Ps0A"
 _LONG = 10 * 1024 * 1024
@@ -207,6 +207,11 @@ _KEEPING = {
     "a catalog's row": "UPDATE pg_catalog.pg_description SET description = 'text'",
     "a file": "COPY (SELECT 'text') TO '/tmp/kept'",
     "a program": "COPY (SELECT 'text') TO PROGRAM 'cat'",
+    "a lock of an agreed number": "SELECT pg_advisory_lock(1)",
+    "the lock that a maintainer took before": "SELECT pg_try_advisory_lock(1801807216)",
+    "a lock on a table": "BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE",
+    "a lock on migrations": "BEGIN; LOCK TABLE migrations IN SHARE ROW EXCLUSIVE MODE",
+    "a lock on maintenance": "BEGIN; SELECT FROM maintenance FOR UPDATE",
     "a prepared transaction": "BEGIN; PREPARE TRANSACTION 'text'",
 }  # fmt: skip
 
@@ -305,3 +310,62 @@ def test_no_command_says_a_pasted_key_back(
     assert status != 0
     assert said.err or said.out
     assert _KEY not in said.out + said.err
+
+
+_NOT_THE_MAINTAINERS = (
+    "SELECT * FROM events",
+    "DELETE FROM events",
+    "INSERT INTO events SELECT * FROM events",
+    "SELECT * FROM batches",
+    "DELETE FROM batches",
+    "TRUNCATE events",
+    "DROP TABLE events",
+    "ALTER TABLE events ADD COLUMN note text",
+    "UPDATE maintenance SET leader = 1",
+    "SELECT * FROM ingest_tokens",
+    "SELECT drop_day('events')",
+    "SELECT drop_day('tenants')",
+    "SELECT drop_day('events_20200101; DROP TABLE nocontent.tenants')",
+    "SELECT drop_day('events_' || to_char(now(), 'YYYYMMDD'))",
+    "SELECT drop_day('events_' || to_char(now() + interval '3 days', 'YYYYMMDD'))",
+    "SELECT drop_day((SELECT 'events_' || to_char(horizon, 'YYYYMMDD') FROM retention))",
+    "SELECT drop_day(NULL)",
+    "SELECT make_day('-infinity')",
+    "SELECT make_day('0044-03-15 BC')",
+    "SELECT make_day('12026-01-01')",
+    "SELECT trim_ledger(1, 'infinity', 10)",
+    "SELECT trim_ledger(1, (now() + interval '1 day')::date, 10)",
+)
+
+
+@pytest.mark.parametrize("statement", _NOT_THE_MAINTAINERS)
+async def test_the_maintainer_does_its_two_acts_and_no_other(database: str, statement: str) -> None:
+    login = await logins.made(database, "nocontent_maintainer")
+    async with operator(database) as other, logins.connected(database, login, "nocontent_maintainer") as connection:
+        before = await other.fetch("SELECT relname, relowner FROM pg_class ORDER BY 1")
+        with pytest.raises(asyncpg.PostgresError):
+            await connection.execute(statement)
+        assert await other.fetch("SELECT relname, relowner FROM pg_class ORDER BY 1") == before
+
+
+@pytest.mark.parametrize("role", [role for role in _ROLES if role != "nocontent_maintainer"])
+@pytest.mark.parametrize("act", ["begin_round()", "drop_day('events_20200101')", "make_day('2020-01-01')"])
+async def test_nobody_else_maintains(closed: str, role: str, act: str) -> None:
+    async with logins.connected(closed, await logins.made(closed, role), role) as connection:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(f"SELECT nocontent.{act}")
+
+
+async def test_no_login_stops_maintenance_or_a_migration(database: str) -> None:
+    """A reader that locks whatever it can, and stays: the round and the migration go on."""
+    async with operator(database) as connection:
+        await migrate.migrate(connection)
+    login = await logins.made(database, "nocontent_reader")
+    async with logins.connected(database, login) as reader, operator(database) as connection:
+        for lock in ("pg_advisory_lock(1801807216)", "pg_advisory_lock(7957694990396876142)"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await reader.execute(f"SELECT {lock}")
+        await reader.execute("BEGIN; SELECT count(*) FROM nocontent.read_tenants()")
+        assert await migrate.migrate(connection) == []
+        async with pool.connected(database, "nocontent_maintainer") as maintaining:
+            assert (await partitions.keep(maintaining, 30)).was_leader

@@ -93,6 +93,7 @@ OPERATOR = Board(
                     f" / sum(rate(ingest_responses_total[{WINDOW}]))",
                 ),
                 _stat("Partitions ahead", "suffix: days", "min(ingest_partitions_ahead_days)"),
+                _stat("Since maintenance", "s", "min(ingest_maintenance_age_seconds)"),
                 _stat("Silence of a worker", "s", "time() - min(ingest_pulse_timestamp_seconds)"),
             ),
             4,

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from ingest import maintain
-from ingest.store import migrate, partitions, retention
+from ingest.store import migrate, partitions, pool, retention
 from ingest.store.pool import Connection
 from tests.support import cluster
 from tests.support.cluster import Cluster, noon, operator
@@ -88,9 +88,34 @@ async def test_the_ledger_forgets_what_retention_has_dropped(database: str) -> N
 
 async def test_only_one_maintains_at_a_time(database: str) -> None:
     async with operator(database) as leader, operator(database) as other:
-        await leader.fetchval("SELECT pg_advisory_lock($1)", partitions._LOCK)  # noqa: SLF001 (to hold it)
+        assert await leader.fetchval("SELECT begin_round()")
         kept = await partitions.keep(other, DAYS, noon(TODAY + timedelta(5)))
         assert kept == partitions.Kept(0, 0, 0, 0, 2, was_leader=False)
+        await leader.execute("SELECT finish_round()")
+        assert (await partitions.keep(other, DAYS, noon(TODAY))).was_leader
+
+
+async def test_a_leader_that_died_or_takes_an_hour_leads_no_more(database: str) -> None:
+    async with operator(database) as other:
+        async with operator(database) as leader:
+            assert await leader.fetchval("SELECT begin_round()")
+            assert not await other.fetchval("SELECT begin_round()")
+            await other.execute("UPDATE maintenance SET led_at = now() - interval '61 minutes'")
+            assert await other.fetchval("SELECT begin_round()")
+            assert not await leader.fetchval("SELECT begin_round()")
+            await other.execute("SELECT finish_round()")
+            assert await leader.fetchval("SELECT begin_round()")
+        while not await other.fetchval("SELECT begin_round()"):  # noqa: ASYNC110 (its client hears of a death early)
+            await asyncio.sleep(0.02)
+
+
+async def test_a_round_that_ended_is_told_whoever_led_it(database: str) -> None:
+    async with operator(database) as connection:
+        await connection.execute("UPDATE maintenance SET finished_at = now() - interval '1 day'")
+        assert await partitions.seconds_since_round(connection) > 86_000
+        await partitions.keep(connection, DAYS, noon(TODAY))
+        async with pool.connected(database, "nocontent_writer") as writer:
+            assert await partitions.seconds_since_round(writer) < 60
 
 
 async def test_four_who_maintain_a_fresh_database_at_once_take_turns(postgres: Cluster) -> None:
@@ -117,6 +142,7 @@ async def test_the_empty_table_of_a_crash_is_made_anew(database: str) -> None:
     day = TODAY + timedelta(8)
     async with operator(database) as connection:
         await connection.execute(f"CREATE TABLE {partitions.partition_name(day)} (n integer)")
+        await connection.execute(f"ALTER TABLE {partitions.partition_name(day)} OWNER TO nocontent_owner")
         assert (await partitions.keep(connection, DAYS, noon(TODAY + timedelta(1)))).created == 1
 
 

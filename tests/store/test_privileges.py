@@ -199,10 +199,10 @@ async def test_whoever_may_not_migrate_is_told_where_to_look(database: str) -> N
         await _migrate(database, login)
 
 
-async def test_days_that_an_older_server_made_become_the_maintainers(database: str) -> None:
+async def test_days_that_an_older_server_made_become_the_owners(database: str) -> None:
     async with operator(database) as connection:
         day = await connection.fetchval("SELECT min(inhrelid::regclass::text) FROM pg_inherits")
-        await connection.execute(f"ALTER TABLE {day} OWNER TO nocontent_owner")
+        await connection.execute(f"ALTER TABLE {day} OWNER TO nocontent_maintainer")
         await migrate.migrate(connection)
         owner = await connection.fetchval("SELECT relowner::regrole::text FROM pg_class WHERE relname = $1", day)
-    assert owner == "nocontent_maintainer"
+    assert owner == "nocontent_owner"

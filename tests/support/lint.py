@@ -15,6 +15,7 @@ REFERENCE = ("vocabulary",)  # On every node. All others stay on the coordinator
 EXCEPTIONS = {
     "control": "one row, which puts acts in order",
     "migrations": "what was applied",
+    "maintenance": "one row, which says who leads a round",
     "acts": "the words of the audit",
     "rules": "the words of the audit",
     "retention": "one row, of all tenants",

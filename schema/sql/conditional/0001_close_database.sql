@@ -18,7 +18,7 @@ BEGIN
     FOR open_to_all IN
         SELECT oid FROM pg_proc
         WHERE pronamespace = 'pg_catalog'::regnamespace AND pg_has_role(proowner, 'MEMBER')
-            AND proname ~ '^(lo_creat|lo_create|lo_from_bytea|lo_import|lo_open|lo_put|lo_truncate|lo_truncate64|lowrite|pg_logical_emit_message|pg_notify)$'
+            AND proname ~ '^(lo_creat|lo_create|lo_from_bytea|lo_import|lo_open|lo_put|lo_truncate|lo_truncate64|lowrite|pg_logical_emit_message|pg_notify|pg_(try_)?advisory_(xact_)?lock(_shared)?)$'
             AND EXISTS (SELECT FROM aclexplode(coalesce(proacl, acldefault('f', proowner))) WHERE grantee = 0)
     LOOP
         EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', open_to_all);
