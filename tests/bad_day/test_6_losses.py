@@ -139,6 +139,16 @@ def test_learning_and_coarsening_tenants_report_losses_alone(server: Server, ten
         other.close()
 
 
+def test_losses_alone_cost_an_event_of_a_quota(server: Server, tenants: dict[str, Customer]) -> None:
+    losing = server.sender(tenants["losing"].token)
+    # More than two minutes hold, should one end meanwhile.
+    answers = [losing.post(losses(sample.stream(0), LOST)) for _ in range(21)]
+    losing.close()
+    assert {answer.status for answer in answers} == {200, 429}
+    assert [answer.status for answer in answers].count(200) <= 20
+    assert answers[0].headers["ratelimit"].startswith('"events";r=9;')
+
+
 # --- What waits for a writer ---
 
 

@@ -43,6 +43,7 @@ PREPARED = {
     "limited": Wanted(quota=10),
     "sparing": Wanted(quota=10),
     "thrifty": Wanted(quota=10),
+    "losing": Wanted(quota=10),
     "disabled": Wanted(is_disabled=True),
     "expired": Wanted(expires_in=timedelta(seconds=-1)),
     "policy-only": Wanted(scopes=("policy:read",)),
