@@ -82,7 +82,7 @@ soak: $(VENV)/.dev ## 10 million events through one process, overload, a databas
 	$(BIN)/python -m tests.soak events $(ARGS)
 	$(BIN)/python -m tests.soak overload
 
-hostile: $(VENV)/.dev ## honest senders beside each attack: slow connections, bombs, bad tokens, unknown ids (15 min)
+hostile: $(VENV)/.dev ## honest senders beside each attack: slow connections, bombs, bad tokens, costly refusals (15 min)
 	$(BIN)/python -m tests.soak hostile $(ARGS)
 
 k8s-check: $(VENV)/.dev .venv-k8s/.done .venv-image/.done ## check k8s/ and the Containerfile, then break each thing and see it noticed

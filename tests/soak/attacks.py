@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from tests.soak import attacks_bodies as bodies
 from tests.soak import attacks_http as http
 from tests.soak import attacks_logs as logs
+from tests.soak import attacks_neighbours as neighbours
 from tests.soak.child import Child, Desk
 from tests.soak.order import Attack, Order, Striking
 
@@ -37,6 +38,12 @@ ATTACKS: Mapping[str, Attack] = {
     "smuggled": Attack(http.smuggled, 5_000, "request"),
     "metrics-port": Attack(http.metrics_port, 12, "s"),
     "open-files": Attack(http.open_files, 12, "s"),
+    # A neighbour with a good token.
+    "refusals": Attack(neighbours.refusals, 500, "body"),
+    "new-terms": Attack(neighbours.new_terms, 2_000, "term"),
+    "duplicates": Attack(neighbours.duplicates, 5_000, "batch"),
+    "policies": Attack(neighbours.policies, 2_000, "policy"),
+    "look-ups": Attack(neighbours.look_ups, 2_000, "stream"),
 }
 
 

@@ -5,11 +5,19 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ingest.store import tokens
+from schema.vocabulary import Mode
 from tests.soak.child import Child, Desk
 from tests.support.customers import EVERYTHING, Wanted
 
 # The tenants of a run. Each attack knows the tokens of all of them but `honest`.
-TENANTS: Mapping[str, Wanted] = {"honest": Wanted(), "hostile": Wanted(), "coarsening": Wanted(EVERYTHING)}
+TENANTS: Mapping[str, Wanted] = {
+    "honest": Wanted(),
+    "hostile": Wanted(),
+    "coarsening": Wanted(EVERYTHING),
+    "learning": Wanted(dict.fromkeys(EVERYTHING, Mode.LEARN), scopes=tokens.SCOPES),
+    "limited": Wanted(quota=10),
+}
 
 
 @dataclass(frozen=True)
