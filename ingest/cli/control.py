@@ -7,21 +7,18 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
-from tqdm import tqdm
-
 from ingest import config
+from ingest.cli.registration import Given, register, say_refused
 from ingest.cli.server import Subparsers
 from ingest.errors import CannotStart
 from ingest.store import pool, readers, tenants, tokens, vocabulary
 from ingest.store.pool import Connection
 from schema.event import Kind
-from schema.rules import RULES
 from schema.vocabulary import Mode, Unlearned
 
 _Act = Callable[[Connection, argparse.Namespace], Awaitable[int]]
 _KINDS = {"category": Kind.TASK_CATEGORY, "provider": Kind.PROVIDER, "model": Kind.MODEL}
 _MODED = {**_KINDS, "tag": Kind.TAG_VALUE}
-_LONG = 10  # Terms from which there is a progress bar.
 _SPAN_MAX = 36_500.0  # Of days, a century; PostgreSQL's times and Python's hold far more.
 _ID_HELP = "the 12 characters after nct_, as `token list` shows them"
 _MISSING = "nocontent: there is no {}token of that id; see `nocontent token list`"
@@ -226,12 +223,12 @@ async def _declare(connection: Connection, args: argparse.Namespace) -> int:
     refused = 0
     for place, key in enumerate(args.key, 1):
         rule = await vocabulary.declare_tag(connection, tenant, key)
-        refused += _say_refused(place, rule)
+        refused += say_refused("term", place, rule)
     return 1 if refused else 0
 
 
 async def _vocabulary_add(connection: Connection, args: argparse.Namespace) -> int:
-    return await _add_all(connection, args, args.term)
+    return await _register(connection, args, Given("term", dict(enumerate(args.term, 1))))
 
 
 async def _vocabulary_import(connection: Connection, args: argparse.Namespace) -> int:
@@ -239,17 +236,14 @@ async def _vocabulary_import(connection: Connection, args: argparse.Namespace) -
         text = sys.stdin.read() if args.file == "-" else Path(args.file).read_text("ascii")  # noqa: ASYNC240 (alone)
     except (OSError, UnicodeDecodeError):
         raise CannotStart("The file cannot be read, or is not ASCII.") from None
-    return await _add_all(connection, args, text.split())
+    lines = {number: line.strip() for number, line in enumerate(text.splitlines(), 1)}
+    return await _register(connection, args, Given("line", {number: line for number, line in lines.items() if line}))
 
 
-async def _add_all(connection: Connection, args: argparse.Namespace, terms: list[str]) -> int:
+async def _register(connection: Connection, args: argparse.Namespace, given: Given) -> int:
     tenant = await tenants.find(connection, args.tenant)
     kind, parent = await _kind(connection, tenant, args.kind)
-    refused = 0
-    for place, term in enumerate(tqdm(terms, unit="term", disable=not sys.stderr.isatty() or len(terms) < _LONG), 1):
-        refused += _say_refused(place, await vocabulary.add(connection, tenant, Unlearned(kind, parent, term)))
-    print(f"{len(terms) - refused} registered, {refused} refused")
-    return 1 if refused else 0
+    return await register(connection, tenant, (kind, parent), given)
 
 
 async def _vocabulary_remove(connection: Connection, args: argparse.Namespace) -> int:
@@ -282,10 +276,3 @@ async def _kind(connection: Connection, tenant: int, name: str) -> tuple[Kind, i
     if parent is None:
         raise CannotStart("This tenant has not declared that tag key: `nocontent tags declare` first.")
     return Kind.TAG_VALUE, parent
-
-
-def _say_refused(place: int, rule: str | None) -> int:
-    if rule is None:
-        return 0
-    print(f"nocontent: term {place}: {rule}: {RULES[rule].says}", file=sys.stderr)
-    return 1

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from enum import Enum
 from typing import NamedTuple
 
 import asyncpg
@@ -25,7 +26,7 @@ class BudgetSpent(Exception):
 
 
 _FIND = """
-SELECT term_id, retired_at IS NOT NULL AS is_retired FROM vocabulary
+SELECT tenant_id, term_id, retired_at IS NOT NULL AS is_retired FROM vocabulary
 WHERE tenant_id IN (0, $1) AND kind = $2 AND parent_id = $3 AND term = $4 ORDER BY tenant_id LIMIT 1
 """
 _NEXT_ID = "SELECT coalesce(max(term_id), $3::integer - 1) + 1 FROM vocabulary WHERE tenant_id = $1 AND kind = $2"
@@ -53,9 +54,26 @@ ORDER BY kind, parent_id, term
 """
 
 
+class Outcome(Enum):
+    """What became of a term that an operator registers, if no rule bars it."""
+
+    REGISTERED = "registered"
+    KNOWN = "registered before"
+    SHIPPED = "shipped anyway"
+
+
 async def add(connection: Connection, tenant: int, candidate: Unlearned) -> str | None:
-    """Register a term after the gauntlet; gives the rule that barred it, or None. Adding it again changes nothing."""
+    """Register a term after the gauntlet; return the rule that barred it, or None. Adding it again changes nothing."""
+    added = await register(connection, tenant, candidate)
+    return added if isinstance(added, str) else None
+
+
+async def register(connection: Connection, tenant: int, candidate: Unlearned) -> Outcome | str:
+    """Register a term after the gauntlet; return what became of it, or the rule that barred it."""
     kind, parent, term = candidate
+    found = await connection.fetchrow(_FIND, tenant, kind, parent, term)
+    if found is not None and not found["is_retired"]:  # The catalogue's pass no gauntlet, and no act is needed.
+        return Outcome.KNOWN if found["tenant_id"] else Outcome.SHIPPED
     rule = fault(kind, term)
     async with connection.transaction():
         revision = await connection.fetchval(BUMP)
@@ -68,7 +86,9 @@ async def add(connection: Connection, tenant: int, candidate: Unlearned) -> str 
         elif found["is_retired"]:
             await connection.execute(_REVIVE, tenant, kind, parent, term, revision)
             await connection.execute(AUDIT, tenant, "vocabulary.add", kind, found["term_id"], None, None)
-    return None
+        else:
+            return Outcome.KNOWN
+    return Outcome.REGISTERED
 
 
 async def declare_tag(connection: Connection, tenant: int, key: str) -> str | None:

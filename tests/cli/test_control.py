@@ -203,10 +203,11 @@ def test_a_barred_word_is_refused_by_rule_and_leaves_only_the_rule(
 
 
 def test_a_file_of_words_is_imported(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "models").write_text("acme-1\nacme-2\nplease summarize\nsk-ant-api03-aaaaaaaaaaaa\n", "ascii")
+    (tmp_path / "models").write_text("acme-1\n\n acme-2\nplease summarize\nsk-ant-api03-aaaaaaaaaaaa\n", "ascii")
     status, said, errors = run(f"vocabulary import acme model {tmp_path / 'models'}")
-    assert (status, said) == (1, "4 registered, 1 refused\n")
-    assert "term 5: secret.anthropic-key" in errors
+    assert (status, said) == (1, "2 registered, 2 refused\n")
+    assert "line 4: vocabulary.bad-term" in errors
+    assert "line 5: secret.anthropic-key" in errors
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,69 @@
+"""Registers the terms of a command or file, and says what became of them: by place, never by value."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from ingest import stdio
+from ingest.store import vocabulary
+from ingest.store.pool import Connection
+from ingest.store.vocabulary import Outcome, VocabularyFull
+from schema.event import OWN_IDS, Kind
+from schema.rules import RULES
+from schema.vocabulary import Unlearned
+
+_LONG = 10  # Terms from which there is a progress bar.
+
+
+class Given(NamedTuple):
+    """Terms by their places, and what a place is called."""
+
+    place: str
+    terms: Mapping[int, str]
+
+
+async def register(connection: Connection, tenant: int, kind_and_parent: tuple[Kind, int], given: Given) -> int:
+    """Register what there is room for, print the counts, and return a command's status."""
+    kind, parent = kind_and_parent
+    counts: Counter[Outcome | None] = Counter()
+    roomless: list[int] = []
+    terms = given.terms.items()
+    for place, term in tqdm(terms, unit="term", disable=not sys.stderr.isatty() or len(terms) < _LONG):
+        try:
+            added = await vocabulary.register(connection, tenant, Unlearned(kind, parent, term))
+        except VocabularyFull:  # Later ones may be there already: they are looked at too.
+            roomless.append(place)
+            continue
+        say_refused(given.place, place, added if isinstance(added, str) else None)
+        counts[added if isinstance(added, Outcome) else None] += 1
+    said = [
+        f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome] or outcome is Outcome.REGISTERED
+    ]
+    print(", ".join([*said, f"{counts[None]} refused", *([f"{len(roomless)} without room"] if roomless else [])]))
+    if roomless:
+        stdio.tell(
+            f"nocontent: no room for {given.place} {spans(roomless)}: the tenant's {len(OWN_IDS[kind]):,} ids of this"
+            " kind are used up, and an id once given stays; what was registered before is kept"
+        )
+    return 1 if counts[None] or roomless else 0
+
+
+def say_refused(name: str, place: int, rule: str | None) -> int:
+    if rule is None:
+        return 0
+    stdio.tell(f"nocontent: {name} {place}: {rule}: {RULES[rule].says}")
+    return 1
+
+
+def spans(places: Iterable[int]) -> str:
+    """Write ascending numbers as spans: 3-5, 9."""
+    found: list[list[int]] = []
+    for place in places:
+        if found and place == found[-1][1] + 1:
+            found[-1][1] = place
+        else:
+            found.append([place, place])
+    return ", ".join(f"{first}-{last}" if last > first else f"{first}" for first, last in found)
