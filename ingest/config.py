@@ -139,6 +139,12 @@ def forget_counts_of_others() -> None:
             os.environ.pop(name, None)
 
 
+def counts_folder() -> Path | None:
+    """Give the folder for this worker's counts; None outside of a worker."""
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    return Path(folder) if folder else None
+
+
 def describe() -> list[tuple[str, str, object]]:
     """Give name, meaning and default of each setting."""
     defaults = msgspec.structs.asdict(Settings())

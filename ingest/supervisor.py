@@ -19,7 +19,7 @@ from typing import NamedTuple
 from hypercorn.config import Sockets
 from prometheus_client.multiprocess import mark_process_dead
 
-from ingest import app, balance, heap, lifeline, listener, logs, stdio
+from ingest import app, balance, heap, lifeline, listener, logs, stdio, worker_counts
 from ingest import config as settings
 from ingest.balance import Balance
 from ingest.errors import CannotStart
@@ -200,6 +200,7 @@ def _serve(config: Listener, sockets: Sockets, shared: _Shared, events: _Events)
     except CannotStart:
         logs.error("certificate-not-loaded")
         raise SystemExit(1) from None
+    worker_counts.reserve()
     application = app.create()
     application.state.balance, application.state.quotas = shared
 

@@ -124,6 +124,9 @@ def test_counts_that_are_removed_come_back_and_an_honest_batch_is_stored(
     ):
         (counts,) = temporary.glob("nocontent-metrics-[0-9]*")
         assert stat.S_IMODE(counts.stat().st_mode) == 0o700
+        sizes = [file.stat() for file in counts.iterdir()]  # Whole, so that no disk is full in their middle.
+        assert sizes
+        assert all(size.st_blocks * 512 >= size.st_size for size in sizes)
         old = server.workers()
         shutil.rmtree(counts)
         assert sender.post(sample.body()).status == 200
