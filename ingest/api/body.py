@@ -37,7 +37,7 @@ async def read(request: Request, hold: Hold) -> bytes:
         raise SlowBody from None
     if coding is None:
         return wire
-    body = codings.decompressed(wire, coding)
+    body = await codings.decompressed(wire, coding)
     hold(len(wire) + len(body))
     return body
 

@@ -3,11 +3,12 @@
 Whatever else containers and headers hold (file names, comments, skippable frames, parameters) is passed over unread.
 """
 
+import asyncio
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import suppress
-from typing import Literal
+from typing import Literal, cast
 
 import zstandard
 
@@ -15,8 +16,11 @@ from ingest.errors import BadEncoding, BodyTooLarge, EncodingUnsupported, MediaT
 from schema.limits import BODY_BYTES_MAX
 
 Coding = Literal["gzip", "zstd"]
+Steps = Generator[None, None, bytes]
 MEMBERS_MAX = 1_000  # Members of gzip or frames of zstd in one body.
 _PIECE_BYTES = 65_536  # What follows a member is copied, so not all of it is handed over at once.
+STEP_BYTES = 524_288  # Of what comes out, between two rounds of the loop: 2 ms.
+_SMALL_STEPS = 8
 _ZSTD_WINDOW_BYTES_MAX = 8 * 1024 * 1024  # What RFC 8878, section 3.1.1.1.2, asks every decoder to support.
 _GZIP = 16 + zlib.MAX_WBITS
 # RFC 9110, section 8.3.1: a semicolon may have no parameter after it. Some joins repeat the header, with a comma.
@@ -57,35 +61,70 @@ def of(content_encodings: Sequence[str]) -> Coding | None:
             raise EncodingUnsupported
 
 
-def decompressed(wire: bytes, coding: Coding) -> bytes:
-    return gunzip(wire) if coding == "gzip" else unzstd(wire)
+async def decompressed(wire: bytes, coding: Coding) -> bytes:
+    """Decompress in many rounds of the loop: a small body may be a thousand times as long, and others wait."""
+    steps = _gunzip(wire) if coding == "gzip" else _unzstd(wire)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            return cast("bytes", done.value)
+        await asyncio.sleep(0)
 
 
 def gunzip(wire: bytes) -> bytes:
     """Inflate gzip members of bounded number and size; zeros after the last are padding, as gzip(1) has it."""
-    view, at, size = memoryview(wire), 0, 0
-    parts: list[bytes] = []
-    for _ in range(MEMBERS_MAX):
-        inflater = zlib.decompressobj(_GZIP)
-        while not inflater.eof:
-            piece = view[at : at + _PIECE_BYTES]
-            if not piece:
-                raise BadEncoding
-            try:
-                parts.append(inflater.decompress(piece, BODY_BYTES_MAX + 1 - size))
-            except zlib.error:
-                raise BadEncoding from None
-            size += len(parts[-1])
-            if size > BODY_BYTES_MAX:
-                raise BodyTooLarge
-            at += len(piece) - len(inflater.unused_data)
-        if at == len(wire) or (wire[at] == 0 and wire.count(0, at) == len(wire) - at):
-            return b"".join(parts)
-    raise BadEncoding
+    return _whole(_gunzip(wire))
 
 
 def unzstd(wire: bytes) -> bytes:
     """Decompress zstd frames of bounded number, size and window; skippable ones are skipped."""
+    return _whole(_unzstd(wire))
+
+
+def _whole(steps: Steps) -> bytes:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            return cast("bytes", done.value)
+
+
+def _gunzip(wire: bytes) -> Steps:
+    view, at, size = memoryview(wire), 0, 0
+    members: list[bytes] = []
+    for _ in range(MEMBERS_MAX):
+        member, at = yield from _member(view, at, BODY_BYTES_MAX - size)
+        members.append(member)
+        size += len(member)
+        if at == len(wire) or (wire[at] == 0 and wire.count(0, at) == len(wire) - at):
+            return b"".join(members)
+    raise BadEncoding
+
+
+def _member(view: memoryview, at: int, room: int) -> Generator[None, None, tuple[bytes, int]]:
+    """Inflate the member that begins at a place, and return where it ends too."""
+    inflater = zlib.decompressobj(_GZIP)
+    parts: list[bytes] = []
+    while True:
+        piece = view[at : at + _PIECE_BYTES]
+        try:
+            parts.append(inflater.decompress(piece, min(STEP_BYTES, room + 1)))
+        except zlib.error:
+            raise BadEncoding from None
+        room -= len(parts[-1])
+        if room < 0:
+            raise BodyTooLarge
+        if inflater.eof:
+            return b"".join(parts), at + len(piece) - len(inflater.unused_data)
+        if not piece and not parts[-1]:
+            raise BadEncoding
+        at += len(piece) - len(inflater.unconsumed_tail)
+        if len(parts) % _SMALL_STEPS == 0 or len(parts[-1]) == STEP_BYTES:
+            yield
+
+
+def _unzstd(wire: bytes) -> Steps:
     decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES_MAX)
     try:
         size = zstandard.frame_content_size(wire)
@@ -94,15 +133,19 @@ def unzstd(wire: bytes) -> bytes:
         if size > 0:
             with suppress(zstandard.ZstdError):  # Most often there is one frame, which says its size.
                 return decompressor.decompress(wire, allow_extra_data=False)
+        size = 0
         with decompressor.stream_reader(wire, read_across_frames=True) as reader:
-            if len(reader.read(BODY_BYTES_MAX + 1)) > BODY_BYTES_MAX:
-                raise BodyTooLarge
-        return _frames(wire, decompressor)
+            while read := len(reader.read(STEP_BYTES)):
+                size += read
+                if size > BODY_BYTES_MAX:
+                    raise BodyTooLarge
+                yield
+        return (yield from _frames(wire, decompressor))
     except zstandard.ZstdError:
         raise BadEncoding from None
 
 
-def _frames(wire: bytes, decompressor: zstandard.ZstdDecompressor) -> bytes:
+def _frames(wire: bytes, decompressor: zstandard.ZstdDecompressor) -> Steps:
     """Decompress what is known to be small: only this tells a frame that was cut off, and it cannot be bounded."""
     view, at = memoryview(wire), 0
     parts: list[bytes] = []
@@ -114,6 +157,8 @@ def _frames(wire: bytes, decompressor: zstandard.ZstdDecompressor) -> bytes:
                 raise BadEncoding
             parts.append(frame.decompress(piece))
             at += len(piece) - len(frame.unused_data)
+            if len(parts) % _SMALL_STEPS == 0 or len(parts[-1]) >= STEP_BYTES:
+                yield
         if at == len(wire):
             return b"".join(parts)
     raise BadEncoding

@@ -1,19 +1,23 @@
 """Nobody waits for a neighbour: turns, deadlines, and operators who act while a body waits for its turn."""
 
 import asyncio
+import gzip
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import pytest
+import zstandard
 
 from ingest import explain, validation
+from ingest.api import codings
 from ingest.connections import Connections
 from ingest.errors import BadToken, Malformed, Overloaded, Rejected, RevokedToken, TenantDisabled
 from ingest.lane import SLICE_S, WAITING_MAX
 from ingest.learning import Learning
 from ingest.store.snapshot import Snapshot, Tenant, Token
 from ingest.validation import Validation
+from schema import limits
 from schema.decode import Window
 from schema.event import Kind
 from schema.vocabulary import Mode
@@ -233,3 +237,31 @@ async def test_anothers_flood_delays_a_refusal_by_a_few_slices() -> None:
     for each in floods:
         each.cancel()
     await asyncio.gather(*floods, return_exceptions=True)
+
+
+# --- Small bodies that become large ones ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+@pytest.mark.parametrize("text", [b" ", b"0123456789abcdef", bytes(range(256))])
+async def test_inflating_leaves_others_their_turns(coding: codings.Coding, text: bytes) -> None:
+    body = text * (limits.BODY_BYTES_MAX // len(text))
+    wire = gzip.compress(body, 1) if coding == "gzip" else streamed(body)
+    rounds = 0
+
+    async def count() -> None:
+        nonlocal rounds
+        while True:
+            await asyncio.sleep(0)
+            rounds += 1
+
+    counting = asyncio.create_task(count())
+    assert await codings.decompressed(wire, coding) == body
+    counting.cancel()
+    assert rounds >= limits.BODY_BYTES_MAX // codings.STEP_BYTES - 2
+
+
+def streamed(body: bytes) -> bytes:
+    """Compress without saying how long it will be."""
+    packer = zstandard.ZstdCompressor(write_content_size=False).compressobj()
+    return packer.compress(body) + packer.flush()
