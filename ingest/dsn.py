@@ -41,6 +41,11 @@ _WHOLE = re.compile(
     r"(?P<path>/[^@?#]*)?(?:\?(?P<query>[^@?#]*))?",
     re.IGNORECASE | re.ASCII,
 )
+# A password with signs that should be encoded ends at the last @, if nothing else could be one.
+_TO_LAST = re.compile(
+    r"(?P<before>postgres(?:ql)?://[^][:@/?#\s]*):[^?#]*@(?P<after>[A-Za-z0-9.,:_-]+(?:/[A-Za-z0-9_-]*)?)",
+    re.IGNORECASE | re.ASCII,
+)
 _HOST = re.compile(r"(?:\[(?P<v6>[^\]]*)\]|(?P<name>[A-Za-z0-9._~%-]+|/[^:,]*))(?P<port>:[0-9]*)?", re.ASCII)
 _ESCAPE_OR_NOT = re.compile(r"%(?![0-9A-Fa-f]{2})", re.ASCII)
 
@@ -56,6 +61,9 @@ def shown(dsn: str) -> str:
     """Give a DSN for printing: its secrets covered, or all of it where one cannot tell what is secret."""
     parts = _WHOLE.fullmatch(dsn)
     if parts is None or next(_faults(dsn), None) is not None:
+        to_last = _TO_LAST.fullmatch(dsn)
+        if to_last is not None:
+            return f"{to_last['before']}:{MASK}@{to_last['after']}"
         return MASK if dsn else ""
     login = "" if parts["user"] is None else f"{parts['user']}{':' + MASK if parts['password'] else ''}@"
     query = [f"{key}={MASK if key in SECRETS else value}" for key, value in _items(parts["query"])]

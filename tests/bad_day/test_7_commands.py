@@ -1,7 +1,9 @@
 """Commands with settings that cannot be: one sentence from each, no traceback, and no question to a name server."""
 
+import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ import pytest
 from tests.support import service
 from tests.support.cluster import Cluster
 from tests.support.service import ROOT
+from tests.support.wire import Sender
 
 _HALVES = ("hunter2", "zq7canary")
 _COMMANDS = (("serve",), ("migrate",), ("tenant", "list"), ("demo", "--once"))
@@ -103,3 +106,28 @@ def _taken() -> Iterator[tuple[str, str]]:
     yield "bind", "192.0.2.1:8080"  # Not of this machine.
     yield "bind", "[2001:db8::1]:8080"
     yield "bind", "no-such-host.invalid:8080"
+
+
+def test_it_serves_on_an_ipv6_address_in_brackets(postgres: Cluster) -> None:
+    with socket.socket(socket.AF_INET6) as probe:
+        try:
+            probe.bind(("::1", 0))
+        except OSError:
+            pytest.skip("this machine has no IPv6")
+    bind, metrics_bind = (f"[::1]:{port}" for port in service.free_ports(2))
+    database = postgres.migrated()
+    env = service.environment(database, bind=bind, metrics_bind=metrics_bind, drain_s=0)
+    process = subprocess.Popen([sys.executable, "-m", "ingest", "serve"], env=env, stderr=subprocess.DEVNULL)
+    try:
+        service.wait_until(lambda: _status(bind, "/readyz") == 200)
+        assert _status(metrics_bind, "/metrics") == 200
+    finally:
+        process.terminate()
+        assert process.wait(service.WAIT_S) == 0
+    postgres.drop(database)
+
+
+def _status(bind: str, path: str) -> int:
+    with contextlib.closing(Sender(bind)) as sender, contextlib.suppress(OSError):
+        return sender.get(path).status
+    return 0

@@ -45,6 +45,12 @@ def test_a_password_with_a_raw_sign_is_refused_and_no_part_of_it_shown(sign: str
         assert half not in dsn.shown(given)
 
 
+def test_a_raw_password_is_covered_to_the_last_at() -> None:
+    assert dsn.shown(f"postgresql://u:{_RAW['@']}@db.example:5433/d") == "postgresql://u:****@db.example:5433/d"
+    assert dsn.shown(f"postgresql://u:x@{_RAW['/']}@@h") == "postgresql://u:****@h"
+    assert dsn.shown(f"postgresql://u:x@h/d?password={_RAW['@']}") == "****"
+
+
 @pytest.mark.parametrize("sign", ["@", ":", "/", "?", "#", "%", "[", " ", "é", "@db:5432/x?y=z#", "%40"])
 def test_a_password_that_is_percent_encoded_is_taken_and_covered(sign: str) -> None:
     given = f"postgresql://u:{quote(SECRET + sign, safe='')}@db.example:5433/d"
