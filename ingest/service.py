@@ -119,7 +119,9 @@ class Service:
             raise Unavailable
 
     def _require_enabled(self, token: Token) -> Tenant:
-        tenant = self.snapshot.tenants[token.tenant_id]
+        tenant = self.snapshot.tenants.get(token.tenant_id)
+        if tenant is None:
+            raise Unavailable  # What is known of tokens and of tenants is not of one moment.
         if tenant.disabled:
             raise TenantDisabled
         return tenant

@@ -179,6 +179,7 @@ def _migrate(_args: argparse.Namespace) -> int:
 
 def _maintain(_args: argparse.Namespace) -> int:
     wanted = config.load()
+    asyncio.run(_check_connection(config.require_dsn(wanted)))
     kept = _round(wanted, WAIT_FOR_LEADER_S)
     days = asyncio.run(maintain.days(wanted.dsn))
     differs = wanted.retention_days is not None and days != wanted.retention_days
@@ -190,6 +191,11 @@ def _maintain(_args: argparse.Namespace) -> int:
     # A day that somebody still reads costs room; one that cannot be created will cost events; and whoever expects days
     # to go hears that they stay.
     return int(kept.failed > 0 or kept.is_held_back or differs or not kept.was_leader)
+
+
+async def _check_connection(dsn: str) -> None:
+    """Raise CannotStart, which says what to do, where a round of maintenance would only say that it failed."""
+    await pool.close(await pool.connect_as_operator(dsn, "nocontent_maintainer"))
 
 
 _WITHHELD = {

@@ -14,7 +14,7 @@ import asyncpg
 
 from ingest import metrics
 from ingest.errors import SequenceReused
-from ingest.store import rows
+from ingest.store import rows, session
 from ingest.store.pool import Connection
 from schema.event import DROP_REASONS
 from schema.receipt import Receipt
@@ -89,7 +89,7 @@ _Write = Callable[[Connection, Sequence[Entry]], Awaitable[dict[Entry, Receipt]]
 
 async def _transact(connection: Connection, entries: Sequence[Entry], write: _Write) -> list[Outcome]:
     """Give the outcomes after COMMIT. After an ERROR the connection is as before; after anything else, unusable."""
-    await connection.execute("BEGIN")
+    await connection.execute(session.begin(connection))
     try:
         fresh = await _enter(connection, entries)
         outcomes = await _outcomes(connection, entries, await write(connection, fresh) if fresh else {})

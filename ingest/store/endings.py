@@ -45,6 +45,7 @@ KNOWN: Mapping[str, Ending] = {
     "23514": Ending(Act.SPLIT, Unstorable),
     "25006": Ending(Act.LEAVE, Unavailable),  # A standby, or a former primary.
     "26": Ending(Act.LEAVE, Unavailable),  # A connection pooler gave us another session.
+    "42P05": Ending(Act.LEAVE, Unavailable),  # The same: another client of the pooler has prepared one of that name.
     "40": Ending(Act.AGAIN, Unavailable),
     "55P03": Ending(Act.SPLIT, Unavailable),  # One partition or one batch's key is locked; the others are not.
     "58": Ending(Act.SPLIT, Unavailable),  # One file cannot be read.
@@ -80,6 +81,8 @@ def of(error: BaseException) -> Ending:
     if not isinstance(error, asyncpg.PostgresError) or error.severity_en != "ERROR":
         return _LOST
     state = str(error.sqlstate)
+    if state == asyncpg.ProtocolViolationError.sqlstate and not error.server_source_function:
+        return _LOST  # A connection pooler says so and not PostgreSQL, which names a place of its source.
     if state == asyncpg.CheckViolationError.sqlstate and error.constraint_name is None:
         return _NO_PARTITION
     return KNOWN.get(state) or KNOWN.get(state[:2], AWAY)

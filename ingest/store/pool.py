@@ -3,15 +3,15 @@
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Literal
 
 import asyncpg
 
 from ingest import logs
 from ingest.errors import CannotStart, Unavailable
-from ingest.store import hosts
+from ingest.store import hosts, session
 from ingest.store.endings import LOST
 
 Connection = asyncpg.Connection
@@ -27,36 +27,49 @@ _LOCK_TIMEOUT = "1s"
 _SEND_BYTES = 2_097_152
 _UNREADABLE = (ValueError, TypeError, IndexError, OverflowError)  # What asyncpg raises for a variable of libpq's.
 _OTHER_NAMES = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH of OpenSSL.
-_DURABLE = """
-SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local')
-"""
+_NO_SESSION = (
+    "A connection pooler at NOCONTENT_DSN does not hold {} from one transaction to the next:"
+    " set it to session mode or name PostgreSQL itself, see docs/operations.md#poolers."
+)
+_NO_TLS = "TLS with PostgreSQL failed, or a certificate or key of NOCONTENT_DSN is none."
+_NO_START = (
+    "A connection pooler at NOCONTENT_DSN refused to open a connection or a start-up parameter (SQLSTATE 08P01):"
+    " its log says why, see docs/operations.md#poolers."
+)
 
 
 async def connect(dsn: str, role: Role) -> Connection:
     """Open a connection that acts as one role; raises Unavailable."""
-    own = {"application_name": role.replace("_", "-"), "search_path": "nocontent", "role": role}
-    if role == "nocontent_writer":
-        own["lock_timeout"] = _LOCK_TIMEOUT
     for host in hosts.each(dsn):
         try:
-            return await _connect(host, own)
+            return await _connect(host, role)
+        except session.NotHeld as lost:
+            logs.error("session-lost", setting=lost.setting)
         except (*LOST, PostgresError) as lost:
             logs.warning("database-lost", error=type(lost).__name__, sqlstate=sqlstate(lost))
     raise Unavailable
 
 
-async def _connect(host: str, own: dict[str, str]) -> Connection:
+async def _connect(host: str, role: Role) -> Connection:
+    named = {"application_name": role.replace("_", "-")}
     connection = await asyncpg.connect(
-        host, timeout=CONNECT_TIMEOUT_S, command_timeout=STATEMENT_TIMEOUT_S, server_settings=own
+        host, timeout=CONNECT_TIMEOUT_S, command_timeout=STATEMENT_TIMEOUT_S, server_settings=named
     )
     try:
-        # Acknowledged means on disk, also where the server's default is faster.
-        await connection.execute(_DURABLE)
+        await session.hold(connection, _wanted(role))
         _widen(connection)
-    except (*LOST, PostgresError):
+    except (session.NotHeld, *LOST, PostgresError):
         connection.terminate()
         raise
     return connection
+
+
+def _wanted(role: Role | None) -> dict[str, str]:
+    """Give what a session of a role is to hold; nothing more for a person's own login."""
+    if role is None:
+        return {}
+    own = {"role": role, "search_path": "nocontent"}
+    return own | {"lock_timeout": _LOCK_TIMEOUT} if role == "nocontent_writer" else own
 
 
 def _widen(connection: Connection) -> None:
@@ -69,9 +82,36 @@ def _widen(connection: Connection) -> None:
 
 async def connect_as_operator(dsn: str, role: Role | None = None) -> Connection:
     """Open a connection for a person at a terminal; raises CannotStart that says what to do."""
-    own = {"application_name": "nocontent"} | ({"search_path": "nocontent", "role": role} if role else {})
+    with _saying_why():
+        connection = await _open(dsn)
+        try:
+            await session.hold(connection, _wanted(role))
+            if session.is_pooled(connection):
+                await _require_session_mode(dsn, connection)
+        except (session.NotHeld, *LOST, PostgresError):
+            connection.terminate()
+            raise
+    return connection
+
+
+async def _open(dsn: str) -> Connection:
+    return await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S, server_settings={"application_name": "nocontent"})
+
+
+async def _require_session_mode(dsn: str, connection: Connection) -> None:
+    other = await _open(dsn)
     try:
-        return await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S, server_settings=own)
+        await session.require_own(connection, other)
+    finally:
+        other.terminate()
+
+
+@contextmanager
+def _saying_why() -> Iterator[None]:
+    try:
+        yield
+    except session.NotHeld as lost:
+        raise CannotStart(_no_session(lost.setting)) from None
     except asyncpg.InvalidCatalogNameError:
         raise CannotStart("PostgreSQL has no such database: create it, or correct NOCONTENT_DSN.") from None
     except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError):
@@ -79,11 +119,15 @@ async def connect_as_operator(dsn: str, role: Role | None = None) -> Connection:
     except (asyncpg.InvalidParameterValueError, asyncpg.UndefinedObjectError):
         raise CannotStart("The database has no nocontent roles yet: run `nocontent migrate` first.") from None
     except asyncpg.PostgresError as refused:
+        if refused.sqlstate in session.REFUSED:
+            raise CannotStart(_no_session(session.REFUSED[refused.sqlstate])) from None
         raise CannotStart(f"PostgreSQL refused the connection (SQLSTATE {refused.sqlstate}).") from None
-    except KeyError:  # Python's word for a user id that has no name.
-        raise CannotStart("NOCONTENT_DSN names no user, and this process's has no name either.") from None
-    except (*_UNREADABLE, *LOST) as lost:
+    except (KeyError, *_UNREADABLE, *LOST) as lost:
         raise CannotStart(_why(lost)) from None
+
+
+def _no_session(setting: str) -> str:
+    return _NO_START if setting == session.START else _NO_SESSION.format(setting)
 
 
 def _why(lost: Exception) -> str:
@@ -92,12 +136,13 @@ def _why(lost: Exception) -> str:
         # Only OpenSSL's words for another name have the name in them.
         fault = "it is for another name" if lost.verify_code in _OTHER_NAMES else lost.verify_message
         return f"PostgreSQL's certificate is not to be trusted: {fault}."
+    if isinstance(lost, KeyError):  # Python's word for a user id that has no name.
+        return "NOCONTENT_DSN names no user, and this process's has no name either."
     if isinstance(lost, _UNREADABLE):
         return "NOCONTENT_DSN verifies without a sslrootcert, or a PG… variable or a service has what is no setting."
-    if isinstance(lost, ssl.SSLError):
-        return "TLS with PostgreSQL failed, or a certificate or key of NOCONTENT_DSN is none."
-    if isinstance(lost, PermissionError):
-        return "This user may not open a file or a socket that NOCONTENT_DSN leads to."
+    if isinstance(lost, ssl.SSLError | PermissionError):
+        is_tls = isinstance(lost, ssl.SSLError)
+        return _NO_TLS if is_tls else "This user may not open a file or a socket that NOCONTENT_DSN leads to."
     if type(lost) is ConnectionError:  # What asyncpg raises then; the network raises only kinds of it.
         return "PostgreSQL does not speak TLS there, and NOCONTENT_DSN asks for it."
     return f"PostgreSQL does not answer at NOCONTENT_DSN ({type(lost).__name__})."
