@@ -42,7 +42,8 @@ def shipped(name: str) -> tuple[str, ...]:
 
 def form_of(term: str) -> str:
     """Return the words and numbers of a term, which neither case nor the marks between them change."""
-    return term.lower().translate(_MARKS).replace("--", "-").removeprefix("-") if term.isascii() else ""
+    name = term.removeprefix("~").removeprefix("@").lower()  # OpenRouter's and Cloudflare's; no other mark begins one.
+    return name.translate(_MARKS).replace("--", "-") if term.isascii() else ""
 
 
 @cache

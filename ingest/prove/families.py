@@ -19,6 +19,7 @@ from ingest.prove.cases import (
     keys,
     names,
     places,
+    spellings,
     splitting,
     statements,
     targets,
@@ -43,6 +44,7 @@ FAMILIES: Mapping[str, Family] = {
     "wrapped-bodies": whole.wrapped_bodies,
     "compressed-bodies": whole.compressed_bodies,
     "dressed-identifiers": dress.dressed_identifiers,
+    "dressed-spellings": spellings.dressed_spellings,
     "split-words": splitting.split_words,
     "split-letters": splitting.split_letters,
     "one-in-many": splitting.one_in_many,
@@ -62,6 +64,7 @@ FAMILIES: Mapping[str, Family] = {
     "container-metadata": whole.container_metadata,
     "accepted-values": accepted.accepted_values,
     "accepted-terms": accepted.accepted_terms,
+    "accepted-spellings": spellings.accepted_spellings,
     "accepted-forms": accepted.accepted_forms,
 }
 

@@ -1,6 +1,7 @@
 """What families make their cases from: the policy in force, fresh canaries, good events, and one seeded chance."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from random import Random
 from uuid import UUID
@@ -25,6 +26,7 @@ class Policy(Struct, frozen=True):
     modes: dict[str, str]
     terms: dict[str, list[str]]
     tags: dict[str, list[str]]
+    spellings: dict[str, list[str]] = {}  # A service of before has none.
 
 
 class Kit:
@@ -36,6 +38,7 @@ class Kit:
         self.seed = seed
         self.random = Random(seed)  # noqa: S311 (choices that shall repeat)
         self.now_ms = now_ms
+        self._known: dict[str, frozenset[str]] = {}
         self.tags: Json = {key: values[0] for key, values in list(policy.tags.items())[:1]}
         self._good: Json = {
             "task_category": _pick(policy.terms["task_category"], "chat"),
@@ -68,8 +71,25 @@ class Kit:
     def batch(self, events: Sequence[object], envelope: Mapping[str, object] = {}) -> bytes:
         return text({**envelope, "events": events})
 
+    def is_known(self, field: str, string: str) -> bool:
+        """Whether the policy says that a string is a term of a field, in other case and marks, or another name."""
+        kind = "model" if field.endswith("model") else field
+        if not self.policy.spellings or string in self.policy.terms[kind]:
+            return string in self.policy.terms[kind]
+        return bool(string) and _form(string) in self._forms(kind)
+
+    def _forms(self, kind: str) -> frozenset[str]:
+        if kind not in self._known:
+            names = (line.split(" ")[0] for line in self.policy.spellings.get(f"{kind}_names", []))
+            self._known[kind] = frozenset([*map(_form, self.policy.terms[kind]), *names])
+        return self._known[kind]
+
     def stream(self, sequence: int = 0) -> Json:
         return {"id": self.uuid7(), "sequence": sequence}
+
+
+def _form(string: str) -> str:
+    return re.sub("[._:/@+~-]{1,2}", "-", re.sub("^~?@?", "", string.lower())) if string.isascii() else ""
 
 
 def text(value: object) -> bytes:

@@ -148,6 +148,11 @@ GATES = (
         (Edit(_DECODE, _KEY, _KEY.replace("raise Refused", "continue")),),
         ("dressed-identifiers",),
     ),
+    Gate(
+        "vocabulary: spellings",
+        (Edit("schema/composition.py", "kind = parts.get(part) or (found and found.lastgroup)", "kind = part"),),
+        ("dressed-spellings",),
+    ),
     Gate("vocabulary: tag values", (Edit(_DECODE, _TAG_COARSENS, ""),), ("dressed-identifiers",)),
     Gate("id: version and variant", (Edit(_DECODE, _VERSION, ""),), ("hostile-ids",)),
     Gate(

@@ -1,5 +1,6 @@
 """A policy as a server gives it, without a server."""
 
+from ingest.api.policy import spellings
 from ingest.prove.kit import Kit, Policy
 from schema import limits
 from schema.event import DROP_REASONS, Event, Kind
@@ -21,6 +22,7 @@ def policy() -> Policy:
         modes={kind.name.lower(): "refuse" for kind in kinds},
         terms={kind.name.lower(): ["unknown", *shipped_terms(kind)] for kind in kinds},
         tags={"team": ["search", "unknown"]},
+        spellings=spellings(),
     )
 
 

@@ -46,8 +46,7 @@ def lookalike_values(kit: Kit) -> Iterator[Case]:
     for look, alter in LOOKALIKES.items():
         for field in TERMS:
             term = str(kit.event()[field])
-            kind = "model" if field.endswith("model") else field
-            if alter(term) in kit.policy.terms[kind]:
+            if kit.is_known(field, alter(term)):
                 continue
             canary = kit.canary()
             request = Request(kit.body({field: alter(term)}), ((b"X-Note", canary.encode()),))

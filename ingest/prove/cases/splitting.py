@@ -77,4 +77,4 @@ def _words() -> set[str]:
 def _is_term(kit: Kit, field: str, word: str) -> bool:
     if field == "tag":
         return any(word in values for values in kit.policy.tags.values())
-    return word in kit.policy.terms["model" if field.endswith("model") else field]
+    return kit.is_known(field, word)
