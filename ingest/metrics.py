@@ -69,6 +69,9 @@ pulse_timestamp_seconds = Gauge(
 )
 log_lines_lost = Counter("ingest_log_lines_lost", "Log lines that reached nobody.", ["reason"])
 resident_bytes = Gauge("ingest_resident_bytes", "Memory of the workers.", multiprocess_mode="livesum")
+loop_lag_seconds = Histogram(
+    "ingest_loop_lag_seconds", "How late a worker is at what is due, ten times a second.", buckets=_SECONDS
+)
 cpu_seconds = Counter("ingest_cpu_seconds", "CPU time of the workers.")
 build = Gauge("ingest_build_info", "Always 1.", ["version", "policy_digest"], multiprocess_mode="livemax")
 

@@ -10,6 +10,7 @@ from ingest import logs, metrics
 from ingest.queue import Queue
 
 PULSE_S = 1.0
+PROBES = 10  # Of the loop, between two beats.
 _STATM = Path("/proc/self/statm")  # proc_pid_statm(5): sizes in pages, the second the resident one. Linux alone.
 _STATM_BYTES_MAX = 256
 
@@ -31,7 +32,10 @@ class Pulse:
         """Beat until cancelled."""
         while True:
             self.beat()
-            await asyncio.sleep(PULSE_S)
+            for _ in range(PROBES):
+                due_at = time.monotonic() + PULSE_S / PROBES
+                await asyncio.sleep(PULSE_S / PROBES)
+                metrics.loop_lag_seconds.observe(max(0.0, time.monotonic() - due_at))
 
     def beat(self) -> None:
         metrics.workers.set(1)

@@ -59,3 +59,14 @@ async def test_it_beats_until_it_is_cancelled() -> None:
     await asyncio.sleep(PULSE_S + 0.2)
     task.cancel()
     assert told("ingest_pulse_timestamp_seconds") > first
+
+
+async def test_a_turn_that_takes_long_is_seen_as_lag() -> None:
+    pulse = asyncio.create_task(Pulse(Queue(), (), lambda: 0.0).run())
+    before = told("ingest_loop_lag_seconds_sum")
+    await asyncio.sleep(0.01)
+    time.sleep(0.3)  # noqa: ASYNC251 (what a request must not do)
+    await asyncio.sleep(0.05)
+    assert told("ingest_loop_lag_seconds_sum") > before + 0.15
+    pulse.cancel()
+    await asyncio.gather(pulse, return_exceptions=True)

@@ -161,6 +161,7 @@ OPERATOR = Board(
             (
                 _by_instance("CPU", "suffix: cores", f"rate(ingest_cpu_seconds_total[{WINDOW}])"),
                 _by_instance("Memory", "bytes", "ingest_resident_bytes"),
+                _quantiles("Lag of the loop", "s", {"ingest_loop_lag_seconds": ""}, (0.5, 0.99)),
                 _by_instance(
                     "Time left of the certificate", "s",
                     "(ingest_certificate_not_after_timestamp_seconds > 0) - time()",
