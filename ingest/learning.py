@@ -12,7 +12,8 @@ from schema.vocabulary import Unlearned
 
 AUDIT_S = 1.0
 GAUNTLET = {rule.id for rule in SECRETS} | {
-    "secret.high-entropy", "vocabulary.bad-term", "vocabulary.budget", "vocabulary.encoded", "vocabulary.prose"
+    "secret.high-entropy", "secret.password", "vocabulary.address", "vocabulary.bad-term", "vocabulary.budget",
+    "vocabulary.encoded", "vocabulary.name", "vocabulary.number", "vocabulary.prose",
 }  # fmt: skip
 
 

@@ -1,18 +1,67 @@
-"""The gauntlet: what bars a new term from a vocabulary. It refuses only, and runs once for each term."""
+"""The gauntlet: what bars a new term from a vocabulary. It refuses only, and runs once for each term.
+
+A term is read in three ways: by patterns of keys, addresses and numbers; by how surprising its letters are to somebody
+who knows the catalogue (`letters.py`); and by its words against shipped lists (`reading.py`, `lexicon.py`).
+"""
 
 import base64
 import binascii
-import math
+import codecs
 import re
-from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
 
 from .event import Kind
+from .letters import surprise
+from .lexicon import ENGLISH, FAMILY, GIVEN, PARTICLES, PASSWORDS, PLAIN, SENTENCE, STREETS, STREETS_BEFORE, VERBS
+from .reading import COMMON, KNOWN, SURELY_FAMILY, SURELY_GIVEN, is_strange, parts_of, segmented, stem
 from .rules import rule_of_name, rule_of_value
 from .vocabulary import GRAMMAR, UNKNOWN
 
-WORDS_MAX = 6  # Of three letters and more; a sentence has more. Shipped model ids are exempt: people wrote them.
-_OPAQUE = re.compile(r"[A-Fa-f0-9]{24,}|[A-Fa-f0-9]{8}(?:-[A-Fa-f0-9]{4}){3}-[A-Fa-f0-9]{12}")
+SURPRISE_BITS_MAX = 36  # 16 random characters have some 55; 1 of 70 ids of a model hub has more than this.
+DIGITS_MAX = 8  # In a row, marks between them aside: a date has them, a phone number has more.
+NAMES_MAX = 3
+WORD_CHARS_MAX = 17
+SEGMENTS_MAX = 3
+FREE_WORDS_MAX = 3  # Common words that nothing in the catalogue or in operations has.
+OTHER_WORDS_MAX = 4  # The same and strange ones; twice as many in a model id, whose makers invent words.
+VERB_WORDS_MIN = 3  # In a model id that begins with a verb; one more in other terms, which name what is done.
+SENTENCE_WEIGHT = 2  # Of a word that only sentences have; one that is a letter or a region too has 1.
+SENTENCE_WORDS_MIN = 5  # Around one such word.
+
+# What the makers of fine-tunes put around a name that people chose.
+_DRESS = re.compile(r"ft:|(?<=:)[A-Za-z0-9]{8}(?=\Z|:ckpt-)|arn:aws[a-z-]*:[a-z]+:[a-z0-9-]*:[0-9]{12}:")
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
+_TLD = r"(?:com|net|org|io|de|nl|fr|uk|co|eu|ai|me)"
+ADDRESSES = (
+    re.compile(r"[A-Za-z0-9_+.-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"),
+    re.compile(rf"(?i)(?:^|[-_.])(?:gmail|googlemail|hotmail|outlook|yahoo|icloud|protonmail|proton|gmx|aol|live)[-_.]{_TLD}\b"),
+    re.compile(rf"(?i)[-_.](?:at|apenstaartje|klammeraffe)[-_.][a-z0-9-]+[-_.](?:dot[-_.])?{_TLD}\Z"),
+    re.compile(rf"(?<![0-9.])(?:{_OCTET}\.){{3}}{_OCTET}(?![0-9.])"),
+    re.compile(rf"(?<![0-9a-z])(?=[0-9_-]*[0-9]{{3}})(?:{_OCTET}[-_]){{3}}{_OCTET}(?![-_]?[0-9a-z])"),
+    re.compile(r"(?i)(?<![0-9a-z])(?:[0-9a-f]{1,4}:){3,7}:?[0-9a-f]{1,4}(?![0-9a-z])|[0-9a-f]{1,4}::[0-9a-f]{1,4}(?![0-9a-z])"),
+    re.compile(r"(?i)(?<![0-9a-z])(?:[0-9a-f]{2}[-:]){5}[0-9a-f]{2}(?![0-9a-z])"),
+    re.compile(r"(?i)(?:^|[-_.])[0-9]{1,5}[a-z]?(?:[-_.][a-z]{3,}){1,3}[-_.](?:st|rd|ln|dr)\b"),
+    re.compile(r"(?i)[a-z]{4,}(?:strasse|straat|gracht|gasse|laan|platz|plein|gatan|kade|singel)[-_.]?[0-9]{1,4}[a-z]?\b"),
+)  # fmt: skip
+_MONTH_DAY = r"([-._]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12][0-9]|3[01])(?![0-9])"
+_DATE = re.compile(rf"(?<![0-9])(?:20[12][0-9]|203[0-9]){_MONTH_DAY}")
+_BIRTHDAY = re.compile(rf"(?<![0-9])(?:19[0-9]{{2}}|200[0-9]){_MONTH_DAY}")
+_BIRTH_YEAR = re.compile(r"(?:19|20)[0-9]{2}\Z")
+_DIGITS = re.compile(r"[0-9](?:[-._+/:]?[0-9])*")
+_HEX = re.compile(r"(?=.*[0-9])(?=.*[a-f])[0-9a-f]{16,}\Z|.*[0-9a-f]{24}")
 _RUN = re.compile(r"[A-Za-z0-9+/]{16,}")
+_AT = re.compile(r"[A-Za-z]@(?!latest|default|stable|preview)[A-Za-z]")
+_WORD_AND_NUMBER = re.compile(r"([A-Za-z0-9@$]*?[A-Za-z])([0-9]{0,4})[-_.@$]?")
+_LEET = str.maketrans("01345789@$", "oieasbbgas")
+_OF_NAMES = frozenset("van von der den de del della di da la le el al bin ibn ben ter ten te o mc mac st".split())
+_TITLES = frozenset("mr mrs dr prof herr frau mme mlle senor senora".split())
+_BETWEEN = frozenset({"to", "of", "for", "and"})  # `text-to-speech`, `mixture-of-experts`.
+_FREE = COMMON - PLAIN
+_BEGINNINGS = VERBS - PLAIN
+_SURELY = SURELY_GIVEN | SURELY_FAMILY
+_IN_PASSWORDS = (ENGLISH | VERBS | GIVEN) - PLAIN
+_Words = Sequence[str]
 
 
 def fault(kind: Kind, term: str) -> str | None:
@@ -21,18 +70,60 @@ def fault(kind: Kind, term: str) -> str | None:
         return "vocabulary.bad-term"
     if rule := (rule_of_name(term) if kind is Kind.TAG_KEY else None) or rule_of_value(term):
         return rule
-    if _OPAQUE.search(term) or any(_is_random(run) for run in re.findall(r"[A-Za-z0-9]{16,}", term)):
-        return "secret.high-entropy"
-    if any(_is_encoded(run) for run in _RUN.findall(term)):
+    bare = _DRESS.sub("", term)
+    parts = parts_of(bare)
+    return _by_pattern(bare) or _by_letters(bare, parts) or _by_words(kind, bare, parts)
+
+
+def _by_pattern(term: str) -> str | None:
+    if any(pattern.search(term) for pattern in ADDRESSES):
+        return "vocabulary.address"
+    return "secret.password" if _is_password(term) else None
+
+
+def _by_letters(term: str, parts: Sequence[_Words]) -> str | None:
+    if any(map(_is_encoded, _RUN.findall(term))) or _is_turned([word for part in parts for word in part]):
         return "vocabulary.encoded"
-    return "vocabulary.prose" if len(re.findall(r"[A-Za-z]{3,}", term)) > WORDS_MAX else None
+    if _is_hex(term):
+        return "secret.high-entropy"
+    if _is_number(term):
+        return "vocabulary.number"
+    return "secret.high-entropy" if surprise(term) > SURPRISE_BITS_MAX else None
 
 
-def _is_random(run: str) -> bool:
-    """Whether a run of letters and digits that changes between them more often than a name does."""
-    changes = len(re.findall(r"[A-Za-z][0-9]|[0-9][A-Za-z]|[a-z][A-Z]", run))
-    bits = -sum(n / len(run) * math.log2(n / len(run)) for n in Counter(run).values())
-    return changes >= len(run) // 5 and bits > 3  # noqa: PLR2004 (bits a character)
+def _by_words(kind: Kind, term: str, parts: Sequence[_Words]) -> str | None:
+    words = [word for part in parts for word in part if word.isalpha()]
+    has_digits = re.search(r"[0-9]", _BIRTH_YEAR.sub("", term)) is not None
+    is_lone = kind is not Kind.MODEL or (len(parts) == 1 and not has_digits)
+    if any(map(_has_street, parts)):
+        return "vocabulary.address"
+    if any(_has_names(part) or (is_lone and _is_name(part)) for part in parts):
+        return "vocabulary.name"
+    if not has_digits and len(words) >= VERB_WORDS_MIN and not any(word in PLAIN or word.isupper() for word in words):
+        return "vocabulary.prose"
+    return "vocabulary.prose" if _is_prose(words, is_model=kind is Kind.MODEL) else None
+
+
+def _is_password(term: str) -> bool:
+    """Whether a term is a word of passwords, or any common word or name with a number, letters being digits perhaps."""
+    if _AT.search(term):
+        return True
+    if not (found := _WORD_AND_NUMBER.fullmatch(term)):
+        return False
+    word, number = found[1].lower(), found[2]
+    plain = word.translate(_LEET)
+    is_dressed = bool(number) or plain != word
+    return (plain in PASSWORDS and (is_dressed or plain not in KNOWN)) or (plain in _IN_PASSWORDS and is_dressed)
+
+
+def _is_hex(term: str) -> bool:
+    squeezed = [re.sub(r"[-_.:+]", "", part).lower() for part in (term, *term.split("/"))]
+    return any(map(_HEX.match, squeezed))
+
+
+def _is_number(term: str) -> bool:
+    runs = _DIGITS.findall(_DATE.sub("", term))
+    return _BIRTHDAY.search(term) is not None or any(sum(map(str.isdigit, run)) > DIGITS_MAX for run in runs)
 
 
 def _is_encoded(run: str) -> bool:
@@ -45,3 +136,66 @@ def _is_encoded(run: str) -> bool:
         if text.isascii() and text.decode("ascii").isprintable():
             return True
     return False
+
+
+def _is_turned(words: _Words) -> bool:
+    """Whether words that nobody knows are common ones by rot13 or backwards."""
+    strange = [word for word in words if len(word) > 1 and word not in KNOWN]
+    turned = [codecs.encode(word, "rot13") for word in strange], [word[::-1] for word in strange]
+    return any(sum(word in COMMON for word in these) > max(1, len(words) // 2) for these in turned)
+
+
+def _has_street(part: _Words) -> bool:
+    """Whether a house number, a name and a word for a street stand in a row, or the street before the number."""
+    for place, word in enumerate(part):
+        before, after = part[max(0, place - 4) : place], part[place + 2 : place + 5]
+        if word in STREETS and any(map(str.isdigit, before[:-1])) and before[-1].isalpha():
+            return True
+        if word in STREETS_BEFORE and any(map(str.isdigit, after)):
+            return True
+    return False
+
+
+def _has_names(part: _Words) -> bool:
+    """Whether a given and a family name stand together, one of which at least is no word besides."""
+    names = _names(part)
+    for first, second in pairwise(names):
+        surely = {first, second} & _SURELY
+        if (first in _TITLES or len(first) == 1) and second in surely and (second in SURELY_FAMILY or first in _TITLES):
+            return True
+        is_given, is_family = first in GIVEN or second in GIVEN, first in FAMILY or second in FAMILY
+        if surely and is_given and is_family and all(name in GIVEN or name in FAMILY for name in (first, second)):
+            return True
+    return False
+
+
+def _is_name(part: _Words) -> bool:
+    """Whether two or three words are names or strange, and nothing else."""
+    names = _names(part)
+    are_strange = all(name in GIVEN or name in FAMILY or is_strange(name) for name in names)
+    return 1 < len(names) <= NAMES_MAX and are_strange and any(name not in KNOWN for name in names)
+
+
+def _names(part: _Words) -> list[str]:
+    return [word for word in part if word not in _OF_NAMES and not _BIRTH_YEAR.match(word)]
+
+
+def _is_prose(words: _Words, *, is_model: bool) -> bool:
+    """Whether words read as a sentence: by those that only sentences have, by a verb before others, by their number."""
+    if words and words[0] in _BEGINNINGS and len(words) >= VERB_WORDS_MIN + (not is_model):
+        return True
+    if any(len(word) > WORD_CHARS_MAX and is_strange(word) and len(segmented(word)) > SEGMENTS_MAX for word in words):
+        return True
+    between = sum(
+        word in _BETWEEN and before in PLAIN and after in PLAIN
+        for before, word, after in zip(words, words[1:], words[2:], strict=False)
+    )
+    weight = SENTENCE_WEIGHT * (sum(word in SENTENCE for word in words) - between)
+    weight += sum(word in PARTICLES for word in words)
+    free = sum(word in _FREE or stem(word) in _FREE for word in words)
+    others = free + sum(map(is_strange, words))
+    if free > FREE_WORDS_MAX or others > OTHER_WORDS_MAX * (1 + is_model):
+        return True
+    if weight >= 2 * SENTENCE_WEIGHT and len(words) >= VERB_WORDS_MIN:
+        return True
+    return weight >= SENTENCE_WEIGHT and (free >= FREE_WORDS_MAX or len(words) >= SENTENCE_WORDS_MIN)

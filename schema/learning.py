@@ -5,10 +5,10 @@ Any other term is up to four words of operations (words/operations.txt) and six 
 """
 
 import re
-from pathlib import Path
 
 from .event import Kind
 from .gauntlet import fault
+from .lexicon import OPERATIONS
 from .vocabulary import shipped_terms
 
 WORDS_MAX, DIGITS_MAX = 4, 6
@@ -29,29 +29,30 @@ _PART = re.compile(rf"(?<![0-9])(?<![0-9][.])(?:{_SIZE}|{_VERSION})")
 VARIANTS = "mini nano micro pro max lite flash turbo fast high low thinking instruct chat preview latest exp beta free"
 _VARIANT = re.compile(rf"[-:](?:{VARIANTS.replace(' ', '|')})\Z")
 _PIECE = re.compile(r"(?P<word>[A-Za-z]+)[0-9]{0,2}|[0-9]{1,4}")
-LEXICON = frozenset((Path(__file__).parent / "words" / "operations.txt").read_text("ascii").split())
 _Part = tuple[str, str, str]  # Of a size, or of a version: major and minor.
 
 
 def is_learnable(kind: Kind, term: str) -> bool:
     """Whether traffic may register a term: no detector bars it, and it has no word that is not shipped."""
-    if kind is Kind.TAG_KEY or fault(kind, term) is not None:
-        return False
-    return _is_sibling(term) if kind is Kind.MODEL else _is_operational(term)
+    is_made = _is_sibling(term) if kind is Kind.MODEL else kind is not Kind.TAG_KEY and _is_operational(term)
+    return is_made and fault(kind, term) is None
 
 
 def _is_operational(term: str) -> bool:
-    pieces = [(piece, _PIECE.fullmatch(piece)) for piece in re.split(r"[-_./:]", term)]
-    if not all(_is_shipped(piece) or (found and _is_shipped(found["word"])) for piece, found in pieces):
-        return False
+    pieces = re.split(r"[-_./:]", term)
     digits = sum(character.isdigit() for character in term)
-    words = sum(not piece.isdigit() for piece, _ in pieces)
-    return 0 < words <= WORDS_MAX and len(pieces) <= WORDS_MAX + 1 and digits <= DIGITS_MAX
+    words = sum(not piece.isdigit() for piece in pieces)
+    is_short = 0 < words <= WORDS_MAX and len(pieces) <= WORDS_MAX + 1 and digits <= DIGITS_MAX
+    return is_short and all(map(_is_shipped, pieces))
 
 
-def _is_shipped(word: str | None) -> bool:
-    """Whether a word is of the lexicon, in one of the ways in which words are written; a number has none."""
-    return word is None or (word.lower() in LEXICON and word in {word.lower(), word.upper(), word.title()})
+def _is_shipped(piece: str) -> bool:
+    """Whether a piece is a short number, or a word of operations as words are written, with a number or without."""
+    found = _PIECE.fullmatch(piece)
+    word = (found["word"] if found else None) or piece
+    is_known = piece.lower() in OPERATIONS or word.lower() in OPERATIONS
+    is_written = piece in {piece.lower(), piece.upper(), piece.title()}
+    return is_written and (is_known or (found is not None and found["word"] is None))
 
 
 def _read(model: str) -> tuple[str, tuple[_Part, ...]]:

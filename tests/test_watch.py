@@ -168,13 +168,13 @@ async def test_the_budget_is_whole_where_nobody_learns(database: str) -> None:
     async with pool.connected(database, "nocontent_writer") as connection:
         await Watch().look(connection)
     assert budget_left("daily", Kind.PROVIDER) == LEARN_PER_DAY_MAX
-    assert budget_left("total", Kind.PROVIDER) == 128  # The tenant's half of its ids.
+    assert budget_left("total", Kind.PROVIDER) == 384  # The tenant's share of its ids.
 
 
 async def test_ids_that_an_operator_has_used_are_not_left_to_traffic(database: str) -> None:
     async with pool.connected(database, "nocontent_control") as connection:
         tenant = await customers.add(connection, "a", Wanted({Kind.PROVIDER: Mode.LEARN}))
-        for number in range(100):
+        for number in range(356):
             await vocabulary.add(connection, tenant.tenant_id, Unlearned(Kind.PROVIDER, 0, f"acme-{number}"))
     async with pool.connected(database, "nocontent_writer") as connection:
         await Watch().look(connection)

@@ -1,0 +1,55 @@
+"""How surprising the letters of a term are to somebody who knows the catalogue: keys are, names are not."""
+
+import math
+import re
+from collections import Counter
+from functools import lru_cache
+
+from .event import Kind
+from .lexicon import CATALOGUED, ENGLISH, FAMILY, GIVEN, OPERATIONS, VERBS
+from .vocabulary import shipped_terms
+
+BITS_USUAL = 5.5  # A character of a real id has 2.5 bits on average, a random one 9.
+CASE_BITS = 1.0  # More, for a capital after a small letter.
+_PIECE = re.compile(r"[A-Za-z0-9]+")
+_ALPHABET = 37
+
+
+def _count() -> tuple[Counter[str], Counter[str]]:
+    """Count each letter or digit after the two before it, a mark standing for the beginning."""
+    pieces = {piece.lower() for model in shipped_terms(Kind.MODEL) for piece in _PIECE.findall(model)}
+    three: Counter[str] = Counter()
+    for piece in pieces | OPERATIONS | ENGLISH | VERBS | GIVEN | FAMILY | CATALOGUED:
+        marked = f"--{piece}"
+        three.update(map("".join, zip(marked, marked[1:], marked[2:], strict=False)))
+    two: Counter[str] = Counter()
+    for key, count in three.items():
+        two[key[1:]] += count
+    return three, two
+
+
+_THREE, _TWO = _count()
+_AFTER_TWO: Counter[str] = Counter()
+_AFTER_ONE: Counter[str] = Counter()
+for _key, _number in _THREE.items():
+    _AFTER_TWO[_key[:2]] += _number
+    _AFTER_ONE[_key[1]] += _number
+
+
+@lru_cache(_ALPHABET**3)
+def _bits(three: str) -> float:
+    """Return the bits of a letter or digit after the two before it, shorter contexts filling in where it is new."""
+    likely = (_TWO[three[1:]] + 0.5 / _ALPHABET) / (_AFTER_ONE[three[1]] + 0.5)
+    return -math.log2((_THREE[three] + 4 * likely) / (_AFTER_TWO[three[:2]] + 4))
+
+
+def surprise(term: str) -> float:
+    """Return the bits over the usual ones in the most surprising stretch of a term."""
+    most = now = 0.0
+    for piece in _PIECE.findall(term):
+        marked = f"--{piece}".lower()
+        for place, letter in enumerate(piece):
+            case = CASE_BITS if letter.isupper() and place and piece[place - 1].islower() else 0.0
+            now = max(0.0, now + _bits(marked[place : place + 3]) + case - BITS_USUAL)
+            most = max(most, now)
+    return most

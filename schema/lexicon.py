@@ -1,0 +1,28 @@
+"""The shipped word lists of `words/`, and the words that catalogued ids are made of."""
+
+import re
+from pathlib import Path
+
+from .event import Kind
+from .vocabulary import shipped_terms
+
+
+def _words(name: str) -> frozenset[str]:
+    return frozenset((Path(__file__).parent / "words" / f"{name}.txt").read_text("ascii").split())
+
+
+SENTENCE = _words("sentence")  # Pronouns, articles, auxiliaries, question words: what makes a sentence of words.
+PARTICLES = _words("particles")  # Short words of several languages, which are letters of models and regions too.
+VERBS = _words("verbs")
+ENGLISH = _words("english")
+GIVEN, FAMILY = _words("given"), _words("family")
+PASSWORDS, STREETS = _words("passwords"), _words("streets")
+STREETS_BEFORE = frozenset("rue calle avenida rua ulica viale piazza plaza".split())  # Before their names.
+OPERATIONS = _words("operations")
+CATALOGUED = frozenset(
+    word.lower()
+    for kind in (Kind.TASK_CATEGORY, Kind.PROVIDER, Kind.MODEL)
+    for term in shipped_terms(kind)
+    for word in re.findall(r"[A-Z]{3,}(?![a-z])|[A-Z][a-z]{2,}|[a-z]{3,}", term)
+)
+PLAIN = (OPERATIONS | CATALOGUED) - SENTENCE

@@ -1,0 +1,55 @@
+"""How much of each class the gauntlet lets through, and how much of it traffic could teach."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from schema.gauntlet import fault
+from schema.learning import is_learnable
+from tests.gauntlet.corpus import Class, is_held_out
+
+
+class Measure(NamedTuple):
+    """Of one class: trials (a term as a kind), those that passed, and by which rules the others were barred."""
+
+    trials: int
+    passed: int
+    held_out_trials: int
+    held_out_passed: int
+    learned: int
+    rules: Counter[str]
+
+    @property
+    def rate(self) -> float:
+        return self.passed / max(1, self.trials)
+
+    @property
+    def held_out_rate(self) -> float:
+        return self.held_out_passed / max(1, self.held_out_trials)
+
+
+def measure(one: Class) -> Measure:
+    rules: Counter[str] = Counter()
+    trials = passed = held_out = held_out_passed = learned = 0
+    for term in one.terms:
+        for kind in one.kinds:
+            rule = fault(kind, term)
+            is_later = is_held_out(term)
+            trials, held_out = trials + 1, held_out + is_later
+            passed, held_out_passed = passed + (rule is None), held_out_passed + (rule is None and is_later)
+            learned += rule is None and is_learnable(kind, term)
+            rules.update([rule] if rule else [])
+    return Measure(trials, passed, held_out, held_out_passed, learned, rules)
+
+
+def total(measures: Iterable[Measure]) -> Measure:
+    """Add up the measures of a group."""
+    found = list(measures)
+    return Measure(
+        sum(one.trials for one in found),
+        sum(one.passed for one in found),
+        sum(one.held_out_trials for one in found),
+        sum(one.held_out_passed for one in found),
+        sum(one.learned for one in found),
+        sum((one.rules for one in found), Counter[str]()),
+    )
