@@ -369,3 +369,17 @@ async def test_no_login_stops_maintenance_or_a_migration(database: str) -> None:
         assert await migrate.migrate(connection) == []
         async with pool.connected(database, "nocontent_maintainer") as maintaining:
             assert (await partitions.keep(maintaining, 30)).was_leader
+
+
+async def test_a_temporary_table_of_a_catalogs_name_fools_no_function(database: str) -> None:
+    """A restored copy has temporary tables until it is migrated; functions of the owner look there last."""
+    login = await logins.made(database, "nocontent_maintainer")
+    async with operator(database) as other, logins.connected(database, login) as connection:
+        name = await other.fetchval("SELECT current_database()")
+        await other.execute(f"GRANT TEMPORARY ON DATABASE {name} TO {login}")
+        await other.execute("DROP TABLE events_" + (await other.fetchval("SELECT to_char(now(), 'YYYYMMDD')")))
+        await connection.execute("CREATE TEMPORARY TABLE pg_class AS SELECT * FROM pg_catalog.pg_class")
+        await connection.execute("INSERT INTO pg_temp.pg_class SELECT class.* FROM pg_catalog.pg_class AS class,"
+                                 " generate_series(1, 100) WHERE relname LIKE 'events\\_2%'")  # fmt: skip
+        await connection.execute("CREATE TYPE pg_temp.text AS ENUM ('x')")
+        await connection.execute("SELECT nocontent.make_day(now()::date)")

@@ -262,12 +262,16 @@ _ALL = (
     ),
     Rule(
         "definer-path",
-        "a function with its owner's rights names where it looks for others",
+        "a function with its owner's rights looks in the catalog first, and among temporary tables last",
         """
         SELECT proname::text FROM pg_proc WHERE pronamespace = 'nocontent'::regnamespace AND prosecdef
-            AND NOT EXISTS (SELECT FROM unnest(proconfig) AS own WHERE own LIKE 'search\\_path=%')
+            AND NOT EXISTS (SELECT FROM unnest(proconfig) AS own WHERE own = 'search_path=pg_catalog, pg_temp')
         """,
-        {"borrowed": "CREATE FUNCTION borrowed() RETURNS integer LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'"},
+        {
+            "borrowed": "CREATE FUNCTION borrowed() RETURNS integer LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'",
+            "read_tenants": "ALTER FUNCTION read_tenants() SET search_path = ''",
+        },
+        since=13,
     ),
 )
 
