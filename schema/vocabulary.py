@@ -77,18 +77,16 @@ class Vocabulary:
             self.kinds[kind].retired.difference_update(terms)
         self.forget()
 
-    def remove(self, kind: Kind, parent: int, term: str) -> None:
-        """Refuse a term from now on; rows that have it keep it. `unknown` stays."""
-        if term == UNKNOWN:
-            return
-        if kind is Kind.TAG_KEY:
-            self.tag_keys.pop(term, None)  # Its values stay, for when it is declared again.
-        elif kind is Kind.TAG_VALUE:
-            self.tag_values.get(parent, {}).pop(term, None)
+    def remove(self, kind: Kind, parent: int, *terms: str) -> None:
+        """Refuse terms from now on; rows that have them keep them. `unknown` stays."""
+        gone = set(terms) - {UNKNOWN}
+        if kind in {Kind.TAG_KEY, Kind.TAG_VALUE}:
+            for term in gone:  # The values of a key stay, for when it is declared again.
+                (self.tag_keys if kind is Kind.TAG_KEY else self.tag_values.get(parent, {})).pop(term, None)
         else:
             own = self.kinds[kind].own
-            self.kinds[kind].own = Names({each: term_id for each, term_id in own.items() if each != term})
-            self.kinds[kind].retired.add(term)
+            self.kinds[kind].own = Names({each: term_id for each, term_id in own.items() if each not in gone})
+            self.kinds[kind].retired |= gone
         self.forget()
 
     def forget(self) -> None:

@@ -230,8 +230,7 @@ def _add_terms(snapshot: Snapshot, place: _Place, terms: Names) -> None:
 
 def _remove_terms(snapshot: Snapshot, place: _Place, terms: dict[str, int]) -> None:
     if place.tenant_id != CATALOGUE_TENANT_ID:
-        for term in terms:
-            snapshot.tenants[place.tenant_id].vocabulary.remove(place.kind, place.parent_id, term)
+        snapshot.tenants[place.tenant_id].vocabulary.remove(place.kind, place.parent_id, *terms)
 
 
 def _note(snapshot: Snapshot, revision: int, tenant_ids: set[int]) -> None:

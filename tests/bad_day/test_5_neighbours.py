@@ -3,15 +3,19 @@
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
 import pytest
 
 from ingest.fairness import FairSemaphore, LineFull
+from ingest.store import pool, snapshot, tokens
 from ingest.store import tenants as operator_tenants
-from ingest.store import tokens
 from ingest.store.pool import Connection
+from ingest.store.snapshot import Snapshot
+from schema.event import Kind
+from schema.vocabulary import Names, Vocabulary
 from tests.support import cluster, customers, sample
 from tests.support.customers import Wanted
 from tests.support.service import Server, wait_until
@@ -134,3 +138,35 @@ async def test_a_line_has_an_end_for_its_tenant_alone() -> None:
             await _hold(turns, 1, order, end)
     await asyncio.gather(*waiting)
     assert sorted(order) == [1, 1, 2]
+
+
+# --- What an operator of one tenant does to the loop of all ---------------------------------------------------------
+
+
+def test_removing_many_terms_takes_hardly_longer_than_removing_one() -> None:
+    def spent_s(count: int) -> float:
+        known = Vocabulary({}, {})
+        known.update(Kind.MODEL, 0, Names({f"acme/model-{number}": number for number in range(1, 4_001)}))
+        began = time.process_time()
+        known.remove(Kind.MODEL, 0, *(f"acme/model-{number}" for number in range(1, count + 1)))
+        spent = time.process_time() - began
+        assert len(known.kinds[Kind.MODEL].own) == 4_001 - count  # With `unknown`.
+        return spent
+
+    assert min(spent_s(500) for _ in range(3)) < 5 * min(spent_s(1) for _ in range(3))
+
+
+async def test_an_import_reaches_the_snapshot_in_many_rounds_of_the_loop(database: str) -> None:
+    known, rounds = Snapshot(), 0
+
+    async def count() -> None:
+        nonlocal rounds
+        while True:
+            await asyncio.sleep(0)
+            rounds += 1
+
+    async with pool.connected(database, "nocontent_writer") as connection:
+        counting = asyncio.create_task(count())
+        assert await snapshot.refresh(connection, known)  # The shipped catalogue alone is thousands of terms.
+        counting.cancel()
+    assert rounds >= sum(map(len, known.shipped.values())) // snapshot.ROWS_A_ROUND > 10
