@@ -43,6 +43,7 @@ class Connections:
         self.fields = fields  # Of every answer.
         self._is_ending = False
         self._count_max = count_max
+        self._turn = asyncio.Lock()
         # Without and with a request under way, the longest first.
         self._idle: dict[Connection, None] = {}
         self._busy: dict[Connection, None] = {}
@@ -66,6 +67,14 @@ class Connections:
     def leave(self, one: "Connection") -> None:
         self._idle.pop(one, None)
         self._busy.pop(one, None)
+
+    async def take_turn(self) -> None:
+        """Let one sender whose requests follow each other unanswered go on in each round of the loop.
+
+        Whoever waits for an answer before the next request comes before all of them.
+        """
+        async with self._turn:
+            await asyncio.sleep(0)
 
     def end(self) -> None:
         """End those without a request now, and each other after the one it has."""
@@ -113,7 +122,7 @@ class Connection:
         await self._app(self._scope(head, state), exchange.receive, exchange.send)
         if not exchange.is_last:
             if self._buffer:
-                await asyncio.sleep(0)  # Requests that follow each other would keep all others waiting.
+                await self._among.take_turn()
             return True
         if state or exchange.may_send_more:
             await self._wire.linger()

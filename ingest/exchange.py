@@ -104,7 +104,7 @@ class Exchange:
         """Write; whoever does not read, or is gone, is no concern of those above."""
         try:
             await self._wire.write(head, body)
-        except OSError:
+        except (OSError, RuntimeError):  # The latter from uvloop, of a connection that was ended for another one.
             self.is_broken = self.is_last = True
             self._wire.cut()
 

@@ -1,6 +1,7 @@
 """Where senders connect: Hypercorn listens, `ingest.connection` speaks; what every answer says to a browser; TLS."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Generator
 from typing import cast
@@ -17,6 +18,7 @@ from ingest.tls import Certificate
 from ingest.wire import Wire
 
 _Headers = list[tuple[bytes, bytes]]
+SEND_BYTES = 65_536  # Linux keeps twice that; by itself it would go to some megabytes.
 HSTS_S = 31_536_000  # A year.
 # Of uvloop's 30, for a sender's answer to the end of TLS: one that keeps a connection unread gives none, and a stop
 # would wait for it.
@@ -37,6 +39,13 @@ class Listener(Config):
     include_server_header = False  # It would name the server.
     certificate: Certificate | None = None
     connections: Connections
+
+    def create_sockets(self) -> Sockets:
+        """Bound what the kernel keeps of answers that nobody reads; connections inherit it."""
+        made = super().create_sockets()
+        for listening in (*made.secure_sockets, *made.insecure_sockets):
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+        return made
 
     def response_headers(self, protocol: str) -> _Headers:
         return super().response_headers(protocol) + (_SECURE if self.ssl_enabled else _PLAIN)

@@ -3,11 +3,13 @@
 import hashlib
 import zlib
 from collections.abc import Generator
+from functools import lru_cache
 from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+PLAIN_MAX = 16  # Documents kept inflated, of some 300 KB.
 _PIECE_BYTES = 32_768
 _GZIP = 16 + zlib.MAX_WBITS
 _VARY = "Accept-Encoding, Authorization"
@@ -41,7 +43,7 @@ def is_known(request: Request, tag: str) -> bool:
 def response(request: Request, document: Document) -> Response:
     """Answer with the document."""
     takes_gzip = _takes_gzip(request)
-    body = document.compressed if takes_gzip else zlib.decompress(document.compressed, _GZIP)
+    body = document.compressed if takes_gzip else _inflated(document.compressed)
     coding = {"Content-Encoding": "gzip"} if takes_gzip else {}
     return Response(body, headers=_headers(request, document.tag) | coding, media_type="application/json")
 
@@ -49,6 +51,12 @@ def response(request: Request, document: Document) -> Response:
 def not_modified(request: Request, tag: str) -> Response:
     """Answer that the sender has it already."""
     return Response(status_code=304, headers=_headers(request, tag))
+
+
+@lru_cache(maxsize=PLAIN_MAX)
+def _inflated(compressed: bytes) -> bytes:
+    """Share one copy among those who ask at the same time: each keeps its answer until it has read it."""
+    return zlib.decompress(compressed, _GZIP)
 
 
 def _headers(request: Request, tag: str) -> dict[str, str]:

@@ -187,24 +187,7 @@ def test_answers_that_nobody_reads_cost_little(path: str, times: int, server: Se
         assert _answer_to(server, _GET).status == 200
         with contextlib.closing(server.sender(token)) as honest:
             assert [honest.post(sample.body()).status for _ in range(20)] == [200] * 20
-        assert _resident_bytes(worker) - before < UNREAD * 400_000
-
-
-def test_more_connections_than_open_files_keep_nobody_out(server: Server, token: str, worker: int) -> None:
-    """Those that wait longest without a request are closed for the next one; the last ones are served."""
-    soft, hard = resource.prlimit(worker, resource.RLIMIT_NOFILE)
-    with contextlib.ExitStack() as opened:
-        resource.prlimit(worker, resource.RLIMIT_NOFILE, (_files(worker) + 40, hard))
-        try:
-            for _ in range(OPEN_FILES):
-                opened.enter_context(_opened(server))
-            wait_until(lambda: _told(server, "/livez") == 200)
-        finally:
-            resource.prlimit(worker, resource.RLIMIT_NOFILE, (soft, hard))
-    wait_until(lambda: _told(server, "/readyz") == 200)
-    with contextlib.closing(server.sender(token)) as honest:
-        assert honest.post(sample.body()).status == 200
-    assert '"event":"bug"' not in server.log.read_text()
+        assert _resident_bytes(worker) - before < UNREAD * 150_000 + 5 * MEGABYTE
 
 
 def _told(server: Server, path: str) -> int:
@@ -279,3 +262,23 @@ def test_a_head_that_does_not_end_has_its_time(slow: dict[str, Slow]) -> None:
 def test_who_does_not_read_an_answer_is_cut_off(slow: dict[str, Slow]) -> None:
     slow["answer"].join(2 * wire.ANSWER_S)
     assert wire.ANSWER_S - 1 < slow["answer"].lasted_s < wire.ANSWER_S + 10
+
+
+def test_more_connections_than_open_files_keep_nobody_out(server: Server, token: str, worker: int) -> None:
+    """Those that wait longest without a request are closed for the next one; the last ones are served.
+
+    So this comes after the tests of those that wait.
+    """
+    soft, hard = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+    with contextlib.ExitStack() as opened:
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, (_files(worker) + 40, hard))
+        try:
+            for _ in range(OPEN_FILES):
+                opened.enter_context(_opened(server))
+            wait_until(lambda: _told(server, "/livez") == 200)
+        finally:
+            resource.prlimit(worker, resource.RLIMIT_NOFILE, (soft, hard))
+    wait_until(lambda: _told(server, "/readyz") == 200)
+    with contextlib.closing(server.sender(token)) as honest:
+        assert honest.post(sample.body()).status == 200
+    assert '"event":"bug"' not in server.log.read_text()

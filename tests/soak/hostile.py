@@ -33,7 +33,8 @@ LOOK_S = 0.25
 SLOWER_MAX = 5.0  # The honest senders' 99th percentile, by that of a quiet service.
 LARGER_MAX = 2.0  # The workers' memory, by that of a quiet service.
 LEFT_BYTES_MAX = WORKERS * (queue.BYTES_MAX + room.BYTES_MAX)  # What an attack may leave in memory.
-_AGAIN = re.compile(r"503 (overloaded|unavailable|outcome-unknown)\Z")
+# Of the 5xx those that a sender is told to send again, and that of another version of HTTP.
+_FINE = re.compile(r"(503 (overloaded|unavailable|outcome-unknown)|505)\Z")
 
 
 @dataclass
@@ -196,7 +197,7 @@ def _bad_answers(seen: Seen) -> Iterator[str]:
     for failure, count in Counter(seen.health.failures).items():
         yield f"{failure}, {count:,} times"
     for face, count in seen.answers.items():
-        if face.startswith("5") and not _AGAIN.match(face):
+        if face.startswith("5") and not _FINE.match(face):
             yield f"answered {face}, {count:,} times"
     for face, count in flow.faces(seen.honest).items():
         if face != flow.STORED:
