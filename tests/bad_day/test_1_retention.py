@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import asyncpg
 import pytest
 
-from ingest import maintain
+from ingest import embedded, embedded_process, maintain
 from ingest.errors import Unavailable
 from ingest.store import migrate, partitions, pool, retention
 from ingest.store.partitions import Kept
@@ -292,6 +292,34 @@ def test_a_node_alone_in_the_future_drops_nothing_and_says_so(full: str) -> None
     assert (ended.returncode, b"disagree" in ended.stderr) == (2, True)
     assert tables(full) == before
     assert stored(full) == (STORED, STORED)
+
+
+@needs_faketime
+def test_a_machine_whose_clock_jumps_loses_one_day_over_many_restarts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL and the node on one machine, both 45 days ahead from one start to the next."""
+    wrong = faketime.environment(45 * 86_400)
+    with cluster.open_folder() as opened:
+        with embedded.start(opened / "pg", settings=cluster.SETTINGS) as server:
+            asyncio.run(_migrate(server.dsn))
+        for name, value in wrong.items():
+            monkeypatch.setitem(embedded_process._ENVIRONMENT, name, value)  # noqa: SLF001 (of PostgreSQL's process)
+        for restart in range(3):
+            with embedded.start(opened / "pg", settings=cluster.SETTINGS) as server:
+                (row,) = cluster.fetch(server.dsn, "SELECT clock_timestamp()::date AS day")
+                assert row["day"] >= FAR
+                ended = service.command("maintain", env=service.environment(server.dsn) | wrong)
+                assert f" {int(restart == 0)} dropped" in ended.stdout.decode()
+                assert (ended.returncode, b"not dropped: 44 days past retention" in ended.stdout) == (1, True)
+                assert stored(server.dsn) == (STORED, STORED)
+
+
+async def _migrate(dsn: str) -> None:
+    async with operator(dsn) as connection:
+        await migrate.migrate(connection)
+        await keep(dsn)
+        for day in STORED:
+            await connection.execute(_ROW, day)
+            await connection.execute(_BATCH, day)
 
 
 async def test_a_worker_tells_how_far_retention_is_behind(full: str) -> None:
