@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -13,8 +14,12 @@ from schema.gauntlet import fault
 from schema.learning import is_learnable
 from schema.lexicon import OPERATIONS as SHIPPED
 from schema.vocabulary import Mode, shipped_terms
-from tests.support import sample
+from tests.gauntlet.corpus import classes
+from tests.support import cluster, sample
+from tests.support.customers import Customer
 from tests.support.gauge import VOCABULARIES, window
+from tests.support.service import Server
+from tests.support.wire import Sender
 
 KINDS = (Kind.TASK_CATEGORY, Kind.PROVIDER, Kind.MODEL, Kind.TAG_VALUE)
 SIBLINGS = (
@@ -138,3 +143,22 @@ def test_one_stranger_keeps_the_whole_batch_from_teaching() -> None:
     refusal = explain(sample.body(*events), VOCABULARIES[Mode.LEARN], window())
     assert not getattr(refusal, "unlearned", None)
     assert "marjolein" not in json.dumps([tuple(violation) for violation in refusal.violations])
+
+
+def test_the_service_learns_no_content_and_no_key(
+    sender_of: Callable[[str], Sender], server: Server, tenants: dict[str, Customer]
+) -> None:
+    """Every hundredth of the corpus, in each field, from a tenant that learns all kinds and may teach."""
+    query = "SELECT kind, term FROM vocabulary WHERE tenant_id = $1 AND learned"
+    before = cluster.fetch(server.dsn, query, tenants["learner"].tenant_id)
+    terms = [term for one in classes() if one.group != "real" for term in one.terms][::100]
+    sender = sender_of("learner")
+    for term in terms:
+        changes: list[dict[str, object]] = [{"tags": {"team": term}}]
+        changes += [{name: term} for name in ("task_category", "provider", "requested_model")]
+        for changed in changes:
+            answer = sender.post(sample.body(sample.event(**changed)))
+            assert answer.status == 422
+            assert term not in answer.body.decode()
+    assert len(terms) > 40
+    assert cluster.fetch(server.dsn, query, tenants["learner"].tenant_id) == before
