@@ -47,6 +47,7 @@ class _InitDB(_Closed):
     database: str
     owner: str
     data_checksums: bool
+    post_init_application_sql: list[str] = field(default_factory=list, name="postInitApplicationSQL")
 
 
 class _Bootstrap(_Closed):
