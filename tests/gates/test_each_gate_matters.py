@@ -162,16 +162,21 @@ async def _migrated_without(postgres: Cluster, monkeypatch: pytest.MonkeyPatch, 
 
 
 _TERM = "INSERT INTO vocabulary (tenant_id, kind, term_id, parent_id, term, revision) VALUES (1, 3, 1, 0, $1, 0)"
-_CHECK = """ CHECK (
-        term ~ CASE kind WHEN 3 THEN '^[A-Za-z0-9@~][A-Za-z0-9._:/@+-]{0,95}$' ELSE '^[a-z0-9][a-z0-9._-]{0,63}$' END
-    )"""
+_CHECK = """ALTER TABLE nocontent.vocabulary ADD CONSTRAINT vocabulary_grammar_check CHECK (
+    term ~ CASE kind
+        WHEN 3 THEN '^[A-Za-z0-9@~][A-Za-z0-9._:/@+-]{0,95}$'
+        WHEN 5 THEN '^[A-Za-z0-9][A-Za-z0-9._:/+-]{0,63}$'
+        ELSE '^[a-z0-9][a-z0-9._-]{0,63}$'
+    END
+);
+"""
 
 
 async def test_without_its_check_the_database_takes_prose_for_a_term(
     postgres: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """tests/store/test_catalog.py::test_not_even_the_writer_can_register_prose notices."""
-    edit = Edit("schema/sql/0002_create_control.sql", _CHECK, "")
+    edit = Edit("schema/sql/0011_widen_terms.sql", _CHECK, "")
     dsn = await _migrated_without(postgres, monkeypatch, tmp_path, edit)
     async with operator(dsn) as connection:
         await connection.execute("SET ROLE nocontent_writer")
