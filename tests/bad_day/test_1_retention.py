@@ -1,7 +1,6 @@
 """A bad day, section 1: no clock, restart, crash or node's setting makes more than one day of events go at a time."""
 
 import asyncio
-import random
 from datetime import UTC, date, datetime, timedelta
 
 import asyncpg
@@ -11,7 +10,7 @@ from ingest import embedded, embedded_process, maintain
 from ingest.errors import Unavailable
 from ingest.store import migrate, partitions, pool, retention
 from ingest.store.partitions import Kept
-from ingest.store.retention import Retention, Time
+from ingest.store.retention import Time
 from tests.support import cluster, faketime, service
 from tests.support.cluster import Cluster, noon, operator
 
@@ -190,27 +189,6 @@ def test_a_fresh_database_that_began_by_a_wrong_clock_keeps_what_comes_later(pos
     asyncio.run(begin())
     assert stored(dsn)[0] == STORED
     postgres.drop(dsn)
-
-
-# The same as a pure function, for any walk of a clock.
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_no_walk_of_a_clock_lets_more_go_than_the_days_that_it_claims(seed: int) -> None:
-    chance = random.Random(seed)
-    first = noon(TODAY).now
-    known = Retention(DAYS, OLDEST, first)
-    let_go, latest, now = 0, first, first
-    for _ in range(400):
-        now += timedelta(hours=chance.choice([0.2, 1, 24, 24 * 45, -24 * 45, -24, 24 * 3650, -24 * 3650]))
-        moved, _ = retention._step(known, Time(now, is_adrift=chance.random() < 0.2))  # noqa: SLF001 (the pure part)
-        if moved.horizon > known.horizon:
-            assert moved.horizon - known.horizon == timedelta(1)
-            assert now - known.advanced_at >= retention.STEP
-            assert now > latest
-            let_go, latest = let_go + 1, now
-        known = moved
-    assert let_go <= (latest - first) / retention.STEP
 
 
 # A node's setting, and an operator's acts.
