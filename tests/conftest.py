@@ -83,6 +83,13 @@ def sender(sender_of: Callable[[str], Sender]) -> Sender:
     return sender_of("main")
 
 
+@pytest.fixture(autouse=True)
+def _own_lines() -> Iterator[None]:
+    """A thread writes lines: those of a test come before its output ends, and not between two tests."""
+    yield
+    logs.flush()
+
+
 @pytest.fixture
 def logged(capfd: pytest.CaptureFixture[str]) -> Logged:
     """Gives the lines that this process has logged since the last time it was asked, and nothing of other tests."""

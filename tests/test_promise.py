@@ -31,7 +31,7 @@ CODE = (
 
 @pytest.mark.parametrize("source", TABLES)
 def test_the_lines_inside_of_a_table_are_not_code(source: str) -> None:
-    outside = source[: source.index("X =")].count("\n")
+    outside = len([line for line in source[: source.index("X =")].splitlines() if line])
     assert code_lines(source) == outside + 1
 
 
@@ -45,6 +45,13 @@ def test_a_long_line_counts_as_often_as_it_fills_a_screen() -> None:
     assert lines_read("a" * (2 * LINE_CHARS + 1)) == 3
     assert code_lines(f'x = "{"a" * LINE_CHARS}"') == 2
     assert lines_read("\n\n") == 2
+
+
+def test_blank_lines_and_comments_are_not_code() -> None:
+    assert (
+        code_lines('"""What it is."""\n\n# Why.\nX = 1  # A unit.\n\n\nif X:\n    # Why not.\n    Y = """a\n\nb"""\n')
+        == 6
+    )
 
 
 @pytest.mark.parametrize("source", ["exec(X)", "import pickle", "from importlib import import_module", "x = eval"])

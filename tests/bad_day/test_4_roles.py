@@ -1,39 +1,19 @@
 """No role can keep text for good: every column, object and name that could hold some, tried as each role."""
 
-import asyncio
-from collections.abc import Iterator
-
 import asyncpg
 import pytest
 
-from ingest.__main__ import main
 from ingest.errors import CannotStart
-from ingest.store import audit, migrate, partitions, pool, readers, tenants, vocabulary
+from ingest.store import audit, migrate, pool, tenants, vocabulary
 from schema.event import Kind
 from schema.rules import RULES
 from schema.vocabulary import Unlearned
 from tests.support import logins
-from tests.support.cluster import Cluster, operator
+from tests.support.cluster import operator
+from tests.support.logins import ROLES
 
-_ROLES = ("nocontent_writer", "nocontent_maintainer", "nocontent_control", "nocontent_analyst", "nocontent_reader")
 _PROSE = "Our Q3 layoffs list is attached"
-_KEY = "sk-proj-Zq8vL2mXw4Rt7Yb1Nc5Kd9Hf3Gj6Ps0A"
 _LONG = 10 * 1024 * 1024
-
-
-@pytest.fixture(scope="module")
-def closed(postgres: Cluster) -> Iterator[str]:
-    """A database that was migrated itself: a copy lacks what was revoked on the database."""
-    dsn = postgres.migrated()
-
-    async def again() -> None:
-        async with operator(dsn) as connection:
-            await migrate.migrate(connection)
-            await tenants.add(connection, "acme")
-
-    asyncio.run(again())
-    yield dsn
-    postgres.drop(dsn)
 
 
 # Text-like is whatever is not of a fixed width. The roles are those that may write it; the owner is left out.
@@ -216,7 +196,7 @@ _KEEPING = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("role", _ROLES)
+@pytest.mark.parametrize("role", ROLES)
 async def test_no_role_can_keep_text_outside_of_tables(closed: str, role: str) -> None:
     kept = []
     async with logins.connected(closed, await logins.made(closed, role), role) as connection:
@@ -229,157 +209,3 @@ async def test_no_role_can_keep_text_outside_of_tables(closed: str, role: str) -
             else:
                 kept.append(what)
     assert kept == []
-
-
-_PASTED = (
-    _KEY,
-    "AKIAIOSFODNN7EXAMPLE",
-    "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
-    _PROSE,
-    "please-summarize-our-q3-layoffs-list-for-the-board",
-    "9f86d081884c7d659a2feaa0c55ad015",
-    "c2VjcmV0LXBhc3N3b3JkLWhlcmU",
-    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
-    "a/b",
-    "",
-)
-
-
-@pytest.mark.parametrize("pasted", _PASTED)
-async def test_a_pasted_key_or_sentence_is_no_name(closed: str, pasted: str) -> None:
-    async with pool.connected(closed, "nocontent_control") as connection:
-        for add in (tenants.add(connection, pasted), readers.add(connection, 1, pasted)):
-            with pytest.raises(CannotStart) as refused:
-                await add
-            assert not pasted or pasted not in str(refused.value)
-        assert await connection.fetchval("SELECT count(*) FROM tenants WHERE name = $1", pasted) == 0
-
-
-async def test_a_reader_is_a_login_that_exists(closed: str) -> None:
-    async with pool.connected(closed, "nocontent_control") as connection:
-        for nobody in ("nobody_here", "nocontent_reader"):  # The second cannot log in.
-            with pytest.raises(CannotStart, match="no login"):
-                await readers.add(connection, 1, nobody)
-        login = await logins.made(closed, "nocontent_reader")
-        await readers.add(connection, 1, login)
-        assert [row["login"] for row in await readers.list_all(connection, 1)] == [login]
-
-
-_LINES = (
-    f"tenant add {_KEY}",
-    f"tenant mode {_KEY} model learn",
-    f"tenant mode acme {_KEY} learn",
-    f"tenant mode acme model {_KEY}",
-    f"tenant quota acme {_KEY}",
-    f"tenant {_KEY} acme",
-    f"{_KEY}",
-    f"token issue {_KEY}",
-    f"token issue acme --scope {_KEY}",
-    f"token issue acme --days {_KEY}",
-    f"token issue acme {_KEY}",
-    f"token rotate acme {_KEY}",
-    f"token revoke {_KEY}",
-    f"reader add acme {_KEY}",
-    f"reader remove acme {_KEY}",
-    f"reader list {_KEY}",
-    f"tags declare acme {_KEY}",
-    f"tags declare {_KEY} team",
-    f"vocabulary add acme model {_KEY}",
-    f"vocabulary add acme {_KEY} x",
-    f"vocabulary add acme tag:{_KEY} x",
-    f"vocabulary remove acme model {_KEY}",
-    f"vocabulary import acme model {_KEY}",
-    f"vocabulary list {_KEY}",
-    f"serve --strict={_KEY}",
-    f"serve {_KEY}",
-    f"prove --cases {_KEY}",
-    f"prove --family {_KEY}",
-)
-
-
-@pytest.mark.parametrize("line", _LINES)
-def test_no_command_says_a_pasted_key_back(
-    closed: str, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("NOCONTENT_DSN", closed)
-    try:
-        status = main(line.split())
-    except SystemExit as ended:
-        status = int(ended.code or 0)
-    said = capsys.readouterr()
-    assert status != 0
-    assert said.err or said.out
-    assert _KEY not in said.out + said.err
-
-
-_NOT_THE_MAINTAINERS = (
-    "SELECT * FROM events",
-    "DELETE FROM events",
-    "INSERT INTO events SELECT * FROM events",
-    "SELECT * FROM batches",
-    "DELETE FROM batches",
-    "TRUNCATE events",
-    "DROP TABLE events",
-    "ALTER TABLE events ADD COLUMN note text",
-    "UPDATE maintenance SET leader = 1",
-    "SELECT * FROM ingest_tokens",
-    "SELECT drop_day('events')",
-    "SELECT drop_day('tenants')",
-    "SELECT drop_day('events_20200101; DROP TABLE nocontent.tenants')",
-    "SELECT drop_day('events_' || to_char(now(), 'YYYYMMDD'))",
-    "SELECT drop_day('events_' || to_char(now() + interval '3 days', 'YYYYMMDD'))",
-    "SELECT drop_day((SELECT 'events_' || to_char(horizon, 'YYYYMMDD') FROM retention))",
-    "SELECT drop_day(NULL)",
-    "SELECT make_day('-infinity')",
-    "SELECT make_day('0044-03-15 BC')",
-    "SELECT make_day('12026-01-01')",
-    "SELECT trim_ledger(1, 'infinity', 10)",
-    "SELECT trim_ledger(1, (now() + interval '1 day')::date, 10)",
-)
-
-
-@pytest.mark.parametrize("statement", _NOT_THE_MAINTAINERS)
-async def test_the_maintainer_does_its_two_acts_and_no_other(database: str, statement: str) -> None:
-    login = await logins.made(database, "nocontent_maintainer")
-    async with operator(database) as other, logins.connected(database, login, "nocontent_maintainer") as connection:
-        before = await other.fetch("SELECT relname, relowner FROM pg_class ORDER BY 1")
-        with pytest.raises(asyncpg.PostgresError):
-            await connection.execute(statement)
-        assert await other.fetch("SELECT relname, relowner FROM pg_class ORDER BY 1") == before
-
-
-@pytest.mark.parametrize("role", [role for role in _ROLES if role != "nocontent_maintainer"])
-@pytest.mark.parametrize("act", ["begin_round()", "drop_day('events_20200101')", "make_day('2020-01-01')"])
-async def test_nobody_else_maintains(closed: str, role: str, act: str) -> None:
-    async with logins.connected(closed, await logins.made(closed, role), role) as connection:
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await connection.execute(f"SELECT nocontent.{act}")
-
-
-async def test_no_login_stops_maintenance_or_a_migration(database: str) -> None:
-    """A reader that locks whatever it can, and stays: the round and the migration go on."""
-    async with operator(database) as connection:
-        await migrate.migrate(connection)
-    login = await logins.made(database, "nocontent_reader")
-    async with logins.connected(database, login) as reader, operator(database) as connection:
-        for lock in ("pg_advisory_lock(1801807216)", "pg_advisory_lock(7957694990396876142)"):
-            with pytest.raises(asyncpg.InsufficientPrivilegeError):
-                await reader.execute(f"SELECT {lock}")
-        await reader.execute("BEGIN; SELECT count(*) FROM nocontent.read_tenants()")
-        assert await migrate.migrate(connection) == []
-        async with pool.connected(database, "nocontent_maintainer") as maintaining:
-            assert (await partitions.keep(maintaining, 30)).was_leader
-
-
-async def test_a_temporary_table_of_a_catalogs_name_fools_no_function(database: str) -> None:
-    """A restored copy has temporary tables until it is migrated; functions of the owner look there last."""
-    login = await logins.made(database, "nocontent_maintainer")
-    async with operator(database) as other, logins.connected(database, login) as connection:
-        name = await other.fetchval("SELECT current_database()")
-        await other.execute(f"GRANT TEMPORARY ON DATABASE {name} TO {login}")
-        await other.execute("DROP TABLE events_" + (await other.fetchval("SELECT to_char(now(), 'YYYYMMDD')")))
-        await connection.execute("CREATE TEMPORARY TABLE pg_class AS SELECT * FROM pg_catalog.pg_class")
-        await connection.execute("INSERT INTO pg_temp.pg_class SELECT class.* FROM pg_catalog.pg_class AS class,"
-                                 " generate_series(1, 100) WHERE relname LIKE 'events\\_2%'")  # fmt: skip
-        await connection.execute("CREATE TYPE pg_temp.text AS ENUM ('x')")
-        await connection.execute("SELECT nocontent.make_day(now()::date)")

@@ -14,7 +14,7 @@ def main(arguments: list[str]) -> None:
             if one.name in arguments[1:]:
                 _show(one)
         return
-    print("| | class | terms | pass | held-out half | barred by |\n|---|---|---:|---:|---:|---|")
+    print("| | class | terms | pass | second half | barred by |\n|---|---|---:|---:|---:|---|")
     for group in ("real", "made", "keys"):
         measures = {one.name: measure(one) for one in everything if one.group == group}
         for name, found in measures.items():
@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> None:
 
 def _row(group: str, name: str, found: Measure) -> None:
     rules = ", ".join(f"`{rule}` {count}" for rule, count in found.rules.most_common(4))
-    print(f"| {group} | {name} | {found.trials:,} | {found.rate:.1%} | {found.held_out_rate:.1%} | {rules} |")
+    print(f"| {group} | {name} | {found.trials:,} | {found.rate:.1%} | {found.second_half_rate:.1%} | {rules} |")
 
 
 def _show(one: Class) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from schema.gauntlet import fault
 from schema.learning import is_learnable
-from tests.gauntlet.corpus import Class, is_held_out
+from tests.gauntlet.corpus import Class, is_of_second_half
 
 
 class Measure(NamedTuple):
@@ -14,8 +14,8 @@ class Measure(NamedTuple):
 
     trials: int
     passed: int
-    held_out_trials: int
-    held_out_passed: int
+    second_half_trials: int
+    second_half_passed: int
     learned: int
     rules: Counter[str]
 
@@ -24,22 +24,22 @@ class Measure(NamedTuple):
         return self.passed / max(1, self.trials)
 
     @property
-    def held_out_rate(self) -> float:
-        return self.held_out_passed / max(1, self.held_out_trials)
+    def second_half_rate(self) -> float:
+        return self.second_half_passed / max(1, self.second_half_trials)
 
 
 def measure(one: Class) -> Measure:
     rules: Counter[str] = Counter()
-    trials = passed = held_out = held_out_passed = learned = 0
+    trials = passed = second_half = second_half_passed = learned = 0
     for term in one.terms:
         for kind in one.kinds:
             rule = fault(kind, term)
-            is_later = is_held_out(term)
-            trials, held_out = trials + 1, held_out + is_later
-            passed, held_out_passed = passed + (rule is None), held_out_passed + (rule is None and is_later)
+            is_later = is_of_second_half(term)
+            trials, second_half = trials + 1, second_half + is_later
+            passed, second_half_passed = passed + (rule is None), second_half_passed + (rule is None and is_later)
             learned += rule is None and is_learnable(kind, term)
             rules.update([rule] if rule else [])
-    return Measure(trials, passed, held_out, held_out_passed, learned, rules)
+    return Measure(trials, passed, second_half, second_half_passed, learned, rules)
 
 
 def total(measures: Iterable[Measure]) -> Measure:
@@ -48,8 +48,8 @@ def total(measures: Iterable[Measure]) -> Measure:
     return Measure(
         sum(one.trials for one in found),
         sum(one.passed for one in found),
-        sum(one.held_out_trials for one in found),
-        sum(one.held_out_passed for one in found),
+        sum(one.second_half_trials for one in found),
+        sum(one.second_half_passed for one in found),
         sum(one.learned for one in found),
         sum((one.rules for one in found), Counter[str]()),
     )

@@ -10,6 +10,7 @@ from ingest.store import pool
 from ingest.store.pool import Connection
 from tests.support.cluster import operator
 
+ROLES = ("nocontent_writer", "nocontent_maintainer", "nocontent_control", "nocontent_analyst", "nocontent_reader")
 _NUMBERS = itertools.count()
 
 

@@ -1,0 +1,24 @@
+"""A database that several files of a bad day share."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from ingest.store import migrate, tenants
+from tests.support.cluster import Cluster, operator
+
+
+@pytest.fixture(scope="module")
+def closed(postgres: Cluster) -> Iterator[str]:
+    """A database that was migrated itself: a copy lacks what was revoked on the database."""
+    dsn = postgres.migrated()
+
+    async def again() -> None:
+        async with operator(dsn) as connection:
+            await migrate.migrate(connection)
+            await tenants.add(connection, "acme")
+
+    asyncio.run(again())
+    yield dsn
+    postgres.drop(dsn)
