@@ -175,6 +175,7 @@ SPACES = b" " * (BODY_BYTES_MAX // 2)
         (codings.unzstd, zstandard.compress(SPACES) * 2, zstandard.compress(b" ")),
         (codings.unzstd, streamed(SPACES) + streamed(SPACES), streamed(b" ")),
     ],
+    ids=["gzip", "zstd", "streamed zstd"],
 )
 def test_the_members_together_keep_the_bound(decode: Encode, whole: bytes, over: bytes) -> None:
     assert len(decode(whole)) == BODY_BYTES_MAX

@@ -116,7 +116,7 @@ def test_what_may_be_learned_around_a_base_is_small() -> None:
             + sum(len(learning.SIZES) if size else version for size, _, _ in parts)
         )
         * dates
-        for known in learning.FAMILIES.values()
+        for known in learning.families().values()
         for parts in known
     ]
     assert math.log2(max(around)) < 28

@@ -220,7 +220,7 @@ def test_the_command_finds_its_checkout_and_nothing_of_the_current_folder(
     how: str, checkout: Path, trap: Path, tmp_path: Path
 ) -> None:
     env = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
+        **{name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PROMETHEUS"))},
         "CDPATH": f".:{tmp_path}:/", "PYTHONPATH": f":.:{trap}", "PYTHONSTARTUP": str(trap / "orjson.py"),
     }  # fmt: skip
     ended = subprocess.run(

@@ -16,6 +16,8 @@ from schema.limits import AHEAD_MS_MAX
 BATCH = 50
 DAY_MS = 86_400_000
 
+VOCABULARY = known_vocabulary()
+
 
 def _plan(scenario: Scenario, count: int, tenants: int = 1) -> Plan:
     tokens = [f"token{number}" for number in range(tenants)]
@@ -49,7 +51,7 @@ def _body(request: Request) -> bytes:
 
 def _decoded(body: bytes) -> Decoded:
     now_ms = time.time_ns() // 1_000_000
-    return decode(body, known_vocabulary(), Window(now_ms - 2 * DAY_MS, now_ms + AHEAD_MS_MAX))
+    return decode(body, VOCABULARY, Window(now_ms - 2 * DAY_MS, now_ms + AHEAD_MS_MAX))
 
 
 def _ids(request: Request) -> list[bytes]:

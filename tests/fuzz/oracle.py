@@ -1,13 +1,19 @@
-"""The contract, written a second time and plainly: slow, with the standard library, sharing only bounds and terms."""
+"""The contract, written a second time and plainly: slow, with the standard library.
+
+It shares bounds, terms, and how an id is spelled, which `tests/properties/test_composition.py` holds by itself.
+"""
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 from uuid import UUID
 
 from schema import limits
+from schema.composition import aliases, bases, form_of
 from schema.decode import Window
+from schema.event import Kind
 
 _STATUS = {"ok", "error", "timeout", "rate_limited", "cancelled", "refused"}
 _STOP = {
@@ -124,12 +130,22 @@ def _is_event_id(value: object, window: Window) -> bool:
 
 def _has_terms(event: Mapping[str, object], words: Words) -> bool:
     return (
-        event["task_category"] in _strings(words.categories)
-        and event["provider"] in _strings(words.providers)
-        and event["requested_model"] in _strings(words.models)
-        and event["routed_model"] in _strings(words.models)
+        _is_term(event["task_category"], words.categories, Kind.TASK_CATEGORY)
+        and _is_term(event["provider"], words.providers, Kind.PROVIDER)
+        and _is_term(event["requested_model"], words.models, Kind.MODEL)
+        and _is_term(event["routed_model"], words.models, Kind.MODEL)
         and _are_tags(event["tags"], words.tags)
     )
+
+
+def _is_term(value: object, terms: frozenset[str], kind: Kind) -> bool:
+    if not isinstance(value, str) or value in _strings(terms):
+        return isinstance(value, str)
+    if len(value) > limits.MODEL_CHARS_MAX:
+        return False
+    form, known = form_of(value), {form_of(term) for term in terms}
+    cut: Iterable[str] = bases(form) if kind is Kind.MODEL else ()
+    return any(base in known for base in chain((form, aliases(kind).get(form, "")), cut))
 
 
 class _strings:  # noqa: N801 (reads as a function)

@@ -80,7 +80,7 @@ async def opened(address: tuple[str, int]) -> socket.socket:
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         await asyncio.get_running_loop().sock_connect(made, address)
-    except OSError:
+    except (OSError, asyncio.CancelledError):
         made.close()
         raise
     return made

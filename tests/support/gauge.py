@@ -3,10 +3,10 @@
 from schema.decode import Window
 from schema.event import Kind
 from schema.limits import AHEAD_MS_MAX
-from schema.vocabulary import Mode, Vocabulary, shipped_terms
+from schema.vocabulary import Mode, Names, Vocabulary, shipped_terms
 from tests.support import customers, sample
 
-SHIPPED = {kind: {term: place for place, term in enumerate(shipped_terms(kind), 1)} for kind in Kind}
+SHIPPED = {kind: Names({term: place for place, term in enumerate(shipped_terms(kind), 1)}) for kind in Kind}
 
 
 def vocabulary(mode: Mode) -> Vocabulary:
