@@ -146,7 +146,7 @@ async def test_a_message_in_wal_is_found_wherever_a_page_ends(database: str) -> 
         segments.append(await connection.fetchval(_SEGMENT))
         await connection.execute("SELECT pg_switch_wal()")
     searched = search.in_files("data files", _canaries, [folder / name for name in segments], _nothing)
-    assert _found(searched) == {_CANARY}
+    assert _CANARY in _found(searched)  # Beside those of the tests before, in the same segment.
     assert any(where.endswith("without headers") for where, _ in searched.finds)
 
 
