@@ -120,7 +120,7 @@ GATES = (
     ),
     Gate(
         "quote count of the tags",
-        (Edit(_DECODE, " or raw.count(b'\"') != 4 * len(tags)", ""),),
+        (Edit(_DECODE, " or quotes != 4 * len(tags)", ""),),
         ("duplicate-names",),
         _BODY_QUOTES,
     ),
