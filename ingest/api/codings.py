@@ -18,7 +18,8 @@ from schema.limits import BODY_BYTES_MAX
 Coding = Literal["gzip", "zstd"]
 Steps = Generator[None, None, bytes]
 MEMBERS_MAX = 1_000  # Members of gzip or frames of zstd in one body.
-_PIECE_BYTES = 65_536  # What follows a member is copied, so not all of it is handed over at once.
+_FIRST_BYTES = 262_144  # Of a body, whose first member is most often all of it: zlib is slow after each stop.
+_PIECE_BYTES = 65_536  # Of further members. What follows a member is copied, so not all of it is handed over at once.
 STEP_BYTES = 1_048_576  # Of what comes out, between two rounds of the loop: 4 ms. Most bodies need no more than one.
 _SMALL_STEPS = 8
 _ZSTD_WINDOW_BYTES_MAX = 8 * 1024 * 1024  # What RFC 8878, section 3.1.1.1.2, asks every decoder to support.
@@ -106,8 +107,9 @@ def _member(view: memoryview, at: int, room: int) -> Generator[None, None, tuple
     """Inflate the member that begins at a place, and return where it ends too."""
     inflater = zlib.decompressobj(_GZIP)
     parts: list[bytes] = []
+    piece_bytes = _PIECE_BYTES if at else _FIRST_BYTES
     while True:
-        piece = view[at : at + _PIECE_BYTES]
+        piece = view[at : at + piece_bytes]
         try:
             parts.append(inflater.decompress(piece, min(STEP_BYTES, room + 1)))
         except zlib.error:
