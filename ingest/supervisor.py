@@ -55,12 +55,17 @@ class _Worker(NamedTuple):
     events: _Events
 
 
+def hold_signals() -> None:
+    """Let a signal wait until `run` has a pipe for it: whoever has read that we start may send one at once."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+
+
 def run(config: Listener, sockets: Sockets, counts: WorkerCounts, drain_s: float) -> int:
     """Serve until SIGTERM or SIGINT; gives 0, or 1 if a worker ended unasked.
 
     A worker says that it is not ready for `drain_s` before it stops listening. SIGINT is a person who waits: at once.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # One that comes before there is a pipe for it waits.
+    hold_signals()
     crew = _Crew(config, sockets, counts, drain_s)
 
     def ask(number: int, _frame: FrameType | None) -> None:
