@@ -4,7 +4,6 @@ Answers are a closed set of whole bodies: nothing of a request comes back, and n
 """
 
 import asyncio
-import signal
 import socket
 import threading
 import time
@@ -17,7 +16,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 from starlette.types import Receive, Scope, Send
 
-from ingest import errors, logs
+from ingest import errors, logs, signals
 from ingest.connection import Connection, Connections
 from ingest.http1 import Fields
 from ingest.wire import Wire
@@ -113,12 +112,12 @@ def _openmetrics(registry: CollectorRegistry) -> bytes:
 
 def start(listening: socket.socket, counts: Collector) -> None:
     """Answer from a thread that ends with the process."""
-    threading.Thread(target=_run, args=(listening, counts), name="exposition", daemon=True).start()
+    thread = threading.Thread(target=_run, args=(listening, counts), name="exposition", daemon=True)
+    with signals.held():  # They are for the thread that waits for them.
+        thread.start()
 
 
 def _run(listening: socket.socket, counts: Collector) -> None:
-    # Signals are for the thread that waits for them.
-    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(listening, counts))
 

@@ -9,12 +9,13 @@ import contextlib
 import errno
 import os
 import select
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from queue import Empty, SimpleQueue
 from typing import Literal, get_args
+
+from ingest import signals
 
 Reason = Literal["buffer_full", "reader_gone", "disk_full", "write_failed"]
 REASONS: tuple[Reason, ...] = get_args(Reason)
@@ -79,14 +80,10 @@ class Sink:
     def _start(self) -> None:
         thread = threading.Thread(target=self._run, name="log", daemon=True)
         # Signals are for the thread that waits for them: one that came here would not wake it.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        try:
-            # No thread to be had: its lines stay in the buffer, and the next one tries again.
-            with contextlib.suppress(RuntimeError):
-                thread.start()
-                self._thread = thread
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        # No thread to be had: its lines stay in the buffer, and the next one tries again.
+        with signals.held(), contextlib.suppress(RuntimeError):
+            thread.start()
+            self._thread = thread
 
     def _run(self) -> None:
         ticked_at = time.monotonic()

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from hypercorn.config import Sockets
 from prometheus_client.multiprocess import mark_process_dead
 
-from ingest import app, balance, heap, lifeline, listener, logs, stdio, worker_counts
+from ingest import app, balance, heap, lifeline, listener, logs, signals, stdio, worker_counts
 from ingest import config as settings
 from ingest.balance import Balance
 from ingest.errors import CannotStart
@@ -55,25 +55,24 @@ class _Worker(NamedTuple):
     events: _Events
 
 
-def hold_signals() -> None:
-    """Let a signal wait until `run` has a pipe for it: whoever has read that we start may send one at once."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-
-
 def run(config: Listener, sockets: Sockets, counts: WorkerCounts, drain_s: float) -> int:
     """Serve until SIGTERM or SIGINT; gives 0, or 1 if a worker ended unasked.
 
     A worker says that it is not ready for `drain_s` before it stops listening. SIGINT is a person who waits: at once.
     """
-    hold_signals()
-    crew = _Crew(config, sockets, counts, drain_s)
+    asked: Connection[int, int]
+    asking: Connection[int, int]
+    asked, asking = multiprocessing.Pipe(duplex=False)
 
     def ask(number: int, _frame: FrameType | None) -> None:
-        crew.asking.send(number)
+        asking.send(number)
 
+    # Before anybody reads that we start and sends one. Blocking them would not do: numpy has threads that do not.
     for each in _SIGNALS:
         signal.signal(each, ask)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    logs.info("starting", count=config.workers)
+    with signals.held(_SIGNALS):  # By the process that cleans up after semaphores as well, for good.
+        crew = _Crew(config, sockets, counts, drain_s, asked)
     crew.workers = [crew.start() for _ in range(config.workers)]
     while True:
         if not wait([crew.asked, *(worker.process.sentinel for worker in crew.workers)], LOOK_S):
@@ -92,11 +91,12 @@ def run(config: Listener, sockets: Sockets, counts: WorkerCounts, drain_s: float
 class _Crew:
     """The workers, which share the listening sockets, and the pipe on which signals wait for their turn."""
 
-    def __init__(self, config: Listener, sockets: Sockets, counts: WorkerCounts, drain_s: float) -> None:
+    def __init__(
+        self, config: Listener, sockets: Sockets, counts: WorkerCounts, drain_s: float, asked: "Connection[int, int]"
+    ) -> None:
         self.workers: list[_Worker] = []
-        self.asked: Connection[int, int]
+        self.asked = asked
         self._context = multiprocessing.get_context("spawn")
-        self.asked, self.asking = self._context.Pipe(duplex=False)
         self._drain_s = drain_s
         self._config = config
         self._sockets = sockets
@@ -113,11 +113,8 @@ class _Crew:
         process = self._context.Process(target=_work, args=(self._config, self._sockets, shared, events))
         # What is blocked at its start is blocked for a worker for good: only `stop` stops it, also when a terminal
         # signals the whole group. Here a signal waits until the mask is as before.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        try:
+        with signals.held(_SIGNALS):
             process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         return _Worker(process, place, events)
 
     def replace_each(self) -> None:

@@ -84,8 +84,6 @@ def _serve(args: argparse.Namespace) -> int:
     counts = WorkerCounts()
     try:
         _serve_metrics(wanted, counts)
-        supervisor.hold_signals()
-        logs.info("starting", count=wanted.workers)
         return supervisor.run(listener, sockets, counts, wanted.drain_s)
     finally:
         counts.close()
