@@ -8,7 +8,7 @@ from typing import TextIO
 
 from ingest import logs
 
-_STANDARD = (0, 1, 2)
+_STDIN, _STDOUT, _STDERR = _STANDARD = (0, 1, 2)
 
 
 def hold_open() -> None:
@@ -61,7 +61,7 @@ class _Tolerant(io.TextIOBase):
         return self._stream is not None and self._stream.isatty()
 
     def fileno(self) -> int:
-        return _STANDARD[2]
+        return _STDERR
 
 
 class _Sealed(io.TextIOBase):
@@ -75,4 +75,4 @@ class _Sealed(io.TextIOBase):
         return len(text)
 
     def fileno(self) -> int:
-        return _STANDARD.index(2) if self._name == "stderr" else 1
+        return _STDOUT if self._name == "stdout" else _STDERR

@@ -43,14 +43,15 @@ def is_known(request: Request, tag: str) -> bool:
 def response(request: Request, document: Document) -> Response:
     """Answer with the document."""
     takes_gzip = _takes_gzip(request)
-    body = document.compressed if takes_gzip else _inflated(document.compressed)
-    coding = {"Content-Encoding": "gzip"} if takes_gzip else {}
-    return Response(body, headers=_headers(request, document.tag) | coding, media_type="application/json")
+    headers = _headers(document.tag, takes_gzip=takes_gzip)
+    if takes_gzip:
+        return Response(document.compressed, 200, headers | {"Content-Encoding": "gzip"}, "application/json")
+    return Response(_inflated(document.compressed), 200, headers, "application/json")
 
 
 def not_modified(request: Request, tag: str) -> Response:
     """Answer that the sender has it already."""
-    return Response(status_code=304, headers=_headers(request, tag))
+    return Response(status_code=304, headers=_headers(tag, takes_gzip=_takes_gzip(request)))
 
 
 @lru_cache(maxsize=PLAIN_MAX)
@@ -59,8 +60,8 @@ def _inflated(compressed: bytes) -> bytes:
     return zlib.decompress(compressed, _GZIP)
 
 
-def _headers(request: Request, tag: str) -> dict[str, str]:
-    return {"ETag": f'"{tag}-gzip"' if _takes_gzip(request) else f'"{tag}"', "Vary": _VARY}
+def _headers(tag: str, *, takes_gzip: bool) -> dict[str, str]:
+    return {"ETag": f'"{tag}-gzip"' if takes_gzip else f'"{tag}"', "Vary": _VARY}
 
 
 def _takes_gzip(request: Request) -> bool:
