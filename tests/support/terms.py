@@ -27,8 +27,9 @@ FAULTY_KEYS = {"prompt": "content.prompt", "api_key": "secret.field", "Two Words
 KEYS = st.sampled_from(["squad", "area"])
 KINDS = st.sampled_from([*FIELDS, Kind.TAG_VALUE])
 # Each may be learned as a model, a sibling of `rerank-2.5`, and as words of operations.
-GOOD = st.sampled_from([f"rerank-{number}" for number in ("2.6", "2.7", "2.8", "3.1", "3.2", "4", "4.1", "4.2")])
-STRANGE = ("acme", "gamma-ray-4")  # Without a fault, and nothing that traffic may teach.
+NUMBERS = ("2.6", "2.7", "2.8", "3.1", "3.2", "4", "4.1", "4.2")
+GOOD = st.sampled_from([f"rerank-{number}" for number in NUMBERS])
+STRANGE = ("quokka", "gamma-ray-4")  # Without a fault, and nothing that traffic may teach.
 WORKER = st.integers(0, WORKERS - 1)
 
 
