@@ -190,7 +190,7 @@ class Machine(RuleBasedStateMachine):
         known = self.stage.workers[worker].tenants[self.tenant].vocabulary
         mode = view.modes[place.kind]
         is_declared = place.key in {"", *view.declared}
-        is_coarsened = mode is Mode.COARSEN and (bool(place.key) or len(term) in range(1, limits.TERM_CHARS_MAX + 1))
+        is_coarsened = mode is Mode.COARSEN and len(term) <= limits.STRING_CHARS_MAX
         is_taken = is_declared and (view.takes(place, term) or is_coarsened)
         try:
             decoded = decode(body, known, window())

@@ -18,6 +18,7 @@ COLUMNS = {Kind.TASK_CATEGORY: 0, Kind.PROVIDER: 1, Kind.MODEL: 2}
 SHIPPED = {Kind.TASK_CATEGORY: "summarization", Kind.PROVIDER: "anthropic", Kind.MODEL: "claude-opus-4-5"}
 FAULTY = {
     "Our Q3 layoffs": "vocabulary.bad-term",
+    "": "vocabulary.bad-term",
     "x" * 97: "vocabulary.bad-term",
     "sk-ant-api03-q7": "secret.anthropic-key",
     "0123456789abcdef01234567": "secret.high-entropy",
