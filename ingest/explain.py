@@ -5,24 +5,22 @@ hostile body is skipped over by the decoder and not built in memory. No step doe
 the body: whoever runs the steps can do other work between any two of them.
 """
 
-from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct
 
-from ingest import misfits
+from ingest import misfits, steps
 from ingest.errors import Malformed, Rejected
 from ingest.explain_values import TERMS, Full, Verdicts
+from ingest.steps import Steps
 from schema import limits
 from schema.decode import Refused, Window, decode
 from schema.event import DROP_REASONS, Batch, Count, Event, Kind, Stream
 from schema.rules import ORDER, Violation
 from schema.vocabulary import Vocabulary
-
-_Result = TypeVar("_Result")
-Steps = Generator[None, None, _Result]
 
 
 class _Object(NamedTuple):
@@ -63,8 +61,7 @@ UNEXPLAINED = Violation("size.unexplained", "")
 def explain(body: bytes, vocabulary: Vocabulary, window: Window) -> Malformed | Rejected:
     """Explain a refused body at one go."""
     explanation = Explanation(body, vocabulary, window)
-    for _ in explanation.steps():
-        pass
+    steps.finish(explanation.steps())
     return explanation.refusal() or Rejected((UNEXPLAINED,))
 
 
@@ -90,7 +87,7 @@ class Explanation:
     def names(self) -> int:
         return limits.NAMES_MAX - self._walk.names_left
 
-    def steps(self) -> Iterator[None]:
+    def steps(self) -> Steps[None]:
         """Walk the body, with a yield after each piece of work."""
         with suppress(Full):
             yield from self._walk.body(self._body)

@@ -24,6 +24,14 @@ class FairSemaphore:
     @asynccontextmanager
     async def turn(self, tenant_id: int) -> AsyncIterator[None]:
         """Hold a permit in the block; raises LineFull."""
+        await self.acquire(tenant_id)
+        try:
+            yield
+        finally:
+            self.release(tenant_id)
+
+    async def acquire(self, tenant_id: int) -> None:
+        """Take a permit when it is the tenant's turn; raises LineFull."""
         if self._free and not self._waiting and self._held[tenant_id] < self._share:
             self._take(tenant_id)
         else:
@@ -34,10 +42,13 @@ class FairSemaphore:
             self._call()
             if not await self._is_called(tenant_id, call):
                 raise asyncio.CancelledError
-        try:
-            yield
-        finally:
-            self._release(tenant_id)
+
+    def release(self, tenant_id: int) -> None:
+        self._free += 1
+        self._held[tenant_id] -= 1
+        if not self._held[tenant_id]:
+            del self._held[tenant_id]
+        self._call()
 
     async def pass_on(self, tenant_id: int) -> None:
         """Let each other tenant have a turn, in the middle of one's own; the tenant's other requests wait on."""
@@ -45,7 +56,7 @@ class FairSemaphore:
         line = self._waiting.pop(tenant_id, deque())
         line.appendleft(call)
         self._waiting[tenant_id] = line  # To the end of the round.
-        self._release(tenant_id)
+        self.release(tenant_id)
         if not await self._is_called(tenant_id, call):
             self._take(tenant_id)  # For the end of the turn, which gives it back.
             raise asyncio.CancelledError
@@ -56,7 +67,7 @@ class FairSemaphore:
             await call
         except asyncio.CancelledError:
             if call.done() and not call.cancelled():
-                self._release(tenant_id)  # Called and cancelled in the same round of the loop.
+                self.release(tenant_id)  # Called and cancelled in the same round of the loop.
             elif call in (line := self._waiting.get(tenant_id, deque())):
                 line.remove(call)
                 if not line:
@@ -67,13 +78,6 @@ class FairSemaphore:
     def _take(self, tenant_id: int) -> None:
         self._free -= 1
         self._held[tenant_id] += 1
-
-    def _release(self, tenant_id: int) -> None:
-        self._free += 1
-        self._held[tenant_id] -= 1
-        if not self._held[tenant_id]:
-            del self._held[tenant_id]
-        self._call()
 
     def _call(self) -> None:
         """Hand out what is free: each tenant that may have a permit gets one, and goes to the end of the round."""

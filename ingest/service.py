@@ -10,13 +10,8 @@ from uuid import UUID
 from ingest import logs, maintain, metrics, tasks
 from ingest.config import Settings, require_dsn
 from ingest.connections import Connections
-from ingest.errors import (
-    Malformed,
-    OutcomeUnknown,
-    Rejected,
-    TenantDisabled,
-    Unavailable,
-)
+from ingest.errors import Malformed, OutcomeUnknown, Rejected, TenantDisabled, Unavailable
+from ingest.large_bodies import LargeBodies, Work
 from ingest.learning import Learning
 from ingest.pulse import Pulse
 from ingest.queue import Queue
@@ -48,6 +43,7 @@ class Service:
         self.snapshot = Snapshot(first_days=settings.retention_days)
         self.queue = Queue()
         self.room = Room()
+        self.large_bodies = LargeBodies()
         self.is_stopping = False
         self.broken: set[str] = set()
         self._dsn = require_dsn(settings)
@@ -144,10 +140,10 @@ class Service:
         async with self.queue.line.called(token.tenant_id):
             yield
 
-    async def prepare(self, token: Token, body: bytes) -> Entry:
+    async def prepare(self, token: Token, body: bytes, work: Work) -> Entry:
         """Turn a body into what can be stored; raises what `Validation.entry` raises, and ClockAdrift."""
         try:
-            return await self._validation.entry(token, body)
+            return await self._validation.entry(token, body, work)
         except (Malformed, Rejected) as refusal:
             raise await self.snapshot.clock.confirm(refusal) from None
 

@@ -1,15 +1,18 @@
 """From a body to what can be stored, or to the reasons why not: decodes, explains, learns, and decodes again."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from ingest import explain
+from ingest import explain, steps
 from ingest.errors import Malformed, Overloaded, Rejected
 from ingest.explain import Explanation
-from ingest.fairness import FairSemaphore, LineFull
+from ingest.fairness import LineFull
 from ingest.lane import Lane
+from ingest.large_bodies import SMALL_BYTES, Work
 from ingest.learning import Learning
+from ingest.room import Room
+from ingest.steps import Steps
 from ingest.store import rows
 from ingest.store.batches import NO_SEQUENCE, Entry
 from ingest.store.snapshot import Tenant, Token
@@ -17,10 +20,9 @@ from schema.decode import Decoded, Refused, Window, decode
 from schema.event import DROP_REASONS
 from schema.vocabulary import Mode
 
-SMALL_BYTES = 65_536  # A body that takes so little time that it need not wait for its turn.
-LARGE_WAITING_MAX = 1_024  # Larger ones of one tenant. `ingest.room` has room for fewer.
-EXPLAIN_S_MAX = 2.0  # From the first look at a body to its answer, if it is refused.
+EXPLAIN_S_MAX = 2.0  # From the first gate that closed to the answer.
 LOOKS_MAX = 3
+EXPLAINED_BYTES_MAX = 16 * 1024 * 1024  # Of one tenant's bodies that wait to be explained; of all, four times as many.
 
 
 class Validation:
@@ -31,20 +33,20 @@ class Validation:
         self._window = window
         self._learning = learning
         self._lane = Lane()
-        self._large = FairSemaphore(1, 1, LARGE_WAITING_MAX)
+        self._explained = Room(4 * EXPLAINED_BYTES_MAX, EXPLAINED_BYTES_MAX)
 
-    async def entry(self, token: Token, body: bytes) -> Entry:
+    async def entry(self, token: Token, body: bytes, work: Work) -> Entry:
         """Decode a body into what can be stored; raises Malformed, Rejected, Overloaded and what `require` raises.
 
         Operators act while a body waits for its turn: whatever it would be refused for is asked of what is known then.
         """
         refusal: Malformed | Rejected | None = None
-        ends_at = asyncio.get_running_loop().time() + EXPLAIN_S_MAX
+        ends_at: float | None = None
         for looks_left in reversed(range(LOOKS_MAX)):
-            tenant = self._require(token)
             try:
-                return await self._decode(tenant, body)
+                return await self._decode(token, body, work)
             except Refused:
+                ends_at = ends_at or asyncio.get_running_loop().time() + EXPLAIN_S_MAX
                 refusal = await self._explain(token, body, ends_at)
             if refusal is not None and (looks_left == 0 or not _may_learn(token, refusal)):
                 break
@@ -54,27 +56,23 @@ class Validation:
             await self._learning.audit(token.tenant_id, refusal)
         raise refusal or Rejected((explain.UNEXPLAINED,))
 
-    async def _decode(self, tenant: Tenant, body: bytes) -> Entry:
-        """Pass the gates and make rows, or raise Refused."""
-        if len(body) < SMALL_BYTES:
-            return _entry(tenant.tenant_id, decode(body, tenant.vocabulary, self._window(), rows.count))
-        try:
-            async with self._large.turn(tenant.tenant_id):
-                # In two rounds of the loop, and one body at a time: whatever comes meanwhile waits for one of them,
-                # above all the writer, whose connection is idle until then.
-                decoded = decode(body, tenant.vocabulary, self._window(), rows.count)
-                await asyncio.sleep(0)
-                entry = _entry(tenant.tenant_id, decoded)
-                await asyncio.sleep(0)
-        except LineFull:
-            raise Overloaded from None
-        return entry
+    async def _decode(self, token: Token, body: bytes, work: Work) -> Entry:
+        """Pass the gates and make rows; raises Refused, Overloaded and what `require` raises."""
+        making = self._making(token, body)
+        is_small = len(body) < SMALL_BYTES and not work.has_turn
+        return steps.finish(making) if is_small else await work.run(making, is_last=True)
+
+    def _making(self, token: Token, body: bytes) -> Steps[Entry]:
+        tenant = self._require(token)
+        decoded = decode(body, tenant.vocabulary, self._window(), rows.count)
+        yield
+        return _entry(tenant.tenant_id, decoded)
 
     async def _explain(self, token: Token, body: bytes, ends_at: float) -> Malformed | Rejected | None:
         """Explain a refusal when it is the tenant's turn; None if nothing is wrong, or if nothing was found in time."""
         explanations: list[Explanation] = []
 
-        def steps() -> Iterator[None]:
+        def explaining() -> Steps[None]:
             # When its turn has come: an operator may have registered a term meanwhile, or revoked the token.
             tenant = self._require(token)
             explanations.append(Explanation(body, tenant.vocabulary, self._window()))
@@ -83,9 +81,11 @@ class Validation:
         if asyncio.get_running_loop().time() >= ends_at:
             return self._cut(token, body, explanations)
         try:
-            async with asyncio.timeout_at(ends_at):
-                await self._lane.run(token.tenant_id, steps())
-        except LineFull:
+            with self._explained.share(token.tenant_id) as hold:
+                hold(len(body))
+                async with asyncio.timeout_at(ends_at):
+                    await self._lane.run(token.tenant_id, explaining())
+        except (LineFull, Overloaded):
             return self._cut(token, body, explanations)
         except TimeoutError:
             if not explanations or explanations[0].refusal() is None:

@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 from ingest.api import codings
 from ingest.errors import SlowBody, WireTooLarge
+from ingest.large_bodies import Work
 from ingest.room import Hold
 from schema.limits import WIRE_BYTES_MAX
 
@@ -24,7 +25,7 @@ def announced(request: Request) -> int:
     return min(size, WIRE_BYTES_MAX)
 
 
-async def read(request: Request, hold: Hold) -> bytes:
+async def read(request: Request, hold: Hold, work: Work) -> bytes:
     """Give the decompressed body, whose bytes are held as they come; raises what the headers or the bytes deserve."""
     codings.require_json(request.headers.getlist("content-type"))
     coding = codings.of(request.headers.getlist("content-encoding"))
@@ -37,7 +38,7 @@ async def read(request: Request, hold: Hold) -> bytes:
         raise SlowBody from None
     if coding is None:
         return wire
-    body = await codings.decompressed(wire, coding)
+    body = await codings.decompressed(wire, coding, work)
     hold(len(wire) + len(body))
     return body
 

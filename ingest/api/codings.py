@@ -3,20 +3,21 @@
 Whatever else containers and headers hold (file names, comments, skippable frames, parameters) is passed over unread.
 """
 
-import asyncio
 import re
 import zlib
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Literal, cast
+from typing import Literal
 
 import zstandard
 
+from ingest import steps
 from ingest.errors import BadEncoding, BodyTooLarge, EncodingUnsupported, MediaTypeUnsupported
+from ingest.large_bodies import SMALL_BYTES, Work
+from ingest.steps import Steps
 from schema.limits import BODY_BYTES_MAX
 
 Coding = Literal["gzip", "zstd"]
-Steps = Generator[None, None, bytes]
 MEMBERS_MAX = 1_000  # Members of gzip or frames of zstd in one body.
 _FIRST_BYTES = 262_144  # Of a body, whose first member is most often all of it: zlib is slow after each stop.
 _PIECE_BYTES = 65_536  # Of further members. What follows a member is copied, so not all of it is handed over at once.
@@ -62,36 +63,28 @@ def of(content_encodings: Sequence[str]) -> Coding | None:
             raise EncodingUnsupported
 
 
-async def decompressed(wire: bytes, coding: Coding) -> bytes:
-    """Decompress in many rounds of the loop: a small body may be a thousand times as long, and others wait."""
-    steps = _gunzip(wire) if coding == "gzip" else _unzstd(wire)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return cast("bytes", done.value)
-        await asyncio.sleep(0)
+async def decompressed(wire: bytes, coding: Coding, work: Work) -> bytes:
+    """Decompress: what is small at once, the rest when its turn comes. A body may be a thousand times its wire."""
+    making = _gunzip(wire) if coding == "gzip" else _unzstd(wire)
+    try:
+        next(making)
+    except StopIteration as done:
+        body: bytes = done.value
+        return body
+    return await work.run(making, is_last=False)
 
 
 def gunzip(wire: bytes) -> bytes:
     """Inflate gzip members of bounded number and size; zeros after the last are padding, as gzip(1) has it."""
-    return _whole(_gunzip(wire))
+    return steps.finish(_gunzip(wire))
 
 
 def unzstd(wire: bytes) -> bytes:
     """Decompress zstd frames of bounded number, size and window; skippable ones are skipped."""
-    return _whole(_unzstd(wire))
+    return steps.finish(_unzstd(wire))
 
 
-def _whole(steps: Steps) -> bytes:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return cast("bytes", done.value)
-
-
-def _gunzip(wire: bytes) -> Steps:
+def _gunzip(wire: bytes) -> Steps[bytes]:
     view, at, size = memoryview(wire), 0, 0
     members: list[bytes] = []
     for _ in range(MEMBERS_MAX):
@@ -103,15 +96,15 @@ def _gunzip(wire: bytes) -> Steps:
     raise BadEncoding
 
 
-def _member(view: memoryview, at: int, room: int) -> Generator[None, None, tuple[bytes, int]]:
+def _member(view: memoryview, at: int, room: int) -> Steps[tuple[bytes, int]]:
     """Inflate the member that begins at a place, and return where it ends too."""
     inflater = zlib.decompressobj(_GZIP)
     parts: list[bytes] = []
-    piece_bytes = _PIECE_BYTES if at else _FIRST_BYTES
+    piece_bytes, step_bytes = (_PIECE_BYTES, STEP_BYTES) if at else (_FIRST_BYTES, SMALL_BYTES)
     while True:
         piece = view[at : at + piece_bytes]
         try:
-            parts.append(inflater.decompress(piece, min(STEP_BYTES, room + 1)))
+            parts.append(inflater.decompress(piece, min(step_bytes, room + 1)))
         except zlib.error:
             raise BadEncoding from None
         room -= len(parts[-1])
@@ -122,16 +115,19 @@ def _member(view: memoryview, at: int, room: int) -> Generator[None, None, tuple
         if not piece and not parts[-1]:
             raise BadEncoding
         at += len(piece) - len(inflater.unconsumed_tail)
-        if len(parts) % _SMALL_STEPS == 0 or len(parts[-1]) == STEP_BYTES:
+        if len(parts) % _SMALL_STEPS == 0 or len(parts[-1]) == step_bytes:
             yield
+            step_bytes = STEP_BYTES
 
 
-def _unzstd(wire: bytes) -> Steps:
+def _unzstd(wire: bytes) -> Steps[bytes]:
     decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES_MAX)
     try:
         size = zstandard.frame_content_size(wire)
         if size > BODY_BYTES_MAX:
             raise BodyTooLarge
+        if not 0 < size <= SMALL_BYTES:
+            yield
         if size > 0:
             with suppress(zstandard.ZstdError):  # Most often there is one frame, which says its size.
                 return decompressor.decompress(wire, allow_extra_data=False)
@@ -147,7 +143,7 @@ def _unzstd(wire: bytes) -> Steps:
         raise BadEncoding from None
 
 
-def _frames(wire: bytes, decompressor: zstandard.ZstdDecompressor) -> Steps:
+def _frames(wire: bytes, decompressor: zstandard.ZstdDecompressor) -> Steps[bytes]:
     """Decompress what is known to be small: only this tells a frame that was cut off, and it cannot be bounded."""
     view, at = memoryview(wire), 0
     parts: list[bytes] = []

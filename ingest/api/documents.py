@@ -2,12 +2,13 @@
 
 import hashlib
 import zlib
-from collections.abc import Generator
 from functools import lru_cache
 from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
+
+from ingest.steps import Steps
 
 PLAIN_MAX = 16  # Documents kept inflated, of some 300 KB.
 _PIECE_BYTES = 32_768
@@ -22,7 +23,7 @@ class Document(NamedTuple):
     compressed: bytes
 
 
-def compress(plain: bytes) -> Generator[None, None, Document]:
+def compress(plain: bytes) -> Steps[Document]:
     """Make a document, with a yield after each piece of work."""
     deflater = zlib.compressobj(6, zlib.DEFLATED, _GZIP)
     parts = []

@@ -25,8 +25,11 @@ async def post_events(request: Request) -> Response:
         token = auth.require(request, "events:write")
         service = auth.service_of(request)
         with service.room.share(token.tenant_id) as hold, service.quotas.reserved(token.tenant_id) as reservation:
-            async with service.admitted(token, lambda: hold(body.announced(request))):
-                entry = await service.prepare(token, await body.read(request, hold))
+            async with (
+                service.admitted(token, lambda: hold(body.announced(request))),
+                service.large_bodies.work(token.tenant_id) as work,
+            ):
+                entry = await service.prepare(token, await body.read(request, hold, work), work)
                 stored = service.put(token, entry, reservation)
         receipt = await service.receipt(entry, stored)
         answer = Response(_encoder.encode(receipt), media_type="application/json")

@@ -7,6 +7,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ingest import steps
 from ingest.api import documents, policy, problems
 from ingest.api.documents import Document
 from ingest.store.streams import StreamState
@@ -47,12 +48,7 @@ def document() -> bytes:
 
 @cache
 def _compressed() -> Document:
-    making = documents.compress(document())
-    while True:
-        try:
-            next(making)
-        except StopIteration as made:
-            return cast("Document", made.value)
+    return steps.finish(documents.compress(document()))
 
 
 async def get_openapi(request: Request) -> Response:

@@ -14,7 +14,9 @@ from ingest.api import codings
 from ingest.connections import Connections
 from ingest.errors import BadToken, Malformed, Overloaded, Rejected, RevokedToken, TenantDisabled
 from ingest.lane import SLICE_S, WAITING_MAX
+from ingest.large_bodies import LargeBodies
 from ingest.learning import Learning
+from ingest.store.batches import Entry
 from ingest.store.snapshot import Snapshot, Tenant, Token
 from ingest.validation import Validation
 from schema import limits
@@ -46,11 +48,16 @@ class Machine:
     now: Window = field(default_factory=window)
 
     def __post_init__(self) -> None:
+        self.large_bodies = LargeBodies()
         self.snapshot = Snapshot()
         self.tenant = self.snapshot.tenants[1] = Tenant(1, vocabulary(self.mode))
         self.token = self.snapshot.tokens["a"] = Token("a", 1, b"secret", self.scopes, None, is_revoked=False)
         learning = Learning(Connections("postgresql://nowhere.invalid/none"), self.snapshot)
         self.validation = Validation(self.require, lambda: self.now, learning)
+
+    async def entry(self, body: bytes) -> Entry:
+        async with self.large_bodies.work(1) as work:
+            return await self.validation.entry(self.token, body, work)
 
     def require(self, token: Token) -> Tenant:
         self.snapshot.require(token)
@@ -63,7 +70,7 @@ class Machine:
         lane = self.validation._lane  # noqa: SLF001 (what keeps it waiting is the lane)
         other = asyncio.create_task(lane.run(1, busy(BUSY)))
         await asyncio.sleep(0)
-        waiting = asyncio.create_task(self.validation.entry(self.token, body))
+        waiting = asyncio.create_task(self.entry(body))
         await asyncio.sleep(0)
         act()
         await other
@@ -134,7 +141,7 @@ async def test_what_is_right_by_its_turn_is_stored(
     changed, do = act(machine)
     body = sample.body(sample.event(**changed))
     with pytest.raises(Rejected):
-        await machine.validation.entry(machine.token, body)
+        await machine.entry(body)
     assert await machine.behind(body, do) == 1
 
 
@@ -174,7 +181,7 @@ async def test_a_term_registered_in_the_middle_of_an_explanation_does_no_harm() 
     machine = Machine()
     events = [sample.event() for _ in range(4_000)]
     body = sample.body(*events, sample.event(routed_model="acme-1"))
-    validating = asyncio.create_task(machine.validation.entry(machine.token, body))
+    validating = asyncio.create_task(machine.entry(body))
     for _ in range(12):  # Rounds of the loop: into the walk, and not to its end.
         await asyncio.sleep(0)
     add(machine, Kind.MODEL, 0, "acme-1")()
@@ -198,7 +205,7 @@ async def test_a_batch_that_may_yet_be_learned_is_not_dropped_for_lack_of_time(m
     monkeypatch.setattr(validation, "EXPLAIN_S_MAX", 0.0)
     machine = Machine(Mode.LEARN, frozenset({"events:write", "vocabulary:write"}))
     with pytest.raises(Overloaded):
-        await machine.validation.entry(machine.token, sample.body(sample.event(routed_model="acme-1")))
+        await machine.entry(sample.body(sample.event(routed_model="acme-1")))
 
 
 async def test_a_term_registered_before_time_is_up_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,11 +218,24 @@ async def test_a_term_registered_before_time_is_up_counts(monkeypatch: pytest.Mo
 async def test_a_tenant_with_too_many_refused_bodies_hears_at_once() -> None:
     machine = Machine()
     slow = SHAPES["a wrong one in each hundred"]
-    flood = [asyncio.create_task(machine.validation.entry(machine.token, slow)) for _ in range(WAITING_MAX + 4)]
+    flood = [asyncio.create_task(machine.entry(slow)) for _ in range(WAITING_MAX + 4)]
     answers = await asyncio.gather(*flood, return_exceptions=True)
     assert {type(answer) for answer in answers} == {Rejected}
     cut = [answer for answer in answers if isinstance(answer, Rejected) and explain.UNEXPLAINED in answer.violations]
     assert len(cut) >= 3
+
+
+async def test_few_large_bodies_of_a_tenant_wait_to_be_explained_and_others_have_room() -> None:
+    machine = Machine()
+    held: list[int] = []
+    flood = [asyncio.create_task(machine.entry(SHAPES["a wrong one in each hundred"])) for _ in range(WAITING_MAX)]
+    while not all(each.done() for each in flood):
+        await asyncio.sleep(0)
+        held.append(machine.validation._explained.bytes)  # noqa: SLF001 (what it holds shows nowhere else)
+    assert 0 < max(held) <= validation.EXPLAINED_BYTES_MAX
+    with pytest.raises(Rejected) as caught:
+        await machine.entry(sample.body(sample.event(prompt="hello")))
+    assert explain.UNEXPLAINED not in caught.value.violations
 
 
 async def test_anothers_flood_delays_a_refusal_by_a_few_slices() -> None:
@@ -232,7 +252,7 @@ async def test_anothers_flood_delays_a_refusal_by_a_few_slices() -> None:
     await asyncio.sleep(0)
     began = len(slices)
     with pytest.raises(Rejected):
-        await machine.validation.entry(machine.token, sample.body(sample.event(prompt="hello")))
+        await machine.entry(sample.body(sample.event(prompt="hello")))
     assert len(slices) - began <= 4
     for each in floods:
         each.cancel()
@@ -256,7 +276,8 @@ async def test_inflating_leaves_others_their_turns(coding: codings.Coding, text:
             rounds += 1
 
     counting = asyncio.create_task(count())
-    assert await codings.decompressed(wire, coding) == body
+    async with LargeBodies().work(1) as work:
+        assert await codings.decompressed(wire, coding, work) == body
     counting.cancel()
     assert rounds >= limits.BODY_BYTES_MAX // codings.STEP_BYTES - 2
 
