@@ -20,6 +20,7 @@ HEAD_S = 20.0  # From the first byte of a head to its last.
 FILES_SPARE = 64  # Of a process, for PostgreSQL, metrics and certificates.
 CONNECTIONS_MIN = 16
 BACKLOG_MAX = 1_024
+KNOWN = "is_known"  # Of a scope's state: the request had a good token.
 _UNREADABLE = Head("GET", b"", b"", [], 0, expects_continue=False, is_last=True)
 
 
@@ -36,7 +37,10 @@ def backlog() -> int:
 
 
 class Connections:
-    """Those of a process, bounded: one more ends the one that has waited longest, or else has been longest at work."""
+    """Those of a process, bounded: one more ends the one that has waited longest, or else has been longest at work.
+
+    Whose last request had a good token is ended after all that wait without one: strangers end strangers.
+    """
 
     def __init__(self, keep_alive_s: float, fields: Callable[[], Fields], count_max: Callable[[], int]) -> None:
         self.keep_alive_s = keep_alive_s
@@ -44,29 +48,30 @@ class Connections:
         self._is_ending = False
         self._count_max = count_max
         self._turn = asyncio.Lock()
-        # Without and with a request under way, the longest first.
-        self._idle: dict[Connection, None] = {}
+        # Without a request under way, of strangers and of those we know; and with one. The longest first.
+        self._strangers: dict[Connection, None] = {}
+        self._known: dict[Connection, None] = {}
         self._busy: dict[Connection, None] = {}
 
     def rest(self, one: "Connection") -> None:
         """Note that it has no request under way: it is new, or has had its answer."""
         self._busy.pop(one, None)
-        while len(self._idle) + len(self._busy) >= self._count_max():
-            longest = next(iter(self._idle or self._busy))
+        while len(self._strangers) + len(self._known) + len(self._busy) >= self._count_max():
+            longest = next(iter(self._strangers or self._known or self._busy))
             longest.end()
             self.leave(longest)
-        self._idle[one] = None
+        (self._known if one.is_known else self._strangers)[one] = None
         if self._is_ending:
             one.end()
 
     def work(self, one: "Connection") -> None:
         """Note that it has one."""
-        self._idle.pop(one, None)
+        self.leave(one)
         self._busy[one] = None
 
     def leave(self, one: "Connection") -> None:
-        self._idle.pop(one, None)
-        self._busy.pop(one, None)
+        for each in (self._strangers, self._known, self._busy):
+            each.pop(one, None)
 
     async def take_turn(self) -> None:
         """Let one sender whose requests follow each other unanswered go on in each round of the loop.
@@ -79,7 +84,7 @@ class Connections:
     def end(self) -> None:
         """End those without a request now, and each other after the one it has."""
         self._is_ending = True
-        for one in list(self._idle):
+        for one in (*self._strangers, *self._known):
             one.end()
 
 
@@ -90,6 +95,7 @@ class Connection:
         self._app = app
         self._among = among
         self._wire = wire
+        self.is_known = False
         self._buffer = bytearray()  # What has come and was not taken.
 
     async def serve(self) -> None:
@@ -120,6 +126,7 @@ class Connection:
         self._among.work(self)
         exchange = Exchange(self._wire, head, self._buffer, self._among.fields)
         await self._app(self._scope(head, state), exchange.receive, exchange.send)
+        self.is_known = bool(state.get(KNOWN))
         if not exchange.is_last:
             if self._buffer:
                 await self._among.take_turn()

@@ -4,6 +4,7 @@ import re
 
 from starlette.requests import Request
 
+from ingest.connection import KNOWN
 from ingest.errors import BadToken, NoToken, QueryNotEmpty, ScopeMissing
 from ingest.service import Service
 from ingest.store.snapshot import Token
@@ -28,6 +29,7 @@ def require(request: Request, scope: str) -> Token:
     if match is None:
         raise BadToken
     token = service_of(request).authenticate(match[1], match[2])
+    request.scope["state"][KNOWN] = True
     if scope not in token.scopes:
         raise ScopeMissing
     return token

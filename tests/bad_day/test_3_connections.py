@@ -265,17 +265,21 @@ def test_who_does_not_read_an_answer_is_cut_off(slow: dict[str, Slow]) -> None:
 
 
 def test_more_connections_than_open_files_keep_nobody_out(server: Server, token: str, worker: int) -> None:
-    """Those that wait longest without a request are closed for the next one; the last ones are served.
+    """Those that wait longest without a request are closed for the next one; the last ones and known ones are served.
 
     So this comes after the tests of those that wait.
     """
     soft, hard = resource.prlimit(worker, resource.RLIMIT_NOFILE)
     with contextlib.ExitStack() as opened:
+        known = opened.enter_context(contextlib.closing(server.sender(token)))
+        assert known.post(sample.body()).status == 200
         resource.prlimit(worker, resource.RLIMIT_NOFILE, (_files(worker) + 40, hard))
         try:
             for _ in range(OPEN_FILES):
                 opened.enter_context(_opened(server))
             wait_until(lambda: _told(server, "/livez") == 200)
+            # It has waited longest of all, and was not ended: its last request had a good token.
+            assert known.post(sample.body()).status == 200
         finally:
             resource.prlimit(worker, resource.RLIMIT_NOFILE, (soft, hard))
     wait_until(lambda: _told(server, "/readyz") == 200)
