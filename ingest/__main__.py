@@ -28,7 +28,7 @@ to look around:
   nocontent demo                                     everything at once, with a PostgreSQL of its own
   nocontent check batch.json                         would this body be accepted, and if not, why
   nocontent policy --capacity                        what an event can hold, in bits
-  nocontent prove --local                            try to get content in, some 31,000 ways
+  nocontent prove --local                            try to get content in, some 36,000 ways
 """
 
 

@@ -19,8 +19,9 @@ from ingest import config, lifeline, maintain
 from ingest.config import Settings
 from ingest.errors import CannotStart
 from ingest.store import migrate, pool, privileges, tenants, tokens, vocabulary
+from ingest.store.pool import Connection
 from schema.event import Kind
-from schema.vocabulary import Unlearned
+from schema.vocabulary import Mode, Unlearned
 
 READY_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 70.0  # Longer than the supervisor waits for its workers.
@@ -37,14 +38,28 @@ async def prepare(settings: Settings, name: str, tags: Mapping[str, Sequence[str
         await pool.close(operator)
     await maintain.keep(settings.dsn, settings.retention_days)
     async with pool.connected(settings.dsn, "nocontent_control") as connection:
-        tenant = await tenants.add(connection, name)
-        for key, values in tags.items():
-            await vocabulary.declare_tag(connection, tenant, key)
-            key_id = await vocabulary.tag_key_id(connection, tenant, key)
-            assert key_id is not None
-            for value in values:
-                await vocabulary.add(connection, tenant, Unlearned(Kind.TAG_VALUE, key_id, value))
+        tenant = await _add_tenant(connection, name, tags)
         return await tokens.issue(connection, tenant, tokens.SCOPES_DEFAULT, timedelta(days=TOKEN_DAYS))
+
+
+async def add_learner(dsn: str, name: str, tags: Mapping[str, Sequence[str]]) -> str:
+    """Add a tenant that is in mode `learn` for every kind, and return a token that may teach it."""
+    async with pool.connected(dsn, "nocontent_control") as connection:
+        tenant = await _add_tenant(connection, name, tags)
+        for kind in tenants.KINDS_WITH_MODE:
+            await tenants.set_mode(connection, tenant, kind, Mode.LEARN)
+        return await tokens.issue(connection, tenant, tokens.SCOPES, timedelta(days=TOKEN_DAYS))
+
+
+async def _add_tenant(connection: Connection, name: str, tags: Mapping[str, Sequence[str]]) -> int:
+    tenant = await tenants.add(connection, name)
+    for key, values in tags.items():
+        await vocabulary.declare_tag(connection, tenant, key)
+        key_id = await vocabulary.tag_key_id(connection, tenant, key)
+        assert key_id is not None
+        for value in values:
+            await vocabulary.add(connection, tenant, Unlearned(Kind.TAG_VALUE, key_id, value))
+    return tenant
 
 
 async def as_service(dsn: str) -> str:

@@ -17,7 +17,7 @@ from ingest.cli.server import Subparsers
 from ingest.errors import CannotStart
 from ingest.prove import local, report, run, search, summary
 from ingest.prove.client import address
-from ingest.prove.families import FAMILIES
+from ingest.prove.families import FAMILIES, LEARNING
 from ingest.prove.run import Run, Wanted
 from ingest.prove.search import Searched
 
@@ -35,6 +35,9 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     command = commands.add_parser("prove", help=says, description=says)
     command.add_argument("--url", help="of the service, as http://host:port")
     command.add_argument("--token", help="of a tenant that refuses unknown terms; its good batches are stored")
+    command.add_argument(
+        "--learner-token", metavar="TOKEN", help="of a tenant in mode learn, with vocabulary:write; learns a few terms"
+    )
     command.add_argument("--local", action="store_true", help="start PostgreSQL and the service here, and search all")
     _add_bounds(command)
     _add_places(command)
@@ -94,6 +97,7 @@ def _locally(args: argparse.Namespace) -> tuple[Run, list[Searched]]:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with local.service() as here:
         args.url, args.dsn, args.metrics_url = here.url, here.dsn, here.metrics_url
+        args.learner_token = here.learner_token
         args.pid = [*args.pid, *here.pids]
         finished = asyncio.run(run.run(_wanted(args, here.url, here.token), _progress("cases")))
         searched = asyncio.run(_search_live(args, finished))
@@ -107,9 +111,15 @@ def _locally(args: argparse.Namespace) -> tuple[Run, list[Searched]]:
 
 def _wanted(args: argparse.Namespace, url: str, token: str) -> Wanted:
     seed = random.getrandbits(_SEED_BITS) if args.seed is None else args.seed
-    families = tuple(args.family or FAMILIES)
+    learner_token = args.learner_token.encode("ascii") if args.learner_token else None
+    possible = tuple(name for name in FAMILIES if learner_token or name not in LEARNING)
+    families = tuple(args.family or possible)
+    if others := set(families) - set(possible):
+        raise CannotStart(f"Name a tenant in mode learn by --learner-token to prove {', '.join(sorted(others))}.")
     concurrency = min(args.concurrency, CONCURRENCY_MAX)
-    return Wanted(address(url), token.encode("ascii"), families, seed, concurrency, args.cases, args.time)
+    return Wanted(
+        address(url), token.encode("ascii"), learner_token, families, seed, concurrency, args.cases, args.time
+    )
 
 
 async def _search_live(args: argparse.Namespace, finished: Run) -> list[Searched]:

@@ -67,6 +67,7 @@ class Case(NamedTuple):
     expected: Expected = Expected.REFUSED
     events: int = 1  # How many an accepted batch has.
     is_alone: bool = False  # Sent on a connection of its own, read until it closes.
+    is_of_learner: bool = False  # Sent with the token of the tenant in mode `learn`.
 
 
 def refused(name: str, canary: str, body: bytes) -> Case:

@@ -17,6 +17,7 @@ from ingest.prove.cases import (
     ids,
     insertions,
     keys,
+    learning,
     names,
     places,
     spellings,
@@ -30,6 +31,15 @@ from ingest.prove.cases import (
 from ingest.prove.kit import Kit
 
 Family = Callable[[Kit], Iterator[Case]]
+# Of the tenant in mode `learn`, whose policy and token they are made and sent with.
+LEARNING: Mapping[str, Family] = {
+    "learning-identifiers": learning.learning_identifiers,
+    "learning-wrappings": learning.learning_wrappings,
+    "learning-keys": learning.learning_keys,
+    "learning-prompts": learning.learning_prompts,
+    "learning-random-strings": learning.learning_random_strings,
+    "accepted-lessons": learning.accepted_lessons,
+}
 FAMILIES: Mapping[str, Family] = {
     "unknown-places": places.unknown_places,
     "depth": places.depths,
@@ -66,6 +76,7 @@ FAMILIES: Mapping[str, Family] = {
     "accepted-terms": accepted.accepted_terms,
     "accepted-spellings": spellings.accepted_spellings,
     "accepted-forms": accepted.accepted_forms,
+    **LEARNING,
 }
 
 
@@ -78,7 +89,7 @@ class Planned(NamedTuple):
 
 def plan(kit: Kit, names: Sequence[str], count: int | None = None) -> list[Planned]:
     """Give the cases of some families, mixed by the kit's chance; if there are more than `count`, an even share."""
-    planned = [Planned(name, case) for name in names for case in FAMILIES[name](kit)]
+    planned = [Planned(name, case) for name in names for case in _cases(name, kit)]
     kit.random.shuffle(planned)
     if count is None or count >= len(planned):
         return planned
@@ -86,6 +97,13 @@ def plan(kit: Kit, names: Sequence[str], count: int | None = None) -> list[Plann
     chosen = list(islice((share[place * len(share) // count] for place in range(count)), count))
     kit.random.shuffle(chosen)
     return chosen
+
+
+def _cases(name: str, kit: Kit) -> Iterator[Case]:
+    if name not in LEARNING:
+        return FAMILIES[name](kit)
+    assert kit.learner is not None
+    return (case._replace(is_of_learner=True) for case in LEARNING[name](kit.learner))
 
 
 def digest(planned: Sequence[Planned]) -> str:

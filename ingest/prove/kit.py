@@ -38,6 +38,7 @@ class Kit:
         self.seed = seed
         self.random = Random(seed)  # noqa: S311 (choices that shall repeat)
         self.now_ms = now_ms
+        self.learner: Kit | None = None  # For the tenant in mode `learn`, if one was named.
         self._known: dict[str, frozenset[str]] = {}
         self.tags: Json = {key: values[0] for key, values in list(policy.tags.items())[:1]}
         self._good: Json = {
@@ -51,6 +52,11 @@ class Kit:
             "stop_reason": "end_turn", "streamed": True, "cached": False, "fallback": False, "retried": False,
             "escalated": False, "tags": self.tags,
         }  # fmt: skip
+
+    def add_learner(self, policy: Policy) -> None:
+        """Make the kit of the tenant in mode `learn`, which shares canaries and chance."""
+        self.learner = Kit(policy, b"", self.seed, self.now_ms)
+        self.learner.canaries, self.learner.random = self.canaries, self.random
 
     def canary(self) -> str:
         return self.canaries.make()

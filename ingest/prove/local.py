@@ -1,4 +1,4 @@
-"""A service of our own to prove: a new PostgreSQL, its tables, a tenant with tags, and `serve`."""
+"""A service of our own to prove: a new PostgreSQL, its tables, two tenants with tags, and `serve`."""
 
 import asyncio
 import shutil
@@ -12,7 +12,7 @@ import msgspec
 
 from ingest import config, embedded, local
 
-TENANT = "prove"
+TENANT, LEARNER = "prove", "prove-learner"
 TAGS = {"team": ("assistant", "editor", "search"), "region": ("eu", "us")}
 
 
@@ -23,6 +23,7 @@ class Here(NamedTuple):
     metrics_url: str
     dsn: str
     token: str
+    learner_token: str
     pids: tuple[int, ...]
     logs: tuple[Path, ...]
     data_dir: Path
@@ -38,6 +39,7 @@ def service() -> Iterator[Here]:
         bind, metrics_bind = local.free_address(wanted.bind), local.free_address(wanted.metrics_bind)
         settings = msgspec.structs.replace(wanted, dsn=server.dsn, bind=bind, metrics_bind=metrics_bind)
         token = asyncio.run(local.prepare(settings, TENANT, TAGS))
+        learner_token = asyncio.run(local.add_learner(settings.dsn, LEARNER, TAGS))
         log = folder / "serve.log"
         served = msgspec.structs.replace(settings, dsn=asyncio.run(local.as_service(server.dsn)))
         with local.serving(served, log) as process:
@@ -46,6 +48,7 @@ def service() -> Iterator[Here]:
                 metrics_url=f"http://{metrics_bind}/metrics",
                 dsn=server.dsn,
                 token=token,
+                learner_token=learner_token,
                 pids=(process.pid, server.pid),
                 logs=(log, Path(f"{server.data_dir}.log")),
                 data_dir=server.data_dir,

@@ -12,6 +12,7 @@ import msgspec
 from ingest.errors import CannotStart
 from ingest.prove import families
 from ingest.prove.case import Expected, Request
+from ingest.prove.cases.learning import LESSONS
 from ingest.prove.client import NOTHING, Address, Answer, Connection, send_alone
 from ingest.prove.families import Planned
 from ingest.prove.kit import Kit, Policy, read_policy
@@ -30,6 +31,7 @@ class Wanted(NamedTuple):
 
     to: Address
     token: bytes
+    learner_token: bytes | None  # Of a tenant in mode `learn`.
     families: tuple[str, ...]
     seed: int
     concurrency: int
@@ -59,15 +61,20 @@ class Run(NamedTuple):
 
 async def run(wanted: Wanted, progress: Callable[[int], Callable[[int], object]]) -> Run:
     """Run; raises CannotStart if the service cannot be asked at all. `progress(total)` gives what counts cases."""
-    policy = await _policy(wanted)
-    if others := sorted(kind for kind, mode in policy.modes.items() if mode != "refuse"):
-        raise CannotStart(f"The tenant does not refuse unknown terms ({', '.join(others)}): prove with one that does.")
+    policy = await _policy(wanted.to, wanted.token)
+    if others := _kinds_not_in(policy, "refuse"):
+        raise CannotStart(f"The tenant does not refuse unknown terms ({others}): prove with one that does.")
     kit = Kit(policy, secrets.token_bytes(SECRET_BYTES), wanted.seed, time.time_ns() // 1_000_000)
+    if wanted.learner_token is not None:
+        kit.add_learner(await _learner_policy(wanted.to, wanted.learner_token))
     planned = families.plan(kit, wanted.families, wanted.cases_max)
     started_at, began = time.time(), time.monotonic()
     outcomes = await _Sender(wanted, kit, progress(len(planned))).send_all(planned)
     duration_s = time.monotonic() - began
-    faults = _policy_faults(kit, policy, await _policy(wanted))
+    faults = _policy_faults(kit, policy, await _policy(wanted.to, wanted.token))
+    if kit.learner is not None and wanted.learner_token is not None:
+        after = await _learner_policy(wanted.to, wanted.learner_token)
+        faults += _learner_faults(kit, kit.learner.policy, after)
     version = await _version(wanted)
     return Run(kit, planned, outcomes, started_at, duration_s, faults, version)
 
@@ -79,6 +86,25 @@ def _policy_faults(kit: Kit, before: Policy, after: Policy) -> list[str]:
     if list(kit.canaries.find(msgspec.json.encode(after))):
         faults.append("the policy holds a canary")
     return faults
+
+
+def _learner_faults(kit: Kit, before: Policy, after: Policy) -> list[str]:
+    faults = []
+    lessons = {term for terms in LESSONS.values() for term in terms}
+    known, learned = _strings(before), _strings(after)
+    if not known <= learned <= known | lessons:
+        faults.append("the tenant in mode learn has learned what was no lesson")
+    if list(kit.canaries.find(msgspec.json.encode(after))):
+        faults.append("the policy of the tenant in mode learn holds a canary")
+    return faults
+
+
+def _strings(policy: Policy) -> set[str]:
+    return {*policy.tags, *(term for terms in (*policy.terms.values(), *policy.tags.values()) for term in terms)}
+
+
+def _kinds_not_in(policy: Policy, mode: str) -> str:
+    return ", ".join(sorted(kind for kind, other in policy.modes.items() if other != mode))
 
 
 class _Sender:
@@ -112,7 +138,9 @@ class _Sender:
                 self._count(1)
 
     async def _ask(self, connection: Connection, planned: Planned) -> Answer:
-        wire = planned.case.request.encoded(self._wanted.to.authority, self._wanted.token, self._wanted.to.prefix)
+        token = self._wanted.learner_token if planned.case.is_of_learner else self._wanted.token
+        assert token is not None
+        wire = planned.case.request.encoded(self._wanted.to.authority, token, self._wanted.to.prefix)
         answer = NOTHING
         for _ in range(BUSY_TRIES_MAX):
             answer = await (send_alone(self._wanted.to, wire) if planned.case.is_alone else connection.send(wire))
@@ -132,8 +160,15 @@ async def _connection(to: Address) -> AsyncIterator[Connection]:
         await connection.close()
 
 
-async def _policy(wanted: Wanted) -> Policy:
-    answer = await _get(wanted, _POLICY)
+async def _learner_policy(to: Address, token: bytes) -> Policy:
+    policy = await _policy(to, token)
+    if others := _kinds_not_in(policy, "learn"):
+        raise CannotStart(f"The tenant of --learner-token does not learn every kind ({others}).")
+    return policy
+
+
+async def _policy(to: Address, token: bytes) -> Policy:
+    answer = await _get(to, token, _POLICY)
     if answer.status != _OK:
         raise CannotStart(f"GET /v1/policy answered {answer.status}: it takes a token with the scope policy:read.")
     try:
@@ -151,16 +186,16 @@ class _OpenApi(msgspec.Struct):
 
 
 async def _version(wanted: Wanted) -> str:
-    answer = await _get(wanted, _POLICY._replace(target=b"/openapi.json"))
+    answer = await _get(wanted.to, wanted.token, _POLICY._replace(target=b"/openapi.json"))
     try:
         return msgspec.json.decode(answer.body, type=_OpenApi).info.version
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return "unknown"
 
 
-async def _get(wanted: Wanted, request: Request) -> Answer:
-    async with _connection(wanted.to) as connection:
+async def _get(to: Address, token: bytes, request: Request) -> Answer:
+    async with _connection(to) as connection:
         try:
-            return await connection.send(request.encoded(wanted.to.authority, wanted.token, wanted.to.prefix))
+            return await connection.send(request.encoded(to.authority, token, to.prefix))
         except OSError:
             raise CannotStart("There is nothing that answers at that URL.") from None

@@ -14,6 +14,7 @@ _MODE_COLUMNS = {
     Kind.MODEL: "model_mode",
     Kind.TAG_VALUE: "tag_value_mode",
 }
+KINDS_WITH_MODE = tuple(_MODE_COLUMNS)
 BUMP = "UPDATE control SET revision = revision + 1 WHERE control_id = 1 RETURNING revision"
 AUDIT = "INSERT INTO audit (tenant_id, act, kind, term_id, token_id, rule) VALUES ($1, $2, $3, $4, $5, $6)"
 

@@ -18,16 +18,19 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
+from ingest.store.pool import Connection
+from ingest.store.tokens import SCOPES
+from schema.vocabulary import Mode
 from tests.support import breakage, cluster, customers, service
 from tests.support.breakage import Edit
 from tests.support.cluster import Cluster
-from tests.support.customers import Wanted
+from tests.support.customers import EVERYTHING, Wanted
 
 SEED = 1  # The same cases in every run, so that two runs can be compared case by case.
 CASES = 400
 PASSED, FAILED = 0, 1
 _DECODE, _EVENT, _VOCABULARY = "schema/decode.py", "schema/event.py", "schema/vocabulary.py"
-_SERVICE = "ingest/service.py"
+_LEARNING, _SERVICE = "schema/learning.py", "ingest/service.py"
 
 
 class Gate(NamedTuple):
@@ -104,7 +107,7 @@ def _runs(statement: str) -> tuple[Edit, ...]:
     return _keeps(f'await connection.execute(f"{statement}")')
 
 
-_BODY_QUOTES, _TERMS = "quote count of the body", "vocabulary: terms"
+_BODY_QUOTES, _TERMS, _SHIPPED_WORDS = "quote count of the body", "vocabulary: terms", "learning: shipped words"
 GATES = (
     Gate(
         "bytes: ASCII",
@@ -154,6 +157,17 @@ GATES = (
         ("dressed-spellings",),
     ),
     Gate("vocabulary: tag values", (Edit(_DECODE, _TAG_COARSENS, ""),), ("dressed-identifiers",)),
+    Gate(
+        _SHIPPED_WORDS,
+        (Edit(_LEARNING, "return is_made", "return kind is not Kind.TAG_KEY"),),
+        ("learning-identifiers", "learning-keys", "learning-prompts"),
+    ),
+    Gate(
+        "learning: gauntlet",
+        (Edit(_LEARNING, "fault(kind, term) is None", 'fault(kind, term) != "vocabulary.bad-term"'),),
+        ("learning-identifiers", "learning-keys", "learning-prompts"),
+        _SHIPPED_WORDS,
+    ),
     Gate("id: version and variant", (Edit(_DECODE, _VERSION, ""),), ("hostile-ids",)),
     Gate(
         "id: time window",
@@ -218,11 +232,11 @@ class Bench:
         """Serve a copy with these edits on a database of its own, and run the kit of this checkout against it."""
         run = Path(tempfile.mkdtemp(dir=self._folder))
         dsn = self._postgres.migrated()
-        token = customers.act(dsn, lambda connection: customers.add(connection, "prove", Wanted())).token
+        tokens = customers.act(dsn, _add_tenants)
         checkout = breakage.copy_broken(run / "checkout", *edits)
         log = run / "serve.log"
         with service.serving(dsn, log, checkout, workers=1, maintain="false") as server:
-            arguments = ["--url", f"http://{server.bind}", "--token", token, "--dsn", dsn, "--logs", str(log)]
+            arguments = ["--url", f"http://{server.bind}", "--dsn", dsn, "--logs", str(log), *tokens]
             arguments += ["--seed", str(SEED), "--cases", str(CASES), "--report-dir", str(run)]
             arguments += ["--metrics-url", f"http://{server.metrics_bind}/metrics"]
             if place == "data files":  # Of a whole cluster they are many, and a message is in WAL alone.
@@ -232,6 +246,14 @@ class Bench:
             )
         assert ended.returncode in {PASSED, FAILED}, ended.stderr.decode()
         return _read(ended.returncode, run)
+
+
+async def _add_tenants(connection: Connection) -> tuple[str, ...]:
+    """Make a tenant that refuses and one that learns; return how the kit is told their tokens."""
+    prover = await customers.add(connection, "prove", Wanted())
+    learns = Wanted(dict.fromkeys(EVERYTHING, Mode.LEARN), scopes=SCOPES)
+    learner = await customers.add(connection, "prove-learner", learns)
+    return "--token", prover.token, "--learner-token", learner.token
 
 
 def _read(status: int, folder: Path) -> Verdict:

@@ -10,7 +10,7 @@ from schema.vocabulary import shipped_terms
 NOW_MS = 1_700_000_000_000
 
 
-def policy() -> Policy:
+def policy(mode: str = "refuse") -> Policy:
     kinds = (Kind.TASK_CATEGORY, Kind.PROVIDER, Kind.MODEL)
     return Policy(
         digest="0" * 64,
@@ -19,7 +19,7 @@ def policy() -> Policy:
         drop_reasons=list(DROP_REASONS),
         bounds={name.lower(): value for name, value in vars(limits).items() if name.isupper()},
         rules={rule.id: rule.says for rule in RULES.values()},
-        modes={kind.name.lower(): "refuse" for kind in kinds},
+        modes={kind.name.lower(): mode for kind in kinds},
         terms={kind.name.lower(): ["unknown", *shipped_terms(kind)] for kind in kinds},
         tags={"team": ["search", "unknown"]},
         spellings=spellings(),
@@ -27,4 +27,6 @@ def policy() -> Policy:
 
 
 def kit(secret: bytes = b"one", seed: int = 1) -> Kit:
-    return Kit(policy(), secret, seed, NOW_MS)
+    made = Kit(policy(), secret, seed, NOW_MS)
+    made.add_learner(policy("learn"))
+    return made

@@ -8,16 +8,20 @@ from collections.abc import Iterator
 import pytest
 import zstandard
 
+from ingest.explain import explain
 from ingest.prove.case import Case, Expected, Request
+from ingest.prove.cases.learning import LESSONS
 from ingest.prove.families import FAMILIES, Planned, digest, plan
 from ingest.prove.formats import FORMATS, keys
 from ingest.prove.kit import Kit
 from ingest.prove.shapes import SHAPES, leaves
 from schema.decode import Decoded, Refused, Window, decode
 from schema.event import Kind
-from schema.vocabulary import Vocabulary, shipped_terms
+from schema.vocabulary import Mode, Vocabulary, shipped_terms
 from tests.prove.policies import NOW_MS, kit
+from tests.support.gauge import VOCABULARIES
 
+_WITHOUT_CANARY = {"hostile-numbers", "learning-prompts", "learning-random-strings"}
 _NOT_FOR_THE_DOOR = {"wrapped-bodies", "headers-of-refused"}  # What comes before it says no.
 _DAY_MS = 86_400_000
 _WINDOW = Window(NOW_MS - 30 * _DAY_MS, NOW_MS + 300_000)
@@ -50,7 +54,7 @@ def test_every_name_is_of_one_case_and_holds_no_canary(made: tuple[Kit, list[Pla
 def test_every_case_but_good_batches_holds_its_canary(made: tuple[Kit, list[Planned]]) -> None:
     maker, planned = made
     for family, case in planned:
-        if case.expected is not Expected.ACCEPTED and family != "hostile-numbers":
+        if case.expected is not Expected.ACCEPTED and family not in _WITHOUT_CANARY:
             found = {find.canary for find in maker.canaries.find(_sent(case.request))}
             assert found == {case.canary}, f"{family}: {case.name}"
 
@@ -58,7 +62,7 @@ def test_every_case_but_good_batches_holds_its_canary(made: tuple[Kit, list[Plan
 def test_the_door_takes_every_good_batch(made: tuple[Kit, list[Planned]]) -> None:
     vocabulary = _vocabulary()
     for _, case in made[1]:
-        if case.expected is Expected.ACCEPTED:
+        if case.expected is Expected.ACCEPTED and not case.is_of_learner:
             assert len(_decoded(case, vocabulary).batch.events) == case.events, case.name
 
 
@@ -70,6 +74,17 @@ def test_the_door_takes_no_body_that_must_be_refused(made: tuple[Kit, list[Plann
             with contextlib.suppress(Refused):
                 taken.add((_decoded(case, vocabulary), case.name)[1])
     assert taken == set()
+
+
+def test_traffic_may_teach_each_lesson_and_nothing_else(made: tuple[Kit, list[Planned]]) -> None:
+    taught = set()
+    for _, case in made[1]:
+        if case.is_of_learner:
+            refusal = explain(case.request.body, VOCABULARIES[Mode.LEARN], _WINDOW)
+            terms = {candidate.term for candidate in getattr(refusal, "unlearned", ())}
+            assert bool(terms) == (case.expected is Expected.ACCEPTED), case.name
+            taught |= terms
+    assert taught == {term for terms in LESSONS.values() for term in terms}
 
 
 def test_a_seed_repeats_a_run_and_a_secret_does_not() -> None:

@@ -144,6 +144,7 @@ def test_what_cannot_run_says_so(tmp_path: Path) -> None:
 def test_the_real_service_passes(server: Server, tenants: dict[str, Customer], tmp_path: Path) -> None:
     arguments = ["--cases", "500", "--seed", "1", "--report-dir", str(tmp_path), "--dsn", server.dsn]
     arguments += ["--logs", str(server.log), "--metrics-url", f"http://{server.metrics_bind}/metrics"]
+    arguments += ["--learner-token", tenants["learner"].token]
     assert _run("--url", f"http://{server.bind}", "--token", tenants["main"].token, *arguments) == 0
     report = json.loads((tmp_path / "report.json").read_bytes())
     assert (report["verdict"], report["cases_sent"], report["faults"]) == ("pass", 500, [])
@@ -165,3 +166,11 @@ def test_the_real_service_passes(server: Server, tenants: dict[str, Customer], t
 def test_a_tenant_that_takes_unknown_terms_proves_nothing(server: Server, tenants: dict[str, Customer]) -> None:
     with pytest.raises(CannotStart, match="does not refuse"):
         _run("--url", f"http://{server.bind}", "--token", tenants["coarsener"].token)
+
+
+def test_a_tenant_that_does_not_learn_proves_nothing_of_learning(server: Server, tenants: dict[str, Customer]) -> None:
+    arguments = ("--url", f"http://{server.bind}", "--token", tenants["main"].token)
+    with pytest.raises(CannotStart, match="by --learner-token to prove learning-keys"):
+        _run(*arguments, "--family", "learning-keys", "keys")
+    with pytest.raises(CannotStart, match="does not learn every kind"):
+        _run(*arguments, "--learner-token", tenants["coarsener"].token)
