@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from bench.load import Tally
-from ingest import lifeline
+from ingest.serving import process
 
 ROOT = Path(__file__).resolve().parent.parent
 _PREPARED, _GO = "prepared", "go"
@@ -40,8 +40,8 @@ def play(act: Act) -> None:
 class Child:
     """The parent's end."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self.process = process
+    def __init__(self, child: "subprocess.Popen[str]") -> None:
+        self.process = child
 
     def wait_prepared(self) -> None:
         heard = self._hear()
@@ -76,20 +76,20 @@ class Child:
 @contextmanager
 def started(module: str, plan: msgspec.Struct) -> Iterator[Child]:
     """Start a module as a child with its plan, and end it with the block."""
-    process = subprocess.Popen(
+    child = subprocess.Popen(
         [sys.executable, "-m", module],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         encoding="ascii",
-        preexec_fn=lifeline.end_with_parent,  # noqa: PLW1509 (one system call, and this process has one thread)
+        preexec_fn=process.end_with_parent,  # noqa: PLW1509 (one system call, and this process has one thread)
     )
-    assert process.stdin is not None
+    assert child.stdin is not None
     try:
-        process.stdin.write(msgspec.json.encode(plan).decode() + "\n")
-        process.stdin.flush()
-        yield Child(process)
+        child.stdin.write(msgspec.json.encode(plan).decode() + "\n")
+        child.stdin.flush()
+        yield Child(child)
     finally:
-        process.stdin.close()
-        process.kill()
-        process.wait()
+        child.stdin.close()
+        child.kill()
+        child.wait()

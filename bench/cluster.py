@@ -14,7 +14,7 @@ from bench import accounts, slowdisk
 from bench.slowdisk import SlowDisk
 from bench.workload import TAGS
 from ingest import embedded
-from ingest.embedded_process import settle
+from ingest.embedded.process import settle
 from ingest.store import migrate, partitions
 
 SETTINGS = {

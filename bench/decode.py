@@ -16,7 +16,7 @@ from uuid import UUID
 import msgspec
 
 from ingest.cli import trace
-from ingest.explain import Explanation
+from ingest.intake.explain import Explanation
 from ingest.store import rows
 from schema import limits
 from schema.decode import Refused, Window, decode

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from bench.results import Cell, Results
-from ingest.queue import GROUP_ROWS_MAX
+from ingest.intake.queue import GROUP_ROWS_MAX
 from ingest.store import rows
 from ingest.store.partitions import AHEAD_DAYS
 

@@ -15,9 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from ingest import embedded, lifeline
-from ingest.embedded_process import Account, find_programs, server_state
+from ingest import embedded
+from ingest.embedded.process import Account, find_programs, server_state
 from ingest.errors import CannotStart
+from ingest.serving import process
 
 SOURCE = Path(__file__).with_name("slowsync.c")
 READY_WAIT_S = 30.0
@@ -59,7 +60,7 @@ def started(data_dir: Path, settings: Mapping[str, str]) -> Iterator[tuple[str, 
         address = {"listen_addresses": "", "unix_socket_directories": str(sockets), "port": "5432"}
         options = [option for name, value in {**settings, **address}.items() for option in ("-c", f"{name}={value}")]
         with Path(f"{data_dir}.log").open("ab") as log:
-            process = subprocess.Popen(
+            child = subprocess.Popen(
                 [folder / "postgres", "-D", data_dir, *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -79,24 +80,24 @@ def started(data_dir: Path, settings: Mapping[str, str]) -> Iterator[tuple[str, 
                 preexec_fn=_end_with_parent,  # noqa: PLW1509 (one system call, and this process has one thread)
             )
         try:
-            _wait_ready(process, data_dir)
+            _wait_ready(child, data_dir)
             dsn = f"postgresql://postgres@/nocontent?host={quote(str(sockets), safe='')}&port=5432"
-            yield dsn, process.pid, disk
+            yield dsn, child.pid, disk
         finally:
             disk.set_delay(0)
-            process.send_signal(signal.SIGINT)
-            process.wait(STOP_WAIT_S)
+            child.send_signal(signal.SIGINT)
+            child.wait(STOP_WAIT_S)
     finally:
         shutil.rmtree(sockets, ignore_errors=True)
 
 
 def _end_with_parent() -> None:
-    lifeline.end_with_parent(signal.SIGINT)  # PostgreSQL's fast shutdown.
+    process.end_with_parent(signal.SIGINT)  # PostgreSQL's fast shutdown.
 
 
-def _wait_ready(process: "subprocess.Popen[bytes]", data_dir: Path) -> None:
+def _wait_ready(child: "subprocess.Popen[bytes]", data_dir: Path) -> None:
     deadline = time.monotonic() + READY_WAIT_S
-    while server_state(data_dir) != (process.pid, "ready"):
-        if process.poll() is not None or time.monotonic() > deadline:
+    while server_state(data_dir) != (child.pid, "ready"):
+        if child.poll() is not None or time.monotonic() > deadline:
             raise CannotStart(f"PostgreSQL did not start with {SOURCE.name}: see {data_dir}.log")
         time.sleep(POLL_S)

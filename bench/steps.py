@@ -9,7 +9,7 @@ import zstandard
 
 from bench.limit import GROUP_BATCHES, known_vocabulary
 from bench.workload import Clock, Ids, Template, events
-from ingest.api import codings
+from ingest.serving import codings
 from ingest.store import rows
 from schema import limits
 from schema.decode import Decoded, Window, decode

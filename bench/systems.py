@@ -15,8 +15,9 @@ from bench.child import ROOT, ChildFailed
 from bench.cluster import EVENTS, Cluster, Stage
 from bench.install import NODE, PEERS_VENV, PHOENIX_VENV
 from bench.scenario import Scenario
-from ingest import lifeline, local
 from ingest.config import Settings
+from ingest.demo import local_service
+from ingest.serving import process
 
 READY_WAIT_S = 120.0  # Phoenix migrates its database first.
 STOP_WAIT_S = 30.0
@@ -59,11 +60,11 @@ def _ours(stage: Stage, scenario: Scenario, log: Path) -> Iterator[Target]:
         writer_connections=scenario.writer_connections,
         retention_days=stage.retention_days,
     )
-    with local.serving(settings, log) as process:
-        _wait_ready(process, port, "/readyz")
+    with local_service.serving(settings, log) as child:
+        _wait_ready(child, port, "/readyz")
         # A time that stands still: rows that were there before may not leave what is counted.
         counted = f"{EVENTS} WHERE occurred_at > '{datetime.now(UTC) - _RECENT}'" if stage.keeps_rows else EVENTS
-        yield Target(port, process.pid, stage.dsn, EVENTS, counted, stage.tokens)
+        yield Target(port, child.pid, stage.dsn, EVENTS, counted, stage.tokens)
 
 
 @contextmanager
@@ -75,24 +76,24 @@ def _peer(cluster: Cluster, scenario: Scenario, log: Path) -> Iterator[Target]:
     ready, table = ("/healthz", "spans") if name == "phoenix" else ("/readyz", name)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **own}
     with log.open("wb") as lines:
-        process = subprocess.Popen(
+        child = subprocess.Popen(
             command,
             cwd=NODE if name == "node_unnest" else ROOT,
             env=environment,
             stdout=lines,
             stderr=lines,
-            preexec_fn=lifeline.end_with_parent,  # noqa: PLW1509 (one system call, and this process has one thread)
+            preexec_fn=process.end_with_parent,  # noqa: PLW1509 (one system call, and this process has one thread)
         )
     try:
-        _wait_ready(process, port, ready)
-        yield Target(port, process.pid, dsn, table, table, [PEER_TOKEN])
+        _wait_ready(child, port, ready)
+        yield Target(port, child.pid, dsn, table, table, [PEER_TOKEN])
     finally:
-        process.terminate()
+        child.terminate()
         try:
-            process.wait(STOP_WAIT_S)
+            child.wait(STOP_WAIT_S)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            child.kill()
+            child.wait()
 
 
 def _command(name: str, port: int, dsn: str) -> tuple[list[str], Mapping[str, str]]:
@@ -115,12 +116,12 @@ def _command(name: str, port: int, dsn: str) -> tuple[list[str], Mapping[str, st
     return [*uvicorn, "--host=127.0.0.1", f"--port={port}", "--no-access-log", "--log-level=warning"], contract
 
 
-def _wait_ready(process: "subprocess.Popen[bytes]", port: int, path: str) -> None:
+def _wait_ready(child: "subprocess.Popen[bytes]", port: int, path: str) -> None:
     deadline = time.monotonic() + READY_WAIT_S
     answered = 0
     while answered < READY_IN_A_ROW:
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise ChildFailed(f"{process.args!r} did not become ready; see the logs in .bench/logs")
+        if child.poll() is not None or time.monotonic() > deadline:
+            raise ChildFailed(f"{child.args!r} did not become ready; see the logs in .bench/logs")
         answered = answered + 1 if _is_ready(port, path) else 0
         if not answered:
             time.sleep(POLL_S)

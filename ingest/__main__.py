@@ -5,11 +5,12 @@ import errno
 import sys
 from collections.abc import Sequence
 
-from ingest import logs, stdio
-from ingest.api.openapi import VERSION
+from ingest import logs
 from ingest.cli import check, control, demo, policy, prove, retention, server
 from ingest.cli.arguments import Parser
 from ingest.errors import CannotStart, Unavailable
+from ingest.intake.openapi import VERSION
+from ingest.logs import stdio
 from ingest.store.tenants import UnknownTenant
 from ingest.store.vocabulary import VocabularyFull
 

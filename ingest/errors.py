@@ -1,4 +1,4 @@
-"""What can go wrong on our side or theirs, as types; `api.problems` says how HTTP speaks of each.
+"""What can go wrong on our side or theirs, as types; `serving.problems` says how HTTP speaks of each.
 
 IngestError
 ├── BadRequest, HeadTooLarge, SlowHead, VersionUnsupported      is it HTTP/1.1

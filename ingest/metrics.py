@@ -4,7 +4,7 @@ from typing import Literal, get_args
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from ingest.log_sink import REASONS
+from ingest.logs.sink import REASONS
 from schema.event import DROP_REASONS
 from schema.rules import RULES
 
@@ -76,7 +76,7 @@ cpu_seconds = Counter("ingest_cpu_seconds", "CPU time of the workers.")
 build = Gauge("ingest_build_info", "Always 1.", ["version", "policy_digest"], multiprocess_mode="livemax")
 
 # rate() does not see the first count of a series that was not there before, so all begin at 0. What HTTP answers is
-# in `ingest.api.problems`, and the budgets are in `ingest.watch`.
+# in `ingest.serving.problems`, and the budgets are in `ingest.intake.watch`.
 for _metric, _values in (
     (task_restarts, get_args(Task)),
     (batches, ("stored", "replayed")),

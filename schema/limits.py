@@ -44,5 +44,5 @@ LEARN_PER_DAY_MAX = 50  # New terms that one tenant's traffic may bring in a day
 LEARN_TOTAL_MAX = 500  # and ever. Beyond: `nocontent vocabulary add`.
 assert LEARN_PER_DAY_MAX <= LEARN_TOTAL_MAX <= MODELS_MAX // 2
 
-EVENT_BITS_MAX = 465  # What one stored event can hold; `ingest.capacity` computes it.
+EVENT_BITS_MAX = 465  # What one stored event can hold; `ingest.intake.capacity` computes it.
 BATCH_BITS_MAX = 460  # What the ledger's row of a batch can hold beside its events.

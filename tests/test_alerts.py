@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ingest import queue
+from ingest.intake import queue
 from tests.observe import queries
 from tests.observe.rules import FILE, RULES
 from tests.support.service import ROOT

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from ingest.api.problems import FACES
-from ingest.explain import explain
+from ingest.intake.explain import explain
+from ingest.serving.problems import FACES
 from schema.decode import Refused, decode
 from schema.rules import RULES
 from schema.vocabulary import Mode
@@ -26,15 +26,15 @@ COARSENED = ("vocabulary.", "secret.")
 ELSEWHERE = {
     "size.too-many-spellings": "tests/schema/test_composition.py",  # It takes 501 events.
     "size.unexplained": "tests/bad_day/test_5_explain.py",
-    "vocabulary.budget": "tests/api/test_learning.py",
+    "vocabulary.budget": "tests/intake/test_learning.py",
 }
 PROBLEMS_ELSEWHERE = {
     "malformed": "tests/test_corpus.py",
     "rejected": "tests/test_corpus.py",
-    "revoked-token": "tests/api/test_tokens.py",
-    "slow-body": "tests/api/test_bodies.py",
-    "sequence-reused": "tests/api/test_events.py",
-    "quota-exceeded": "tests/api/test_quota.py",
+    "revoked-token": "tests/intake/test_tokens.py",
+    "slow-body": "tests/intake/test_bodies.py",
+    "sequence-reused": "tests/intake/test_events.py",
+    "quota-exceeded": "tests/intake/test_quota.py",
     "clock-adrift": "tests/bad_day/test_1_clocks.py",
     "bad-request": "tests/bad_day/test_3_http.py",
     "head-too-large": "tests/bad_day/test_3_http.py",
@@ -46,8 +46,8 @@ PROBLEMS_ELSEWHERE = {
     "outcome-unknown": "docs/outcomes.md",
     "stopping": "docs/outcomes.md",
     "unstorable": "docs/outcomes.md",
-    "not-ready": "tests/api/test_health.py",
-    "bug": "tests/api/test_problems.py",
+    "not-ready": "tests/intake/test_health.py",
+    "bug": "tests/intake/test_problems.py",
 }
 
 

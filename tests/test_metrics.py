@@ -12,7 +12,7 @@ from schema.rules import RULES
 from tests.observe.listing import listed
 from tests.support.service import ROOT, environment
 
-_SHOWN = "import ingest.app; from prometheus_client import generate_latest; print(generate_latest().decode())"
+_SHOWN = "import ingest.intake.app; from prometheus_client import generate_latest; print(generate_latest().decode())"
 # Of the process and the interpreter: those of `serve` are not among them, because it has several processes.
 _LIBRARYS = ("python_", "process_")
 

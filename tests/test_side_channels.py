@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from ingest.api import openapi
+from ingest.intake import openapi
 from ingest.store import settings
 from tests.support import breakage, cluster, customers, sample, service
 from tests.support.breakage import Edit
@@ -40,7 +40,9 @@ _BUGS = {
 def test_a_bug_says_nothing_of_the_body(bug: str, postgres: Cluster, tmp_path: Path) -> None:
     dsn = postgres.migrated()
     token = customers.act(dsn, lambda connection: customers.add(connection, "side", Wanted())).token
-    broken = breakage.copy_broken(tmp_path / "checkout", Edit("ingest/service.py", _HANDLER, _BUGS[bug] + _HANDLER))
+    broken = breakage.copy_broken(
+        tmp_path / "checkout", Edit("ingest/intake/service.py", _HANDLER, _BUGS[bug] + _HANDLER)
+    )
     with service.serving(dsn, tmp_path / "log", broken, workers=1) as server:
         sender = server.sender(token)
         answer = sender.post(sample.body(sample.event(provider=CANARY)))

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from ingest.api import codings
 from ingest.cli.server import Subparsers
 from ingest.errors import BadEncoding, BodyTooLarge, CannotStart, Rejected
-from ingest.explain import explain
+from ingest.intake.explain import explain
+from ingest.serving import codings
 from schema import limits
 from schema.decode import Refused, Window, decode
 from schema.event import Kind

@@ -11,8 +11,8 @@ from ingest import config
 from ingest.cli.registration import Given, register, say_refused
 from ingest.cli.server import Subparsers
 from ingest.errors import CannotStart
-from ingest.store import pool, readers, tenants, tokens, vocabulary
-from ingest.store.pool import Connection
+from ingest.store import connections, readers, tenants, tokens, vocabulary
+from ingest.store.connections import Connection
 from schema.event import Kind
 from schema.vocabulary import Mode, Unlearned
 
@@ -115,16 +115,16 @@ def _act(family: "Subparsers[argparse.ArgumentParser]", name: str, act: _Act, sa
 
 
 async def _run(act: _Act, args: argparse.Namespace) -> int:
-    connection = await pool.connect_as_operator(config.require_dsn(config.load()), "nocontent_control")
+    connection = await connections.connect_as_operator(config.require_dsn(config.load()), "nocontent_control")
     try:
         return await act(connection, args)
-    except pool.PostgresError as refused:
+    except connections.PostgresError as refused:
         # The schema's own checks: a name outside the grammar, say. Its message would quote the value.
         raise CannotStart(
-            f"PostgreSQL refused (SQLSTATE {pool.sqlstate(refused)}): is a name out of grammar?"
+            f"PostgreSQL refused (SQLSTATE {connections.sqlstate(refused)}): is a name out of grammar?"
         ) from None
     finally:
-        await pool.close(connection)
+        await connections.close(connection)
 
 
 async def _tenant_add(connection: Connection, args: argparse.Namespace) -> int:

@@ -15,14 +15,15 @@ from pathlib import Path
 import msgspec
 from tqdm import tqdm
 
-from ingest import config, embedded, local
-from ingest.api import problems
+from ingest import config, embedded
 from ingest.cli import trace
 from ingest.cli.refusals import Bad, bad_requests
 from ingest.cli.server import Subparsers
 from ingest.config import Settings
+from ingest.demo import local_service
 from ingest.errors import CannotStart
-from ingest.store import pool, summary
+from ingest.serving import problems
+from ingest.store import connections, summary
 from schema.limits import RETENTION_DAYS_MAX
 
 TENANT = "demo"
@@ -45,18 +46,23 @@ def _demo(args: argparse.Namespace) -> int:
     # SIGTERM ends it the way Ctrl-C does, so that everything it started ends too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     wanted = config.load()
-    folder = local.own_folder(Path(wanted.data_dir))
+    folder = local_service.own_folder(Path(wanted.data_dir))
     try:
         with _database(wanted) as dsn:
-            bind, metrics_bind = local.free_address(wanted.bind), local.free_address(wanted.metrics_bind)
+            bind, metrics_bind = (
+                local_service.free_address(wanted.bind),
+                local_service.free_address(wanted.metrics_bind),
+            )
             settings = msgspec.structs.replace(wanted, dsn=dsn, bind=bind, metrics_bind=metrics_bind)
-            token = asyncio.run(local.prepare(settings, TENANT, TAGS))
+            token = asyncio.run(local_service.prepare(settings, TENANT, TAGS))
             _keep_secret(folder / "token", token)
             # In our own PostgreSQL the server is no superuser, as it should be in yours.
             served = (
-                settings if wanted.dsn else msgspec.structs.replace(settings, dsn=asyncio.run(local.as_service(dsn)))
+                settings
+                if wanted.dsn
+                else msgspec.structs.replace(settings, dsn=asyncio.run(local_service.as_service(dsn)))
             )
-            with local.serving(served, folder / "serve.log") as service:
+            with local_service.serving(served, folder / "serve.log") as service:
                 _Tour(settings, token).run()
                 if not args.once:
                     print("\nserving until Ctrl-C …", flush=True)
@@ -79,7 +85,7 @@ def _database(wanted: Settings) -> Iterator[str]:
 
 
 def _keep_secret(path: Path, text: str) -> None:
-    with local.own_file(path) as file:
+    with local_service.own_file(path) as file:
         file.write(f"{text}\n".encode("ascii"))
 
 
@@ -166,7 +172,7 @@ class _Tour:
         print(f"\nthe same event stands in {sample}; metrics: http://{self._settings.metrics_bind}/metrics")
 
     async def _totals(self) -> summary.Totals:
-        async with pool.connected(self._settings.dsn, "nocontent_analyst") as connection:
+        async with connections.connected(self._settings.dsn, "nocontent_analyst") as connection:
             return await summary.totals(connection)
 
     @staticmethod

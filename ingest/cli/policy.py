@@ -2,9 +2,9 @@
 
 import argparse
 
-from ingest import capacity
-from ingest.api.policy import digest
 from ingest.cli.server import Subparsers
+from ingest.intake import capacity
+from ingest.intake.policy import digest
 from schema import limits
 from schema.rules import RULES
 from schema.vocabulary import GRAMMAR

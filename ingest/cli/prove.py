@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
-from ingest import dsn
 from ingest.cli.server import Subparsers
+from ingest.config import dsn
 from ingest.errors import CannotStart
 from ingest.prove import local, report, run, search, summary
 from ingest.prove.client import address

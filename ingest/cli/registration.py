@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from ingest import stdio
+from ingest.logs import stdio
 from ingest.store import vocabulary
-from ingest.store.pool import Connection
+from ingest.store.connections import Connection
 from ingest.store.vocabulary import Outcome, VocabularyFull
 from schema.event import OWN_IDS, Kind
 from schema.rules import RULES

@@ -8,8 +8,8 @@ from datetime import date
 from ingest import config
 from ingest.cli.server import Subparsers
 from ingest.errors import CannotStart
-from ingest.store import pool, retention
-from ingest.store.pool import Connection
+from ingest.store import connections, retention
+from ingest.store.connections import Connection
 from schema.limits import RETENTION_DAYS_MAX
 
 _Act = Callable[[Connection, argparse.Namespace], Awaitable[int]]
@@ -36,13 +36,15 @@ def _act(acts: "Subparsers[argparse.ArgumentParser]", name: str, act: _Act, says
 
 
 async def _run(act: _Act, args: argparse.Namespace) -> int:
-    connection = await pool.connect_as_operator(config.require_dsn(config.load()), "nocontent_control")
+    connection = await connections.connect_as_operator(config.require_dsn(config.load()), "nocontent_control")
     try:
         return await act(connection, args)
-    except pool.PostgresError as refused:
-        raise CannotStart(f"PostgreSQL refused (SQLSTATE {pool.sqlstate(refused)}); see docs/roles.md.") from None
+    except connections.PostgresError as refused:
+        raise CannotStart(
+            f"PostgreSQL refused (SQLSTATE {connections.sqlstate(refused)}); see docs/roles.md."
+        ) from None
     finally:
-        await pool.close(connection)
+        await connections.close(connection)
 
 
 async def _show(connection: Connection, _args: argparse.Namespace) -> int:

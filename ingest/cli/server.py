@@ -10,14 +10,18 @@ from contextlib import suppress
 
 from tqdm import tqdm
 
-from ingest import config, exposition, lifeline, logs, maintain, stdio, supervisor
+from ingest import config, logs
+from ingest.cli.processes import PROCESSES
 from ingest.config import Settings
-from ingest.connection import backlog
 from ingest.errors import CannotStart
-from ingest.listener import Listener
-from ingest.store import hosts, migrate, pool, privileges, settings
+from ingest.logs import stdio
+from ingest.serving import exposition, process, supervisor
+from ingest.serving.connection import backlog
+from ingest.serving.listener import Listener
+from ingest.serving.worker_counts import WorkerCounts
+from ingest.store import connections, hosts, maintenance, migrate, privileges, settings
+from ingest.store.connections import Role
 from ingest.store.partitions import Kept
-from ingest.worker_counts import WorkerCounts
 
 GRACEFUL_TIMEOUT_S = 30.0  # Longer than a request waits for its COMMIT.
 HANDSHAKE_TIMEOUT_S = 10.0  # Of Hypercorn's 60: until then a connection costs memory, and nobody knows whose it is.
@@ -68,12 +72,12 @@ def _serve(args: argparse.Namespace) -> int:
             print(f"{config.PREFIX}{name.upper()}={value}")
         return 0
     stdio.seal()
-    wanted = config.load()
-    lifeline.forbid_core_dumps()
+    served, wanted = PROCESSES["serve"], config.load()
+    process.forbid_core_dumps()
     _allow_many_connections()
     listener = _listener(wanted)
     listener.check_certificate()
-    asyncio.run(_check_database(config.require_dsn(wanted), is_strict=args.strict))
+    asyncio.run(_check_database(config.require_dsn(wanted), served.role, is_strict=args.strict))
     _check_way_to_database(wanted.dsn, is_strict=args.strict)
     try:
         sockets = listener.create_sockets()
@@ -84,7 +88,8 @@ def _serve(args: argparse.Namespace) -> int:
     counts = WorkerCounts()
     try:
         _serve_metrics(wanted, counts)
-        return supervisor.run(listener, sockets, counts, wanted.drain_s)
+        site = supervisor.Site(served.load(), listener, sockets)
+        return supervisor.run(site, counts, wanted.drain_s)
     finally:
         counts.close()
 
@@ -98,15 +103,15 @@ def _allow_many_connections() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-async def _check_database(dsn: str, *, is_strict: bool) -> None:
-    connection = await pool.connect_as_operator(dsn, "nocontent_writer")
+async def _check_database(dsn: str, role: Role | None, *, is_strict: bool) -> None:
+    connection = await connections.connect_as_operator(dsn, role)
     try:
         await migrate.require_current(connection)
         leaks = await settings.leaks(connection)
         excess = await privileges.excess(connection)
         exposures = await privileges.exposures(connection)
     finally:
-        await pool.close(connection)
+        await connections.close(connection)
     for leak in leaks:
         logs.warning("setting-leaks", setting=leak)
     for privilege in excess:
@@ -156,7 +161,7 @@ def _listener(wanted: Settings) -> Listener:
 
 def _migrate(_args: argparse.Namespace) -> int:
     async def run(dsn: str) -> int:
-        connection = await pool.connect_as_operator(dsn)
+        connection = await connections.connect_as_operator(dsn)
         try:
             await migrate.take_on_owner(connection)
             pending = await migrate.pending(connection)
@@ -164,7 +169,7 @@ def _migrate(_args: argparse.Namespace) -> int:
                 ran = await migrate.migrate(connection, bar.update)
             exposures = await privileges.exposures(connection)
         finally:
-            await pool.close(connection)
+            await connections.close(connection)
         print("\n".join(f"applied {name}" for name in ran) or "up to date")
         if exposures:
             print(f"left open to every login of this database: {', '.join(exposures)}; see docs/roles.md")
@@ -180,7 +185,7 @@ def _maintain(_args: argparse.Namespace) -> int:
     wanted = config.load()
     asyncio.run(_check_connection(config.require_dsn(wanted)))
     kept = _round(wanted, WAIT_FOR_LEADER_S)
-    days = asyncio.run(maintain.days(wanted.dsn))
+    days = asyncio.run(maintenance.days(wanted.dsn))
     differs = wanted.retention_days is not None and days != wanted.retention_days
     if differs:
         print(
@@ -194,7 +199,7 @@ def _maintain(_args: argparse.Namespace) -> int:
 
 async def _check_connection(dsn: str) -> None:
     """Raise CannotStart, which says what to do, where a round of maintenance would only say that it failed."""
-    await pool.close(await pool.connect_as_operator(dsn, "nocontent_maintainer"))
+    await connections.close(await connections.connect_as_operator(dsn, "nocontent_maintainer"))
 
 
 _WITHHELD = {
@@ -206,7 +211,7 @@ _WITHHELD = {
 
 
 def _round(wanted: Settings, patience_s: float = 0.0) -> Kept:
-    kept = asyncio.run(maintain.keep_in_turn(config.require_dsn(wanted), wanted.retention_days, patience_s))
+    kept = asyncio.run(maintenance.keep_in_turn(config.require_dsn(wanted), wanted.retention_days, patience_s))
     if not kept.was_leader:
         print("another maintainer is at work; nothing done here (docs/runbooks.md, No maintenance)")
     print(

@@ -1,4 +1,4 @@
-"""The demo's events: a real trace of arrival times and token counts (see ingest/trace/ATTRIBUTION.md).
+"""The demo's events: a real trace of arrival times and token counts (see ingest/demo/trace/ATTRIBUTION.md).
 
 The trace has no more than that, so categories, models, costs and latencies are made up here, by rule: a router that
 sends what is short to a smaller model. Prices are list prices in USD for a million tokens.
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
-_FILE = Path(__file__).parent.parent / "trace" / "azure_llm_inference_2023.csv"
+_FILE = Path(__file__).parent.parent / "demo" / "trace" / "azure_llm_inference_2023.csv"
 _REQUESTED = "claude-opus-4-5"
 _PRICES = {  # Input and output, as in genai-prices 0.2.3.
     "claude-opus-4-5": (5.0, 25.0),

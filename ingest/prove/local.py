@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from ingest import config, embedded, local
+from ingest import config, embedded
+from ingest.demo import local_service
 
 TENANT, LEARNER = "prove", "prove-learner"
 TAGS = {"team": ("assistant", "editor", "search"), "region": ("eu", "us")}
@@ -34,15 +35,15 @@ class Here(NamedTuple):
 def service() -> Iterator[Here]:
     """Run everything until the block ends; then PostgreSQL is down and its files, which stay, are complete."""
     wanted = config.load()
-    folder = local.own_folder(Path(wanted.data_dir) / "prove" / str(time.time_ns()))
+    folder = local_service.own_folder(Path(wanted.data_dir) / "prove" / str(time.time_ns()))
     with embedded.start(folder / "postgres") as server:
-        bind, metrics_bind = local.free_address(wanted.bind), local.free_address(wanted.metrics_bind)
+        bind, metrics_bind = local_service.free_address(wanted.bind), local_service.free_address(wanted.metrics_bind)
         settings = msgspec.structs.replace(wanted, dsn=server.dsn, bind=bind, metrics_bind=metrics_bind)
-        token = asyncio.run(local.prepare(settings, TENANT, TAGS))
-        learner_token = asyncio.run(local.add_learner(settings.dsn, LEARNER, TAGS))
+        token = asyncio.run(local_service.prepare(settings, TENANT, TAGS))
+        learner_token = asyncio.run(local_service.add_learner(settings.dsn, LEARNER, TAGS))
         log = folder / "serve.log"
-        served = msgspec.structs.replace(settings, dsn=asyncio.run(local.as_service(server.dsn)))
-        with local.serving(served, log) as process:
+        served = msgspec.structs.replace(settings, dsn=asyncio.run(local_service.as_service(server.dsn)))
+        with local_service.serving(served, log) as process:
             yield Here(
                 url=f"http://{bind}",
                 metrics_url=f"http://{metrics_bind}/metrics",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ingest.prove.canaries import FIND_BYTES, Canaries, Find
 from ingest.prove.client import Address, send_alone
-from ingest.store import search
+from ingest.store import dump
 
 _PIECE_BYTES = 8_388_608
 _FINDS_MAX = 100  # In one place; more say nothing new.
@@ -172,9 +172,9 @@ async def in_database(canaries: Canaries, dsn: str, step: Callable[[], object]) 
 
 
 async def _pieces_of_database(dsn: str) -> AsyncIterator[tuple[str, bytes | None]]:
-    async for table, piece in search.dump(dsn):
+    async for table, piece in dump.dump(dsn):
         yield table, piece
-    async for name, piece in search.large_objects(dsn, FIND_BYTES):
+    async for name, piece in dump.large_objects(dsn, FIND_BYTES):
         yield name, piece
 
 

@@ -1,6 +1,6 @@
 """The closed list of what an audit row may say was done; `migrate` ships it, with the rules, to tables of their own."""
 
-from ingest.store.pool import Connection
+from ingest.store.connections import Connection
 from schema.rules import RULES
 
 ACTS = (

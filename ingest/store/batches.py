@@ -15,7 +15,7 @@ import asyncpg
 from ingest import metrics
 from ingest.errors import SequenceReused
 from ingest.store import rows, session
-from ingest.store.pool import Connection
+from ingest.store.connections import Connection
 from schema.event import DROP_REASONS
 from schema.receipt import Receipt
 

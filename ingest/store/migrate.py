@@ -12,7 +12,7 @@ import asyncpg
 import schema
 from ingest.errors import CannotStart
 from ingest.store import audit
-from ingest.store.pool import Connection
+from ingest.store.connections import Connection
 from schema.event import OWN_IDS, TERMS_MAX, Kind
 from schema.vocabulary import UNKNOWN, UNKNOWN_ID, shipped_terms
 

@@ -9,7 +9,7 @@ import asyncpg
 
 from ingest import logs
 from ingest.store import retention
-from ingest.store.pool import Connection, sqlstate
+from ingest.store.connections import Connection, sqlstate
 from ingest.store.retention import Time, Withheld
 
 AHEAD_DAYS = 7

@@ -1,6 +1,6 @@
 """What a login and PUBLIC may do that the service does not need."""
 
-from ingest.store.pool import Connection
+from ingest.store.connections import Connection
 
 # Of the login that the session began as, whichever role it has taken on. A superuser is a member of every role.
 _EXCESS = """

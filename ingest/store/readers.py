@@ -4,7 +4,7 @@ import asyncpg
 
 from ingest.errors import CannotStart
 from ingest.store import names
-from ingest.store.pool import Connection
+from ingest.store.connections import Connection
 from ingest.store.tenants import AUDIT
 
 _ADD = "INSERT INTO readers (tenant_id, login) VALUES ($1, $2) ON CONFLICT DO NOTHING"

@@ -12,9 +12,9 @@ from typing import Literal, NamedTuple
 
 import asyncpg
 
-from ingest.clock import Clock
 from ingest.errors import CannotStart
-from ingest.store.pool import Connection
+from ingest.knowledge.clock import Clock
+from ingest.store.connections import Connection
 from ingest.store.tenants import BUMP
 
 FIRST_DAYS = 30  # Where neither the database nor the environment has said otherwise.

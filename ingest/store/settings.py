@@ -1,6 +1,6 @@
 """PostgreSQL parameters that would let values of a row or statement into its log."""
 
-from ingest.store.pool import Connection
+from ingest.store.connections import Connection
 
 SAFE = {
     "log_error_verbosity": {"terse"},

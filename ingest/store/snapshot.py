@@ -11,9 +11,9 @@ from typing import NamedTuple
 import asyncpg
 
 from ingest import logs
-from ingest.clock import Clock
 from ingest.errors import BadToken, ClockAdrift, ExpiredToken, RevokedToken, Unavailable
-from ingest.store.pool import Connection
+from ingest.knowledge.clock import Clock
+from ingest.store.connections import Connection
 from ingest.store.retention import FIRST_DAYS, Retention
 from schema import limits
 from schema.decode import Window

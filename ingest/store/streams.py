@@ -8,7 +8,7 @@ import asyncpg
 from msgspec import Meta, Struct
 
 from ingest.errors import StreamNotFound
-from ingest.store.pool import Connection
+from ingest.store.connections import Connection
 from schema import limits
 from schema.event import DROP_REASONS
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ingest.store.pool import Connection
+from ingest.store.connections import Connection
 
 
 class Totals(NamedTuple):

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ingest.store import names
-from ingest.store.pool import Connection
+from ingest.store.connections import Connection
 from schema.event import Kind
 from schema.vocabulary import Mode
 

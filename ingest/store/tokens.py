@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from ingest.store.pool import Connection
+from ingest.store.connections import Connection
 from ingest.store.tenants import AUDIT, BUMP
 
 SCOPES = ("events:write", "policy:read", "streams:read", "vocabulary:write")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import asyncpg
 
 from ingest.store.audit import NOTE
-from ingest.store.pool import Connection
+from ingest.store.connections import Connection
 from ingest.store.tenants import AUDIT, BUMP
 from schema import limits
 from schema.event import OWN_IDS, Kind

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.clock import OFFSET_S_MAX, STEP_DOUBT_S, Clock
-from ingest.store import pool, tokens
+from ingest.knowledge.clock import OFFSET_S_MAX, STEP_DOUBT_S, Clock
+from ingest.store import connections, tokens
 from schema.limits import AHEAD_MS_MAX
 from tests.support import cluster, customers, direct, faketime, sample, service
 from tests.support.cluster import Cluster
@@ -199,7 +199,7 @@ async def test_a_token_that_may_have_expired_is_not_refused_for_good(
     shared_database: str, worker: Worker, customer: Customer
 ) -> None:
     async def issue() -> str:
-        async with pool.connected(shared_database, "nocontent_control") as connection:
+        async with connections.connected(shared_database, "nocontent_control") as connection:
             return await tokens.issue(connection, customer.tenant_id, tokens.SCOPES, timedelta(0))
 
     expired = await issue()

@@ -6,9 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 import asyncpg
 import pytest
 
-from ingest import embedded, embedded_process, maintain
+from ingest import embedded
+from ingest.embedded import process
 from ingest.errors import Unavailable
-from ingest.store import migrate, partitions, pool, retention
+from ingest.store import connections, maintenance, migrate, partitions, retention
 from ingest.store.partitions import Kept
 from ingest.store.retention import Time
 from tests.support import cluster, faketime, service
@@ -50,7 +51,7 @@ def full(database: str) -> str:
 
 
 async def keep(dsn: str, at: Time | None = None, first_days: int = DAYS) -> Kept:
-    async with pool.connected(dsn, "nocontent_maintainer") as connection:
+    async with connections.connected(dsn, "nocontent_maintainer") as connection:
         return await partitions.keep(connection, first_days, at)
 
 
@@ -138,7 +139,7 @@ def test_day_by_day_one_goes_and_nothing_is_withheld(full: str) -> None:
 async def test_a_crash_between_the_guard_and_the_drop_opens_nothing(full: str, deaths: int) -> None:
     at = noon(FAR)
     for _ in range(deaths):
-        async with pool.connected(full, "nocontent_maintainer") as connection:
+        async with connections.connected(full, "nocontent_maintainer") as connection:
             await retention.advance(connection, DAYS, OLDEST, at)  # Committed; then the process is killed.
             connection.terminate()
     dropped = [(await keep(full, at)).dropped for _ in range(5)]
@@ -280,7 +281,7 @@ def test_a_machine_whose_clock_jumps_loses_one_day_over_many_restarts(monkeypatc
         with embedded.start(opened / "pg", settings=cluster.SETTINGS) as server:
             asyncio.run(_migrate(server.dsn))
         for name, value in wrong.items():
-            monkeypatch.setitem(embedded_process._ENVIRONMENT, name, value)  # noqa: SLF001 (of PostgreSQL's process)
+            monkeypatch.setitem(process._ENVIRONMENT, name, value)  # noqa: SLF001 (of PostgreSQL's process)
         for restart in range(3):
             with embedded.start(opened / "pg", settings=cluster.SETTINGS) as server:
                 (row,) = cluster.fetch(server.dsn, "SELECT clock_timestamp()::date AS day")
@@ -308,7 +309,7 @@ async def test_a_worker_tells_how_far_retention_is_behind(full: str) -> None:
 
 
 async def test_the_writer_cannot_move_the_horizon(full: str) -> None:
-    async with pool.connected(full, "nocontent_writer") as connection:
+    async with connections.connected(full, "nocontent_writer") as connection:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute("UPDATE retention SET horizon = horizon + 1")
-        assert await maintain.days(full) == DAYS
+        assert await maintenance.days(full) == DAYS

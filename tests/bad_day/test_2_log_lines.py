@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest import log_sink, logs
+from ingest import logs
+from ingest.logs import sink
 from tests.support import service
 from tests.support.pipes import full_pipe
 from tests.support.service import ROOT, wait_until
@@ -50,7 +51,7 @@ def test_no_mix_of_kinds_writes_more_than_the_bound(mix: str, lines_max: int) ->
     # Three seconds and a half touch five of the clock's at most.
     assert lines_max <= logs.LINES_A_SECOND_MAX
     assert len(lines) <= 5 * lines_max
-    assert len(ended.stderr) <= 5 * lines_max * log_sink.LINE_BYTES_MAX
+    assert len(ended.stderr) <= 5 * lines_max * sink.LINE_BYTES_MAX
 
 
 def test_the_published_bound_is_the_one_in_force() -> None:
@@ -80,7 +81,7 @@ def test_what_does_not_fit_is_counted_and_told_when_the_reader_reads_again() -> 
         assert process.stdout is not None
         with process.stdout as said:
             lost = int(said.readline())
-        assert lost >= 20_000 - log_sink.LINES_MAX
+        assert lost >= 20_000 - sink.LINES_MAX
         with _read(read) as seen:
             wait_until(lambda: b'"lines-lost"' in bytes(seen))
             process.stdin.close()

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest import connection, wire
 from ingest.cli.server import HANDSHAKE_TIMEOUT_S
+from ingest.serving import connection, wire
 from tests.support import customers, sample, service
 from tests.support import wire as http
 from tests.support.certificates import Authority, Pair

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as prometheus_text
 
-from ingest import exposition
+from ingest.serving import exposition
 from tests.support import service
 from tests.support import wire as http
 from tests.support.cluster import Cluster

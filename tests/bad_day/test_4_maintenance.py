@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from ingest.store import migrate, partitions, pool
+from ingest.store import connections, migrate, partitions
 from tests.support import logins
 from tests.support.cluster import operator
 from tests.support.logins import ROLES
@@ -63,7 +63,7 @@ async def test_no_login_stops_maintenance_or_a_migration(database: str) -> None:
                 await reader.execute(f"SELECT {lock}")
         await reader.execute("BEGIN; SELECT count(*) FROM nocontent.read_tenants()")
         assert await migrate.migrate(connection) == []
-        async with pool.connected(database, "nocontent_maintainer") as maintaining:
+        async with connections.connected(database, "nocontent_maintainer") as maintaining:
             assert (await partitions.keep(maintaining, 30)).was_leader
 
 

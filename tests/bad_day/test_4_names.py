@@ -4,7 +4,7 @@ import pytest
 
 from ingest.__main__ import main
 from ingest.errors import CannotStart
-from ingest.store import pool, readers, tenants
+from ingest.store import connections, readers, tenants
 from tests.support import logins
 
 _PROSE = "Our Q3 layoffs list is attached"
@@ -27,7 +27,7 @@ _PASTED = (
 
 @pytest.mark.parametrize("pasted", _PASTED)
 async def test_a_pasted_key_or_sentence_is_no_name(closed: str, pasted: str) -> None:
-    async with pool.connected(closed, "nocontent_control") as connection:
+    async with connections.connected(closed, "nocontent_control") as connection:
         for add in (tenants.add(connection, pasted), readers.add(connection, 1, pasted)):
             with pytest.raises(CannotStart) as refused:
                 await add
@@ -36,7 +36,7 @@ async def test_a_pasted_key_or_sentence_is_no_name(closed: str, pasted: str) -> 
 
 
 async def test_a_reader_is_a_login_that_exists(closed: str) -> None:
-    async with pool.connected(closed, "nocontent_control") as connection:
+    async with connections.connected(closed, "nocontent_control") as connection:
         for nobody in ("nobody_here", "nocontent_reader"):  # The second cannot log in.
             with pytest.raises(CannotStart, match="no login"):
                 await readers.add(connection, 1, nobody)

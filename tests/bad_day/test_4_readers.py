@@ -8,8 +8,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from ingest.store import pool, readers, tenants
-from ingest.store.pool import Connection
+from ingest.store import connections, readers, tenants
+from ingest.store.connections import Connection
 from tests.support import logins
 from tests.support.cluster import Cluster, operator
 
@@ -266,7 +266,7 @@ async def test_whoever_may_read_a_tenant_no_more_sees_it_no_more(filled: str) ->
     login = await logins.made(filled, "nocontent_reader")
     async with logins.connected(filled, login) as connection:
         for change, shows in ((readers.add, [2]), (readers.remove, [])):
-            async with pool.connected(filled, "nocontent_control") as operating:
+            async with connections.connected(filled, "nocontent_control") as operating:
                 await change(operating, 2, login)
             assert await seen(connection, f"read_events({_SPAN})") == shows
 

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from ingest import explain
 from ingest.errors import Rejected
-from ingest.explain import Explanation
+from ingest.intake import explain
+from ingest.intake.explain import Explanation
 from schema import limits
 from schema.decode import Refused, decode
 from schema.rules import Violation

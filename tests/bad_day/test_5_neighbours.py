@@ -9,10 +9,10 @@ from functools import partial
 
 import pytest
 
-from ingest.fairness import FairSemaphore, LineFull
-from ingest.store import pool, snapshot, tokens
+from ingest.store import connections, snapshot, tokens
 from ingest.store import tenants as operator_tenants
-from ingest.store.pool import Connection
+from ingest.store.connections import Connection
+from ingest.store.fairness import FairSemaphore, LineFull
 from ingest.store.snapshot import Snapshot
 from schema.event import Kind
 from schema.vocabulary import Names, Vocabulary
@@ -165,7 +165,7 @@ async def test_an_import_reaches_the_snapshot_in_many_rounds_of_the_loop(databas
             await asyncio.sleep(0)
             rounds += 1
 
-    async with pool.connected(database, "nocontent_writer") as connection:
+    async with connections.connected(database, "nocontent_writer") as connection:
         counting = asyncio.create_task(count())
         assert await snapshot.refresh(connection, known)  # The shipped catalogue alone is thousands of terms.
         counting.cancel()

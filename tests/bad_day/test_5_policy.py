@@ -7,9 +7,10 @@ from typing import Protocol
 
 import pytest
 
-from ingest.api import documents, policy
-from ingest.api.policy import Policies
 from ingest.errors import Overloaded
+from ingest.intake import policy
+from ingest.intake.policy import Policies
+from ingest.serving import documents
 from ingest.store.snapshot import Snapshot, Tenant
 from schema.event import Kind
 from schema.vocabulary import Mode

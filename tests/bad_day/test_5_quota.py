@@ -11,11 +11,11 @@ from uuid import UUID
 
 import pytest
 
-from ingest import quota_table
 from ingest.errors import BatchOverQuota, QuotaExceeded
-from ingest.quota import Quotas
-from ingest.quota_table import Table, TableFull, Used
-from ingest.store import pool
+from ingest.intake import quota_table
+from ingest.intake.quota import Quotas
+from ingest.intake.quota_table import Table, TableFull, Used
+from ingest.store import connections
 from ingest.store.batches import Entry
 from schema.receipt import Receipt
 from tests.support import cluster, customers, sample, service
@@ -104,7 +104,7 @@ def test_the_ledger_counts_them_too(site: Site) -> None:
         assert site.post("one-by-one", sample.body(event, stream=sample.stream(sequence))).status == 200
 
     async def refresh() -> None:
-        async with pool.connected(site.server.dsn, "nocontent_writer") as connection:
+        async with connections.connected(site.server.dsn, "nocontent_writer") as connection:
             await quotas.refresh(connection, [tenant_id])
 
     asyncio.run(refresh())

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field, replace
 import pytest
 import zstandard
 
-from ingest import explain, validation
-from ingest.api import codings
-from ingest.connections import Connections
 from ingest.errors import BadToken, Malformed, Overloaded, Rejected, RevokedToken, TenantDisabled
-from ingest.lane import SLICE_S, WAITING_MAX
-from ingest.large_bodies import LargeBodies
-from ingest.learning import Learning
+from ingest.intake import explain, validation
+from ingest.intake.large_bodies import LargeBodies
+from ingest.intake.learning import Learning
+from ingest.intake.throttle import SLICE_S, WAITING_MAX
+from ingest.intake.validation import Validation
+from ingest.serving import codings
 from ingest.store.batches import Entry
+from ingest.store.lending import Connections
 from ingest.store.snapshot import Snapshot, Tenant, Token
-from ingest.validation import Validation
 from schema import limits
 from schema.decode import Window
 from schema.event import Kind
@@ -277,7 +277,7 @@ async def test_inflating_leaves_others_their_turns(coding: codings.Coding, text:
 
     counting = asyncio.create_task(count())
     async with LargeBodies().work(1) as work:
-        assert await codings.decompressed(wire, coding, work) == body
+        assert await codings.decompressed(wire, coding, work.inflate) == body
     counting.cancel()
     assert rounds >= limits.BODY_BYTES_MAX // codings.STEP_BYTES - 2
 

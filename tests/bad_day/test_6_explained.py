@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import pytest
 
-from ingest.explain import explain
+from ingest.intake.explain import explain
 from schema.decode import Refused, decode
 from schema.event import DROP_REASONS, Event
 from schema.limits import EVENTS_MAX

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from ingest.explain import explain
+from ingest.intake.explain import explain
 from schema import learning
 from schema.event import Kind
 from schema.gauntlet import fault

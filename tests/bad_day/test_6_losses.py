@@ -8,15 +8,15 @@ from uuid import UUID
 import pytest
 
 from ingest.errors import Overloaded
-from ingest.queue import GROUP_ROWS_MAX, TENANT_ROWS_MAX, Queue
-from ingest.store import batches, pool, rows
+from ingest.intake.queue import GROUP_ROWS_MAX, TENANT_ROWS_MAX, Queue
+from ingest.store import batches, connections, rows
 from ingest.store.batches import NO_SEQUENCE, Entry, Outcome
-from ingest.store.pool import Connection
+from ingest.store.connections import Connection
 from schema.decode import decode
 from schema.event import DROP_REASONS
 from schema.receipt import Receipt
 from schema.vocabulary import Mode
-from tests.api.test_metrics import scrape
+from tests.intake.test_metrics import scrape
 from tests.support import cluster, sample
 from tests.support.customers import Customer
 from tests.support.gauge import VOCABULARIES, window
@@ -184,7 +184,7 @@ async def test_a_group_may_be_of_losses_alone_or_of_both(database: str, store: S
     decoded = decode(sample.body(), VOCABULARIES[Mode.REFUSE], window())
     digest = rows.digest(decoded)
     event = Entry(1, digest, NO_SEQUENCE, digest, 1, 0, (0, 0, 0, 0), rows.encode(decoded, 1))
-    async with pool.connected(database, "nocontent_writer") as writer:
+    async with connections.connected(database, "nocontent_writer") as writer:
         alone = [entry(0), entry(1), entry(2)]
         assert await store(writer, alone) == [Receipt(0, 0)] * 3
         assert await store(writer, [entry(3), event]) == [Receipt(0, 0), Receipt(1, 0)]
@@ -195,7 +195,7 @@ async def test_the_last_words_of_many_proxies_at_once(database: str) -> None:
     """Each on a connection of its own, as proxies shut down together."""
 
     async def tell(sequence: int) -> list[Outcome]:
-        async with pool.connected(database, "nocontent_writer") as writer:
+        async with connections.connected(database, "nocontent_writer") as writer:
             return await batches.store(writer, [entry(sequence), shared])
 
     shared = entry(0)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest import synonyms
-from ingest.explain import explain
+from ingest.intake import synonyms
+from ingest.intake.explain import explain
 from schema.decode import Refused, decode
 from schema.event import Status, StopReason
 from schema.rules import Violation

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from ingest import local, worker_counts
+from ingest.demo import local_service
 from ingest.errors import CannotStart
-from ingest.worker_counts import WorkerCounts
+from ingest.serving import worker_counts
+from ingest.serving.worker_counts import WorkerCounts
 from tests.support import customers, sample, service
 from tests.support.cluster import Cluster
 from tests.support.customers import Wanted
@@ -253,7 +254,7 @@ def test_what_we_keep_goes_through_no_link_of_somebody_else(tmp_path: Path) -> N
     target = tmp_path / "precious"
     target.write_text("mine")
     (tmp_path / "token").symlink_to(target)
-    with local.own_file(tmp_path / "token") as file:
+    with local_service.own_file(tmp_path / "token") as file:
         file.write(b"secret")
     assert target.read_text() == "mine"
     assert (tmp_path / "token").read_bytes() == b"secret"
@@ -266,4 +267,4 @@ def test_a_data_folder_that_cannot_be_is_a_sentence(where: str, tmp_path: Path) 
     ended = service.command("demo", "--once", env=service.environment("", dsn_file="", data_dir=tmp_path / where))
     assert ended.returncode == 2
     with pytest.raises(CannotStart, match="NOCONTENT_DATA_DIR"):
-        local.own_folder(tmp_path / where)
+        local_service.own_folder(tmp_path / where)

@@ -15,7 +15,7 @@ import asyncpg
 import pytest
 
 from ingest.errors import CannotStart, Unavailable
-from ingest.store import endings, pool, session, snapshot
+from ingest.store import connections, endings, session, snapshot
 from ingest.store.endings import Act
 from tests.support import cluster, customers, direct, pooler, sample, service
 from tests.support.cluster import Cluster
@@ -47,7 +47,7 @@ def customer(shared_database: str) -> Customer:
 async def test_an_unfit_pooler_is_named_with_what_it_does_not_hold(shared_database: str, habit: Habit) -> None:
     with pooler.pooling(shared_database, habit) as between:
         with pytest.raises(CannotStart, match="A connection pooler at NOCONTENT_DSN") as caught:
-            await pool.connect_as_operator(between.dsn, "nocontent_writer")
+            await connections.connect_as_operator(between.dsn, "nocontent_writer")
         assert UNFIT[habit] in str(caught.value)
         assert "\n" not in str(caught.value)
 
@@ -57,7 +57,7 @@ async def test_at_run_time_an_unfit_pooler_is_a_database_that_is_away(
     shared_database: str, habit: Habit, logged: Logged
 ) -> None:
     with pooler.pooling(shared_database, habit) as between, pytest.raises(Unavailable):
-        async with pool.connected(between.dsn, "nocontent_writer"):
+        async with connections.connected(between.dsn, "nocontent_writer"):
             pass
     line = logged()[0]
     assert line["event"] in {"session-lost", "database-lost"}
@@ -85,10 +85,10 @@ async def test_a_pooler_in_session_mode_works(shared_database: str, customer: Cu
             # Known now: the COPY fails, and the rest is stored without it.
             again = await worker.post(sample.body(event, sample.event()), customer.token)
             assert again.body == b'{"accepted":1,"duplicates":1}'
-        async with pool.connected(between.dsn, "nocontent_writer") as connection:
+        async with connections.connected(between.dsn, "nocontent_writer") as connection:
             assert session.is_pooled(connection)
             assert session.begin(connection) != "BEGIN"
-    async with pool.connected(shared_database, "nocontent_writer") as connection:
+    async with connections.connected(shared_database, "nocontent_writer") as connection:
         assert not session.is_pooled(connection)
         assert session.begin(connection) == "BEGIN"
 
@@ -97,7 +97,7 @@ async def test_an_acknowledgement_means_on_disk_behind_a_pooler_too(database: st
     """The server's default is fast, and a pooler gave the writer a connection that never heard of ours."""
     await asyncio.to_thread(cluster.run, database, f"ALTER DATABASE {_name(database)} SET synchronous_commit = off")
     with pooler.pooling(database, Habit.SESSION) as between:
-        async with pool.connected(between.dsn, "nocontent_writer") as connection:
+        async with connections.connected(between.dsn, "nocontent_writer") as connection:
             await connection.execute("SET synchronous_commit = off")
             await connection.execute(session.begin(connection))
             assert await connection.fetchval("SHOW synchronous_commit") == "on"
@@ -109,7 +109,7 @@ async def test_a_session_that_loses_its_role_later_is_not_believed(
 ) -> None:
     async with direct.working(shared_database) as worker:
         known = worker.service.snapshot.revision
-        async with pool.connected(shared_database, "nocontent_writer") as connection:
+        async with connections.connected(shared_database, "nocontent_writer") as connection:
             await connection.execute("RESET ROLE")
             with pytest.raises(Unavailable):
                 await snapshot.refresh(connection, worker.service.snapshot)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ingest import config, dsn
+from ingest import config
+from ingest.config import dsn
 from ingest.errors import CannotStart
 from ingest.store import hosts
 

@@ -9,7 +9,7 @@ from bench.bodies import ANSWERED_AFTER, Plan, Request, requests
 from bench.limit import known_vocabulary
 from bench.scenario import Order, Scenario
 from bench.workload import TAGS
-from ingest.api.codings import gunzip, unzstd
+from ingest.serving.codings import gunzip, unzstd
 from schema.decode import Decoded, Refused, Window, decode
 from schema.limits import AHEAD_MS_MAX
 

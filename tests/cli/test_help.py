@@ -3,7 +3,7 @@
 import pytest
 
 from ingest.__main__ import main
-from ingest.api.openapi import VERSION
+from ingest.intake.openapi import VERSION
 
 _COMMANDS = (
     "serve", "migrate", "maintain", "check", "demo", "tenant", "tenant add", "tenant list", "tenant mode",

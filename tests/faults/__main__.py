@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ingest.store.pool import Connection
+from ingest.store.connections import Connection
 from tests.faults import checker, report
 from tests.faults.checker import Verdict
 from tests.faults.deployment import Deployment

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from ingest import embedded
 from ingest.embedded import EmbeddedServer
-from ingest.embedded_process import Programs, find_programs, hold, settle
+from ingest.embedded.process import Programs, find_programs, hold, settle
 from tests.faults.pair import configure, kill
 from tests.support import cluster
 from tests.support.service import wait_until

@@ -6,7 +6,7 @@ from itertools import accumulate
 from typing import NamedTuple
 from uuid import UUID
 
-from ingest.store.pool import Connection
+from ingest.store.connections import Connection
 from tests.faults.batches import Batch, Fate, Nature, origin
 from tests.faults.notebook import Notebook
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ingest.store import endings, pool
+from ingest.store import connections, endings
 from tests.faults.deployment import Deployment
 from tests.faults.load import Load
 from tests.support import cluster
@@ -215,7 +215,7 @@ class Killer:
             except AssertionError as wrong:
                 self.load.notebook.find(f"{kind.name}: {wrong}")
                 return True
-            except (*endings.LOST, pool.PostgresError):
+            except (*endings.LOST, connections.PostgresError):
                 pass  # Nobody is there yet, or no more.
             time.sleep(LOOK_S)
         self.load.notebook.find(f"{kind.name}: nobody to strike for {VICTIM_S_MAX:.0f} s")

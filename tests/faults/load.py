@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from http import HTTPStatus
 from uuid import UUID
 
-from ingest.api.problems import MEDIA_TYPE
+from ingest.serving.problems import MEDIA_TYPE
 from tests.faults import batches
 from tests.faults.batches import Batch, Nature
 from tests.faults.notebook import Notebook

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from ingest import embedded
 from ingest.embedded import EmbeddedServer
-from ingest.embedded_process import Programs, find_programs, hold, settle
+from ingest.embedded.process import Programs, find_programs, hold, settle
 from ingest.store import migrate, partitions
 from tests.support import cluster
 from tests.support.service import children, is_gone, wait_until

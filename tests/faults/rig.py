@@ -13,11 +13,13 @@ import asyncpg
 from starlette.applications import Starlette
 from starlette.types import Message
 
-from ingest import app, config, embedded
+from ingest import config, embedded
 from ingest.embedded import EmbeddedServer
-from ingest.quota_table import Table
-from ingest.service import Service
-from ingest.store import migrate, partitions, pool
+from ingest.intake import app
+from ingest.intake.quota_table import Table
+from ingest.intake.service import Service
+from ingest.serving.tasks import Tasks
+from ingest.store import connections, migrate, partitions
 from tests.faults.proxy import Proxy, proxied
 from tests.support import cluster, customers, sample
 from tests.support.customers import Customer, Wanted
@@ -152,6 +154,7 @@ class Rig:
         """Put a new service in the place of one that has closed."""
         await self.service.stop()
         self.app.state.service = self.service = await _served(self.proxy)
+        self.app.state.tasks = self.service.tasks
 
     async def stored(self, body: bytes) -> int:
         """Count the rows of a batch."""
@@ -189,12 +192,13 @@ async def rigged(place: Site, database: str) -> AsyncIterator[Rig]:
     async with cluster.operator(place.server.dsn) as operating:
         await operating.execute(f"CREATE DATABASE {database} TEMPLATE template")
     dsn = of(place.server.dsn, database)
-    async with pool.connected(dsn, "nocontent_control") as connection:
+    async with connections.connected(dsn, "nocontent_control") as connection:
         customer = await customers.add(connection, "main", Wanted())
         limited = await customers.add(connection, "limited", Wanted(quota=QUOTA))
     async with proxied(dsn, LOGIN) as proxy:
         application = app.create()
         application.state.service = service = await _served(proxy)
+        application.state.tasks = service.tasks
         rig = Rig(place, database, proxy, application, service, customer, limited)
         try:
             yield rig
@@ -205,6 +209,6 @@ async def rigged(place: Site, database: str) -> AsyncIterator[Rig]:
 
 
 async def _served(proxy: Proxy) -> Service:
-    service = Service(config.Settings(dsn=proxy.dsn, maintain=False), Table())
+    service = Service(config.Settings(dsn=proxy.dsn, maintain=False), Table(), Tasks())
     await service.start()
     return service

@@ -5,8 +5,8 @@ import json
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from ingest.api import problems
 from ingest.errors import IngestError
+from ingest.serving import problems
 from ingest.store import partitions, rows
 from ingest.store.batches import NO_SEQUENCE, Entry
 from schema.decode import decode

@@ -11,8 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from ingest import maintain
-from ingest.store import batches, migrate, pool, tokens
+from ingest.store import batches, connections, maintenance, migrate, tokens
 from schema.receipt import Receipt
 from tests.faults.backup import Archive
 from tests.faults.test_failover import ENOUGH, Clients
@@ -51,7 +50,7 @@ def loss(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loss]:
         archive = Archive(opened)
         with archive.archived() as server:
             asyncio.run(_migrate(server.dsn))
-            asyncio.run(maintain.keep(server.dsn, RETENTION_DAYS))
+            asyncio.run(maintenance.keep(server.dsn, RETENTION_DAYS))
             customer, leaver = (_customer(server.dsn, name) for name in ("main", "leaver"))
             log = tmp_path_factory.mktemp("serve") / "log"
             with service.serving(server.dsn, log, maintain="false", retention_days=RETENTION_DAYS) as serving:
@@ -87,7 +86,7 @@ async def _migrate(dsn: str) -> None:
 def _shorten(dsn: str) -> int:
     """Keep one day from now on; gives how many days go for it."""
     asyncio.run(cluster.set_retention(dsn, 1))
-    return asyncio.run(maintain.keep(dsn, 1)).dropped
+    return asyncio.run(maintenance.keep(dsn, 1)).dropped
 
 
 def _customer(dsn: str, name: str) -> Customer:
@@ -135,7 +134,7 @@ def test_a_restore_to_a_moment_has_what_was_acknowledged_before_and_nothing_of_a
         assert {row["difference"] for row in cluster.fetch(server.dsn, _DIFFERENCES)} == {0}
         # What was undone: a shorter retention and the days dropped for it, until somebody shortens it again.
         (before,) = cluster.fetch(server.dsn, _OLDEST)
-        assert asyncio.run(maintain.keep(server.dsn, 1)).dropped == 0
+        assert asyncio.run(maintenance.keep(server.dsn, 1)).dropped == 0
         assert _shorten(server.dsn) == RETENTION_DAYS - 1
         (after,) = cluster.fetch(server.dsn, _OLDEST)
         assert before["day"] < after["day"]
@@ -148,7 +147,7 @@ def test_a_log_that_commits_wait_for_has_every_acknowledged_event(tmp_path: Path
         archive = Archive(opened)
         with archive.received() as server:
             asyncio.run(_migrate(server.dsn))
-            asyncio.run(maintain.keep(server.dsn, RETENTION_DAYS))
+            asyncio.run(maintenance.keep(server.dsn, RETENTION_DAYS))
             customer = _customer(server.dsn, "main")
             with service.serving(server.dsn, tmp_path / "log", maintain="false") as serving:
                 archive.hold_commits(server)
@@ -164,7 +163,7 @@ def test_a_log_that_commits_wait_for_has_every_acknowledged_event(tmp_path: Path
 
 
 async def _is_acknowledged(dsn: str) -> bool:
-    connection = await pool.connect(dsn, "nocontent_writer")
+    connection = await connections.connect(dsn, "nocontent_writer")
     try:
         async with asyncio.timeout(PATIENCE_S):
             await batches.store(connection, [entry()])
@@ -177,7 +176,7 @@ async def _is_acknowledged(dsn: str) -> bool:
 
 async def test_a_dump_in_another_database_adds_up_and_goes_on(postgres: Cluster, database: str) -> None:
     kept = [entry(sample.event(), sample.event(), sequence=number) for number in range(3)]
-    async with pool.connected(database, "nocontent_writer") as connection:
+    async with connections.connected(database, "nocontent_writer") as connection:
         await batches.store(connection, kept)
     other = await asyncio.to_thread(postgres.empty)
     with cluster.open_folder() as opened:
@@ -186,7 +185,7 @@ async def test_a_dump_in_another_database_adds_up_and_goes_on(postgres: Cluster,
         assert await migrate.migrate(connection) == []
         (sums,) = await connection.fetch(_DIFFERENCES)
     assert tuple(sums.values()) == (1, 6, 6, 0)
-    async with pool.connected(other, "nocontent_writer") as connection:
+    async with connections.connected(other, "nocontent_writer") as connection:
         assert await batches.store(connection, kept) == [Receipt(2, 0, replayed=True)] * 3
     await asyncio.to_thread(postgres.drop, other)
 

@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager
 import pytest
 
 from ingest.errors import IngestError
-from ingest.queue import Queue
+from ingest.intake.queue import Queue
+from ingest.intake.writer import Writer
 from ingest.store.batches import Entry
-from ingest.writer import Writer
 from schema.receipt import Receipt
 from tests.faults.proxy import Blow, Proxy, Trap, Way, proxied
+from tests.intake.test_writer import count, entry, outcome
 from tests.support import sample
 from tests.support.cluster import operator
-from tests.test_writer import count, entry, outcome
 
 BYTES_MAX = {Way.TO_DATABASE: 3_000, Way.TO_SERVICE: 600}
 STEP_BYTES = 7  # Of every message some byte: the shortest, COMMIT, has twelve.

@@ -17,10 +17,10 @@ import asyncpg
 import pytest
 
 from ingest.errors import IngestError, OutcomeUnknown, Unavailable
-from ingest.queue import Queue
+from ingest.intake.queue import Queue
+from ingest.intake.writer import Writer
 from ingest.store import batches, rows
 from ingest.store.batches import NO_SEQUENCE, Entry
-from ingest.writer import Writer
 from schema.decode import decode
 from schema.receipt import Receipt
 from schema.vocabulary import Mode

@@ -10,7 +10,7 @@ import pytest
 
 from ingest.store import rows
 from ingest.store.batches import NO_SEQUENCE
-from ingest.store.pool import Connection
+from ingest.store.connections import Connection
 from tests.faults import __main__ as faults
 from tests.faults import checker
 from tests.faults.batches import Batch, Nature, origin
@@ -26,7 +26,7 @@ STREAM = UUID(sample.uuid7())
 LAST_LINE = re.compile(r"([\d,]+) kills, ([\d,]+) acknowledged, ([\d,]+) lost, ([\d,]+) doubled")
 # Everyone in a group has the receipt in hand before the transaction begins.
 ANSWER_FIRST = Edit(
-    "ingest/writer.py",
+    "ingest/intake/writer.py",
     "            ending = await self._transact(batches.store, group)\n",
     "            _answer(group, [Receipt(waiting.entry.events, 0) for waiting in group])\n"
     "            ending = await self._transact(batches.store, group)\n",

@@ -5,8 +5,9 @@ import json
 
 import pytest
 
-from ingest import connections, queue, room, service
-from ingest.store import batches
+from ingest.intake import queue, service
+from ingest.serving import body_memory
+from ingest.store import batches, lending
 from tests.faults.faults import fault
 from tests.faults.proxy import Blow, Trap, Way
 from tests.faults.rig import POLL_S, QUOTA, WAIT_S, Rig
@@ -114,7 +115,7 @@ async def queue_full(rig: Rig, body: bytes) -> Answer:
 @fault("no-memory-for-bodies")
 async def no_memory_for_bodies(rig: Rig, body: bytes) -> Answer:
     with pytest.MonkeyPatch.context() as small:
-        small.setattr(room, "TENANT_BYTES_MAX", len(body) - 1)
+        small.setattr(body_memory, "TENANT_BYTES_MAX", len(body) - 1)
         answer = await rig.post(body)
     assert rig.service.room.bytes == 0
     return answer
@@ -125,12 +126,12 @@ async def no_spare_connection(rig: Rig, body: bytes) -> Answer:
     stream = sample.stream(1)
     assert (await rig.post(rig.batch(*json.loads(body)["events"], stream=stream))).status == 200
     async with rig.locked():
-        asking = [rig.request("GET", f"/v1/streams/{stream['id']}") for _ in range(connections.TENANT_MAX + 1)]
+        asking = [rig.request("GET", f"/v1/streams/{stream['id']}") for _ in range(lending.TENANT_MAX + 1)]
         with pytest.MonkeyPatch.context() as patience:
-            patience.setattr(connections, "WAIT_S", 0.3)
+            patience.setattr(lending, "WAIT_S", 0.3)
             answers = await asyncio.gather(*asking)
     problems = sorted(answer.problem for answer in answers)
-    assert problems == ["overloaded", *["unavailable"] * connections.TENANT_MAX]
+    assert problems == ["overloaded", *["unavailable"] * lending.TENANT_MAX]
     return next(answer for answer in answers if answer.problem == "overloaded")
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["schema", "ingest.explain"]):
-    from ingest.explain import explain
+with atheris.instrument_imports(include=["schema", "ingest.intake.explain"]):
+    from ingest.intake.explain import explain
     from schema.decode import Refused, Window, decode
     from schema.event import Batch, Event, Kind, Stream
     from schema.rules import RULES

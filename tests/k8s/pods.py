@@ -3,8 +3,10 @@
 import re
 from collections.abc import Iterator
 
-from ingest import config, queue, room
+from ingest import config
 from ingest.errors import CannotStart
+from ingest.intake import queue
+from ingest.serving import body_memory
 from tests.k8s.objects import ConfigMap, Container, Pod, pods
 from tests.k8s.overlays import Tree
 
@@ -61,7 +63,9 @@ def unbounded(tree: Tree) -> Iterator[str]:
         for container in (*pod.spec.containers, *pod.spec.init_containers):
             yield from (f"{pod.place}: {container.name}: {fault}" for fault in _amounts(container))
     for pod in pods(tree, "Deployment"):
-        needed = (MEASURED_BYTES + queue.BYTES_MAX + room.BYTES_MAX) * int(settings(tree, pod)["NOCONTENT_WORKERS"])
+        needed = (MEASURED_BYTES + queue.BYTES_MAX + body_memory.BYTES_MAX) * int(
+            settings(tree, pod)["NOCONTENT_WORKERS"]
+        )
         if quantity(pod.container.resources.limits.get("memory", "0")) < needed:
             yield (
                 f"{pod.place}: the memory limit is below {needed / 2**20:.0f} MiB:"

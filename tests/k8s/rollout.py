@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from msgspec import Struct
 from starlette.routing import Route
 
-from ingest import app, config, supervisor
+from ingest import config
+from ingest.intake import app
+from ingest.serving import supervisor
 from tests.k8s.objects import Container, HttpGet, Pod, Probe, Selector, Shape, Workload, pods, workload
 from tests.k8s.overlays import Object, Tree
 from tests.k8s.pods import settings

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from ingest.api import openapi, policy
+from ingest.intake import openapi, policy
 from tests.observe import boards, prometheus, sheets
 from tests.observe.install import Programs
 from tests.observe.prometheus import Span

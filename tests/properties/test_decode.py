@@ -8,7 +8,7 @@ from typing import get_args
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.explain import explain
+from ingest.intake.explain import explain
 from schema import limits
 from schema.decode import Refused, decode
 from schema.event import DROP_REASONS, Batch, Event, Kind, Status, StopReason, Stream

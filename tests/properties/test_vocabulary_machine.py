@@ -18,8 +18,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from ingest.explain import explain
-from ingest.store import pool, snapshot, tenants, vocabulary
+from ingest.intake.explain import explain
+from ingest.store import connections, snapshot, tenants, vocabulary
 from ingest.store.snapshot import Snapshot
 from schema import limits
 from schema.decode import Refused, decode
@@ -78,8 +78,8 @@ class Stage:
 
     def __init__(self, runner: asyncio.Runner, dsn: str) -> None:
         self._runner = runner
-        self.control = self.run(pool.connect(dsn, "nocontent_control"))
-        self.writers = [self.run(pool.connect(dsn, "nocontent_writer")) for _ in range(3)]
+        self.control = self.run(connections.connect(dsn, "nocontent_control"))
+        self.writers = [self.run(connections.connect(dsn, "nocontent_writer")) for _ in range(3)]
         self.workers = [Snapshot() for _ in range(WORKERS)]
         self.numbers = count()
 
@@ -88,7 +88,7 @@ class Stage:
 
     def close(self) -> None:
         for connection in (self.control, *self.writers):
-            self.run(pool.close(connection))
+            self.run(connections.close(connection))
 
 
 async def _all(*work: Awaitable[_T]) -> list[_T | BaseException]:

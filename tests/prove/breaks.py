@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
-from ingest.store.pool import Connection
+from ingest.store.connections import Connection
 from ingest.store.tokens import SCOPES
 from schema.vocabulary import Mode
 from tests.support import breakage, cluster, customers, service
@@ -30,7 +30,7 @@ SEED = 1  # The same cases in every run, so that two runs can be compared case b
 CASES = 400
 PASSED, FAILED = 0, 1
 _DECODE, _EVENT, _VOCABULARY = "schema/decode.py", "schema/event.py", "schema/vocabulary.py"
-_LEARNING, _SERVICE = "schema/learning.py", "ingest/service.py"
+_LEARNING, _SERVICE = "schema/learning.py", "ingest/intake/service.py"
 
 
 class Gate(NamedTuple):

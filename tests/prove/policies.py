@@ -1,6 +1,6 @@
 """A policy as a server gives it, without a server."""
 
-from ingest.api.policy import spellings
+from ingest.intake.policy import spellings
 from ingest.prove.kit import Kit, Policy
 from schema import limits
 from schema.event import DROP_REASONS, Event, Kind

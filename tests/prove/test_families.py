@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import zstandard
 
-from ingest.explain import explain
+from ingest.intake.explain import explain
 from ingest.prove.case import Case, Expected, Request
 from ingest.prove.cases.learning import LESSONS
 from ingest.prove.families import FAMILIES, Planned, digest, plan

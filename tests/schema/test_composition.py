@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingest.explain import explain
+from ingest.intake.explain import explain
 from schema import limits
 from schema.decode import Refused, decode
 from schema.event import Kind

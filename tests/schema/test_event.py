@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec import inspect
 
-from ingest import capacity
+from ingest.intake import capacity
 from schema import limits
 from schema.event import DROP_REASONS, STATUS_CODES, STOP_REASON_CODES, TERMS_MAX, Batch, Event, Kind, Stream
 

@@ -1,6 +1,6 @@
 """Bounds: there are no others, and each stands in the policy."""
 
-from ingest.api import policy
+from ingest.intake import policy
 from schema import limits
 
 

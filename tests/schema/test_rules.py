@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from ingest.api.problems import FACES
+from ingest.serving.problems import FACES
 from schema import limits
 from schema.rules import NAMES, ORDER, RULES, SECRETS, SHAPES, normalised, rule_of_name, rule_of_value
 from tests.support.service import ROOT
@@ -78,10 +78,13 @@ def test_names_stand_in_the_table_as_they_are_compared() -> None:
 )
 def test_no_text_slows_a_pattern_down(piece: str) -> None:
     text = (piece * limits.VALUE_BYTES_MAX)[: limits.VALUE_BYTES_MAX]
-    rule_of_value(text)
-    started = time.perf_counter()
-    rule_of_value(text)
-    assert time.perf_counter() - started < 0.02
+
+    def cpu_s() -> float:
+        started = time.thread_time()
+        rule_of_value(text)
+        return time.thread_time() - started
+
+    assert min(cpu_s() for _ in range(5)) < 0.02
 
 
 @pytest.mark.parametrize(

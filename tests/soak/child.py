@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 import uvloop
 
-from ingest import lifeline
+from ingest.serving import process
 
 POLL_S = 0.05
 END_S_MAX = 90.0
@@ -91,7 +91,7 @@ class Child(Generic[Plan, Result]):
 
 
 def _run(work: "Work[Plan, Result]", plan: Plan, said: "Connection[object, object]", desk: Desk, niceness: int) -> None:
-    lifeline.end_with_parent(signal.SIGKILL)
+    process.end_with_parent(signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(niceness)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ingest.api.problems import MEDIA_TYPE
+from ingest.serving.problems import MEDIA_TYPE
 from tests.soak import template
 from tests.soak.child import Child, Desk
 from tests.soak.connection import Connection, NoAnswer

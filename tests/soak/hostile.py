@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from ingest import queue, room
+from ingest.intake import queue
+from ingest.serving import body_memory
 from tests.soak import attacks, flow, reckoning, vitals
 from tests.soak.attacks import ATTACKS
 from tests.soak.flow import Plan, Sent
@@ -32,7 +33,7 @@ SETTLE_S = 3.0
 LOOK_S = 0.25
 SLOWER_MAX = 5.0  # The honest senders' 99th percentile, by that of a quiet service.
 LARGER_MAX = 2.0  # The workers' memory, by that of a quiet service.
-LEFT_BYTES_MAX = WORKERS * (queue.BYTES_MAX + room.BYTES_MAX)  # What an attack may leave in memory.
+LEFT_BYTES_MAX = WORKERS * (queue.BYTES_MAX + body_memory.BYTES_MAX)  # What an attack may leave in memory.
 # Of the 5xx those that a sender is told to send again, and that of another version of HTTP.
 _FINE = re.compile(r"(503 (overloaded|unavailable|outcome-unknown)|505)\Z")
 

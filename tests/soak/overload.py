@@ -10,7 +10,8 @@ from contextlib import AbstractAsyncContextManager
 
 from tqdm import tqdm
 
-from ingest import queue, room
+from ingest.intake import queue
+from ingest.serving import body_memory
 from tests.soak import flow, reckoning, vitals
 from tests.soak.flow import Plan, Sending, Sent
 from tests.soak.stage import Stage, staged
@@ -28,7 +29,7 @@ RECOVERY_S_MAX = 15.0
 WHOLE = 0.9  # Of the rate.
 SMALL_EVENTS, SMALL_EVERY_S = 10, 0.05
 LOOK_S = 0.25
-HELD_BYTES_MAX = queue.BYTES_MAX + room.BYTES_MAX  # What a worker may hold of batches at once.
+HELD_BYTES_MAX = queue.BYTES_MAX + body_memory.BYTES_MAX  # What a worker may hold of batches at once.
 # What a connection may hold beside that: ten parts of a body that wait for the application, and two being read.
 CONNECTION_BYTES_MAX = 12 * 65_536
 

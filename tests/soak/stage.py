@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest import embedded
-from ingest.store import migrate, partitions, pool
+from ingest.store import connections, migrate, partitions
 from tests.faults.proxy import Proxy, proxied
 from tests.soak.vitals import Workers
 from tests.support import cluster, customers, service
@@ -106,5 +106,5 @@ async def _prepare(dsn: str, wanted: Mapping[str, Wanted]) -> dict[str, Customer
     async with cluster.operator(dsn) as connection:
         await migrate.migrate(connection)
         await partitions.keep(connection, cluster.RETENTION_DAYS)
-    async with pool.connected(dsn, "nocontent_control") as connection:
+    async with connections.connected(dsn, "nocontent_control") as connection:
         return {name: await customers.add(connection, name, each) for name, each in wanted.items()}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest import queue
-from ingest.store.pool import Connection
+from ingest.intake import queue
+from ingest.store.connections import Connection
 from schema.limits import EVENTS_MAX
 from tests.faults import rig as rigs
 from tests.faults.proxy import Blow, Trap, Way

@@ -8,9 +8,9 @@ import asyncpg
 import pytest
 
 from ingest.errors import SequenceReused
-from ingest.store import batches, pool, rows
+from ingest.store import batches, connections, rows
 from ingest.store.batches import NO_SEQUENCE, Entry
-from ingest.store.pool import Connection
+from ingest.store.connections import Connection
 from schema.decode import decode
 from schema.receipt import Receipt
 from schema.vocabulary import Mode
@@ -38,13 +38,13 @@ def entry(*events: dict[str, object], sequence: int = NO_SEQUENCE, tenant_id: in
 
 @pytest.fixture
 async def writer(database: str) -> AsyncIterator[Connection]:
-    async with pool.connected(database, "nocontent_writer") as connection:
+    async with connections.connected(database, "nocontent_writer") as connection:
         yield connection
 
 
 @pytest.fixture
 async def other(database: str) -> AsyncIterator[Connection]:
-    async with pool.connected(database, "nocontent_writer") as connection:
+    async with connections.connected(database, "nocontent_writer") as connection:
         yield connection
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from ingest.errors import CannotStart
 from ingest.store import migrate
-from ingest.store.pool import Connection
+from ingest.store.connections import Connection
 from tests.support.cluster import operator
 
 # Functions of the names, which write down what they were asked for and as whom.

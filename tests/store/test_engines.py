@@ -9,9 +9,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from ingest import maintain
 from ingest.errors import SequenceReused
-from ingest.store import batches, migrate, pool, rows, streams, tokens
+from ingest.store import batches, connections, maintenance, migrate, rows, streams, tokens
 from ingest.store.batches import NO_SEQUENCE, Entry
 from schema.decode import decode
 from schema.event import Kind
@@ -47,7 +46,7 @@ def dsn(request: pytest.FixtureRequest, postgres: Cluster) -> Iterator[str]:
 def sending(dsn: str) -> list[Customer]:
     """Tenants of whom the first may teach terms."""
 
-    async def make(connection: pool.Connection) -> list[Customer]:
+    async def make(connection: connections.Connection) -> list[Customer]:
         return [
             await customers.add(connection, f"tenant-{number}", Wanted() if number else LEARNING)
             for number in range(TENANTS)
@@ -123,7 +122,7 @@ def test_what_is_sent_is_stored_once(dsn: str, senders: list[Sender], sending: l
 
 async def test_a_group_of_many_tenants_is_one_transaction(dsn: str) -> None:
     known = {tenant: sample.event() for tenant in range(11, 11 + TENANTS)}
-    async with pool.connected(dsn, "nocontent_writer") as connection:
+    async with connections.connected(dsn, "nocontent_writer") as connection:
         first = [entry(tenant, event, sequence=0) for tenant, event in known.items()]
         assert await batches.store(connection, first) == [Receipt(1, 0)] * TENANTS
         mixed = [*reversed(first), *(entry(tenant, sample.event()) for tenant in known)]
@@ -169,12 +168,12 @@ async def test_each_view_answers_for_one_tenant_and_for_all(dsn: str, senders: l
             (tenant,) = await connection.fetch(f"SELECT tenant_id, count(*) FROM {view} GROUP BY 1 ORDER BY 2 LIMIT 1")
             of_one = await connection.fetchval(f"SELECT count(*) FROM {view} WHERE tenant_id = $1", tenant["tenant_id"])
             assert 0 < of_one == tenant["count"] <= whole, view
-    async with pool.connected(dsn, "nocontent_writer") as connection:
+    async with connections.connected(dsn, "nocontent_writer") as connection:
         assert await streams.missing_lately(connection) == await streams.missing_by_tenant(connection)
 
 
 async def test_the_writer_reads_no_event(dsn: str) -> None:
-    async with pool.connected(dsn, "nocontent_writer") as connection:
+    async with connections.connected(dsn, "nocontent_writer") as connection:
         for refused in ("SELECT input_tokens FROM events", "DELETE FROM events", "COPY events TO STDOUT"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.execute(refused)
@@ -188,11 +187,11 @@ async def test_days_are_made_and_dropped_whole(dsn: str, senders: list[Sender], 
     async with operator(dsn) as connection:
         days = await connection.fetchval(_DAYS)
     await set_retention(dsn, RETENTION_DAYS - 2)
-    shorter = await maintain.keep(dsn, RETENTION_DAYS)
+    shorter = await maintenance.keep(dsn, RETENTION_DAYS)
     assert (shorter.dropped, shorter.postponed, shorter.failed) == (2, 0, 0)
     assert await asyncio.to_thread(stored, dsn, sending[3]) == before - 1
     await set_retention(dsn, RETENTION_DAYS)
-    longer = await maintain.keep(dsn, RETENTION_DAYS)
+    longer = await maintenance.keep(dsn, RETENTION_DAYS)
     assert (longer.created, longer.failed, longer.ahead_days) == (2, 0, 7)
     async with operator(dsn) as connection:
         assert await connection.fetchval(_DAYS) == days
@@ -205,10 +204,10 @@ async def test_an_expanded_table_serves_the_version_before(dsn: str, senders: li
         try:
             assert (await asyncio.to_thread(senders[4].post, sample.body())).status == 200
             await set_retention(dsn, RETENTION_DAYS + 1)
-            assert (await maintain.keep(dsn, RETENTION_DAYS)).failed == 0  # It makes a day.
+            assert (await maintenance.keep(dsn, RETENTION_DAYS)).failed == 0  # It makes a day.
             await migrate.require_current(connection)
         finally:
             await connection.execute("ALTER TABLE events DROP COLUMN region")
         assert (await asyncio.to_thread(senders[4].post, sample.body())).status == 200
         await set_retention(dsn, RETENTION_DAYS)
-        assert (await maintain.keep(dsn, RETENTION_DAYS)).failed == 0
+        assert (await maintenance.keep(dsn, RETENTION_DAYS)).failed == 0

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from ingest.store import migrate, privileges
-from ingest.store.pool import Connection
+from ingest.store.connections import Connection
 from tests.support import logins
 from tests.support.cluster import Cluster, operator
 

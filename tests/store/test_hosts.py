@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.store import hosts, pool
+from ingest.store import connections, hosts
 from tests.faults import pair
 from tests.support.certificates import Authority
 from tests.support.service import children
@@ -64,7 +64,7 @@ def test_what_the_environment_says_of_the_way_counts(monkeypatch: pytest.MonkeyP
 
 
 def test_a_silent_primary_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "CONNECT_TIMEOUT_S", 2.0)
+    monkeypatch.setattr(connections, "CONNECT_TIMEOUT_S", 2.0)
     with pair.started() as servers:
         for pid in (servers.primary.pid, *children(servers.primary.pid)):
             os.kill(pid, signal.SIGSTOP)
@@ -74,4 +74,4 @@ def test_a_silent_primary_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 async def _connect(dsn: str) -> None:
-    await pool.close(await pool.connect(dsn, "nocontent_writer"))
+    await connections.close(await connections.connect(dsn, "nocontent_writer"))

@@ -16,12 +16,13 @@ import pytest
 
 from ingest.config import Settings
 from ingest.errors import Rejected
-from ingest.explain import explain
-from ingest.quota_table import Table
-from ingest.service import Service
-from ingest.store import batches, partitions, pool, retention, rows
+from ingest.intake.explain import explain
+from ingest.intake.quota_table import Table
+from ingest.intake.service import Service
+from ingest.serving.tasks import Tasks
+from ingest.store import batches, connections, partitions, retention, rows
 from ingest.store.batches import NO_SEQUENCE, Entry
-from ingest.store.pool import Connection
+from ingest.store.connections import Connection
 from schema import limits
 from schema.decode import Refused, Window, decode
 from schema.receipt import Receipt
@@ -119,9 +120,11 @@ class World(NamedTuple):
 async def world(database: str, request: pytest.FixtureRequest) -> AsyncIterator[World]:
     seed, retention_days = request.param
     async with AsyncExitStack() as opened:
-        writer = await opened.enter_async_context(pool.connected(database, "nocontent_writer"))
-        nodes = [await opened.enter_async_context(pool.connected(database, "nocontent_maintainer")) for _ in range(3)]
-        control = await opened.enter_async_context(pool.connected(database, "nocontent_control"))
+        writer = await opened.enter_async_context(connections.connected(database, "nocontent_writer"))
+        nodes = [
+            await opened.enter_async_context(connections.connected(database, "nocontent_maintainer")) for _ in range(3)
+        ]
+        control = await opened.enter_async_context(connections.connected(database, "nocontent_control"))
         await retention.set_days(control, retention_days)
         yield World(writer, nodes, control, retention_days, random.Random(seed))
 
@@ -174,7 +177,7 @@ async def test_a_batch_across_midnights_is_stored_once(world: World, database: s
 
 
 def test_the_window_of_the_service_is_the_simulated_one() -> None:
-    service = Service(Settings(dsn="postgresql://", retention_days=3), Table())
+    service = Service(Settings(dsn="postgresql://", retention_days=3), Table(), Tasks())
     clock = service.snapshot.clock
     before = sample.now_ms()
     clock.take(datetime.now(UTC), clock.moment())

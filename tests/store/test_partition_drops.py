@@ -11,10 +11,10 @@ import asyncpg
 import pytest
 
 from ingest.errors import Unavailable
-from ingest.store import batches, partitions, pool, retention, rows
+from ingest.store import batches, connections, partitions, retention, rows
 from ingest.store.batches import NO_SEQUENCE, Entry
+from ingest.store.connections import Connection
 from ingest.store.partitions import Kept, partition_name
-from ingest.store.pool import Connection
 from schema.decode import decode
 from schema.receipt import Receipt
 from schema.vocabulary import Mode
@@ -51,7 +51,7 @@ async def keep(dsn: str, days_later: int, retention_days: int = DAYS) -> Kept:
         assert known is not None
         if known.horizon < retention.due(DAYS, at.now):
             await retention.catch_up(connection, retention.due(DAYS, at.now), at)
-    async with pool.connected(dsn, "nocontent_maintainer") as connection:
+    async with connections.connected(dsn, "nocontent_maintainer") as connection:
         return await partitions.keep(connection, retention_days, at)
 
 
@@ -93,7 +93,7 @@ async def kill_in(dsn: str, statement: str, days_later: int) -> None:
 
 
 async def test_a_long_reader_stops_no_writer_and_reads_on(database: str) -> None:
-    async with operator(database) as other, pool.connected(database, "nocontent_writer") as writer:
+    async with operator(database) as other, connections.connected(database, "nocontent_writer") as writer:
         await other.execute(_ROW, OLDEST)
         async with reading(database) as reader:
             keeping = asyncio.create_task(keep(database, 2))
@@ -171,7 +171,7 @@ async def test_a_maintainer_killed_between_create_and_attach_leaves_nothing(data
 
 @pytest.mark.parametrize("deaths", [1, 3])
 async def test_a_maintainer_killed_while_it_drops_is_taken_over_from(database: str, deaths: int) -> None:
-    async with operator(database) as other, pool.connected(database, "nocontent_writer") as writer:
+    async with operator(database) as other, connections.connected(database, "nocontent_writer") as writer:
         async with reading(database):
             for _ in range(deaths):
                 await kill_in(database, "%drop_day%", 3)

@@ -5,9 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from ingest import maintain
-from ingest.store import migrate, partitions, pool, retention
-from ingest.store.pool import Connection
+from ingest.store import connections, maintenance, migrate, partitions, retention
+from ingest.store.connections import Connection
 from tests.support import cluster
 from tests.support.cluster import Cluster, noon, operator
 
@@ -114,7 +113,7 @@ async def test_a_round_that_ended_is_told_whoever_led_it(database: str) -> None:
         await connection.execute("UPDATE maintenance SET finished_at = now() - interval '1 day'")
         assert await partitions.seconds_since_round(connection) > 86_000
         await partitions.keep(connection, DAYS, noon(TODAY))
-        async with pool.connected(database, "nocontent_writer") as writer:
+        async with connections.connected(database, "nocontent_writer") as writer:
             assert await partitions.seconds_since_round(writer) < 60
 
 
@@ -122,7 +121,7 @@ async def test_four_who_maintain_a_fresh_database_at_once_take_turns(postgres: C
     dsn = await asyncio.to_thread(postgres.empty)
     async with operator(dsn) as connection:
         await migrate.migrate(connection)
-    kept = await asyncio.gather(*(maintain.keep(dsn, DAYS) for _ in range(4)))
+    kept = await asyncio.gather(*(maintenance.keep(dsn, DAYS) for _ in range(4)))
     assert sorted(each.created for each in kept) == [0, 0, 0, DAYS + 1 + 1 + 7]
     assert sum(each.failed for each in kept) == 0
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from ingest import embedded, maintain
+from ingest import embedded
 from ingest.errors import CannotStart
-from ingest.store import migrate, pool, privileges
+from ingest.store import connections, maintenance, migrate, privileges
 from tests.support import cluster, customers, logins, sample, service
 from tests.support.cluster import Cluster, operator
 from tests.support.customers import Wanted
@@ -41,7 +41,7 @@ async def test_a_role_that_no_server_needs_is_named(shared_database: str, role: 
 
 
 async def test_a_superuser_is_named_as_such_and_the_least_login_is_not(shared_database: str) -> None:
-    async with pool.connected(shared_database, "nocontent_writer") as connection:
+    async with connections.connected(shared_database, "nocontent_writer") as connection:
         assert await privileges.excess(connection) == ["superuser"]
     login = await logins.made(shared_database, "nocontent_writer", "nocontent_maintainer")
     async with logins.connected(shared_database, login, "nocontent_writer") as connection:
@@ -118,11 +118,11 @@ def own() -> Iterator[Cluster]:
 
 
 async def _migrate(dsn: str, login: str) -> list[str]:
-    connection = await pool.connect_as_operator(logins.dsn_of(dsn, login))
+    connection = await connections.connect_as_operator(logins.dsn_of(dsn, login))
     try:
         return await migrate.migrate(connection)
     finally:
-        await pool.close(connection)
+        await connections.close(connection)
 
 
 def test_it_is_deployed_and_serves_without_a_superuser(own: Cluster, tmp_path: Path) -> None:
@@ -131,10 +131,10 @@ def test_it_is_deployed_and_serves_without_a_superuser(own: Cluster, tmp_path: P
     assert len(asyncio.run(_migrate(dsn, "telemetry_admin"))) == len(migrate.migrations())
     cluster.run(dsn, "CREATE ROLE telemetry_service LOGIN IN ROLE nocontent_writer, nocontent_maintainer")
     cluster.run(dsn, "CREATE ROLE telemetry_reader LOGIN IN ROLE nocontent_reader")
-    asyncio.run(maintain.keep(logins.dsn_of(dsn, "telemetry_service"), cluster.RETENTION_DAYS))
+    asyncio.run(maintenance.keep(logins.dsn_of(dsn, "telemetry_service"), cluster.RETENTION_DAYS))
 
     async def add() -> str:
-        async with pool.connected(logins.dsn_of(dsn, "telemetry_admin"), "nocontent_control") as connection:
+        async with connections.connected(logins.dsn_of(dsn, "telemetry_admin"), "nocontent_control") as connection:
             return (await customers.add(connection, "main", Wanted())).token
 
     token = asyncio.run(add())

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.store import batches, pool, rows
-from ingest.store.pool import Connection
+from ingest.store import batches, connections, rows
+from ingest.store.connections import Connection
 from schema import limits
 from schema.decode import decode
 from schema.event import Status, StopReason
@@ -61,7 +61,7 @@ def random_event(seed: int) -> dict[str, object]:
 
 @pytest.fixture
 async def analyst(database: str) -> AsyncIterator[Connection]:
-    async with pool.connected(database, "nocontent_analyst") as connection:
+    async with connections.connected(database, "nocontent_analyst") as connection:
         yield connection
 
 
@@ -70,9 +70,9 @@ async def stored(database: str, analyst: Connection, events: list[dict[str, obje
     from ingest.store import snapshot  # noqa: PLC0415 (a name of its own here)
 
     known = snapshot.Snapshot()
-    async with pool.connected(database, "nocontent_control") as connection:
+    async with connections.connected(database, "nocontent_control") as connection:
         customer = await customers.add(connection, "acme", Wanted())
-    async with pool.connected(database, "nocontent_writer") as connection:
+    async with connections.connected(database, "nocontent_writer") as connection:
         await snapshot.refresh(connection, known)
         decoded = decode(sample.body(*events), known.tenants[customer.tenant_id].vocabulary, window())
         copy = rows.encode(decoded, customer.tenant_id)
@@ -113,7 +113,7 @@ async def test_copy_and_insert_write_the_same_row(database: str) -> None:
     query = "SELECT * FROM events ORDER BY event_id"
     tables = []
     for store in (batches.store, batches.store_skipping):
-        async with pool.connected(database, "nocontent_writer") as connection:
+        async with connections.connected(database, "nocontent_writer") as connection:
             entry = batches.Entry(1, digest, -1, digest, 100, 0, (0, 0, 0, 0), rows.encode(decoded, 1))
             await store(connection, [entry])
         async with operator(database) as connection:

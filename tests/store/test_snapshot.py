@@ -2,7 +2,7 @@
 
 import asyncio
 
-from ingest.store import pool, snapshot, tenants, tokens, vocabulary
+from ingest.store import connections, snapshot, tenants, tokens, vocabulary
 from ingest.store.snapshot import Snapshot
 from schema.event import Kind
 from schema.vocabulary import Mode, Unlearned
@@ -12,7 +12,7 @@ from tests.support.customers import Wanted
 
 
 async def told(dsn: str, known: Snapshot) -> bool:
-    async with pool.connected(dsn, "nocontent_writer") as connection:
+    async with connections.connected(dsn, "nocontent_writer") as connection:
         return await snapshot.refresh(connection, known)
 
 
@@ -34,12 +34,12 @@ def facts(known: Snapshot) -> object:
 async def test_a_worker_that_outlived_a_restore_knows_what_the_restored_database_says(
     postgres: Cluster, database: str
 ) -> None:
-    async with pool.connected(database, "nocontent_control") as connection:
+    async with connections.connected(database, "nocontent_control") as connection:
         customer = await customers.add(connection, "main", Wanted())
     name = database.partition("?")[0].rpartition("/")[2]
     restored = postgres.of(f"{name}_before")
     await asyncio.to_thread(cluster.run, postgres.dsn, f"CREATE DATABASE {name}_before TEMPLATE {name}")
-    async with pool.connected(database, "nocontent_control") as connection:
+    async with connections.connected(database, "nocontent_control") as connection:
         assert await tokens.revoke(connection, customer.token.split("_")[1])
         await tenants.add(connection, "later")
         await vocabulary.add(connection, customer.tenant_id, Unlearned(Kind.MODEL, 0, "acme-new"))
@@ -50,7 +50,7 @@ async def test_a_worker_that_outlived_a_restore_knows_what_the_restored_database
     assert await told(restored, fresh)
     assert facts(worker) == facts(fresh)
     # Acts after the restore have numbers that the worker has seen before.
-    async with pool.connected(restored, "nocontent_control") as connection:
+    async with connections.connected(restored, "nocontent_control") as connection:
         await tenants.set_disabled(connection, customer.tenant_id, disabled=True)
     assert await told(restored, worker)
     assert worker.tenants[customer.tenant_id].disabled

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from ingest.store import pool, streams
-from ingest.store.pool import Connection
+from ingest.store import connections, streams
+from ingest.store.connections import Connection
 from tests.support.cluster import operator
 
 ONE, TWO = UUID(int=1), UUID(int=2)
@@ -87,7 +87,7 @@ async def test_what_is_missing_lately_is_counted(database: str, case: str) -> No
     expected, came = _CASES[case]
     async with operator(database) as connection:
         await plant(connection, *came)
-    async with pool.connected(database, "nocontent_writer") as connection:
+    async with connections.connected(database, "nocontent_writer") as connection:
         assert await streams.missing_lately(connection) == expected
         assert await streams.missing_by_tenant(connection) == expected
 
@@ -95,7 +95,7 @@ async def test_what_is_missing_lately_is_counted(database: str, case: str) -> No
 async def test_a_busy_tenant_is_looked_at_as_far_as_its_newest_batches(database: str) -> None:
     async with operator(database) as connection:
         await plant(connection, Came(300, [0, 2]), Came(60, range(3, 2_003)), Came(60, [5, 8], ONE, 2))
-    async with pool.connected(database, "nocontent_writer") as connection:
+    async with connections.connected(database, "nocontent_writer") as connection:
         assert await streams.missing_lately(connection) == 2
 
 
@@ -103,7 +103,7 @@ async def test_a_database_that_is_too_busy_to_say_costs_no_connection(database: 
     async with AsyncExitStack() as opened:
         other = await opened.enter_async_context(operator(database))
         # The writer's connections have a lock timeout, which is shorter than ours.
-        hasty = await opened.enter_async_context(pool.connected(database, "nocontent_writer"))
+        hasty = await opened.enter_async_context(connections.connected(database, "nocontent_writer"))
         patient = await opened.enter_async_context(operator(database))
         async with other.transaction():
             await other.execute("LOCK TABLE batches IN ACCESS EXCLUSIVE MODE")

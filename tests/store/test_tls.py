@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from ingest.errors import CannotStart, Unavailable
-from ingest.store import pool
+from ingest.store import connections
 from tests.support import cluster, customers, sample, secured, service
 from tests.support.certificates import Authority, Pair
 from tests.support.customers import Wanted
@@ -43,7 +43,7 @@ def _means(dsn: str) -> str:
     """Connect as the service does; give the TLS version and the subject of our certificate, as the server has them."""
 
     async def ask() -> str:
-        async with pool.connected(dsn, "nocontent_writer") as connection:
+        async with connections.connected(dsn, "nocontent_writer") as connection:
             await connection.execute("SET ROLE NONE")  # Others than who has logged in do not see it.
             return str(await connection.fetchval(_MEANS))
 
@@ -99,7 +99,7 @@ def test_who_may_be_somebody_else_is_refused(
     spoil(database, root)
     try:
         with pytest.raises(CannotStart) as refused:
-            asyncio.run(pool.connect_as_operator(dsn, "nocontent_writer"))
+            asyncio.run(connections.connect_as_operator(dsn, "nocontent_writer"))
         with pytest.raises(Unavailable):
             _means(dsn)
     finally:

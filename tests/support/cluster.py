@@ -14,8 +14,8 @@ from pathlib import Path
 import asyncpg
 
 from ingest import embedded
-from ingest.store import migrate, partitions, pool, retention
-from ingest.store.pool import Connection
+from ingest.store import connections, migrate, partitions, retention
+from ingest.store.connections import Connection
 from ingest.store.retention import Time
 
 RETENTION_DAYS = 30
@@ -84,7 +84,7 @@ def started() -> Iterator[Cluster]:
 async def _migrate(dsn: str) -> None:
     async with operator(dsn) as connection:
         await migrate.migrate(connection)
-    async with pool.connected(dsn, "nocontent_maintainer") as connection:
+    async with connections.connected(dsn, "nocontent_maintainer") as connection:
         await partitions.keep(connection, RETENTION_DAYS)
 
 
@@ -95,7 +95,7 @@ def noon(day: date) -> Time:
 
 async def set_retention(dsn: str, days: int) -> None:
     """Keep so many days, as `nocontent retention set` does it."""
-    async with pool.connected(dsn, "nocontent_control") as connection:
+    async with connections.connected(dsn, "nocontent_control") as connection:
         await retention.set_days(connection, days)
 
 
@@ -106,7 +106,7 @@ async def operator(dsn: str) -> AsyncIterator[Connection]:
     try:
         yield connection
     finally:
-        await pool.close(connection)
+        await connections.close(connection)
 
 
 def fetch(dsn: str, query: str, *values: object) -> list[asyncpg.Record]:
@@ -143,5 +143,5 @@ class Watch:
         return row[0], row[1], row[2]
 
     def close(self) -> None:
-        self._loop.run_until_complete(pool.close(self._connection))
+        self._loop.run_until_complete(connections.close(self._connection))
         self._loop.close()

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple, TypeVar
 
-from ingest.store import pool, tenants, tokens, vocabulary
-from ingest.store.pool import Connection
+from ingest.store import connections, tenants, tokens, vocabulary
+from ingest.store.connections import Connection
 from schema.event import Kind
 from schema.vocabulary import Mode, Unlearned
 
@@ -84,7 +84,7 @@ def act(dsn: str, work: Callable[[Connection], Awaitable[_T]]) -> _T:
     """Do something as the control plane does it."""
 
     async def run() -> _T:
-        async with pool.connected(dsn, "nocontent_control") as connection:
+        async with connections.connected(dsn, "nocontent_control") as connection:
             return await work(connection)
 
     return asyncio.run(run())

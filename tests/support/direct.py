@@ -8,11 +8,11 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.types import Message
 
-from ingest import app
-from ingest.api.problems import TYPE_PREFIX, Problem
 from ingest.config import Settings
-from ingest.quota_table import Table
-from ingest.service import Service
+from ingest.intake import app
+from ingest.intake.quota_table import Table
+from ingest.intake.service import Service
+from ingest.serving.problems import TYPE_PREFIX, Problem
 
 
 class Answer(NamedTuple):
@@ -70,7 +70,7 @@ class Worker(NamedTuple):
 async def working(dsn: str) -> AsyncIterator[Worker]:
     """Start the application of a worker that does not maintain, until the block ends."""
     composed = app.create()
-    service = Service(Settings(dsn=dsn, maintain=False), Table())
+    service = Service(Settings(dsn=dsn, maintain=False), Table(), composed.state.tasks)
     composed.state.service = service
     await service.start()
     try:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest import embedded, maintain
-from ingest.embedded_process import Account
-from ingest.store import migrate
+from ingest import embedded
+from ingest.embedded.process import Account
+from ingest.store import maintenance, migrate
 from tests.support import cluster
 from tests.support.cluster import Cluster, operator
 
@@ -76,7 +76,7 @@ def migrated(name: str, postgres: Cluster) -> Iterator[str]:
     """Lend the DSN of a database on an engine, with all tables and the partitions of RETENTION_DAYS."""
     with ENGINES[name](postgres) as dsn:
         asyncio.run(_migrate(dsn))
-        asyncio.run(maintain.keep(dsn, RETENTION_DAYS))
+        asyncio.run(maintenance.keep(dsn, RETENTION_DAYS))
         yield dsn
 
 

@@ -7,7 +7,7 @@ says why; Citus refuses most of them only when a table is distributed, which is 
 from typing import NamedTuple
 
 from ingest.store import migrate
-from ingest.store.pool import Connection
+from ingest.store.connections import Connection
 
 DISTRIBUTED = ("events", "batches")  # By tenant_id.
 REFERENCE = ("vocabulary",)  # On every node. All others stay on the coordinator.

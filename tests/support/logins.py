@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from ingest.store import pool
-from ingest.store.pool import Connection
+from ingest.store import connections
+from ingest.store.connections import Connection
 from tests.support.cluster import operator
 
 ROLES = ("nocontent_writer", "nocontent_maintainer", "nocontent_control", "nocontent_analyst", "nocontent_reader")
@@ -32,7 +32,7 @@ async def connected(dsn: str, login: str, role: str = "none") -> AsyncIterator[C
     try:
         yield connection
     finally:
-        await pool.close(connection)
+        await connections.close(connection)
 
 
 def dsn_of(dsn: str, login: str) -> str:

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from ingest.embedded_process import Programs, hold, server_state, settle, unleash
+from ingest.embedded.process import Programs, hold, server_state, settle, unleash
 from ingest.store import migrate, partitions
 from tests.support import cluster, service
 from tests.support.certificates import Authority, Pair

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ingest.api.problems import TYPE_PREFIX, Problem
+from ingest.serving.problems import TYPE_PREFIX, Problem
 
 TIMEOUT_S = 40.0
 SILENCE_S = 1.0

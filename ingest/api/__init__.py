@@ -1,1 +1,0 @@
-"""HTTP: reads requests, calls the machine, speaks of what went wrong. No SQL, no policy."""

@@ -1,0 +1,145 @@
+"""A service on this machine, as a process of its own, and what it needs before it can serve."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from ingest import config
+from ingest.config import Settings
+from ingest.errors import CannotStart
+from ingest.serving import process
+from ingest.store import connections, maintenance, migrate, privileges, tenants, tokens, vocabulary
+from ingest.store.connections import Connection
+from schema.event import Kind
+from schema.vocabulary import Mode, Unlearned
+
+READY_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 70.0  # Longer than the supervisor waits for its workers.
+POLL_S = 0.05
+TOKEN_DAYS = 30
+
+
+async def prepare(settings: Settings, name: str, tags: Mapping[str, Sequence[str]]) -> str:
+    """Migrate, add a tenant with its tags, and give a token of it."""
+    operator = await connections.connect_as_operator(settings.dsn)
+    try:
+        await migrate.migrate(operator)
+    finally:
+        await connections.close(operator)
+    await maintenance.keep(settings.dsn, settings.retention_days)
+    async with connections.connected(settings.dsn, "nocontent_control") as connection:
+        tenant = await _add_tenant(connection, name, tags)
+        return await tokens.issue(connection, tenant, tokens.SCOPES_DEFAULT, timedelta(days=TOKEN_DAYS))
+
+
+async def add_learner(dsn: str, name: str, tags: Mapping[str, Sequence[str]]) -> str:
+    """Add a tenant that is in mode `learn` for every kind, and return a token that may teach it."""
+    async with connections.connected(dsn, "nocontent_control") as connection:
+        tenant = await _add_tenant(connection, name, tags)
+        for kind in tenants.KINDS_WITH_MODE:
+            await tenants.set_mode(connection, tenant, kind, Mode.LEARN)
+        return await tokens.issue(connection, tenant, tokens.SCOPES, timedelta(days=TOKEN_DAYS))
+
+
+async def _add_tenant(connection: Connection, name: str, tags: Mapping[str, Sequence[str]]) -> int:
+    tenant = await tenants.add(connection, name)
+    for key, values in tags.items():
+        await vocabulary.declare_tag(connection, tenant, key)
+        key_id = await vocabulary.tag_key_id(connection, tenant, key)
+        assert key_id is not None
+        for value in values:
+            await vocabulary.add(connection, tenant, Unlearned(Kind.TAG_VALUE, key_id, value))
+    return tenant
+
+
+async def as_service(dsn: str) -> str:
+    """Make a server's login, which is no superuser, in an embedded PostgreSQL; gives the DSN for it."""
+    operator = await connections.connect_as_operator(dsn)
+    try:
+        await privileges.make_service_login(operator)
+    finally:
+        await connections.close(operator)
+    return dsn.replace("//postgres@", f"//{privileges.SERVICE_LOGIN}@", 1)
+
+
+@contextmanager
+def serving(settings: Settings, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Serve until the block ends, with the log in a file."""
+    own = msgspec.structs.replace(settings, drain_s=0)  # No load balancer has to notice that it goes.
+    with own_file(log) as lines:
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-m", "ingest", "serve"],  # Nothing of the folder that we were called from.
+            env=config.environment(own) | {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONSAFEPATH": "1"},
+            stdout=lines,
+            stderr=lines,
+            preexec_fn=process.end_with_parent,  # noqa: PLW1509 (one system call, and this process has one thread)
+        )
+    try:
+        _wait_ready(settings.bind, child, log)
+        yield child
+    finally:
+        child.send_signal(signal.SIGTERM)
+        try:
+            child.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def own_file(path: Path) -> IO[bytes]:
+    """Make a file that only we may read, in the place of what is there: another's file, or a link to somewhere."""
+    try:
+        path.unlink(missing_ok=True)
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb")
+    except OSError:
+        raise CannotStart("NOCONTENT_DATA_DIR has a file that this user cannot replace.") from None
+
+
+def own_folder(path: Path) -> Path:
+    """Make a folder for what we keep, or raise CannotStart."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        return path.resolve()
+    except (OSError, RuntimeError):  # RuntimeError: a link to itself.
+        raise CannotStart("NOCONTENT_DATA_DIR is no folder that this user can make or use.") from None
+
+
+def _wait_ready(bind: str, child: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    while time.monotonic() < deadline and child.poll() is None:
+        connection = http.client.HTTPConnection(bind, timeout=2)
+        try:
+            connection.request("GET", "/readyz")
+            if connection.getresponse().status == http.HTTPStatus.OK:
+                return
+        except OSError:
+            pass
+        finally:
+            connection.close()
+        time.sleep(POLL_S)
+    raise CannotStart(f"The service did not become ready; its log is {log}.")
+
+
+def free_address(bind: str) -> str:
+    """Give the address, or the same host with a free port where it is taken."""
+    host, port = config.address(bind)
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            with suppress(OSError):  # Not an address of this machine, which the service will say.
+                probe.bind((host, 0))
+                return f"{bind.rpartition(':')[0]}:{probe.getsockname()[1]}"
+    return bind

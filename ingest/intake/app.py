@@ -1,0 +1,78 @@
+"""Composes the worker's application: routes, boundary, and the service that lives as long as the worker."""
+
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ingest import config, logs, metrics
+from ingest.errors import MethodNotAllowed, NotFound
+from ingest.intake import events, health, openapi, policy
+from ingest.intake.quota_table import Table
+from ingest.intake.service import Service
+from ingest.serving.application import Application
+from ingest.serving.boundary import Boundary
+from ingest.serving.rebalance import AWAY, Balance
+from ingest.serving.tasks import Tasks
+
+
+def create(shared: object = None) -> Starlette:
+    """Return the application of one worker, with settings from the environment; `shared` is what `Table` returned."""
+    app = Starlette(
+        routes=[
+            Route("/v1/events", events.post_events, methods=["POST"]),
+            Route("/v1/policy", policy.get_policy, methods=["GET"]),
+            Route("/v1/streams/{id}", events.get_stream, methods=["GET"]),
+            Route("/openapi.json", openapi.get_openapi, methods=["GET"]),
+            Route("/livez", health.get_livez, methods=["GET"]),
+            Route("/readyz", health.get_readyz, methods=["GET"]),
+        ],
+        middleware=[Middleware(Boundary)],
+        exception_handlers={HTTPException: _router_says_no},
+        lifespan=_lifespan,
+    )
+    # An OTLP exporter takes a redirect for success, and loses its data.
+    app.router.redirect_slashes = False
+    app.state.balance = Balance([AWAY], 0)  # Of one worker; the supervisor has one for several.
+    app.state.policies = policy.Policies()
+    app.state.quotas = shared if isinstance(shared, Table) else Table()  # The same.
+    app.state.tasks = Tasks()
+    return app
+
+
+def check() -> None:
+    """Raise CannotStart unless the settings name a database."""
+    config.require_dsn(config.load())
+
+
+APPLICATION = Application(create, Table, check)
+
+
+async def _router_says_no(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:  # noqa: PLR2004 (RFC 9110, section 15.5.6)
+        raise MethodNotAllowed((error.headers or {}).get("Allow", ""))
+    raise NotFound
+
+
+@asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    logs.capture_libraries()
+    logs.capture_loop()
+    metrics.build.labels(openapi.VERSION, policy.digest()).set(1)
+    app.state.service = Service(config.load(), app.state.quotas, app.state.tasks)
+    await app.state.service.start()
+    # What is here now stays: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    logs.info("started")
+    yield
+    logs.info("stopping")
+    await app.state.service.stop()
+    logs.info("stopped")

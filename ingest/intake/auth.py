@@ -1,0 +1,35 @@
+"""Who is it, and may it: RFC 6750 bearer tokens."""
+
+import re
+
+from starlette.requests import Request
+
+from ingest.errors import BadToken, NoToken, QueryNotEmpty, ScopeMissing
+from ingest.intake.service import Service
+from ingest.serving.connection import KNOWN
+from ingest.store.snapshot import Token
+
+_BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +nct_([0-9a-f]{12})_([A-Za-z0-9_-]{43})\Z")
+
+
+def service_of(request: Request) -> Service:
+    service = request.app.state.service
+    assert isinstance(service, Service)
+    return service
+
+
+def require(request: Request, scope: str) -> Token:
+    """Give the token of a request that may do what the scope names."""
+    if request.scope["query_string"]:
+        raise QueryNotEmpty
+    given = request.headers.getlist("authorization")
+    if len(given) != 1:
+        raise NoToken
+    match = _BEARER.match(given[0])
+    if match is None:
+        raise BadToken
+    token = service_of(request).authenticate(match[1], match[2])
+    request.scope["state"][KNOWN] = True
+    if scope not in token.scopes:
+        raise ScopeMissing
+    return token

@@ -1,0 +1,55 @@
+"""What a worker says of itself once a second, whatever the database does: that it lives, what waits, what it uses."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from ingest import logs, metrics
+from ingest.intake.queue import Queue
+
+PULSE_S = 1.0
+PROBES = 10  # Of the loop, between two beats.
+_STATM = Path("/proc/self/statm")  # proc_pid_statm(5): sizes in pages, the second the resident one. Linux alone.
+_STATM_BYTES_MAX = 256
+
+
+class Pulse:
+    """Tells the metrics what no request and no answer of the database would."""
+
+    def __init__(self, queue: Queue, broken: Collection[str], snapshot_age_s: Callable[[], float]) -> None:
+        self._queue = queue
+        self._broken = broken
+        self._snapshot_age_s = snapshot_age_s
+        self._began = time.monotonic()
+        self._cpu_s = 0.0
+        self._lost: dict[str, int] = {}
+        # Opened once: there may be no descriptor left when it is asked for.
+        self._statm = os.open(_STATM, os.O_RDONLY) if _STATM.exists() else None
+
+    async def run(self) -> None:
+        """Beat until cancelled."""
+        while True:
+            self.beat()
+            for _ in range(PROBES):
+                due_at = time.monotonic() + PULSE_S / PROBES
+                await asyncio.sleep(PULSE_S / PROBES)
+                metrics.loop_lag_seconds.observe(max(0.0, time.monotonic() - due_at))
+
+    def beat(self) -> None:
+        metrics.workers.set(1)
+        metrics.pulse_timestamp_seconds.set_to_current_time()
+        metrics.broken_tasks.set(len(self._broken))
+        metrics.queue_age_seconds.set(self._queue.age_s)
+        # Before the first snapshot its age is that of the worker.
+        metrics.snapshot_age_seconds.set(min(self._snapshot_age_s(), time.monotonic() - self._began))
+        cpu_s = time.process_time()
+        metrics.cpu_seconds.inc(cpu_s - self._cpu_s)
+        self._cpu_s = cpu_s
+        for reason, count in logs.lost().items():
+            metrics.log_lines_lost.labels(reason).inc(count - self._lost.get(reason, 0))
+            self._lost[reason] = count
+        if self._statm is not None:
+            pages = os.pread(self._statm, _STATM_BYTES_MAX, 0).split()[1]
+            metrics.resident_bytes.set(int(pages) * os.sysconf("SC_PAGE_SIZE"))

@@ -1,0 +1,129 @@
+"""Work on large bodies: one step of one body in a round of the loop, and tenants take turns.
+
+Whoever sends bodies that are refused waits: a tenant's next large body is not looked at before the rest that its
+refused ones have cost it is over. Good bodies cost no rest.
+"""
+
+import asyncio
+import time
+from types import TracebackType
+from typing import Self, TypeVar
+
+from ingest.errors import Overloaded
+from ingest.serving import codings
+from ingest.serving.steps import Steps
+from ingest.store.fairness import FairSemaphore, LineFull
+
+SMALL_BYTES = codings.AT_ONCE_BYTES  # A body that takes so little time that it need not wait for its turn.
+WAITING_MAX = 1_024  # Large ones of one tenant. `ingest.serving.body_memory` has room for fewer.
+SHARE_MAX = 0.25  # Of the worker's time, for one tenant's refused bodies.
+REST_S_MAX = 5.0
+_Made = TypeVar("_Made")
+
+
+class LargeBodies:
+    """One worker's; a tenant has one body at a time, from its inflating to its rows."""
+
+    def __init__(self) -> None:
+        self.turns = FairSemaphore(1, 1, WAITING_MAX)
+        self._rested_at: dict[int, float] = {}
+
+    def work(self, tenant_id: int) -> "Work":
+        return Work(self, tenant_id)
+
+    async def acquire(self, tenant_id: int) -> None:
+        """Take the turn, after the tenant's rest; raises Overloaded."""
+        try:
+            while True:
+                await self._rest(tenant_id)
+                await self.turns.acquire(tenant_id)
+                if tenant_id not in self._rested_at:
+                    return
+                self.turns.release(tenant_id)  # Another of the tenant's bodies was refused meanwhile.
+        except LineFull:
+            raise Overloaded from None
+
+    async def _rest(self, tenant_id: int) -> None:
+        while (rest_s := self._rested_at.get(tenant_id, 0.0) - time.perf_counter()) > 0:  # noqa: ASYNC110 (more may come)
+            await asyncio.sleep(rest_s)
+        self._rested_at.pop(tenant_id, None)
+
+    def charge(self, tenant_id: int, spent_s: float) -> None:
+        """Let the tenant rest so long that what was spent is its share of the time."""
+        now = time.perf_counter()
+        rested_at = max(now, self._rested_at.get(tenant_id, now)) + spent_s * (1 / SHARE_MAX - 1)
+        self._rested_at[tenant_id] = min(rested_at, now + REST_S_MAX)
+
+
+class Work:
+    """On one request's body, in a block: what it has cost is charged to the tenant if the block raises."""
+
+    def __init__(self, bodies: LargeBodies, tenant_id: int) -> None:
+        self._bodies = bodies
+        self._tenant_id = tenant_id
+        self._spent_s = 0.0
+        self.has_turn = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        if isinstance(error, Exception):
+            self._charge()
+        self._release()
+
+    async def inflate(self, steps: Steps[bytes]) -> bytes:
+        """Run steps in the tenant's turn, and keep it; raises Overloaded, and what a step raises.
+
+        What was inflated takes memory, so no other body of the tenant begins before this one is decoded.
+        """
+        return await self._run(steps)
+
+    async def decode(self, steps: Steps[_Made]) -> _Made:
+        """Run steps in the tenant's turn, and end it; raises Overloaded, and what a step raises."""
+        made = await self._run(steps)
+        self._release()
+        return made
+
+    async def _run(self, steps: Steps[_Made]) -> _Made:
+        if not self.has_turn:
+            await self._bodies.acquire(self._tenant_id)
+            self.has_turn = True
+        try:
+            while (done := self._step(steps)) is None:
+                await self._pass_on()
+            await self._pass_on()
+        except Exception:
+            self._charge()
+            self._release()
+            raise
+        made: _Made = done.value
+        return made
+
+    async def _pass_on(self) -> None:
+        """Let other tenants have their turn, and all that is not large a round of the loop, above all the writer."""
+        await asyncio.sleep(0)
+        await self._bodies.turns.pass_on(self._tenant_id)
+
+    def _step(self, steps: Steps[_Made]) -> StopIteration | None:
+        began = time.perf_counter()
+        try:
+            next(steps)
+        except StopIteration as done:
+            return done
+        finally:
+            self._spent_s += time.perf_counter() - began
+        return None
+
+    def _charge(self) -> None:
+        """Charge the tenant for what was spent since the last time."""
+        if self._spent_s:
+            self._bodies.charge(self._tenant_id, self._spent_s)
+            self._spent_s = 0.0
+
+    def _release(self) -> None:
+        if self.has_turn:
+            self._bodies.turns.release(self._tenant_id)
+            self.has_turn = False

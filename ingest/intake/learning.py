@@ -1,0 +1,54 @@
+"""Learns the terms that a tenant's traffic brings, and notes in the audit by which rule it was kept from more."""
+
+import time
+
+from ingest import logs, metrics
+from ingest.errors import Rejected
+from ingest.store import snapshot, vocabulary
+from ingest.store.lending import Connections
+from ingest.store.snapshot import Snapshot
+from schema.rules import SECRETS, Violation
+from schema.vocabulary import Unlearned
+
+AUDIT_S = 1.0
+GAUNTLET = {rule.id for rule in SECRETS} | {
+    "secret.high-entropy", "secret.password", "vocabulary.address", "vocabulary.bad-term", "vocabulary.budget",
+    "vocabulary.encoded", "vocabulary.name", "vocabulary.number", "vocabulary.prose",
+}  # fmt: skip
+
+
+class Learning:
+    """One worker's."""
+
+    def __init__(self, connections: Connections, known: Snapshot) -> None:
+        self._connections = connections
+        self._snapshot = known
+        self._audited_at: dict[int, float] = {}
+
+    async def learn(self, tenant_id: int, candidates: frozenset[Unlearned]) -> None:
+        """Register terms and bring the snapshot up to date; raises Rejected where the budget does not allow it."""
+        async with self._connections.lent(tenant_id) as connection:
+            try:
+                learned = await vocabulary.learn(connection, tenant_id, candidates)
+            except (vocabulary.BudgetSpent, vocabulary.VocabularyFull):
+                learned = None
+            else:
+                # Not added by hand: an operator may have removed one of them by now.
+                await snapshot.refresh(connection, self._snapshot)
+        if learned is None:
+            metrics.learned_terms.labels("refused").inc(len(candidates))
+            logs.warning("term-refused", tenant_id=tenant_id, count=len(candidates))
+            refusal = Rejected((Violation("vocabulary.budget", ""),))
+            await self.audit(tenant_id, refusal)
+            raise refusal
+        metrics.learned_terms.labels("learned").inc(len(learned))
+        logs.info("term-learned", tenant_id=tenant_id, count=len(learned))
+
+    async def audit(self, tenant_id: int, refusal: Rejected) -> None:
+        """Note by which rule a tenant's traffic was kept from teaching a term; a flood leaves one note a second."""
+        rule = refusal.violations[0].rule
+        if rule not in GAUNTLET or time.monotonic() < self._audited_at.get(tenant_id, 0.0) + AUDIT_S:
+            return
+        self._audited_at[tenant_id] = time.monotonic()
+        async with self._connections.lent(tenant_id) as connection:
+            await vocabulary.audit_refusal(connection, tenant_id, rule)

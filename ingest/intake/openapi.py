@@ -1,0 +1,92 @@
+"""`/openapi.json`: OpenAPI 3.1, made from the types that decode and encode."""
+
+from functools import cache
+from typing import cast
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ingest.intake import policy
+from ingest.serving import documents, problems, steps
+from ingest.serving.documents import Document
+from ingest.store.streams import StreamState
+from schema.event import Batch
+from schema.receipt import Receipt
+
+VERSION = "0.1.0"
+_Document = dict[str, object]
+
+
+@cache
+def document() -> bytes:
+    """Give the whole document."""
+    types: tuple[type, ...] = (Batch, Receipt, policy.Policy, StreamState, problems.Problem)
+    _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    paths: dict[str, _Document] = {
+        "/v1/events": {"post": _operation("Store a batch of events", Receipt, ("events:write",), body=Batch)},
+        "/v1/policy": {"get": _operation("The policy in force for this tenant", policy.Policy, ("policy:read",))},
+        "/v1/streams/{id}": {
+            "get": _operation("What arrived of a stream", StreamState, ("streams:read",), parameter="id")
+        },
+        "/livez": {"get": _probe("Whether the process should go on")},
+        "/readyz": {"get": _probe("Whether it may be sent traffic")},
+    }
+    whole = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "nocontent",
+            "version": VERSION,
+            "summary": "Telemetry of LLM proxies that cannot hold a prompt.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {"schemas": components, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+    }
+    return msgspec.json.encode(whole)
+
+
+@cache
+def _compressed() -> Document:
+    return steps.finish(documents.compress(document()))
+
+
+async def get_openapi(request: Request) -> Response:
+    """Give the contract to machines, unless they have it."""
+    made = _compressed()
+    if documents.is_known(request, made.tag):
+        return documents.not_modified(request, made.tag)
+    return documents.response(request, made)
+
+
+def _operation(
+    summary: str, answer: type, scopes: tuple[str, ...], *, body: type | None = None, parameter: str | None = None
+) -> _Document:
+    operation: _Document = {
+        "summary": summary,
+        "security": [{"token": list(scopes)}],
+        "responses": {
+            "200": {"description": "OK", "content": {"application/json": {"schema": _ref(answer)}}},
+            "default": _problem(),
+        },
+    }
+    if answer is policy.Policy:
+        cast("_Document", operation["responses"])["304"] = {"description": "What If-None-Match names is still so"}
+    if body is not None:
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(body)}}}
+    if parameter is not None:
+        schema = {"type": "string", "format": "uuid"}
+        operation["parameters"] = [{"name": parameter, "in": "path", "required": True, "schema": schema}]
+    return operation
+
+
+def _probe(summary: str) -> _Document:
+    return {"summary": summary, "responses": {"200": {"description": "Yes"}, "503": _problem()}}
+
+
+def _problem() -> _Document:
+    return {"description": "RFC 9457", "content": {problems.MEDIA_TYPE: {"schema": _ref(problems.Problem)}}}
+
+
+def _ref(kind: type) -> _Document:
+    return {"$ref": f"#/components/schemas/{kind.__name__}"}

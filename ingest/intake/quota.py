@@ -1,0 +1,145 @@
+"""Quotas: how many events a tenant may send in a minute of PostgreSQL's clock, counted before they are stored.
+
+A batch costs its events, whatever of it was stored before. What other services on the same database have stored is
+known from the ledger, once a second.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from ingest.errors import BatchOverQuota, Overloaded, QuotaExceeded
+from ingest.intake.quota_table import Table, TableFull, Used
+from ingest.store import streams
+from ingest.store.batches import NO_SEQUENCE, Entry
+from ingest.store.connections import Connection
+from schema.receipt import Receipt
+
+MINUTE_S = 60
+
+
+class Left(NamedTuple):
+    """A quota, what is left of it, and the seconds until it is whole again."""
+
+    quota: int
+    events: int
+    reset_s: int
+
+
+class _Known(NamedTuple):
+    """What the ledger said of a minute, and what of it this service had entered when it was asked."""
+
+    minute: int
+    stored: Mapping[int, int]
+    entered: Mapping[int, int]
+
+
+class Quotas:
+    """One worker's view of the service's table; `quota_of` gives a tenant's quota, or None, `now_s` the Unix time."""
+
+    def __init__(self, quota_of: Callable[[int], int | None], table: Table, now_s: Callable[[], float]) -> None:
+        self._quota_of = quota_of
+        self._table = table
+        self._now_s = now_s
+        self._known = _Known(0, {}, {})
+
+    def left(self, tenant_id: int) -> Left | None:
+        """Return what is left of a tenant's quota; None without one."""
+        quota = self._quota_of(tenant_id)
+        if quota is None:
+            return None
+        spent = self._elsewhere(tenant_id) + sum(self._used(tenant_id, self._minute))
+        return Left(quota, max(0, quota - spent), MINUTE_S - int(self._now_s()) % MINUTE_S)
+
+    @contextmanager
+    def reserved(self, tenant_id: int) -> "Iterator[Reservation]":
+        """Reserve one event, before anything is known of a batch; raises QuotaExceeded, BatchOverQuota."""
+        reservation = Reservation(self, tenant_id)
+        reservation.extend(1)
+        try:
+            yield reservation
+        finally:
+            reservation.release()
+
+    async def refresh(self, connection: Connection, tenant_ids: list[int]) -> None:
+        """Ask the ledger what tenants have stored in this minute."""
+        minute = self._minute
+        stored = await streams.used_this_minute(connection, tenant_ids)
+        # Asked afterwards: what was committed meanwhile and not told yet would else count twice, for a second.
+        entered = {each: self._used(each, minute).entered for each in tenant_ids}
+        if self._minute == minute:  # Or the next answer will be of one minute.
+            self._known = _Known(minute, stored, entered)
+
+    def require(self, tenant_id: int, more: int, whole: int) -> int:
+        """Reserve more events of a batch of so many in all, and return how many; raises as `reserved`."""
+        quota = self._quota_of(tenant_id)
+        if quota is None:
+            return 0
+        if whole > quota:
+            raise BatchOverQuota
+        try:
+            is_reserved = self._table.reserve(tenant_id, self._minute, more, quota - self._elsewhere(tenant_id))
+        except TableFull:
+            raise Overloaded from None
+        if not is_reserved:
+            raise QuotaExceeded(MINUTE_S - int(self._now_s()) % MINUTE_S)
+        return more
+
+    def settle(self, tenant_id: int, change: Used) -> None:
+        self._table.settle(tenant_id, self._minute, change)
+
+    def _used(self, tenant_id: int, minute: int) -> Used:
+        try:
+            return self._table.used(tenant_id, minute)
+        except TableFull:
+            return Used(0, 0, 0)
+
+    @property
+    def _minute(self) -> int:
+        return int(self._now_s()) // MINUTE_S
+
+    def _elsewhere(self, tenant_id: int) -> int:
+        """Return what the ledger has of this minute beyond what this service had entered by then."""
+        if self._known.minute != self._minute:
+            return 0
+        return max(0, self._known.stored.get(tenant_id, 0) - self._known.entered.get(tenant_id, 0))
+
+
+class Reservation:
+    """What a batch holds of its tenant's quota until it is answered."""
+
+    def __init__(self, quotas: Quotas, tenant_id: int) -> None:
+        self._quotas = quotas
+        self._tenant_id = tenant_id
+        self._events = 0
+        self._is_kept = False
+
+    def extend(self, events: int) -> None:
+        """Reserve as many events in all; raises QuotaExceeded, BatchOverQuota."""
+        more = max(0, events - self._events)
+        self._events += self._quotas.require(self._tenant_id, more, events)
+
+    def keep(self, entry: Entry, stored: "asyncio.Future[Receipt]") -> None:
+        """Hold on until the batch has its outcome, also if nobody waits for it any more."""
+        self._is_kept = True
+
+        def settle(outcome: "asyncio.Future[Receipt]") -> None:
+            if outcome.cancelled() or outcome.exception() is not None:
+                self._end(0, 0)
+            elif outcome.result().replayed or (entry.sequence == NO_SEQUENCE and not outcome.result().accepted):
+                self._end(0, entry.weight)
+            else:
+                self._end(entry.weight, 0)
+
+        stored.add_done_callback(settle)
+
+    def release(self) -> None:
+        """Give back what is not kept."""
+        if not self._is_kept:
+            self._end(0, 0)
+
+    def _end(self, entered: int, replayed: int) -> None:
+        if self._events:  # None, where the tenant has no quota.
+            self._quotas.settle(self._tenant_id, Used(entered, replayed, self._events))
+        self._events = 0

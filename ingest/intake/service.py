@@ -1,0 +1,204 @@
+"""One worker's machine: what it knows, what it queues, and the tasks that keep both moving."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from uuid import UUID
+
+from ingest import logs, metrics
+from ingest.config import Settings, require_dsn
+from ingest.errors import Malformed, OutcomeUnknown, Rejected, TenantDisabled, Unavailable
+from ingest.intake.heartbeat import Pulse
+from ingest.intake.large_bodies import LargeBodies, Work
+from ingest.intake.learning import Learning
+from ingest.intake.queue import Queue
+from ingest.intake.quota import Quotas, Reservation
+from ingest.intake.quota_table import Table
+from ingest.intake.validation import Validation
+from ingest.intake.watch import Watch
+from ingest.intake.writer import Writer
+from ingest.serving.body_memory import Room
+from ingest.serving.tasks import Tasks
+from ingest.store import connections, maintenance, snapshot, streams
+from ingest.store.batches import Entry
+from ingest.store.lending import Connections
+from ingest.store.snapshot import Snapshot, Tenant, Token
+from schema.decode import Window
+from schema.receipt import Receipt
+
+REFRESH_S = 1.0
+SNAPSHOT_WAIT_S = 5.0
+SNAPSHOT_AGE_S_MAX = 10.0  # A revoked token works no longer than this, on any worker.
+ANSWER_TIMEOUT_S = 25.0  # Longer than a flush and one before it.
+TAG_SETS_MAX = 200_000  # Some 60 MB.
+LOOK_UP_S_MAX = 2.0  # Of a stream: its tenant's learning waits for it.
+
+
+class Service:
+    """Started and stopped with the worker; what the HTTP layer calls."""
+
+    def __init__(self, settings: Settings, table: Table, tasks: Tasks) -> None:
+        self.settings = settings
+        self.tasks = tasks
+        self.snapshot = Snapshot(first_days=settings.retention_days)
+        self.queue = Queue()
+        self.room = Room()
+        self.large_bodies = LargeBodies()
+        self._dsn = require_dsn(settings)
+        self.watch = Watch()
+        self._refreshed_at = float("-inf")
+        self._has_snapshot = asyncio.Event()
+        self._connections = Connections(self._dsn)
+        self._validation = Validation(self.require, self.window, Learning(self._connections, self.snapshot))
+        self._writers: list[asyncio.Task[None]] = []
+        self.quotas = Quotas(self._quota_of, table, lambda: self.snapshot.clock.now_s)
+
+    async def start(self) -> None:
+        """Start the tasks, and wait a while for the snapshot: without one every request would hear 503."""
+        pulse = Pulse(self.queue, self.tasks.broken, lambda: self.snapshot_age_s)
+        self.tasks.start("pulse", pulse.run)
+        self.tasks.start("refresher", self._refresh_for_ever)
+        if self.settings.maintain:
+            work = partial(maintenance.run, self._dsn, self.settings.retention_days)
+            self.tasks.start("maintainer", work)
+        for _ in range(self.settings.writer_connections):
+            self._writers.append(self.tasks.start("writer", Writer(self._dsn, self.queue).run))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SNAPSHOT_WAIT_S):
+                await self._has_snapshot.wait()
+        if self.settings.retention_days not in {None, self.snapshot.retention_days}:
+            logs.warning("retention-differs", count=self.snapshot.retention_days)
+
+    async def stop(self) -> None:
+        """Take no more, finish what was taken, close."""
+        self.tasks.drain()
+        self.queue.close()
+        if self._writers:
+            await asyncio.wait(self._writers, timeout=ANSWER_TIMEOUT_S)
+        await self.tasks.stop()
+
+    @property
+    def snapshot_age_s(self) -> float:
+        return time.monotonic() - self._refreshed_at
+
+    def authenticate(self, token_id: str, secret: str) -> Token:
+        """Return the token; raises BadToken, RevokedToken, ExpiredToken, ClockAdrift, TenantDisabled, Unavailable."""
+        self._require_fresh()
+        token = self.snapshot.token(token_id, secret)
+        self._require_enabled(token)
+        return token
+
+    def require(self, token: Token) -> Tenant:
+        """Check a token that was good again, and return its tenant as known now; raises what `authenticate` raises."""
+        self._require_fresh()
+        self.snapshot.require(token)
+        return self._require_enabled(token)
+
+    def _require_fresh(self) -> None:
+        if self.snapshot_age_s > SNAPSHOT_AGE_S_MAX:
+            raise Unavailable
+
+    def _require_enabled(self, token: Token) -> Tenant:
+        tenant = self.snapshot.tenants.get(token.tenant_id)
+        if tenant is None:
+            raise Unavailable  # What is known of tokens and of tenants is not of one moment.
+        if tenant.disabled:
+            raise TenantDisabled
+        return tenant
+
+    def window(self) -> Window:
+        """Give the times that an event may have now, by PostgreSQL's clock."""
+        return self.snapshot.window()
+
+    @asynccontextmanager
+    async def admitted(self, token: Token, hold: Callable[[], None]) -> AsyncIterator[None]:
+        """Raise what any batch would meet now, before its body costs anything: Overloaded, Stopping.
+
+        Whoever has to wait for room has it until the end of the block. `hold` counts its body meanwhile, because the
+        server reads on.
+        """
+        if not self.queue.is_full(token.tenant_id):
+            yield
+            return
+        hold()
+        async with self.queue.line.called(token.tenant_id):
+            yield
+
+    async def prepare(self, token: Token, body: bytes, work: Work) -> Entry:
+        """Turn a body into what can be stored; raises what `Validation.entry` raises, and ClockAdrift."""
+        try:
+            return await self._validation.entry(token, body, work)
+        except (Malformed, Rejected) as refusal:
+            raise await self.snapshot.clock.confirm(refusal) from None
+
+    def put(self, token: Token, entry: Entry, reservation: Reservation) -> asyncio.Future[Receipt]:
+        """Queue an entry for the writers; raises Overloaded, Stopping, what `require` raises and what `extend` does."""
+        self.require(token)  # The body may have come slowly, and waited for its turn since.
+        reservation.extend(entry.weight)
+        stored = self.queue.put(entry)
+        reservation.keep(entry, stored)
+        return stored
+
+    async def receipt(self, entry: Entry, stored: asyncio.Future[Receipt]) -> Receipt:
+        """Give the receipt, after COMMIT; raises what a writer answers."""
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                receipt = await asyncio.shield(stored)
+        except TimeoutError:
+            raise OutcomeUnknown from None
+        _count(entry, receipt)
+        return receipt
+
+    async def stream(self, token: Token, stream_id: UUID) -> streams.StreamState:
+        """Sum up a stream of the token's tenant; raises StreamNotFound."""
+        async with self._connections.lent(token.tenant_id) as connection, asyncio.timeout(LOOK_UP_S_MAX):
+            return await streams.state(connection, token.tenant_id, stream_id)
+
+    def _quota_of(self, tenant_id: int) -> int | None:
+        return self.snapshot.tenants[tenant_id].events_per_minute_max
+
+    async def _refresh_for_ever(self) -> None:
+        while True:
+            try:
+                async with connections.connected(self._dsn, "nocontent_writer") as connection:
+                    while True:
+                        await self._refresh(connection)
+                        await self.snapshot.clock.pause(REFRESH_S)
+            except Unavailable:
+                logs.warning("snapshot-failed")
+                await asyncio.sleep(REFRESH_S)
+
+    async def _refresh(self, connection: connections.Connection) -> None:
+        began = time.monotonic()
+        if await snapshot.refresh(connection, self.snapshot):
+            logs.info("snapshot-loaded", revision=self.snapshot.revision)
+        limited = [known.tenant_id for known in self.snapshot.tenants.values() if known.events_per_minute_max]
+        if limited:
+            await self.quotas.refresh(connection, limited)
+        self._forget_tags()
+        self.snapshot.clock.tell()
+        await self.watch.look(connection)
+        self._refreshed_at = began
+        self._has_snapshot.set()
+
+    def _forget_tags(self) -> None:
+        """Bound what the tags of all tenants take together: whoever has most forgets its own first."""
+        tenants = sorted(self.snapshot.tenants.values(), key=lambda tenant: -len(tenant.vocabulary.tags))
+        kept = sum(len(tenant.vocabulary.tags) for tenant in tenants)
+        for tenant in tenants:
+            if kept <= TAG_SETS_MAX:
+                return
+            kept -= len(tenant.vocabulary.tags)
+            tenant.vocabulary.tags.clear()
+
+
+def _count(entry: Entry, receipt: Receipt) -> None:
+    if receipt.replayed:
+        metrics.batches.labels("replayed").inc()
+        metrics.events.labels("duplicate").inc(entry.events)
+        return
+    metrics.batches.labels("stored").inc()
+    metrics.events.labels("accepted").inc(receipt.accepted)
+    metrics.events.labels("duplicate").inc(receipt.duplicates)

@@ -1,0 +1,38 @@
+"""Work in small steps, one request at a time and with rests between: worth doing, but not at others' cost."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+from ingest.store.fairness import FairSemaphore
+
+SHARE_MAX = 0.25  # Of the worker's time. A flood of refused bodies waits for its explanations; nobody else does.
+SLICE_S = 0.002  # Of work at once, and then at most one step more: others have their turn on the loop.
+WAITING_MAX = 16  # Requests of one tenant.
+
+
+class Lane:
+    """Tenants take turns, a slice each; within a tenant, first come, first served."""
+
+    def __init__(self, waiting_max: int = WAITING_MAX, rest_s: float = 0.0) -> None:
+        self._turns = FairSemaphore(1, 1, waiting_max)
+        self._rest_s = rest_s  # At least, after each slice.
+        self._rested_at = 0.0
+
+    async def run(self, tenant_id: int, steps: Iterator[None]) -> None:
+        """Run steps to their end, a slice whenever it is the tenant's turn; raises LineFull before the first."""
+        async with self._turns.turn(tenant_id):
+            while True:
+                await asyncio.sleep(max(0.0, self._rested_at - time.perf_counter()))
+                if self._slice(steps):
+                    return
+                await self._turns.pass_on(tenant_id)
+
+    def _slice(self, steps: Iterator[None]) -> bool:
+        """Run some steps, and tell whether there are no more."""
+        began = time.perf_counter()
+        try:
+            return all(time.perf_counter() - began < SLICE_S for _ in steps)
+        finally:
+            ended = time.perf_counter()
+            self._rested_at = ended + max(self._rest_s, (ended - began) * (1 / SHARE_MAX - 1))

@@ -1,0 +1,127 @@
+"""From a body to what can be stored, or to the reasons why not: decodes, explains, learns, and decodes again."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+from ingest.errors import Malformed, Overloaded, Rejected
+from ingest.intake import explain
+from ingest.intake.explain import Explanation
+from ingest.intake.large_bodies import SMALL_BYTES, Work
+from ingest.intake.learning import Learning
+from ingest.intake.throttle import Lane
+from ingest.serving import steps
+from ingest.serving.body_memory import Room
+from ingest.serving.steps import Steps
+from ingest.store import rows
+from ingest.store.batches import NO_SEQUENCE, Entry
+from ingest.store.fairness import LineFull
+from ingest.store.snapshot import Tenant, Token
+from schema.decode import Decoded, Refused, Window, decode
+from schema.event import DROP_REASONS
+from schema.vocabulary import Mode
+
+EXPLAIN_S_MAX = 2.0  # From the first gate that closed to the answer.
+LOOKS_MAX = 3
+EXPLAINED_BYTES_MAX = 16 * 1024 * 1024  # Of one tenant's bodies that wait to be explained; of all, four times as many.
+
+
+class Validation:
+    """One worker's; `require` checks a token again and returns its tenant as known now."""
+
+    def __init__(self, require: Callable[[Token], Tenant], window: Callable[[], Window], learning: Learning) -> None:
+        self._require = require
+        self._window = window
+        self._learning = learning
+        self._lane = Lane()
+        self._explained = Room(4 * EXPLAINED_BYTES_MAX, EXPLAINED_BYTES_MAX)
+
+    async def entry(self, token: Token, body: bytes, work: Work) -> Entry:
+        """Decode a body into what can be stored; raises Malformed, Rejected, Overloaded and what `require` raises.
+
+        Operators act while a body waits for its turn: whatever it would be refused for is asked of what is known then.
+        """
+        refusal: Malformed | Rejected | None = None
+        ends_at: float | None = None
+        for looks_left in reversed(range(LOOKS_MAX)):
+            try:
+                return await self._decode(token, body, work)
+            except Refused:
+                ends_at = ends_at or asyncio.get_running_loop().time() + EXPLAIN_S_MAX
+                refusal = await self._explain(token, body, ends_at)
+            if refusal is not None and (looks_left == 0 or not _may_learn(token, refusal)):
+                break
+            if isinstance(refusal, Rejected):
+                await self._learning.learn(self._require(token).tenant_id, refusal.unlearned)
+        if isinstance(refusal, Rejected) and "vocabulary:write" in token.scopes:
+            await self._learning.audit(token.tenant_id, refusal)
+        raise refusal or Rejected((explain.UNEXPLAINED,))
+
+    async def _decode(self, token: Token, body: bytes, work: Work) -> Entry:
+        """Pass the gates and make rows; raises Refused, Overloaded and what `require` raises."""
+        making = self._making(token, body)
+        is_small = len(body) < SMALL_BYTES and not work.has_turn
+        return steps.finish(making) if is_small else await work.decode(making)
+
+    def _making(self, token: Token, body: bytes) -> Steps[Entry]:
+        tenant = self._require(token)
+        decoded = decode(body, tenant.vocabulary, self._window(), rows.count)
+        yield
+        return _entry(tenant.tenant_id, decoded)
+
+    async def _explain(self, token: Token, body: bytes, ends_at: float) -> Malformed | Rejected | None:
+        """Explain a refusal when it is the tenant's turn; None if nothing is wrong, or if nothing was found in time."""
+        explanations: list[Explanation] = []
+
+        def explaining() -> Steps[None]:
+            # When its turn has come: an operator may have registered a term meanwhile, or revoked the token.
+            tenant = self._require(token)
+            explanations.append(Explanation(body, tenant.vocabulary, self._window()))
+            yield from explanations[0].steps()
+
+        if asyncio.get_running_loop().time() >= ends_at:
+            return self._cut(token, body, explanations)
+        try:
+            with self._explained.share(token.tenant_id) as hold:
+                hold(len(body))
+                async with asyncio.timeout_at(ends_at):
+                    await self._lane.run(token.tenant_id, explaining())
+        except (LineFull, Overloaded):
+            return self._cut(token, body, explanations)
+        except TimeoutError:
+            if not explanations or explanations[0].refusal() is None:
+                return None  # One more look: what was wrong may be right by now.
+            return self._cut(token, body, explanations)
+        return explanations[0].refusal()
+
+    def _cut(self, token: Token, body: bytes, explanations: Sequence[Explanation]) -> Malformed | Rejected:
+        """Refuse a body by what was found so far; raises Overloaded where learning could still mend it."""
+        modes = self._require(token).vocabulary.modes.values()
+        learns = "vocabulary:write" in token.scopes and Mode.LEARN in modes
+        for explanation in explanations:
+            found = explanation.refusal()
+            if found is not None and (explanation.is_final or not learns):
+                return found
+        if learns:
+            raise Overloaded  # It may be good once its terms are learned, and then it must not be dropped.
+        return explain.cut(body)
+
+
+def _may_learn(token: Token, refusal: Malformed | Rejected) -> bool:
+    return isinstance(refusal, Rejected) and bool(refusal.unlearned) and "vocabulary:write" in token.scopes
+
+
+def _entry(tenant_id: int, decoded: Decoded) -> Entry:
+    batch = decoded.batch
+    digest = rows.digest(decoded)
+    dropped = batch.dropped or {}
+    return Entry(
+        tenant_id=tenant_id,
+        stream_id=UUID(batch.stream.id) if batch.stream else digest,
+        sequence=batch.stream.sequence if batch.stream else NO_SEQUENCE,
+        digest=digest,
+        events=len(batch.events),
+        coarsened=decoded.coarsened,
+        dropped=tuple(dropped.get(reason, 0) for reason in DROP_REASONS),
+        rows=rows.encode(decoded, tenant_id),
+    )

@@ -1,0 +1,221 @@
+"""Log lines: JSON with fields from the closed set below; never a body, header, field name or exception's text.
+
+A line never raises, never waits (`logs.sink`) and never floods (`logs.rate`): what keeps coming is counted instead.
+"""
+
+import asyncio
+import logging
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Literal, NamedTuple, TypedDict, Unpack
+
+import orjson
+
+from ingest.logs.rate import Rate
+from ingest.logs.sink import LINE_BYTES_MAX, Sink
+
+# What strangers bring about, and all else, apart: a flood of one does not hide a line of the other.
+REFUSALS_A_SECOND = 6
+OTHERS_A_SECOND = 24
+_TEXT_MAX = 80  # Of one field.
+_NUMBER_MAX = (1 << 63) - 1
+Event = Literal[
+    "starting", "started", "stopping", "stopped", "worker-lost", "worker-replaced", "worker-not-replaced", "refused",
+    "bug", "database-lost", "flush-failed", "snapshot-failed", "snapshot-loaded", "partitions-kept", "partitions-low",
+    "maintenance-failed", "task-restarted", "term-learned", "term-refused", "library", "setting-leaks",
+    "login-may-too-much", "database-exposed", "certificate-reloaded", "certificate-not-loaded", "database-not-verified",
+    "lines-lost", "lines-suppressed", "counts-lost", "clock-adrift", "clock-agrees", "retention-withheld",
+    "retention-differs", "session-lost",
+]  # fmt: skip
+
+
+class Fields(TypedDict, total=False):
+    """What a line may say besides its time, level and event."""
+
+    request_id: str
+    tenant_id: int
+    problem: str  # A type of docs/problems.md.
+    rules: list[str]  # Ids of docs/rules.md.
+    task: str  # Of a worker: `metrics.TASKS`.
+    error: str  # The class of an exception.
+    sqlstate: str
+    place: str  # module:line of our own code.
+    logger: str  # A library's.
+    setting: str  # A PostgreSQL parameter's name.
+    privilege: str  # A PostgreSQL role's name, or an attribute of one.
+    exposure: str  # What any login of the database may do: docs/roles.md.
+    partition: str  # Its name, which is its day.
+    count: int
+    rows: int
+    revision: int
+    duration_ms: int
+    suppressed: int  # Lines like this one that were not written in the second before.
+
+
+def info(event: Event, **fields: Unpack[Fields]) -> None:
+    """Write one line of what went as it should."""
+    _write("info", event, fields)
+
+
+def warning(event: Event, **fields: Unpack[Fields]) -> None:
+    """Write one line of what somebody may want to look at."""
+    _write("warning", event, fields)
+
+
+def error(event: Event, **fields: Unpack[Fields]) -> None:
+    """Write one line of what somebody has to look at."""
+    _write("error", event, fields)
+
+
+def place_of(error: BaseException) -> str:
+    """Give module:line of the innermost frame of ours that an exception came through."""
+    place = "unknown"
+    frame: TracebackType | None = error.__traceback__
+    while frame is not None:
+        module = str(frame.tb_frame.f_globals.get("__name__", ""))
+        if module.split(".", maxsplit=1)[0] in {"ingest", "schema"}:
+            place = f"{module}:{frame.tb_lineno}"
+        frame = frame.tb_next
+    return place
+
+
+def capture() -> None:
+    """Let nothing in a process of ours say more than that it spoke: its words may quote a request."""
+    capture_libraries()
+    logging.lastResort = _Library()  # Of loggers that do not ask the root.
+    logging.raiseExceptions = False  # It would print the words that a handler failed on.
+    threading.excepthook = lambda args: _write("error", "bug", _face(args.exc_type, args.exc_value))
+    sys.unraisablehook = lambda args: _write("error", "bug", _face(args.exc_type, args.exc_value))
+
+
+def capture_libraries() -> None:
+    """The same for libraries' loggers, warnings, and what ends the main thread."""
+    root = logging.getLogger()
+    root.handlers[:] = [_Library()]
+    root.setLevel(logging.WARNING)
+    logging.captureWarnings(capture=True)
+    sys.excepthook = lambda kind, error, _traceback: _write("error", "bug", _face(kind, error))
+
+
+def capture_loop() -> None:
+    """The same for what a task of the running loop leaves behind."""
+
+    def handle(_loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        left = context.get("exception")
+        fields = _face(type(left), left) if isinstance(left, BaseException) else Fields(logger="asyncio")
+        _write("error", "bug", fields)
+
+    asyncio.get_running_loop().set_exception_handler(handle)
+
+
+class Guard:
+    """Ends a process whose block raises, with status 1; multiprocessing would print the exception's words."""
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        if kind is not None and not issubclass(kind, SystemExit):
+            _write("error", "bug", _face(kind, error))
+            raise SystemExit(1) from None
+
+
+def lost() -> Mapping[str, int]:
+    """Give how many lines of this process reached nobody, by reason."""
+    return {str(reason): count for reason, count in _sink.lost.items()}
+
+
+def say(sentence: str) -> None:
+    """Write a sentence for whoever started the process, beside its lines."""
+    _sink.put(sentence.encode("utf-8", "backslashreplace") + b"\n")
+
+
+def flush() -> None:
+    """Wait for what was said to be written, a second at most."""
+    _sink.flush()
+
+
+class _Kind(NamedTuple):
+    """What lines have in common that tell of the same thing again."""
+
+    level: str
+    event: Event
+    fields: tuple[tuple[str, object], ...]
+
+
+class _Library(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        fields = Fields(logger=record.name)
+        if record.exc_info and record.exc_info[1]:
+            fields |= _face(type(record.exc_info[1]), record.exc_info[1])
+        _write(record.levelname.lower(), "library", fields)
+
+
+# Of each line its own; by the others it is counted.
+_OWN = {"request_id", "tenant_id", "count", "rows", "revision", "duration_ms"}
+
+
+def _face(kind: type[BaseException], error: BaseException | None) -> Fields:
+    return Fields(error=kind.__name__, place="unknown" if error is None else place_of(error))
+
+
+def _write(level: str, event: Event, fields: Fields) -> None:
+    told = ((name, tuple(value) if isinstance(value, list) else value) for name, value in fields.items())
+    kind = _Kind(level, event, tuple(each for each in told if each[0] not in _OWN))
+    second = int(time.monotonic())
+    rate = _refusals if event == "refused" else _others
+    for line in _due_of(rate, second):
+        _sink.put(line)
+    if rate.admits(kind, second):
+        _sink.put(_line(level, event, fields))
+
+
+def _due(second: int) -> Iterator[bytes]:
+    for rate in (_refusals, _others):
+        yield from _due_of(rate, second)
+
+
+def _due_of(rate: Rate[_Kind], second: int) -> Iterator[bytes]:
+    for kind, count in rate.due(second):
+        if kind is None:
+            yield _line("warning", "lines-suppressed", Fields(suppressed=count))
+        else:
+            yield _line(kind.level, kind.event, {**dict(kind.fields), "suppressed": count})
+
+
+def _loss(count: int) -> bytes:
+    return _line("warning", "lines-lost", Fields(count=count))
+
+
+def _plain(value: object) -> object:
+    """Give a value that JSON takes and that is not long: names of classes and loggers may be anything."""
+    if isinstance(value, list | tuple):
+        return tuple(_plain(each) for each in value)
+    if isinstance(value, int):
+        return max(-_NUMBER_MAX, min(value, _NUMBER_MAX))
+    return value.encode("ascii", "replace").decode("ascii")[:_TEXT_MAX] if isinstance(value, str) else value
+
+
+def _line(level: str, event: Event, fields: Mapping[str, object]) -> bytes:
+    now = time.time()
+    at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}Z"
+    head = {"at": at, "level": level, "event": event}
+    own = {name: _plain(value) for name, value in fields.items()}
+    line = orjson.dumps(head | own, option=orjson.OPT_APPEND_NEWLINE)
+    if len(line) <= LINE_BYTES_MAX:
+        return line
+    numbers = {name: value for name, value in own.items() if isinstance(value, int)}
+    return orjson.dumps(head | numbers, option=orjson.OPT_APPEND_NEWLINE)
+
+
+_refusals: Rate[_Kind] = Rate(REFUSALS_A_SECOND)
+_others: Rate[_Kind] = Rate(OTHERS_A_SECOND)
+REFUSALS_A_SECOND_MAX = _refusals.lines_max
+LINES_A_SECOND_MAX = REFUSALS_A_SECOND_MAX + _others.lines_max + 1  # One tells of lost lines.
+BYTES_A_SECOND_MAX = LINES_A_SECOND_MAX * LINE_BYTES_MAX
+_sink = Sink(_due, _loss)

@@ -1,0 +1,137 @@
+"""Where log lines go: a bounded buffer that one thread writes to stderr, so that nobody else waits for it or fails.
+
+Writes block, in that thread alone: O_NONBLOCK would hold for every process that shares the open file. Lines that do
+not fit or cannot be written are counted by reason, and told when writing works again.
+"""
+
+import atexit
+import contextlib
+import errno
+import os
+import select
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from queue import Empty, SimpleQueue
+from typing import Literal, get_args
+
+from ingest.logs import signals
+
+Reason = Literal["buffer_full", "reader_gone", "disk_full", "write_failed"]
+REASONS: tuple[Reason, ...] = get_args(Reason)
+STDERR = 2
+LINES_MAX = 4_096  # In the buffer.
+LINE_BYTES_MAX = 512
+PIPE_BUF = 4_096  # pipe(7): what is no longer is written in one piece.
+assert LINE_BYTES_MAX <= PIPE_BUF  # Lines of several processes do not mix in one pipe.
+TICK_S = 1.0
+FLUSH_S = 1.0  # Longest that an ending process waits for whoever reads its last lines.
+_FLUSH_POLL_S = 0.002
+_NO_SECOND = -1  # Of the clock: all seconds are before it.
+_READER_GONE = {errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN}
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class Sink:
+    """`due` returns the lines that seconds before this one have left; `loss` makes the line that tells of lost ones."""
+
+    def __init__(self, due: Callable[[int], Iterable[bytes]], loss: Callable[[int], bytes]) -> None:
+        self._due = due
+        self._loss = loss
+        self._is_cut = False  # The last line ended in its middle.
+        self._reset()
+        os.register_at_fork(after_in_child=self._reset)  # A child has no thread, and maybe a lock that nobody holds.
+        atexit.register(self.flush)
+
+    def _reset(self) -> None:
+        # Reentrant, as the queue is: the collector may run a finalizer that logs at any allocation.
+        self._lock = threading.RLock()
+        self._lines: SimpleQueue[bytes] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._taken = 0
+        self._done = 0
+        self._lost: dict[Reason, int] = dict.fromkeys(REASONS, 0)
+        self._told = 0
+
+    @property
+    def lost(self) -> Mapping[Reason, int]:
+        """Lines of this process that reached nobody, since its start."""
+        return self._lost
+
+    def put(self, line: bytes) -> None:
+        """Take a line; never waits, never raises."""
+        with self._lock:
+            if self._taken - self._done >= LINES_MAX:
+                self._lost["buffer_full"] += 1
+                return
+            self._taken += 1
+            self._lines.put(line)
+            if self._thread is None:
+                self._start()
+
+    def flush(self, timeout_s: float = FLUSH_S) -> None:
+        """Wait until the lines that were taken are written or lost, or the time is over."""
+        for line in self._due(_NO_SECOND):
+            self.put(line)
+        deadline, taken = time.monotonic() + timeout_s, self._taken
+        while self._done < taken and time.monotonic() < deadline:
+            time.sleep(_FLUSH_POLL_S)
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._run, name="log", daemon=True)
+        # Signals are for the thread that waits for them: one that came here would not wake it.
+        # No thread to be had: its lines stay in the buffer, and the next one tries again.
+        with signals.held(), contextlib.suppress(RuntimeError):
+            thread.start()
+            self._thread = thread
+
+    def _run(self) -> None:
+        ticked_at = time.monotonic()
+        while True:
+            with contextlib.suppress(Empty):
+                line = self._lines.get(timeout=TICK_S)
+                self._write(line)
+                self._done += 1
+            if time.monotonic() >= ticked_at + TICK_S:
+                ticked_at = time.monotonic()
+                self._tell_loss()
+                for line in self._due(int(ticked_at)):
+                    self.put(line)
+
+    def _write(self, line: bytes) -> None:
+        self._tell_loss()
+        reason = self._attempt(line)
+        if reason is not None:
+            with self._lock:
+                self._lost[reason] += 1
+
+    def _tell_loss(self) -> None:
+        untold = sum(self._lost.values()) - self._told
+        if untold and self._attempt(self._loss(untold)) is None:
+            self._told += untold
+
+    def _attempt(self, line: bytes) -> Reason | None:
+        """Write a line; gives the reason why it could not be, or None."""
+        whole = b"\n" + line if self._is_cut else line
+        rest = whole
+        try:
+            while rest:
+                rest = rest[_write_some(rest) :]
+        except OSError as refused:
+            self._is_cut |= len(rest) < len(whole)
+            if refused.errno in _READER_GONE:
+                return "reader_gone"
+            return "disk_full" if refused.errno in _DISK_FULL else "write_failed"
+        self._is_cut = False
+        return None
+
+
+def _write_some(line: bytes) -> int:
+    """Write what goes, and give how much that was; waits also where somebody else has set O_NONBLOCK."""
+    try:
+        return os.write(STDERR, line)
+    except BlockingIOError:
+        room = select.poll()
+        room.register(STDERR, select.POLLOUT)
+        room.poll()
+        return 0

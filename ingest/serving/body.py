@@ -1,0 +1,58 @@
+"""Reads a body within bounds: of bytes on the wire, of bytes once decompressed, of time."""
+
+import asyncio
+import random
+
+from starlette.requests import Request
+
+from ingest.errors import SlowBody, WireTooLarge
+from ingest.serving import codings
+from ingest.serving.body_memory import Hold
+from schema.limits import WIRE_BYTES_MAX
+
+BODY_TIMEOUT_S = 15.0
+BODY_SPREAD_S = 5.0  # A thousand slow senders who began together are not answered in one moment: others would wait.
+
+
+class ClientGone(Exception):
+    """The connection ended inside the body: there is nobody to answer."""
+
+
+def announced(request: Request) -> int:
+    """Give how many bytes of a body may come, before any is read."""
+    size = int(request.headers.get("content-length", WIRE_BYTES_MAX))  # The server has checked that it is a number.
+    return min(size, WIRE_BYTES_MAX)
+
+
+async def read(request: Request, hold: Hold, finish: codings.Finish) -> bytes:
+    """Give the decompressed body, whose bytes are held as they come; raises what the headers or the bytes deserve."""
+    codings.require_json(request.headers.getlist("content-type"))
+    coding = codings.of(request.headers.getlist("content-encoding"))
+    if int(request.headers.get("content-length", "0")) > WIRE_BYTES_MAX:
+        raise WireTooLarge
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S + random.random() * BODY_SPREAD_S):  # noqa: S311 (no secret)
+            wire = await _receive(request, hold)
+    except TimeoutError:
+        raise SlowBody from None
+    if coding is None:
+        return wire
+    body = await codings.decompressed(wire, coding, finish)
+    hold(len(wire) + len(body))
+    return body
+
+
+async def _receive(request: Request, hold: Hold) -> bytes:
+    parts = []
+    size = 0
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        hold(size)
+        if size > WIRE_BYTES_MAX:
+            raise WireTooLarge
+        if not message.get("more_body", False):
+            return parts[0] if len(parts) == 1 else b"".join(parts)

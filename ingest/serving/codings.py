@@ -1,0 +1,163 @@
+"""How a body may be labelled and compressed: JSON in a charset that ASCII is part of, gzip (RFC 1952), zstd (RFC 8878).
+
+Whatever else containers and headers hold (file names, comments, skippable frames, parameters) is passed over unread.
+"""
+
+import re
+import zlib
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Literal
+
+import zstandard
+
+from ingest.errors import BadEncoding, BodyTooLarge, EncodingUnsupported, MediaTypeUnsupported
+from ingest.serving import steps
+from ingest.serving.steps import Steps
+from schema.limits import BODY_BYTES_MAX
+
+Coding = Literal["gzip", "zstd"]
+Finish = Callable[[Steps[bytes]], Awaitable[bytes]]  # Runs steps to their end when it is their turn.
+MEMBERS_MAX = 1_000  # Members of gzip or frames of zstd in one body.
+_FIRST_BYTES = 262_144  # Of a body, whose first member is most often all of it: zlib is slow after each stop.
+_PIECE_BYTES = 65_536  # Of further members. What follows a member is copied, so not all of it is handed over at once.
+AT_ONCE_BYTES = 65_536  # Of what comes out, before the first turn: it takes so little time.
+STEP_BYTES = 1_048_576  # Of what comes out, between two rounds of the loop: 4 ms. Most bodies need no more than one.
+_SMALL_STEPS = 8
+_ZSTD_WINDOW_BYTES_MAX = 8 * 1024 * 1024  # What RFC 8878, section 3.1.1.1.2, asks every decoder to support.
+_GZIP = 16 + zlib.MAX_WBITS
+# RFC 9110, section 8.3.1: a semicolon may have no parameter after it. Some joins repeat the header, with a comma.
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 (the token of RFC 9110, section 5.6.2)
+_PARAMETER = rf';[ \t]*(?:({_TOKEN})[ \t]*=[ \t]*({_TOKEN}|"(?:[^"\\]|\\.)*")[ \t]*)?'
+_JSON = rf"application/json[ \t]*(?:{_PARAMETER})*"
+_MEDIA_TYPE = re.compile(rf"{_JSON}(?:,[ \t]*{_JSON})*", re.IGNORECASE)
+_PARAMETERS = re.compile(_PARAMETER)
+# ASCII bytes mean the same in all of these; a body has no other bytes. Not so UTF-16, UTF-7, ISO-2022 or EBCDIC.
+_CHARSET = re.compile(
+    r"utf-?8|(?:us-)?ascii|ansi_x3\.4-1968|iso[-_]?8859-[0-9]{1,2}|latin-?[0-9]{1,2}|(?:windows|cp)-?125[0-9]"
+    r"|gb18030|gbk|gb2312|big5|euc-(?:jp|kr|cn)|koi8-[ru]",
+    re.IGNORECASE,
+)
+
+
+def require_json(content_types: Sequence[str]) -> None:
+    """Raise MediaTypeUnsupported unless every Content-Type is application/json, in a charset that ASCII is part of."""
+    whole = ",".join(content_types)
+    if not _MEDIA_TYPE.fullmatch(whole):
+        raise MediaTypeUnsupported
+    for name, value in _PARAMETERS.findall(whole):
+        if name.lower() == "charset" and not _CHARSET.fullmatch(value.strip("\"'")):
+            raise MediaTypeUnsupported
+
+
+def of(content_encodings: Sequence[str]) -> Coding | None:
+    """Give the one coding of a body, or None for none; raises EncodingUnsupported."""
+    names = [name.strip().lower() for name in ",".join(content_encodings).split(",")]
+    match [name for name in names if name not in {"", "identity"}]:  # RFC 9110, section 5.6.1.2, on empty ones.
+        case []:
+            return None
+        case ["gzip" | "x-gzip"]:  # RFC 9110, section 8.4.1.3: the same.
+            return "gzip"
+        case ["zstd"]:
+            return "zstd"
+        case _:
+            raise EncodingUnsupported
+
+
+async def decompressed(wire: bytes, coding: Coding, finish: Finish) -> bytes:
+    """Decompress: what is small at once, the rest when its turn comes. A body may be a thousand times its wire."""
+    making = _gunzip(wire) if coding == "gzip" else _unzstd(wire)
+    try:
+        next(making)
+    except StopIteration as done:
+        body: bytes = done.value
+        return body
+    return await finish(making)
+
+
+def gunzip(wire: bytes) -> bytes:
+    """Inflate gzip members of bounded number and size; zeros after the last are padding, as gzip(1) has it."""
+    return steps.finish(_gunzip(wire))
+
+
+def unzstd(wire: bytes) -> bytes:
+    """Decompress zstd frames of bounded number, size and window; skippable ones are skipped."""
+    return steps.finish(_unzstd(wire))
+
+
+def _gunzip(wire: bytes) -> Steps[bytes]:
+    view, at, size = memoryview(wire), 0, 0
+    members: list[bytes] = []
+    for _ in range(MEMBERS_MAX):
+        member, at = yield from _member(view, at, BODY_BYTES_MAX - size)
+        members.append(member)
+        size += len(member)
+        if at == len(wire) or (wire[at] == 0 and wire.count(0, at) == len(wire) - at):
+            return b"".join(members)
+    raise BadEncoding
+
+
+def _member(view: memoryview, at: int, room: int) -> Steps[tuple[bytes, int]]:
+    """Inflate the member that begins at a place, and return where it ends too."""
+    inflater = zlib.decompressobj(_GZIP)
+    parts: list[bytes] = []
+    piece_bytes, step_bytes = (_PIECE_BYTES, STEP_BYTES) if at else (_FIRST_BYTES, AT_ONCE_BYTES)
+    while True:
+        piece = view[at : at + piece_bytes]
+        try:
+            parts.append(inflater.decompress(piece, min(step_bytes, room + 1)))
+        except zlib.error:
+            raise BadEncoding from None
+        room -= len(parts[-1])
+        if room < 0:
+            raise BodyTooLarge
+        if inflater.eof:
+            return b"".join(parts), at + len(piece) - len(inflater.unused_data)
+        if not piece and not parts[-1]:
+            raise BadEncoding
+        at += len(piece) - len(inflater.unconsumed_tail)
+        if len(parts) % _SMALL_STEPS == 0 or len(parts[-1]) == step_bytes:
+            yield
+            step_bytes = STEP_BYTES
+
+
+def _unzstd(wire: bytes) -> Steps[bytes]:
+    decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES_MAX)
+    try:
+        size = zstandard.frame_content_size(wire)
+        if size > BODY_BYTES_MAX:
+            raise BodyTooLarge
+        if not 0 < size <= AT_ONCE_BYTES:
+            yield
+        if size > 0:
+            with suppress(zstandard.ZstdError):  # Most often there is one frame, which says its size.
+                return decompressor.decompress(wire, allow_extra_data=False)
+        size = 0
+        with decompressor.stream_reader(wire, read_across_frames=True) as reader:
+            while read := len(reader.read(STEP_BYTES)):
+                size += read
+                if size > BODY_BYTES_MAX:
+                    raise BodyTooLarge
+                yield
+        return (yield from _frames(wire, decompressor))
+    except zstandard.ZstdError:
+        raise BadEncoding from None
+
+
+def _frames(wire: bytes, decompressor: zstandard.ZstdDecompressor) -> Steps[bytes]:
+    """Decompress what is known to be small: only this tells a frame that was cut off, and it cannot be bounded."""
+    view, at = memoryview(wire), 0
+    parts: list[bytes] = []
+    for _ in range(MEMBERS_MAX):
+        frame = decompressor.decompressobj()
+        while not frame.eof:
+            piece = view[at : at + _PIECE_BYTES]
+            if not piece:
+                raise BadEncoding
+            parts.append(frame.decompress(piece))
+            at += len(piece) - len(frame.unused_data)
+            if len(parts) % _SMALL_STEPS == 0 or len(parts[-1]) >= STEP_BYTES:
+                yield
+        if at == len(wire):
+            return b"".join(parts)
+    raise BadEncoding

@@ -1,0 +1,74 @@
+"""Documents that are asked for again and again: whole or only if they changed, plain or as gzip (RFC 9110)."""
+
+import hashlib
+import zlib
+from functools import lru_cache
+from typing import NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ingest.serving.steps import Steps
+
+PLAIN_MAX = 16  # Documents kept inflated, of some 300 KB.
+_PIECE_BYTES = 32_768
+_GZIP = 16 + zlib.MAX_WBITS
+_VARY = "Accept-Encoding, Authorization"
+
+
+class Document(NamedTuple):
+    """Kept compressed; whoever takes no gzip has it inflated."""
+
+    tag: str  # Of its content.
+    compressed: bytes
+
+
+def compress(plain: bytes) -> Steps[Document]:
+    """Make a document, with a yield after each piece of work."""
+    deflater = zlib.compressobj(6, zlib.DEFLATED, _GZIP)
+    parts = []
+    for start in range(0, len(plain), _PIECE_BYTES):
+        parts.append(deflater.compress(plain[start : start + _PIECE_BYTES]))
+        yield
+    parts.append(deflater.flush())
+    return Document(hashlib.sha256(plain).hexdigest()[:32], b"".join(parts))
+
+
+def is_known(request: Request, tag: str) -> bool:
+    """Tell whether the sender has this content, in whatever coding (RFC 9110, section 13.1.2)."""
+    named = ",".join(request.headers.getlist("if-none-match"))
+    known = {each.strip().removeprefix("W/") for each in named.split(",")}
+    return bool(known & {"*", f'"{tag}"', f'"{tag}-gzip"'})
+
+
+def response(request: Request, document: Document) -> Response:
+    """Answer with the document."""
+    takes_gzip = _takes_gzip(request)
+    headers = _headers(document.tag, takes_gzip=takes_gzip)
+    if takes_gzip:
+        return Response(document.compressed, 200, headers | {"Content-Encoding": "gzip"}, "application/json")
+    return Response(_inflated(document.compressed), 200, headers, "application/json")
+
+
+def not_modified(request: Request, tag: str) -> Response:
+    """Answer that the sender has it already."""
+    return Response(status_code=304, headers=_headers(tag, takes_gzip=_takes_gzip(request)))
+
+
+@lru_cache(maxsize=PLAIN_MAX)
+def _inflated(compressed: bytes) -> bytes:
+    """Share one copy among those who ask at the same time: each keeps its answer until it has read it."""
+    return zlib.decompress(compressed, _GZIP)
+
+
+def _headers(tag: str, *, takes_gzip: bool) -> dict[str, str]:
+    return {"ETag": f'"{tag}-gzip"' if takes_gzip else f'"{tag}"', "Vary": _VARY}
+
+
+def _takes_gzip(request: Request) -> bool:
+    """Read Accept-Encoding (RFC 9110, section 12.5.3) for the one coding that there is."""
+    weights = {}
+    for each in ",".join(request.headers.getlist("accept-encoding")).lower().split(","):
+        name, _, weight = each.replace(" ", "").replace("\t", "").partition(";q=")
+        weights[name] = weight.strip("0.") != "" or weight == ""
+    return weights.get("gzip", weights.get("x-gzip", weights.get("*", False)))

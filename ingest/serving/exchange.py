@@ -1,0 +1,114 @@
+"""A request's body and its answer, as ASGI has them, over HTTP/1.1."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from http import HTTPStatus
+
+from starlette.types import Message
+
+from ingest.errors import BadRequest
+from ingest.serving.http1 import Chunks, Fields, Head
+from ingest.serving.wire import RECEIVE_BYTES, Wire
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_CLOSE = (b"connection", b"close")
+
+
+class Exchange:
+    """One request of a connection; `fields` are those of every answer."""
+
+    def __init__(self, wire: Wire, head: Head, buffer: bytearray, fields: Callable[[], Fields]) -> None:
+        self._wire = wire
+        self._head = head
+        self._buffer = buffer  # What has come and was not taken.
+        self._fields = fields
+        self._left = head.length or 0
+        self._chunks = Chunks() if head.length is None else None
+        self._must_continue = head.expects_continue
+        self._start: Message | None = None
+        self.is_last = head.is_last
+        self.is_broken = False  # Where the next request begins is not known.
+
+    @property
+    def may_send_more(self) -> bool:
+        """Tell whether bytes may still come that nobody will read."""
+        return self.is_broken or not self._has_all() or bool(self._buffer)
+
+    def _has_all(self) -> bool:
+        """Tell whether all of the body was taken."""
+        return self._chunks.is_over if self._chunks is not None else not self._left
+
+    async def receive(self) -> Message:
+        """Give some of the body; raises BadRequest."""
+        while not self._has_all():
+            if self._buffer and (body := self._take()):
+                return {"type": "http.request", "body": body, "more_body": not self._has_all()}
+            if self._has_all():
+                break
+            if self._must_continue:
+                self._must_continue = False
+                await self._write(_CONTINUE)
+            data = await self._receive()
+            if not data:
+                self.is_broken = self.is_last = True
+                return {"type": "http.disconnect"}
+            if self._chunks is None:
+                self._left -= len(data)
+                return {"type": "http.request", "body": data, "more_body": not self._has_all()}
+            self._buffer += data
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(self, message: Message) -> None:
+        """Send an answer, which has one part."""
+        if message["type"] == "http.response.start":
+            self._start = message
+            return
+        start, self._start = self._start, None
+        assert start is not None, "an answer of several parts"
+        assert not message.get("more_body", False), "an answer of several parts"
+        if not self._has_all():
+            self._drop()
+        fields: Fields = list(start["headers"])
+        self.is_last = self.is_last or not self._has_all() or _CLOSE in fields
+        if self.is_last and _CLOSE not in fields:
+            fields.append(_CLOSE)
+        body = b"" if self._head.method == "HEAD" else message.get("body", b"")
+        await self._write(_written(start["status"], fields + self._fields()), body)
+
+    def _take(self) -> bytes:
+        """Take of the body what is in the buffer."""
+        if self._chunks is not None:
+            try:
+                return self._chunks.take(self._buffer)
+            except BadRequest:
+                self.is_broken = self.is_last = True
+                raise
+        body = bytes(memoryview(self._buffer)[: self._left])
+        self._left -= len(body)
+        del self._buffer[: len(body)]
+        return body
+
+    def _drop(self) -> None:
+        """Drop of a body that nobody has read what is there: if that is all, the connection can go on."""
+        with suppress(BadRequest):
+            while self._buffer and not self._has_all() and self._take():
+                pass
+
+    async def _receive(self) -> bytes:
+        try:
+            return await self._wire.receive(min(self._left or RECEIVE_BYTES, RECEIVE_BYTES))
+        except OSError:
+            return b""
+
+    async def _write(self, head: bytes, body: bytes = b"") -> None:
+        """Write; whoever does not read, or is gone, is no concern of those above."""
+        try:
+            await self._wire.write(head, body)
+        except (OSError, RuntimeError):  # The latter from uvloop, of a connection that was ended for another one.
+            self.is_broken = self.is_last = True
+            self._wire.cut()
+
+
+def _written(status: int, fields: Fields) -> bytes:
+    lines = b"".join(b"%b: %b\r\n" % field for field in fields)
+    return b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, HTTPStatus(status).phrase.encode("ascii"), lines)

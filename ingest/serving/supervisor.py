@@ -1,0 +1,232 @@
+"""The parent of the workers: starts them, stops them, replaces them one by one, and ends with them.
+
+Hypercorn's own parent terminates the other workers as soon as the first has ended, in the middle of what they have
+taken, and forgets that one was killed. A worker that ends unasked ends the service: whoever runs it starts it anew.
+SIGTERM and SIGINT stop; SIGHUP starts a new worker, which reads the settings again, in the place of each old one.
+"""
+
+import asyncio
+import multiprocessing
+import signal
+import time
+from collections.abc import Sequence
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from multiprocessing.synchronize import Event
+from types import FrameType
+from typing import NamedTuple
+
+from hypercorn.config import Sockets
+from prometheus_client.multiprocess import mark_process_dead
+
+from ingest import logs
+from ingest.errors import CannotStart
+from ingest.logs import signals, stdio
+from ingest.serving import listener, malloc, process, rebalance, worker_counts
+from ingest.serving.application import Application
+from ingest.serving.listener import Listener, Loop
+from ingest.serving.rebalance import Balance
+from ingest.serving.worker_counts import WorkerCounts
+
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 60.0  # Longer than a worker waits for its connections and then for its writers.
+POLL_S = 0.1
+LOOK_S = 5.0  # Between two looks for what the workers need of the disk.
+RENEW_S = 60.0  # Between two attempts to give it back: each replaces all workers.
+_STOPS = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS = (*_STOPS, signal.SIGHUP)
+
+
+class _Events(NamedTuple):
+    is_serving: Event
+    drain: Event  # Say that you are not ready, and go on.
+    stop: Event
+
+
+class Site(NamedTuple):
+    """Every worker serves the same application, in the same way, from the same listening sockets."""
+
+    application: Application
+    config: Listener
+    sockets: Sockets
+
+
+class _Shared(NamedTuple):
+    """What a worker has in common with the others."""
+
+    balance: Balance
+    application: object  # What `Application.share` returned.
+
+
+class _Worker(NamedTuple):
+    process: SpawnProcess
+    place: int  # Among the means of `balance`.
+    events: _Events
+
+
+def run(site: Site, counts: WorkerCounts, drain_s: float) -> int:
+    """Serve until SIGTERM or SIGINT; return 0, or 1 if a worker ended unasked.
+
+    A worker says that it is not ready for `drain_s` before it stops listening. SIGINT is a person who waits: at once.
+    """
+    asked: Connection[int, int]
+    asking: Connection[int, int]
+    asked, asking = multiprocessing.Pipe(duplex=False)
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        asking.send(number)
+
+    # Before anybody reads that we start and sends one. Blocking them would not do: numpy has threads that do not.
+    for each in _SIGNALS:
+        signal.signal(each, ask)
+    logs.info("starting", count=site.config.workers)
+    with signals.held(_SIGNALS):  # By the process that cleans up after semaphores as well, for good.
+        crew = _Crew(site, counts, drain_s, asked)
+    crew.workers = [crew.start() for _ in range(site.config.workers)]
+    while True:
+        if not wait([crew.asked, *(worker.process.sentinel for worker in crew.workers)], LOOK_S):
+            crew.mend_counts()
+            continue
+        number: int | None = crew.asked.recv() if crew.asked.poll() else None
+        if number == signal.SIGHUP:
+            crew.replace_each()
+            continue
+        if number is None:
+            logs.error("worker-lost")
+        crew.stop(crew.workers, drain_s if number == signal.SIGTERM else 0.0)
+        return 0 if number in _STOPS else 1
+
+
+class _Crew:
+    """The workers, which share the listening sockets, and the pipe on which signals wait for their turn."""
+
+    def __init__(self, site: Site, counts: WorkerCounts, drain_s: float, asked: "Connection[int, int]") -> None:
+        self.workers: list[_Worker] = []
+        self.asked = asked
+        self._context = multiprocessing.get_context("spawn")
+        self._drain_s = drain_s
+        self._site = site
+        self._counts = counts
+        self._renewed_at = float("-inf")
+        self._means = rebalance.shared(site.config.workers + 1)  # One more while it takes the place of another.
+        self._of_application = site.application.share()
+        self._places = list(range(len(self._means)))
+
+    def start(self) -> _Worker:
+        events = _Events(*(self._context.Event() for _ in range(3)))
+        place = self._places.pop()
+        shared = _Shared(Balance(self._means, place), self._of_application)
+        process = self._context.Process(target=_work, args=(self._site, shared, events))
+        # What is blocked at its start is blocked for a worker for good: only `stop` stops it, also when a terminal
+        # signals the whole group. Here a signal waits until the mask is as before.
+        with signals.held(_SIGNALS):
+            process.start()
+        return _Worker(process, place, events)
+
+    def replace_each(self) -> None:
+        """Put a new worker in the place of each, unless one does not come up or we are asked for something else."""
+        if not self._counts.has(()) and not self._renew_counts():
+            return
+        for place, old in enumerate(self.workers):
+            new = self.start()
+            if self.asked.poll() or not _serves(new):
+                logs.error("worker-not-replaced")
+                new.process.kill()
+                new.process.join()
+                self._forget(new)
+                break
+            self.workers[place] = new
+            self.stop([old], self._drain_s)
+            logs.info("worker-replaced")
+
+    def mend_counts(self) -> None:
+        """Replace workers whose counts somebody has removed: they count on, and nobody could read it."""
+        serving = (worker.process.pid or 0 for worker in self.workers if worker.events.is_serving.is_set())
+        if self._counts.has(serving) or time.monotonic() < self._renewed_at + RENEW_S:
+            return
+        if self._renew_counts():
+            self.replace_each()
+
+    def _renew_counts(self) -> bool:
+        self._renewed_at = time.monotonic()
+        try:
+            self._counts.renew()
+        except CannotStart:  # The workers that there are need no folder.
+            logs.error("worker-not-replaced")
+            return False
+        logs.warning("counts-lost")
+        return True
+
+    def stop(self, workers: Sequence[_Worker], drain_s: float) -> None:
+        """End workers after the time in which whoever sends them traffic notices; a further signal cuts it short."""
+        for worker in workers:
+            worker.events.drain.set()
+        if drain_s:
+            wait([self.asked], drain_s)
+        for worker in workers:
+            worker.events.stop.set()
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        for worker in workers:
+            worker.process.join(max(0.0, deadline - time.monotonic()))
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+            self._forget(worker)
+
+    def _forget(self, worker: _Worker) -> None:
+        self._means[worker.place] = rebalance.AWAY
+        self._places.append(worker.place)
+        mark_process_dead(worker.process.pid)  # type: ignore[no-untyped-call]  # The library's.
+
+
+def _serves(worker: _Worker) -> bool:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline and worker.process.is_alive():
+        if worker.events.is_serving.wait(POLL_S):
+            return True
+    return False
+
+
+def _work(site: Site, shared: _Shared, events: _Events) -> None:
+    logs.capture()
+    stdio.tolerate()
+    stdio.seal()
+    with logs.Guard():
+        _serve(site, shared, events)
+
+
+def _serve(site: Site, shared: _Shared, events: _Events) -> None:
+    process.end_with_parent(signal.SIGKILL)
+    malloc.keep()
+    try:
+        site.application.check()
+    except CannotStart as failure:  # They were good when the parent looked: a worker that comes later reads anew.
+        stdio.tell(f"nocontent: {failure}")
+        raise SystemExit(1) from None
+    try:
+        certificate = site.config.load_certificate()
+    except CannotStart:
+        logs.error("certificate-not-loaded")
+        raise SystemExit(1) from None
+    worker_counts.reserve()
+    application = site.application.create(shared.application)
+    application.state.balance = shared.balance
+    tasks = application.state.tasks
+
+    async def until_asked() -> None:
+        balancing = tasks.start("balance", shared.balance.run)
+        if certificate is not None:
+            tasks.start("certificate", certificate.watch)
+        events.is_serving.set()  # Hypercorn asks once it listens.
+        await _set(events.drain)
+        balancing.cancel()
+        tasks.drain()
+        await _set(events.stop)
+
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(listener.serve(application, site.config, until_asked, site.sockets))
+
+
+async def _set(event: Event) -> None:
+    while not event.is_set():  # noqa: ASYNC110 (another process sets it)
+        await asyncio.sleep(POLL_S)

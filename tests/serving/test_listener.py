@@ -1,0 +1,104 @@
+"""What every answer says to a browser, whoever of us gives it: a route, a problem, or the server below."""
+
+import asyncio
+import socket
+from collections.abc import Mapping
+from contextlib import closing
+
+import msgspec
+import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ingest import errors
+from ingest.intake import openapi
+from ingest.serving import problems
+from ingest.serving.boundary import Boundary
+from ingest.serving.listener import Listener, serve
+from ingest.serving.rebalance import AWAY, Balance
+from schema.rules import Violation
+from tests.support import sample, service, wire
+from tests.support.service import Server, wait_until
+from tests.support.wire import Answer, Sender
+
+SAID = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+PATHS = [*msgspec.json.decode(openapi.document())["paths"], "/openapi.json", "/nothing", "/v1/events?q=1"]
+KNOWN: dict[str, errors.IngestError] = {
+    errors.Malformed.__name__: errors.Malformed((Violation("content.prompt", ""),)),
+    errors.Rejected.__name__: errors.Rejected((Violation("content.prompt", "/events/0/*"),)),
+    errors.QuotaExceeded.__name__: errors.QuotaExceeded(3),
+    errors.MethodNotAllowed.__name__: errors.MethodNotAllowed("GET"),
+    errors.NotReady.__name__: errors.NotReady(("database",)),
+}
+
+
+def _says_it_all(headers: Mapping[str, str]) -> bool:
+    """Over plain HTTP nobody may promise that there is TLS; the server's name is nobody's business."""
+    return SAID.items() <= headers.items() and not {"server", "strict-transport-security"} & set(headers)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"])
+def test_every_answer_of_every_path_has_the_headers(server: Server, method: str) -> None:
+    with closing(server.sender()) as sender:
+        answers = {path: sender.request(method, path, None) for path in PATHS}
+    assert [path for path, answer in answers.items() if not _says_it_all(answer.headers)] == []
+
+
+def test_a_stored_batch_has_the_headers(sender: Sender) -> None:
+    answer = sender.post(sample.body())
+    assert answer.status == 200
+    assert _says_it_all(answer.headers)
+
+
+@pytest.mark.parametrize("garbage", [b"GARBAGE\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n"])
+def test_what_is_not_http_is_answered_with_the_headers_too(server: Server, garbage: bytes) -> None:
+    answer = wire.parsed(wire.raw(server.bind, garbage))
+    assert (answer.status, answer.problem) == (400, "bad-request")
+    assert _says_it_all(answer.headers)
+
+
+async def test_every_problem_has_the_headers() -> None:
+    raised: dict[str, Exception] = {"Exception": Exception("A bug's words.")}
+    raised |= {kind.__name__: KNOWN.get(kind.__name__) or kind() for kind in problems.FACES}
+
+    async def fail(request: Request) -> Response:
+        raise raised[request.path_params["name"]]
+
+    app = Starlette(routes=[Route("/{name}", fail)], middleware=[Middleware(Boundary)])
+    app.state.balance = Balance([AWAY], 0)
+    listener = Listener()
+    listener.bind = [f"127.0.0.1:{service.free_ports(1)[0]}"]
+    stop = asyncio.Event()
+
+    async def until() -> None:
+        await stop.wait()
+
+    serving = asyncio.create_task(serve(app, listener, until))
+    answers = await asyncio.to_thread(lambda: {name: _get(listener.bind[0], f"/{name}") for name in raised})
+    stop.set()
+    await serving
+    assert {name: answer.status for name, answer in answers.items()} == {
+        name: problems.FACES[type(error)].status if isinstance(error, errors.IngestError) else 500
+        for name, error in raised.items()
+    }
+    assert [name for name, answer in answers.items() if not _says_it_all(answer.headers)] == []
+
+
+def _get(bind: str, path: str) -> Answer:
+    with closing(Sender(bind)) as sender:
+        wait_until(lambda: _listens(bind))
+        return sender.get(path)
+
+
+def _listens(bind: str) -> bool:
+    host, _, port = bind.rpartition(":")
+    with socket.socket() as probe:
+        return probe.connect_ex((host, int(port))) == 0
