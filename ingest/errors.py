@@ -13,7 +13,7 @@ IngestError
 """
 
 from schema.rules import Violation
-from schema.vocabulary import Unlearned
+from schema.vocabulary import Candidate
 
 
 class CannotStart(Exception):
@@ -38,13 +38,13 @@ class Malformed(IngestError):
 class Rejected(IngestError):
     """The body breaks the contract. Holds rules and pointers, and no bytes of the body.
 
-    `unlearned` is what a tenant in mode LEARN may register before decoding again; empty if anything else is wrong.
+    `candidates` is what a tenant in mode LEARN may register before decoding again; empty if anything else is wrong.
     """
 
-    def __init__(self, violations: tuple[Violation, ...], unlearned: frozenset[Unlearned] = frozenset()) -> None:
+    def __init__(self, violations: tuple[Violation, ...], candidates: frozenset[Candidate] = frozenset()) -> None:
         super().__init__()
         self.violations = violations
-        self.unlearned = unlearned
+        self.candidates = candidates
 
 
 class Unstorable(IngestError):

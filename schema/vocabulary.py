@@ -36,7 +36,7 @@ class TagSet(NamedTuple):
     coarsened: int
 
 
-class Unlearned(NamedTuple):
+class Candidate(NamedTuple):
     """A faultless term that a tenant in mode LEARN may register; `parent` is its tag key's id, or 0."""
 
     kind: Kind

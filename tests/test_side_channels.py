@@ -14,7 +14,7 @@ from ingest.store import settings
 from tests.support import breakage, cluster, customers, sample, service
 from tests.support.breakage import Edit
 from tests.support.cluster import Cluster
-from tests.support.customers import Wanted
+from tests.support.customers import CustomerSpec
 from tests.support.service import Server
 
 CANARY = "zq7canary"
@@ -39,7 +39,7 @@ _BUGS = {
 @pytest.mark.parametrize("bug", _BUGS)
 def test_a_bug_says_nothing_of_the_body(bug: str, postgres: Cluster, tmp_path: Path) -> None:
     dsn = postgres.migrated()
-    token = customers.act(dsn, lambda connection: customers.add(connection, "side", Wanted())).token
+    token = customers.act(dsn, lambda connection: customers.add(connection, "side", CustomerSpec())).token
     broken = breakage.copy_broken(
         tmp_path / "checkout", Edit("ingest/intake/service.py", _HANDLER, _BUGS[bug] + _HANDLER)
     )

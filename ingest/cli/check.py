@@ -59,8 +59,8 @@ def _check(args: argparse.Namespace) -> int:
         return 0
     for rule, pointer, use in refusal.violations:
         print(f"{rule:34} {pointer or '/':28} {RULES[rule].says}{f' Here: {use}.' if use else ''}")
-    if isinstance(refusal, Rejected) and refusal.unlearned:
-        print(f"accepted, if the budget allows to learn {len(refusal.unlearned)} terms", file=sys.stderr)
+    if isinstance(refusal, Rejected) and refusal.candidates:
+        print(f"accepted, if the budget allows to learn {len(refusal.candidates)} terms", file=sys.stderr)
         return 0
     print(f"refused: {len(refusal.violations)} violations", file=sys.stderr)
     return 1

@@ -14,7 +14,7 @@ from ingest.errors import CannotStart
 from ingest.store import connections, readers, tenants, tokens, vocabulary
 from ingest.store.connections import Connection
 from schema.event import Kind
-from schema.vocabulary import Mode, Unlearned
+from schema.vocabulary import Candidate, Mode
 
 _Act = Callable[[Connection, argparse.Namespace], Awaitable[int]]
 _KINDS = {"category": Kind.TASK_CATEGORY, "provider": Kind.PROVIDER, "model": Kind.MODEL}
@@ -249,7 +249,7 @@ async def _register(connection: Connection, args: argparse.Namespace, given: Giv
 async def _vocabulary_remove(connection: Connection, args: argparse.Namespace) -> int:
     tenant = await tenants.find(connection, args.tenant)
     kind, parent = await _kind(connection, tenant, args.kind)
-    removed = [await vocabulary.remove(connection, tenant, Unlearned(kind, parent, term)) for term in args.term]
+    removed = [await vocabulary.remove(connection, tenant, Candidate(kind, parent, term)) for term in args.term]
     print(f"{sum(removed)} removed, {len(removed) - sum(removed)} were not there")
     return 0 if all(removed) else 1
 
@@ -267,12 +267,12 @@ async def _vocabulary_list(connection: Connection, args: argparse.Namespace) -> 
     return 0
 
 
-async def _kind(connection: Connection, tenant: int, name: str) -> tuple[Kind, int]:
+async def _kind(connection: Connection, tenant_id: int, name: str) -> tuple[Kind, int]:
     if name in _KINDS:
         return _KINDS[name], 0
     if not name.startswith("tag:"):
         raise CannotStart(f"A kind is {_KIND_HELP}.")
-    parent = await vocabulary.tag_key_id(connection, tenant, name.removeprefix("tag:"))
+    parent = await vocabulary.tag_key_id(connection, tenant_id, name.removeprefix("tag:"))
     if parent is None:
         raise CannotStart("This tenant has not declared that tag key: `nocontent tags declare` first.")
     return Kind.TAG_VALUE, parent

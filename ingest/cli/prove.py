@@ -18,8 +18,8 @@ from ingest.errors import CannotStart
 from ingest.prove import local, report, run, search, summary
 from ingest.prove.client import address
 from ingest.prove.families import FAMILIES, LEARNING
-from ingest.prove.run import Run, Wanted
-from ingest.prove.search import Searched
+from ingest.prove.run import Plan, Run
+from ingest.prove.search import SearchResult
 
 TIME_S = 600.0
 CONCURRENCY = 8
@@ -80,7 +80,7 @@ def _prove(args: argparse.Namespace) -> int:
     return 0 if whole.verdict == summary.PASS else 1
 
 
-def _remotely(args: argparse.Namespace) -> tuple[Run, list[Searched]]:
+def _remotely(args: argparse.Namespace) -> tuple[Run, list[SearchResult]]:
     if not args.url or not args.token:
         raise CannotStart("Name the service by --url and --token, or start one here by --local.")
     for path in (*args.logs, args.data_dir):
@@ -91,7 +91,7 @@ def _remotely(args: argparse.Namespace) -> tuple[Run, list[Searched]]:
     return finished, [*searched, *_search_files(args, finished)]
 
 
-def _locally(args: argparse.Namespace) -> tuple[Run, list[Searched]]:
+def _locally(args: argparse.Namespace) -> tuple[Run, list[SearchResult]]:
     """Search what runs while it runs, and files when PostgreSQL has written all; they stay if one has a find."""
     # SIGTERM ends it the way Ctrl-C does, so that everything it started ends too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -109,7 +109,7 @@ def _locally(args: argparse.Namespace) -> tuple[Run, list[Searched]]:
     return finished, searched
 
 
-def _wanted(args: argparse.Namespace, url: str, token: str) -> Wanted:
+def _wanted(args: argparse.Namespace, url: str, token: str) -> Plan:
     seed = random.getrandbits(_SEED_BITS) if args.seed is None else args.seed
     learner_token = args.learner_token.encode("ascii") if args.learner_token else None
     possible = tuple(name for name in FAMILIES if learner_token or name not in LEARNING)
@@ -117,12 +117,10 @@ def _wanted(args: argparse.Namespace, url: str, token: str) -> Wanted:
     if others := set(families) - set(possible):
         raise CannotStart(f"Name a tenant in mode learn by --learner-token to prove {', '.join(sorted(others))}.")
     concurrency = min(args.concurrency, CONCURRENCY_MAX)
-    return Wanted(
-        address(url), token.encode("ascii"), learner_token, families, seed, concurrency, args.cases, args.time
-    )
+    return Plan(address(url), token.encode("ascii"), learner_token, families, seed, concurrency, args.cases, args.time)
 
 
-async def _search_live(args: argparse.Namespace, finished: Run) -> list[Searched]:
+async def _search_live(args: argparse.Namespace, finished: Run) -> list[SearchResult]:
     canaries = finished.kit.canaries
     searched = []
     if args.metrics_url:
@@ -140,7 +138,7 @@ async def _search_live(args: argparse.Namespace, finished: Run) -> list[Searched
     return searched
 
 
-def _search_files(args: argparse.Namespace, finished: Run) -> list[Searched]:
+def _search_files(args: argparse.Namespace, finished: Run) -> list[SearchResult]:
     places = {"logs": args.logs, "data files": [args.data_dir] if args.data_dir else []}
     searched = []
     for place, paths in places.items():

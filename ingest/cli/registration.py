@@ -13,7 +13,7 @@ from ingest.store.connections import Connection
 from ingest.store.vocabulary import Outcome, VocabularyFull
 from schema.event import OWN_IDS, Kind
 from schema.rules import RULES
-from schema.vocabulary import Unlearned
+from schema.vocabulary import Candidate
 
 _LONG = 10  # Terms from which there is a progress bar.
 
@@ -25,7 +25,7 @@ class Given(NamedTuple):
     terms: Mapping[int, str]
 
 
-async def register(connection: Connection, tenant: int, kind_and_parent: tuple[Kind, int], given: Given) -> int:
+async def register(connection: Connection, tenant_id: int, kind_and_parent: tuple[Kind, int], given: Given) -> int:
     """Register what there is room for, print the counts, and return a command's status."""
     kind, parent = kind_and_parent
     counts: Counter[Outcome | None] = Counter()
@@ -33,7 +33,7 @@ async def register(connection: Connection, tenant: int, kind_and_parent: tuple[K
     terms = given.terms.items()
     for place, term in tqdm(terms, unit="term", disable=not sys.stderr.isatty() or len(terms) < _LONG):
         try:
-            added = await vocabulary.register(connection, tenant, Unlearned(kind, parent, term))
+            added = await vocabulary.register(connection, tenant_id, Candidate(kind, parent, term))
         except VocabularyFull:  # Later ones may be there already: they are looked at too.
             roomless.append(place)
             continue

@@ -115,7 +115,7 @@ async def _check_database(dsn: str, role: Role | None, *, is_strict: bool) -> No
     for leak in leaks:
         logs.warning("setting-leaks", setting=leak)
     for privilege in excess:
-        logs.warning("login-may-too-much", privilege=privilege)
+        logs.warning("login-overprivileged", privilege=privilege)
     for exposure in exposures:
         logs.warning("database-exposed", exposure=exposure)
     if leaks and is_strict:

@@ -22,7 +22,7 @@ from ingest.serving import process
 from ingest.store import connections, maintenance, migrate, privileges, tenants, tokens, vocabulary
 from ingest.store.connections import Connection
 from schema.event import Kind
-from schema.vocabulary import Mode, Unlearned
+from schema.vocabulary import Candidate, Mode
 
 READY_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 70.0  # Longer than the supervisor waits for its workers.
@@ -59,7 +59,7 @@ async def _add_tenant(connection: Connection, name: str, tags: Mapping[str, Sequ
         key_id = await vocabulary.tag_key_id(connection, tenant, key)
         assert key_id is not None
         for value in values:
-            await vocabulary.add(connection, tenant, Unlearned(Kind.TAG_VALUE, key_id, value))
+            await vocabulary.add(connection, tenant, Candidate(Kind.TAG_VALUE, key_id, value))
     return tenant
 
 

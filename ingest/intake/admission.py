@@ -15,7 +15,7 @@ WAIT_S = 1.0
 CALLED_MAX = 16  # Of a tenant at once: who is slow with its body holds up its own tenant at most.
 
 
-class Line:
+class Admission:
     """`has_room` tells whether so many more batches of a tenant have room."""
 
     def __init__(self, has_room: Callable[[int, int], bool]) -> None:

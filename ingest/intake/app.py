@@ -18,7 +18,7 @@ from ingest.intake.quota_table import Table
 from ingest.intake.service import Service
 from ingest.serving.application import Application
 from ingest.serving.boundary import Boundary
-from ingest.serving.rebalance import AWAY, Balance
+from ingest.serving.rebalance import AWAY, Rebalancer
 from ingest.serving.tasks import Tasks
 
 
@@ -39,7 +39,7 @@ def create(shared: object = None) -> Starlette:
     )
     # An OTLP exporter takes a redirect for success, and loses its data.
     app.router.redirect_slashes = False
-    app.state.balance = Balance([AWAY], 0)  # Of one worker; the supervisor has one for several.
+    app.state.rebalancer = Rebalancer([AWAY], 0)  # Of one worker; the supervisor has one for several.
     app.state.policies = policy.Policies()
     app.state.quotas = shared if isinstance(shared, Table) else Table()  # The same.
     app.state.tasks = Tasks()

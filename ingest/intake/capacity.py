@@ -17,48 +17,49 @@ _DIGEST_BITS = 128
 _STRINGS_OF_EVENT = 4 + limits.TAGS_MAX  # That may each be replaced by `unknown`.
 
 
-class Held(NamedTuple):
+class FieldBits(NamedTuple):
     """A field and the bits of a stored event that a sender can choose through it."""
 
     field: str
     bits: float
 
 
-def of_event(retention_days: int = limits.RETENTION_DAYS_MAX) -> list[Held]:
+def of_event(retention_days: int = limits.RETENTION_DAYS_MAX) -> list[FieldBits]:
     """Sum up an event; joint limits come last, as what they take away."""
     bits = {field.encode_name: _bits(field.type, retention_days) for field in _fields(Event)}
     tokens, times = round(2 ** bits["output_tokens"]), round(2 ** bits["latency_ms"])
     joint = [
-        Held(
+        FieldBits(
             "reasoning_tokens within output_tokens",
             math.log2(_pairs(tokens)) - bits["output_tokens"] - bits["reasoning_tokens"],
         ),
         # A ttft_ms that is null stands beside any latency_ms.
-        Held("ttft_ms within latency_ms", math.log2(_pairs(times) + times) - bits["latency_ms"] - bits["ttft_ms"]),
+        FieldBits("ttft_ms within latency_ms", math.log2(_pairs(times) + times) - bits["latency_ms"] - bits["ttft_ms"]),
     ]
-    return [*(Held(field, held) for field, held in bits.items()), *joint]
+    return [*(FieldBits(field, held) for field, held in bits.items()), *joint]
 
 
-def of_batch() -> list[Held]:
+def of_batch() -> list[FieldBits]:
     """Sum up what the ledger keeps of a batch beside its events: what was sent, and what the sender could bring about.
 
     The digest is of the ids in their order: whoever knows the ids may find out in which of n! orders they came.
     """
     stream = [
-        Held(f"stream.{field.encode_name}", _bits(field.type, limits.RETENTION_DAYS_MAX)) for field in _fields(Stream)
+        FieldBits(f"stream.{field.encode_name}", _bits(field.type, limits.RETENTION_DAYS_MAX))
+        for field in _fields(Stream)
     ]
-    dropped = [Held(f"dropped.{reason}", math.log2(limits.DROPPED_MAX + 1)) for reason in DROP_REASONS]
+    dropped = [FieldBits(f"dropped.{reason}", math.log2(limits.DROPPED_MAX + 1)) for reason in DROP_REASONS]
     order = min(_DIGEST_BITS, math.lgamma(limits.EVENTS_MAX + 1) / math.log(2))
     return [
         *stream,
         *dropped,
-        Held("accepted and duplicates", math.log2(_pairs(limits.EVENTS_MAX + 1))),
-        Held("coarsened", math.log2(limits.EVENTS_MAX * _STRINGS_OF_EVENT + 1)),
-        Held("order of the events", order),
+        FieldBits("accepted and duplicates", math.log2(_pairs(limits.EVENTS_MAX + 1))),
+        FieldBits("coarsened", math.log2(limits.EVENTS_MAX * _STRINGS_OF_EVENT + 1)),
+        FieldBits("order of the events", order),
     ]
 
 
-def total(held: list[Held]) -> float:
+def total(held: list[FieldBits]) -> float:
     return sum(bits for _, bits in held)
 
 

@@ -25,7 +25,10 @@ async def post_events(request: Request) -> Response:
     try:
         token = auth.require(request, "events:write")
         service = auth.service_of(request)
-        with service.room.share(token.tenant_id) as hold, service.quotas.reserved(token.tenant_id) as reservation:
+        with (
+            service.body_memory.share(token.tenant_id) as hold,
+            service.quotas.reserved(token.tenant_id) as reservation,
+        ):
             async with (
                 service.admitted(token, lambda: hold(body.announced(request))),
                 service.large_bodies.work(token.tenant_id) as work,

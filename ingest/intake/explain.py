@@ -104,7 +104,7 @@ class Explanation:
             violations += (UNEXPLAINED,)
         if any(violation.rule == "shape.malformed-json" for violation in violations):
             return Malformed(violations)
-        return Rejected(violations, frozenset(walk.unlearned if walk.is_learnable and self._is_whole else ()))
+        return Rejected(violations, frozenset(walk.candidates if walk.is_learnable and self._is_whole else ()))
 
     @property
     def is_final(self) -> bool:

@@ -13,7 +13,7 @@ from schema.event import Kind, Word
 from schema.gauntlet import fault
 from schema.learning import is_learnable
 from schema.rules import Violation, rule_of_name, rule_of_value
-from schema.vocabulary import Mode, Unlearned, Vocabulary
+from schema.vocabulary import Candidate, Mode, Vocabulary
 
 
 class Full(Exception):
@@ -37,7 +37,7 @@ class Verdicts:
         self.vocabulary = vocabulary
         self.window = window
         self.violations: dict[Violation, None] = {}
-        self.unlearned: set[Unlearned] = set()
+        self.candidates: set[Candidate] = set()
         self.is_learnable = True
         self.readable_bytes = limits.VALUES_BYTES_MAX
         self.names_left = limits.NAMES_MAX
@@ -88,14 +88,14 @@ class Verdicts:
         terms = self.vocabulary.kinds[kind]
         if (terms.coarsens and len(term) <= limits.STRING_CHARS_MAX) or terms.find(term) is not None:
             return
-        self.unregistered(Unlearned(kind, 0, term), rule, at)
+        self.unregistered(Candidate(kind, 0, term), rule, at)
 
-    def unregistered(self, candidate: Unlearned, rule: str, at: str) -> None:
+    def unregistered(self, candidate: Candidate, rule: str, at: str) -> None:
         use: Word | None = "unknown" if is_nothing(candidate.term) else None
         if self.vocabulary.modes.get(candidate.kind) is not Mode.LEARN:
             self.found(self.secret(candidate.term) or rule, at, use)
         elif is_learnable(candidate.kind, candidate.term):
-            self.unlearned.add(candidate)
+            self.candidates.add(candidate)
             self.found(rule, at, learnable=True)
         else:
             self.found(fault(candidate.kind, candidate.term) or rule, at, use)
@@ -109,4 +109,4 @@ class Verdicts:
         elif value is None:
             self.found("shape.wrong-type", at, "unknown" if raw == b"null" else None)
         elif value not in self.vocabulary.tag_values[key_id] and not self.vocabulary.kinds[Kind.TAG_VALUE].coarsens:
-            self.unregistered(Unlearned(Kind.TAG_VALUE, key_id, value), "vocabulary.unknown-tag-value", at)
+            self.unregistered(Candidate(Kind.TAG_VALUE, key_id, value), "vocabulary.unknown-tag-value", at)

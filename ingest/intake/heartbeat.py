@@ -9,13 +9,13 @@ from pathlib import Path
 from ingest import logs, metrics
 from ingest.intake.queue import Queue
 
-PULSE_S = 1.0
+HEARTBEAT_S = 1.0
 PROBES = 10  # Of the loop, between two beats.
 _STATM = Path("/proc/self/statm")  # proc_pid_statm(5): sizes in pages, the second the resident one. Linux alone.
 _STATM_BYTES_MAX = 256
 
 
-class Pulse:
+class Heartbeat:
     """Tells the metrics what no request and no answer of the database would."""
 
     def __init__(self, queue: Queue, broken: Collection[str], snapshot_age_s: Callable[[], float]) -> None:
@@ -33,8 +33,8 @@ class Pulse:
         while True:
             self.beat()
             for _ in range(PROBES):
-                due_at = time.monotonic() + PULSE_S / PROBES
-                await asyncio.sleep(PULSE_S / PROBES)
+                due_at = time.monotonic() + HEARTBEAT_S / PROBES
+                await asyncio.sleep(HEARTBEAT_S / PROBES)
                 metrics.loop_lag_seconds.observe(max(0.0, time.monotonic() - due_at))
 
     def beat(self) -> None:

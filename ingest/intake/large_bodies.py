@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 from ingest.errors import Overloaded
 from ingest.serving import codings
 from ingest.serving.steps import Steps
-from ingest.store.fairness import FairSemaphore, LineFull
+from ingest.store.fairness import FairSemaphore, TooManyWaiters
 
 SMALL_BYTES = codings.AT_ONCE_BYTES  # A body that takes so little time that it need not wait for its turn.
 WAITING_MAX = 1_024  # Large ones of one tenant. `ingest.serving.body_memory` has room for fewer.
@@ -40,7 +40,7 @@ class LargeBodies:
                 if tenant_id not in self._rested_at:
                     return
                 self.turns.release(tenant_id)  # Another of the tenant's bodies was refused meanwhile.
-        except LineFull:
+        except TooManyWaiters:
             raise Overloaded from None
 
     async def _rest(self, tenant_id: int) -> None:

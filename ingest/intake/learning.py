@@ -8,7 +8,7 @@ from ingest.store import snapshot, vocabulary
 from ingest.store.lending import Connections
 from ingest.store.snapshot import Snapshot
 from schema.rules import SECRETS, Violation
-from schema.vocabulary import Unlearned
+from schema.vocabulary import Candidate
 
 AUDIT_S = 1.0
 GAUNTLET = {rule.id for rule in SECRETS} | {
@@ -25,7 +25,7 @@ class Learning:
         self._snapshot = known
         self._audited_at: dict[int, float] = {}
 
-    async def learn(self, tenant_id: int, candidates: frozenset[Unlearned]) -> None:
+    async def learn(self, tenant_id: int, candidates: frozenset[Candidate]) -> None:
         """Register terms and bring the snapshot up to date; raises Rejected where the budget does not allow it."""
         async with self._connections.lent(tenant_id) as connection:
             try:

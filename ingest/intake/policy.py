@@ -16,10 +16,10 @@ from starlette.responses import Response
 
 from ingest.errors import Overloaded
 from ingest.intake import auth, capacity
-from ingest.intake.throttle import Lane
+from ingest.intake.throttle import Throttle
 from ingest.serving import documents
 from ingest.serving.documents import Document
-from ingest.store.fairness import LineFull
+from ingest.store.fairness import TooManyWaiters
 from ingest.store.snapshot import Snapshot, Tenant
 from schema import composition, limits
 from schema.event import DROP_REASONS, TERMS_MAX, Batch, Event, Kind
@@ -101,7 +101,7 @@ class Policies:
     """One worker's, as of the last change of each tenant's."""
 
     def __init__(self) -> None:
-        self._lane = Lane(WAITING_MAX, REST_S)
+        self._throttle = Throttle(WAITING_MAX, REST_S)
         self._tags: dict[int, tuple[_Version, str]] = {}
         self._kept: dict[int, Document] = {}  # The longest unused first.
         self.bytes = 0
@@ -127,8 +127,8 @@ class Policies:
             self._keep(tenant_id, document)
 
         try:
-            await self._lane.run(tenant_id, steps())
-        except LineFull:
+            await self._throttle.run(tenant_id, steps())
+        except TooManyWaiters:
             raise Overloaded from None
         return found[0]
 

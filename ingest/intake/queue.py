@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ingest import metrics
 from ingest.errors import Overloaded, Stopping
-from ingest.intake.admission import Line
+from ingest.intake.admission import Admission
 from ingest.store.batches import Entry
 from schema.limits import EVENTS_MAX
 from schema.receipt import Receipt
@@ -38,10 +38,10 @@ class Queue:
     _turns: dict[int, deque[Waiting]] = field(default_factory=dict)
     _tenant_rows: dict[int, int] = field(default_factory=dict)
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
-    line: Line = field(init=False)
+    admission: Admission = field(init=False)
 
     def __post_init__(self) -> None:
-        self.line = Line(lambda tenant_id, batches: self._has_room(tenant_id, batches * EVENTS_MAX, 0))
+        self.admission = Admission(lambda tenant_id, batches: self._has_room(tenant_id, batches * EVENTS_MAX, 0))
 
     @property
     def age_s(self) -> float:
@@ -60,7 +60,7 @@ class Queue:
         """Tell whether a tenant's batch has to stand in line; raises Stopping."""
         if self.is_closed:
             raise Stopping
-        return tenant_id in self.line or not self._has_room(tenant_id, 1, 0)
+        return tenant_id in self.admission or not self._has_room(tenant_id, 1, 0)
 
     def put(self, entry: Entry) -> asyncio.Future[Receipt]:
         """Take an entry; raises what `require_room` raises."""
@@ -87,14 +87,14 @@ class Queue:
             group.append(line.popleft())
             rows += entry.weight
             self._leave(tenant_id, line, entry)
-        self.line.call_all()
+        self.admission.call_all()
         return group
 
     def close(self) -> None:
         """Take no more; what is there can still be taken out."""
         self.is_closed = True
         self._arrived.set()
-        self.line.close()
+        self.admission.close()
 
     def _has_room(self, tenant_id: int, rows: int, size: int) -> bool:
         tenant_rows = self._tenant_rows.get(tenant_id, 0) + rows

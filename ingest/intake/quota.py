@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from ingest.errors import BatchOverQuota, Overloaded, QuotaExceeded
-from ingest.intake.quota_table import Table, TableFull, Used
+from ingest.intake.quota_table import Table, TableFull, Usage
 from ingest.store import streams
 from ingest.store.batches import NO_SEQUENCE, Entry
 from ingest.store.connections import Connection
@@ -86,14 +86,14 @@ class Quotas:
             raise QuotaExceeded(MINUTE_S - int(self._now_s()) % MINUTE_S)
         return more
 
-    def settle(self, tenant_id: int, change: Used) -> None:
+    def settle(self, tenant_id: int, change: Usage) -> None:
         self._table.settle(tenant_id, self._minute, change)
 
-    def _used(self, tenant_id: int, minute: int) -> Used:
+    def _used(self, tenant_id: int, minute: int) -> Usage:
         try:
             return self._table.used(tenant_id, minute)
         except TableFull:
-            return Used(0, 0, 0)
+            return Usage(0, 0, 0)
 
     @property
     def _minute(self) -> int:
@@ -141,5 +141,5 @@ class Reservation:
 
     def _end(self, entered: int, replayed: int) -> None:
         if self._events:  # None, where the tenant has no quota.
-            self._quotas.settle(self._tenant_id, Used(entered, replayed, self._events))
+            self._quotas.settle(self._tenant_id, Usage(entered, replayed, self._events))
         self._events = 0

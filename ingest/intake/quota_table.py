@@ -13,7 +13,7 @@ LOCK_S_MAX = 0.05  # Another worker holds it for microseconds, unless it is stop
 _CELLS = 5  # Tenant, minute, and those of Used.
 
 
-class Used(NamedTuple):
+class Usage(NamedTuple):
     """Events of batches that entered the ledger in a minute, that were there before, and that are under way."""
 
     entered: int
@@ -32,10 +32,10 @@ class Table:
         self._cells: MutableSequence[int] = RawArray("q", TENANTS_MAX * _CELLS)
         self._lock: Lock = get_context("spawn").Lock()
 
-    def used(self, tenant_id: int, minute: int) -> Used:
+    def used(self, tenant_id: int, minute: int) -> Usage:
         with self._locked():
             at = self._place(tenant_id, minute)
-            return Used(*self._cells[at + 2 : at + _CELLS])
+            return Usage(*self._cells[at + 2 : at + _CELLS])
 
     def reserve(self, tenant_id: int, minute: int, events: int, most: int) -> bool:
         """Add to what is under way, unless that would make more than `most` in all."""
@@ -46,7 +46,7 @@ class Table:
             self._cells[at + 4] += events
             return True
 
-    def settle(self, tenant_id: int, minute: int, change: Used) -> None:
+    def settle(self, tenant_id: int, minute: int, change: Usage) -> None:
         """Take `reserved` from what is under way, and add the rest."""
         with self._locked():
             at = self._place(tenant_id, minute)

@@ -10,7 +10,7 @@ from uuid import UUID
 from ingest import logs, metrics
 from ingest.config import Settings, require_dsn
 from ingest.errors import Malformed, OutcomeUnknown, Rejected, TenantDisabled, Unavailable
-from ingest.intake.heartbeat import Pulse
+from ingest.intake.heartbeat import Heartbeat
 from ingest.intake.large_bodies import LargeBodies, Work
 from ingest.intake.learning import Learning
 from ingest.intake.queue import Queue
@@ -19,7 +19,7 @@ from ingest.intake.quota_table import Table
 from ingest.intake.validation import Validation
 from ingest.intake.watch import Watch
 from ingest.intake.writer import Writer
-from ingest.serving.body_memory import Room
+from ingest.serving.body_memory import BodyMemory
 from ingest.serving.tasks import Tasks
 from ingest.store import connections, maintenance, snapshot, streams
 from ingest.store.batches import Entry
@@ -44,7 +44,7 @@ class Service:
         self.tasks = tasks
         self.snapshot = Snapshot(first_days=settings.retention_days)
         self.queue = Queue()
-        self.room = Room()
+        self.body_memory = BodyMemory()
         self.large_bodies = LargeBodies()
         self._dsn = require_dsn(settings)
         self.watch = Watch()
@@ -57,8 +57,8 @@ class Service:
 
     async def start(self) -> None:
         """Start the tasks, and wait a while for the snapshot: without one every request would hear 503."""
-        pulse = Pulse(self.queue, self.tasks.broken, lambda: self.snapshot_age_s)
-        self.tasks.start("pulse", pulse.run)
+        heartbeat = Heartbeat(self.queue, self.tasks.broken, lambda: self.snapshot_age_s)
+        self.tasks.start("pulse", heartbeat.run)
         self.tasks.start("refresher", self._refresh_for_ever)
         if self.settings.maintain:
             work = partial(maintenance.run, self._dsn, self.settings.retention_days)
@@ -123,7 +123,7 @@ class Service:
             yield
             return
         hold()
-        async with self.queue.line.called(token.tenant_id):
+        async with self.queue.admission.called(token.tenant_id):
             yield
 
     async def prepare(self, token: Token, body: bytes, work: Work) -> Entry:

@@ -11,7 +11,7 @@ SLICE_S = 0.002  # Of work at once, and then at most one step more: others have 
 WAITING_MAX = 16  # Requests of one tenant.
 
 
-class Lane:
+class Throttle:
     """Tenants take turns, a slice each; within a tenant, first come, first served."""
 
     def __init__(self, waiting_max: int = WAITING_MAX, rest_s: float = 0.0) -> None:
@@ -20,7 +20,7 @@ class Lane:
         self._rested_at = 0.0
 
     async def run(self, tenant_id: int, steps: Iterator[None]) -> None:
-        """Run steps to their end, a slice whenever it is the tenant's turn; raises LineFull before the first."""
+        """Run steps to their end, a slice whenever it is the tenant's turn; raises TooManyWaiters before the first."""
         async with self._turns.turn(tenant_id):
             while True:
                 await asyncio.sleep(max(0.0, self._rested_at - time.perf_counter()))

@@ -9,13 +9,13 @@ from ingest.intake import explain
 from ingest.intake.explain import Explanation
 from ingest.intake.large_bodies import SMALL_BYTES, Work
 from ingest.intake.learning import Learning
-from ingest.intake.throttle import Lane
+from ingest.intake.throttle import Throttle
 from ingest.serving import steps
-from ingest.serving.body_memory import Room
+from ingest.serving.body_memory import BodyMemory
 from ingest.serving.steps import Steps
 from ingest.store import rows
 from ingest.store.batches import NO_SEQUENCE, Entry
-from ingest.store.fairness import LineFull
+from ingest.store.fairness import TooManyWaiters
 from ingest.store.snapshot import Tenant, Token
 from schema.decode import Decoded, Refused, Window, decode
 from schema.event import DROP_REASONS
@@ -33,8 +33,8 @@ class Validation:
         self._require = require
         self._window = window
         self._learning = learning
-        self._lane = Lane()
-        self._explained = Room(4 * EXPLAINED_BYTES_MAX, EXPLAINED_BYTES_MAX)
+        self._throttle = Throttle()
+        self._explained = BodyMemory(4 * EXPLAINED_BYTES_MAX, EXPLAINED_BYTES_MAX)
 
     async def entry(self, token: Token, body: bytes, work: Work) -> Entry:
         """Decode a body into what can be stored; raises Malformed, Rejected, Overloaded and what `require` raises.
@@ -52,7 +52,7 @@ class Validation:
             if refusal is not None and (looks_left == 0 or not _may_learn(token, refusal)):
                 break
             if isinstance(refusal, Rejected):
-                await self._learning.learn(self._require(token).tenant_id, refusal.unlearned)
+                await self._learning.learn(self._require(token).tenant_id, refusal.candidates)
         if isinstance(refusal, Rejected) and "vocabulary:write" in token.scopes:
             await self._learning.audit(token.tenant_id, refusal)
         raise refusal or Rejected((explain.UNEXPLAINED,))
@@ -85,8 +85,8 @@ class Validation:
             with self._explained.share(token.tenant_id) as hold:
                 hold(len(body))
                 async with asyncio.timeout_at(ends_at):
-                    await self._lane.run(token.tenant_id, explaining())
-        except (LineFull, Overloaded):
+                    await self._throttle.run(token.tenant_id, explaining())
+        except (TooManyWaiters, Overloaded):
             return self._cut(token, body, explanations)
         except TimeoutError:
             if not explanations or explanations[0].refusal() is None:
@@ -108,7 +108,7 @@ class Validation:
 
 
 def _may_learn(token: Token, refusal: Malformed | Rejected) -> bool:
-    return isinstance(refusal, Rejected) and bool(refusal.unlearned) and "vocabulary:write" in token.scopes
+    return isinstance(refusal, Rejected) and bool(refusal.candidates) and "vocabulary:write" in token.scopes
 
 
 def _entry(tenant_id: int, decoded: Decoded) -> Entry:

@@ -26,9 +26,9 @@ Event = Literal[
     "starting", "started", "stopping", "stopped", "worker-lost", "worker-replaced", "worker-not-replaced", "refused",
     "bug", "database-lost", "flush-failed", "snapshot-failed", "snapshot-loaded", "partitions-kept", "partitions-low",
     "maintenance-failed", "task-restarted", "term-learned", "term-refused", "library", "setting-leaks",
-    "login-may-too-much", "database-exposed", "certificate-reloaded", "certificate-not-loaded", "database-not-verified",
-    "lines-lost", "lines-suppressed", "counts-lost", "clock-adrift", "clock-agrees", "retention-withheld",
-    "retention-differs", "session-lost",
+    "login-overprivileged", "database-exposed", "certificate-reloaded", "certificate-not-loaded",
+    "database-not-verified", "lines-lost", "lines-suppressed", "counts-lost", "clock-adrift", "clock-agrees",
+    "retention-withheld", "retention-differs", "session-lost",
 ]  # fmt: skip
 
 

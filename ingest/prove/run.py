@@ -26,7 +26,7 @@ _OK = 200
 _POLICY = Request(method=b"GET", target=b"/v1/policy")
 
 
-class Wanted(NamedTuple):
+class Plan(NamedTuple):
     """What to run, and how hard."""
 
     to: Address
@@ -59,7 +59,7 @@ class Run(NamedTuple):
     version: str
 
 
-async def run(wanted: Wanted, progress: Callable[[int], Callable[[int], object]]) -> Run:
+async def run(wanted: Plan, progress: Callable[[int], Callable[[int], object]]) -> Run:
     """Run; raises CannotStart if the service cannot be asked at all. `progress(total)` gives what counts cases."""
     policy = await _policy(wanted.to, wanted.token)
     if others := _kinds_not_in(policy, "refuse"):
@@ -110,7 +110,7 @@ def _kinds_not_in(policy: Policy, mode: str) -> str:
 class _Sender:
     """One worker for each connection, all taking from the same list until it, or the time, is over."""
 
-    def __init__(self, wanted: Wanted, kit: Kit, count: Callable[[int], object]) -> None:
+    def __init__(self, wanted: Plan, kit: Kit, count: Callable[[int], object]) -> None:
         self._wanted = wanted
         self._kit = kit
         self._count = count
@@ -185,7 +185,7 @@ class _OpenApi(msgspec.Struct):
     info: _Info
 
 
-async def _version(wanted: Wanted) -> str:
+async def _version(wanted: Plan) -> str:
     answer = await _get(wanted.to, wanted.token, _POLICY._replace(target=b"/openapi.json"))
     try:
         return msgspec.json.decode(answer.body, type=_OpenApi).info.version

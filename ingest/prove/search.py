@@ -14,7 +14,7 @@ _PIECE_BYTES = 8_388_608
 _FINDS_MAX = 100  # In one place; more say nothing new.
 
 
-class Searched(NamedTuple):
+class SearchResult(NamedTuple):
     """A place that was searched. What is not gated is reported, and is no reason to fail."""
 
     place: str
@@ -44,13 +44,13 @@ class _Finder:
                 self.finds[where, find] = None
         self._rest = (self._rest + piece)[-FIND_BYTES:]
 
-    def searched(self, place: str) -> Searched:
+    def searched(self, place: str) -> SearchResult:
         named = {(where, find.form) for where, find in self.finds if find.canary}
         finds = tuple((where, find) for where, find in self.finds if find.canary or (where, find.form) not in named)
-        return Searched(place, self.bytes, finds, tuple(self.unread))
+        return SearchResult(place, self.bytes, finds, tuple(self.unread))
 
 
-def in_files(place: str, canaries: Canaries, paths: Iterable[Path], step: Callable[[], object]) -> Searched:
+def in_files(place: str, canaries: Canaries, paths: Iterable[Path], step: Callable[[], object]) -> SearchResult:
     """Search files, and all files below folders."""
     finder = _Finder(canaries)
     for path in paths:
@@ -123,7 +123,7 @@ _STRANGERS = (
 )
 
 
-async def in_metrics(canaries: Canaries, to: Address, path: str) -> list[Searched]:
+async def in_metrics(canaries: Canaries, to: Address, path: str) -> list[SearchResult]:
     """Search what strangers hear at the port of the metrics, and then what Prometheus would read. Raises OSError."""
     port, metrics = _Finder(canaries), _Finder(canaries)
     for number, wire in enumerate(_STRANGERS, 1):
@@ -154,7 +154,7 @@ _APART = {
 _PLACES = {table: place for place, tables in _APART.items() for table in tables}
 
 
-async def in_database(canaries: Canaries, dsn: str, step: Callable[[], object]) -> list[Searched]:
+async def in_database(canaries: Canaries, dsn: str, step: Callable[[], object]) -> list[SearchResult]:
     """Search every row of every table that the login may read, and every large object; raises CannotStart."""
     finders = {place: _Finder(canaries) for place in ("database", *_APART)}
     last = ""
@@ -181,7 +181,7 @@ async def _pieces_of_database(dsn: str) -> AsyncIterator[tuple[str, bytes | None
 _WRITABLE = re.compile(r"([0-9a-f]+)-([0-9a-f]+) .w.. \S+ \S+ \S+ *(.*)")
 
 
-def in_memory(canaries: Canaries, pids: Iterable[int]) -> Searched:
+def in_memory(canaries: Canaries, pids: Iterable[int]) -> SearchResult:
     """Search the writable memory of processes and their children (proc(5)); what was freed still stands there."""
     finder = _Finder(canaries)
     for pid in pids:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from ingest.prove.case import Expected
 from ingest.prove.families import digest
 from ingest.prove.run import Outcome, Run
-from ingest.prove.search import Searched
+from ingest.prove.search import SearchResult
 
 PASS, FAIL = "pass", "fail"
 FAULTS_MAX = 500  # That a report lists; it counts all.
@@ -70,7 +70,7 @@ class Summary(Struct, frozen=True):
     faults: list[FaultLine]
 
 
-def summed(run: Run, searched: list[Searched], url_host: str) -> Summary:
+def summed(run: Run, searched: list[SearchResult], url_host: str) -> Summary:
     """Sum up; the verdict is pass if nothing was found and every case that was sent went as it must."""
     faulty = [outcome for outcome in run.outcomes if outcome.fault]
     places = [_place(run, one) for one in searched]
@@ -129,7 +129,7 @@ def _fault(outcome: Outcome) -> FaultLine:
     return FaultLine(family, case.name, case.canary, outcome.status, outcome.fault)
 
 
-def _place(run: Run, searched: Searched) -> PlaceSum:
+def _place(run: Run, searched: SearchResult) -> PlaceSum:
     of_canary = {planned.case.canary: planned for planned in run.planned} if searched.finds else {}
     finds = []
     for where, find in searched.finds:

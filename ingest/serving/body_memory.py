@@ -14,7 +14,7 @@ assert WIRE_BYTES_MAX + BODY_BYTES_MAX <= TENANT_BYTES_MAX
 Hold = Callable[[int], None]
 
 
-class Room:
+class BodyMemory:
     """Counts the bytes that are held, of all requests and of each tenant's."""
 
     def __init__(self, bytes_max: int = BYTES_MAX, tenant_bytes_max: int = TENANT_BYTES_MAX) -> None:

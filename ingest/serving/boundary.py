@@ -39,7 +39,7 @@ class Boundary:
                 ]
             await send(message)
 
-        scope["app"].state.balance.enter()
+        scope["app"].state.rebalancer.enter()
         try:
             await self._serve(scope, receive, send_with_id)
         except IngestError as error:
@@ -50,7 +50,7 @@ class Boundary:
             if not is_answered:
                 await problems.response(Bug(), request_id)(scope, receive, send_with_id)
         finally:
-            scope["app"].state.balance.leave()
+            scope["app"].state.rebalancer.leave()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if "fault" in scope["state"]:
@@ -63,7 +63,7 @@ def _goodbye(scope: Scope) -> list[tuple[bytes, bytes]]:
     state = scope["app"].state
     if state.tasks.is_stopping:
         return [(b"connection", b"close")]
-    if state.balance.sends_away():
+    if state.rebalancer.sends_away():
         metrics.moved_senders.inc()
         return [(b"connection", b"close")]
     return []

@@ -23,7 +23,7 @@ def shared(workers: int) -> Means:
     return means
 
 
-class Balance:
+class Rebalancer:
     """One worker's view: it writes the mean of its requests under way in its place, and reads the others'."""
 
     def __init__(self, means: Means, place: int) -> None:

@@ -25,7 +25,8 @@ from ingest.logs import signals, stdio
 from ingest.serving import listener, malloc, process, rebalance, worker_counts
 from ingest.serving.application import Application
 from ingest.serving.listener import Listener, Loop
-from ingest.serving.rebalance import Balance
+from ingest.serving.rebalance import Rebalancer
+from ingest.serving.tasks import Tasks
 from ingest.serving.worker_counts import WorkerCounts
 
 START_TIMEOUT_S = 60.0
@@ -54,7 +55,7 @@ class Site(NamedTuple):
 class _Shared(NamedTuple):
     """What a worker has in common with the others."""
 
-    balance: Balance
+    rebalancer: Rebalancer
     application: object  # What `Application.share` returned.
 
 
@@ -115,7 +116,7 @@ class _Crew:
     def start(self) -> _Worker:
         events = _Events(*(self._context.Event() for _ in range(3)))
         place = self._places.pop()
-        shared = _Shared(Balance(self._means, place), self._of_application)
+        shared = _Shared(Rebalancer(self._means, place), self._of_application)
         process = self._context.Process(target=_work, args=(self._site, shared, events))
         # What is blocked at its start is blocked for a worker for good: only `stop` stops it, also when a terminal
         # signals the whole group. Here a signal waits until the mask is as before.
@@ -210,11 +211,11 @@ def _serve(site: Site, shared: _Shared, events: _Events) -> None:
         raise SystemExit(1) from None
     worker_counts.reserve()
     application = site.application.create(shared.application)
-    application.state.balance = shared.balance
-    tasks = application.state.tasks
+    application.state.rebalancer = shared.rebalancer
+    tasks: Tasks = application.state.tasks
 
     async def until_asked() -> None:
-        balancing = tasks.start("balance", shared.balance.run)
+        balancing = tasks.start("balance", shared.rebalancer.run)
         if certificate is not None:
             tasks.start("certificate", certificate.watch)
         events.is_serving.set()  # Hypercorn asks once it listens.

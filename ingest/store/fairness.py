@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
-class LineFull(Exception):
+class TooManyWaiters(Exception):
     """The tenant has as many requests waiting as it may."""
 
 
@@ -23,7 +23,7 @@ class FairSemaphore:
 
     @asynccontextmanager
     async def turn(self, tenant_id: int) -> AsyncIterator[None]:
-        """Hold a permit in the block; raises LineFull."""
+        """Hold a permit in the block; raises TooManyWaiters."""
         await self.acquire(tenant_id)
         try:
             yield
@@ -31,12 +31,12 @@ class FairSemaphore:
             self.release(tenant_id)
 
     async def acquire(self, tenant_id: int) -> None:
-        """Take a permit when it is the tenant's turn; raises LineFull."""
+        """Take a permit when it is the tenant's turn; raises TooManyWaiters."""
         if self._free and not self._waiting and self._held[tenant_id] < self._share:
             self._take(tenant_id)
         else:
             if len(self._waiting.get(tenant_id, ())) >= self._waiting_max:
-                raise LineFull
+                raise TooManyWaiters
             call = asyncio.get_running_loop().create_future()
             self._waiting.setdefault(tenant_id, deque()).append(call)
             self._call()

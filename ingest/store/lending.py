@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from ingest.errors import Overloaded
 from ingest.store import connections
-from ingest.store.fairness import FairSemaphore, LineFull
+from ingest.store.fairness import FairSemaphore, TooManyWaiters
 
 LENT_MAX = 2  # PostgreSQL has few, and each is a process of its own.
 TENANT_MAX = 1  # However slow one tenant's look-ups are, another finds a connection.
@@ -28,6 +28,6 @@ class Connections:
             try:
                 async with asyncio.timeout(WAIT_S):
                     await stack.enter_async_context(self._turns.turn(tenant_id))
-            except (LineFull, TimeoutError):
+            except (TooManyWaiters, TimeoutError):
                 raise Overloaded from None
             yield await stack.enter_async_context(connections.connected(self._dsn, "nocontent_writer"))

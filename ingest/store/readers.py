@@ -18,24 +18,24 @@ _IS_LOGIN = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1 AND rolcanlo
 _LISTED_ALREADY, _NOT_LISTED = "INSERT 0 0", "DELETE 0"
 
 
-async def add(connection: Connection, tenant: int, login: str) -> None:
+async def add(connection: Connection, tenant_id: int, login: str) -> None:
     """Let a login of this PostgreSQL read a tenant; raises CannotStart if there is none of that name."""
     names.require_login_name(login)
     if not await connection.fetchval(_IS_LOGIN, login):
         raise CannotStart("PostgreSQL has no login of that name: make it first, as docs/roles.md says.")
     async with connection.transaction():
-        if await connection.execute(_ADD, tenant, login) != _LISTED_ALREADY:
-            await connection.execute(AUDIT, tenant, "reader.add", None, None, None, None)
+        if await connection.execute(_ADD, tenant_id, login) != _LISTED_ALREADY:
+            await connection.execute(AUDIT, tenant_id, "reader.add", None, None, None, None)
 
 
-async def remove(connection: Connection, tenant: int, login: str) -> bool:
+async def remove(connection: Connection, tenant_id: int, login: str) -> bool:
     """Let a login read a tenant no more, from its next query on; tells whether it could."""
     async with connection.transaction():
-        was_there = await connection.execute(_REMOVE, tenant, login) != _NOT_LISTED
+        was_there = await connection.execute(_REMOVE, tenant_id, login) != _NOT_LISTED
         if was_there:
-            await connection.execute(AUDIT, tenant, "reader.remove", None, None, None, None)
+            await connection.execute(AUDIT, tenant_id, "reader.remove", None, None, None, None)
     return was_there
 
 
-async def list_all(connection: Connection, tenant: int | None) -> list[asyncpg.Record]:
-    return await connection.fetch(_LIST, tenant)
+async def list_all(connection: Connection, tenant_id: int | None) -> list[asyncpg.Record]:
+    return await connection.fetch(_LIST, tenant_id)

@@ -78,26 +78,26 @@ async def list_all(connection: Connection) -> list[TenantRow]:
     ]
 
 
-async def set_mode(connection: Connection, tenant: int, kind: Kind, mode: Mode) -> None:
+async def set_mode(connection: Connection, tenant_id: int, kind: Kind, mode: Mode) -> None:
     """Say what becomes of a tenant's unregistered terms."""
-    await _set(connection, tenant, _MODE_COLUMNS[kind], mode)
+    await _set(connection, tenant_id, _MODE_COLUMNS[kind], mode)
 
 
-async def set_quota(connection: Connection, tenant: int, events_per_minute_max: int | None) -> None:
+async def set_quota(connection: Connection, tenant_id: int, events_per_minute_max: int | None) -> None:
     """Limit a tenant's events in a minute; None for no limit."""
-    await _set(connection, tenant, "events_per_minute_max", events_per_minute_max)
+    await _set(connection, tenant_id, "events_per_minute_max", events_per_minute_max)
 
 
-async def set_disabled(connection: Connection, tenant: int, *, disabled: bool) -> None:
+async def set_disabled(connection: Connection, tenant_id: int, *, disabled: bool) -> None:
     """Stop a tenant's proxies from sending, or let them again."""
-    await _set(connection, tenant, "disabled", disabled)
+    await _set(connection, tenant_id, "disabled", disabled)
 
 
-async def _set(connection: Connection, tenant: int, column: str, value: object) -> None:
+async def _set(connection: Connection, tenant_id: int, column: str, value: object) -> None:
     async with connection.transaction():
         revision = await connection.fetchval(BUMP)
         await connection.execute(
             f"UPDATE tenants SET {column} = $2, revision = $3 WHERE tenant_id = $1",  # noqa: S608 (our own name)
-            tenant, value, revision,
+            tenant_id, value, revision,
         )  # fmt: skip
-        await connection.execute(AUDIT, tenant, f"tenant.set-{column.replace('_', '-')}", None, None, None, None)
+        await connection.execute(AUDIT, tenant_id, f"tenant.set-{column.replace('_', '-')}", None, None, None, None)

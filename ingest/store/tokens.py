@@ -41,14 +41,14 @@ ORDER BY token.created_at
 """
 
 
-class Issued(NamedTuple):
+class NewToken(NamedTuple):
     """A new token, and when it ends by PostgreSQL's clock; never if that is None."""
 
     token: str
     expires_at: datetime | None
 
 
-class Rotated(NamedTuple):
+class Rotation(NamedTuple):
     """A token's successor, and when each of them ends; never where that is None."""
 
     token: str
@@ -56,40 +56,40 @@ class Rotated(NamedTuple):
     old_expires_at: datetime
 
 
-async def issue(connection: Connection, tenant: int, scopes: Sequence[str], lifetime: timedelta | None) -> str:
+async def issue(connection: Connection, tenant_id: int, scopes: Sequence[str], lifetime: timedelta | None) -> str:
     """Make a token and store the SHA-256 of its secret; the token itself is given once, here."""
-    return (await _issue(connection, tenant, scopes, lifetime)).token
+    return (await _issue(connection, tenant_id, scopes, lifetime)).token
 
 
-async def _issue(connection: Connection, tenant: int, scopes: Sequence[str], lifetime: timedelta | None) -> Issued:
+async def _issue(connection: Connection, tenant_id: int, scopes: Sequence[str], lifetime: timedelta | None) -> NewToken:
     token_id = secrets.token_hex(6)
     secret = secrets.token_urlsafe(32)  # 256 bits.
     async with connection.transaction():
         revision = await connection.fetchval(BUMP)
         digest = sha256(secret.encode("ascii")).digest()
-        expires_at = await connection.fetchval(_ADD, tenant, token_id, digest, list(scopes), lifetime, revision)
-        await connection.execute(AUDIT, tenant, "token.issue", None, None, token_id, None)
-    return Issued(f"{PREFIX}_{token_id}_{secret}", expires_at)
+        expires_at = await connection.fetchval(_ADD, tenant_id, token_id, digest, list(scopes), lifetime, revision)
+        await connection.execute(AUDIT, tenant_id, "token.issue", None, None, token_id, None)
+    return NewToken(f"{PREFIX}_{token_id}_{secret}", expires_at)
 
 
 async def rotate(
-    connection: Connection, tenant: int, token_id: str, overlap: timedelta, lifetime: timedelta | None
-) -> Rotated | None:
+    connection: Connection, tenant_id: int, token_id: str, overlap: timedelta, lifetime: timedelta | None
+) -> Rotation | None:
     """Make a token of the same scopes, and let the old one end after the overlap or when it would have before.
 
     Without a lifetime the new one gets that of the old. None if the tenant has no such token that is good.
     """
     async with connection.transaction():
         revision = await connection.fetchval(BUMP)  # From here on no other act comes between.
-        old = await connection.fetchrow(_GOOD, tenant, token_id)
+        old = await connection.fetchrow(_GOOD, tenant_id, token_id)
         if old is None:
             return None
         if lifetime is None and old["expires_at"] is not None:
             lifetime = old["expires_at"] - old["created_at"]
-        old_expires_at = await connection.fetchval(_SHORTEN, tenant, token_id, overlap, revision)
-        await connection.execute(AUDIT, tenant, "token.rotate", None, None, token_id, None)
-        token, expires_at = await _issue(connection, tenant, old["scopes"], lifetime)
-    return Rotated(token, expires_at, old_expires_at)
+        old_expires_at = await connection.fetchval(_SHORTEN, tenant_id, token_id, overlap, revision)
+        await connection.execute(AUDIT, tenant_id, "token.rotate", None, None, token_id, None)
+        token, expires_at = await _issue(connection, tenant_id, old["scopes"], lifetime)
+    return Rotation(token, expires_at, old_expires_at)
 
 
 async def revoke(connection: Connection, token_id: str) -> bool:
@@ -101,5 +101,5 @@ async def revoke(connection: Connection, token_id: str) -> bool:
     return tenant is not None
 
 
-async def list_all(connection: Connection, tenant: int | None) -> list[asyncpg.Record]:
-    return await connection.fetch(_LIST, tenant)
+async def list_all(connection: Connection, tenant_id: int | None) -> list[asyncpg.Record]:
+    return await connection.fetch(_LIST, tenant_id)

@@ -14,7 +14,7 @@ from schema import limits
 from schema.event import OWN_IDS, Kind
 from schema.gauntlet import fault
 from schema.learning import is_learnable
-from schema.vocabulary import UNKNOWN, Mode, Unlearned
+from schema.vocabulary import UNKNOWN, Candidate, Mode
 
 
 class VocabularyFull(Exception):
@@ -62,70 +62,72 @@ class Outcome(Enum):
     SHIPPED = "shipped anyway"
 
 
-async def add(connection: Connection, tenant: int, candidate: Unlearned) -> str | None:
+async def add(connection: Connection, tenant_id: int, candidate: Candidate) -> str | None:
     """Register a term after the gauntlet; return the rule that barred it, or None. Adding it again changes nothing."""
-    added = await register(connection, tenant, candidate)
+    added = await register(connection, tenant_id, candidate)
     return added if isinstance(added, str) else None
 
 
-async def register(connection: Connection, tenant: int, candidate: Unlearned) -> Outcome | str:
+async def register(connection: Connection, tenant_id: int, candidate: Candidate) -> Outcome | str:
     """Register a term after the gauntlet; return what became of it, or the rule that barred it."""
     kind, parent, term = candidate
-    found = await connection.fetchrow(_FIND, tenant, kind, parent, term)
+    found = await connection.fetchrow(_FIND, tenant_id, kind, parent, term)
     if found is not None and not found["is_retired"]:  # The catalogue's pass no gauntlet, and no act is needed.
         return Outcome.KNOWN if found["tenant_id"] else Outcome.SHIPPED
     rule = fault(kind, term)
     async with connection.transaction():
         revision = await connection.fetchval(BUMP)
         if rule is not None:
-            await connection.execute(AUDIT, tenant, "vocabulary.refuse", kind, None, None, rule)
+            await connection.execute(AUDIT, tenant_id, "vocabulary.refuse", kind, None, None, rule)
             return rule
-        found = await connection.fetchrow(_FIND, tenant, kind, parent, term)
+        found = await connection.fetchrow(_FIND, tenant_id, kind, parent, term)
         if found is None:
-            await _insert(connection, tenant, candidate, revision, learned=False)
+            await _insert(connection, tenant_id, candidate, revision, learned=False)
         elif found["is_retired"]:
-            await connection.execute(_REVIVE, tenant, kind, parent, term, revision)
-            await connection.execute(AUDIT, tenant, "vocabulary.add", kind, found["term_id"], None, None)
+            await connection.execute(_REVIVE, tenant_id, kind, parent, term, revision)
+            await connection.execute(AUDIT, tenant_id, "vocabulary.add", kind, found["term_id"], None, None)
         else:
             return Outcome.KNOWN
     return Outcome.REGISTERED
 
 
-async def declare_tag(connection: Connection, tenant: int, key: str) -> str | None:
+async def declare_tag(connection: Connection, tenant_id: int, key: str) -> str | None:
     """Opt in to a tag key, with `unknown` as its first value; gives the rule that barred it, or None."""
-    rule = await add(connection, tenant, Unlearned(Kind.TAG_KEY, 0, key))
+    rule = await add(connection, tenant_id, Candidate(Kind.TAG_KEY, 0, key))
     if rule is not None:
         return rule
-    parent = await tag_key_id(connection, tenant, key)
+    parent = await tag_key_id(connection, tenant_id, key)
     assert parent is not None
     async with connection.transaction():
         revision = await connection.fetchval(BUMP)
-        if await connection.fetchrow(_FIND, tenant, Kind.TAG_VALUE, parent, UNKNOWN) is None:
-            unknown = Unlearned(Kind.TAG_VALUE, parent, UNKNOWN)
-            await _insert(connection, tenant, unknown, revision, learned=False)
+        if await connection.fetchrow(_FIND, tenant_id, Kind.TAG_VALUE, parent, UNKNOWN) is None:
+            unknown = Candidate(Kind.TAG_VALUE, parent, UNKNOWN)
+            await _insert(connection, tenant_id, unknown, revision, learned=False)
     return None
 
 
-async def tag_key_id(connection: Connection, tenant: int, key: str) -> int | None:
+async def tag_key_id(connection: Connection, tenant_id: int, key: str) -> int | None:
     """Find a declared tag key."""
-    found = await connection.fetchrow(_FIND, tenant, Kind.TAG_KEY, 0, key)
+    found = await connection.fetchrow(_FIND, tenant_id, Kind.TAG_KEY, 0, key)
     return None if found is None or found["is_retired"] else int(found["term_id"])
 
 
-async def remove(connection: Connection, tenant: int, candidate: Unlearned) -> bool:
+async def remove(connection: Connection, tenant_id: int, candidate: Candidate) -> bool:
     """Refuse a term from now on; rows that have it keep it. Tells whether it was there; `unknown` is not removed."""
     if candidate.term == UNKNOWN:
         return False
     async with connection.transaction():
         revision = await connection.fetchval(BUMP)
-        term_id = await connection.fetchval(_RETIRE, tenant, candidate.kind, candidate.parent, candidate.term, revision)
+        term_id = await connection.fetchval(
+            _RETIRE, tenant_id, candidate.kind, candidate.parent, candidate.term, revision
+        )
         if term_id is not None:
-            await connection.execute(AUDIT, tenant, "vocabulary.remove", candidate.kind, term_id, None, None)
+            await connection.execute(AUDIT, tenant_id, "vocabulary.remove", candidate.kind, term_id, None, None)
     return term_id is not None
 
 
-async def list_all(connection: Connection, tenant: int) -> list[asyncpg.Record]:
-    return await connection.fetch(_LIST, tenant)
+async def list_all(connection: Connection, tenant_id: int) -> list[asyncpg.Record]:
+    return await connection.fetch(_LIST, tenant_id)
 
 
 _LEARNED = """
@@ -134,7 +136,7 @@ FROM vocabulary WHERE tenant_id = $1 AND kind = $2 AND learned
 """
 
 
-async def learn(connection: Connection, tenant: int, candidates: Iterable[Unlearned]) -> dict[Unlearned, int]:
+async def learn(connection: Connection, tenant_id: int, candidates: Iterable[Candidate]) -> dict[Candidate, int]:
     """Register what a tenant's traffic brought, all or nothing; raises BudgetSpent.
 
     The bump's row lock makes the counts right over all workers.
@@ -148,15 +150,15 @@ async def learn(connection: Connection, tenant: int, candidates: Iterable[Unlear
         for candidate in wanted:
             kind, parent, term = candidate
             assert is_learnable(kind, term)
-            found = await connection.fetchrow(_FIND, tenant, kind, parent, term)
+            found = await connection.fetchrow(_FIND, tenant_id, kind, parent, term)
             if found is not None and found["is_retired"]:
                 raise BudgetSpent  # An operator removed it: traffic does not bring it back.
             if found is None:
-                (spent,) = await connection.fetch(_LEARNED, tenant, kind)
+                (spent,) = await connection.fetch(_LEARNED, tenant_id, kind)
                 if spent["ever"] >= limits.LEARN_TOTAL_MAX or spent["today"] >= limits.LEARN_PER_DAY_MAX:
                     raise BudgetSpent
             learned[candidate] = (
-                await _insert(connection, tenant, candidate, revision, learned=True)
+                await _insert(connection, tenant_id, candidate, revision, learned=True)
                 if found is None
                 else int(found["term_id"])
             )
@@ -205,17 +207,17 @@ def _left(row: asyncpg.Record) -> Left:
     return Left(max(0, min(limits.LEARN_PER_DAY_MAX - row["today"], ever)), max(0, ever))
 
 
-async def audit_refusal(connection: Connection, tenant: int, rule: str) -> None:
+async def audit_refusal(connection: Connection, tenant_id: int, rule: str) -> None:
     """Note that traffic was kept from teaching a term: the rule, and not the term."""
-    await connection.execute(NOTE, tenant, "vocabulary.refuse", None, None, rule)
+    await connection.execute(NOTE, tenant_id, "vocabulary.refuse", None, None, rule)
 
 
-async def _insert(connection: Connection, tenant: int, candidate: Unlearned, revision: int, *, learned: bool) -> int:
+async def _insert(connection: Connection, tenant_id: int, candidate: Candidate, revision: int, *, learned: bool) -> int:
     kind, parent, term = candidate
-    term_id = await connection.fetchval(_NEXT_ID, tenant, kind, OWN_IDS[kind].start)
+    term_id = await connection.fetchval(_NEXT_ID, tenant_id, kind, OWN_IDS[kind].start)
     if term_id not in OWN_IDS[kind]:
         raise VocabularyFull
     statement, act = (_ADD_LEARNED, "vocabulary.learn") if learned else (_ADD, "vocabulary.add")
-    await connection.execute(statement, tenant, kind, term_id, parent, term, revision)
-    await connection.execute(NOTE, tenant, act, kind, term_id, None)
+    await connection.execute(statement, tenant_id, kind, term_id, parent, term, revision)
+    await connection.execute(NOTE, tenant_id, act, kind, term_id, None)
     return int(term_id)

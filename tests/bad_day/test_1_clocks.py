@@ -15,7 +15,7 @@ from ingest.store import connections, tokens
 from schema.limits import AHEAD_MS_MAX
 from tests.support import cluster, customers, direct, faketime, sample, service
 from tests.support.cluster import Cluster
-from tests.support.customers import Customer, Wanted
+from tests.support.customers import Customer, CustomerSpec
 from tests.support.direct import Worker
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -125,7 +125,7 @@ def test_small_steps_of_ntp_are_no_news() -> None:
 
 @pytest.fixture(scope="module")
 def customer(shared_database: str) -> Customer:
-    return customers.act(shared_database, lambda connection: customers.add(connection, "adrift", Wanted()))
+    return customers.act(shared_database, lambda connection: customers.add(connection, "adrift", CustomerSpec()))
 
 
 @pytest.fixture
@@ -220,7 +220,7 @@ def test_a_service_whose_clock_is_off_keeps_every_row_and_every_batch(
     postgres: Cluster, tmp_path: Path, offset_s: int
 ) -> None:
     dsn = postgres.migrated()
-    customer = customers.act(dsn, lambda connection: customers.add(connection, "main", Wanted()))
+    customer = customers.act(dsn, lambda connection: customers.add(connection, "main", CustomerSpec()))
     cluster.run(dsn, f"INSERT INTO events SELECT now() - interval '29 days', gen_random_uuid(), {'0, ' * 20}0")
     days = _days(dsn)
     with service.serving(dsn, tmp_path / "log", workers=1, variables=faketime.environment(offset_s)) as server:

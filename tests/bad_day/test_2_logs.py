@@ -19,7 +19,7 @@ import pytest
 from ingest import logs
 from tests.support import cluster, customers, sample, service
 from tests.support.cluster import Cluster
-from tests.support.customers import Wanted
+from tests.support.customers import CustomerSpec
 from tests.support.pipes import full_pipe
 from tests.support.service import ROOT, Server, wait_until
 from tests.support.wire import Sender
@@ -33,7 +33,7 @@ _REFUSALS = 1_000  # More than twice as many as once made a worker wait for its 
 def served(postgres: Cluster) -> Iterator[tuple[str, str]]:
     """A database and the token of a tenant in it."""
     dsn = postgres.migrated()
-    yield dsn, customers.act(dsn, lambda connection: customers.add(connection, "honest", Wanted())).token
+    yield dsn, customers.act(dsn, lambda connection: customers.add(connection, "honest", CustomerSpec())).token
     postgres.drop(dsn)
 
 

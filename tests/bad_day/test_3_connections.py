@@ -19,7 +19,7 @@ from tests.support import customers, sample, service
 from tests.support import wire as http
 from tests.support.certificates import Authority, Pair
 from tests.support.cluster import Cluster
-from tests.support.customers import Customer, Wanted
+from tests.support.customers import Customer, CustomerSpec
 from tests.support.service import Server, wait_until
 
 KEEP_ALIVE_S = 2
@@ -33,7 +33,7 @@ _GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
 def site(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Customer]]:
     """One worker with few open files, that keeps idle connections for a short time."""
     dsn = postgres.migrated()
-    customer = customers.act(dsn, lambda to: customers.add(to, "main", Wanted()))
+    customer = customers.act(dsn, lambda to: customers.add(to, "main", CustomerSpec()))
     log: Path = tmp_path_factory.mktemp("connections") / "serve.log"
     with service.serving(dsn, log, workers=1, keep_alive_s=KEEP_ALIVE_S) as server:
         yield server, customer

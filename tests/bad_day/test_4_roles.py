@@ -7,7 +7,7 @@ from ingest.errors import CannotStart
 from ingest.store import audit, connections, migrate, tenants, vocabulary
 from schema.event import Kind
 from schema.rules import RULES
-from schema.vocabulary import Unlearned
+from schema.vocabulary import Candidate
 from tests.support import logins
 from tests.support.cluster import operator
 from tests.support.logins import ROLES
@@ -135,10 +135,10 @@ async def test_the_writer_adds_learned_terms_of_tenants_and_nothing_else(closed:
 async def test_what_the_writer_learns_is_marked_and_what_an_operator_adds_is_not(database: str) -> None:
     async with connections.connected(database, "nocontent_control") as control:
         tenant = await tenants.add(control, "acme")
-        assert await vocabulary.add(control, tenant, Unlearned(Kind.PROVIDER, 0, "acme-inference")) is None
+        assert await vocabulary.add(control, tenant, Candidate(Kind.PROVIDER, 0, "acme-inference")) is None
         assert await vocabulary.declare_tag(control, tenant, "team") is None
     async with connections.connected(database, "nocontent_writer") as writer:
-        await vocabulary.learn(writer, tenant, [Unlearned(Kind.MODEL, 0, "gpt-4o-2031-01-01")])
+        await vocabulary.learn(writer, tenant, [Candidate(Kind.MODEL, 0, "gpt-4o-2031-01-01")])
         marked = await writer.fetch("SELECT term, learned FROM vocabulary WHERE tenant_id = $1", tenant)
     assert {row["term"]: row["learned"] for row in marked} == {
         "acme-inference": False, "team": False, "unknown": False, "gpt-4o-2031-01-01": True,

@@ -12,12 +12,12 @@ import pytest
 from ingest.store import connections, snapshot, tokens
 from ingest.store import tenants as operator_tenants
 from ingest.store.connections import Connection
-from ingest.store.fairness import FairSemaphore, LineFull
+from ingest.store.fairness import FairSemaphore, TooManyWaiters
 from ingest.store.snapshot import Snapshot
 from schema.event import Kind
 from schema.vocabulary import Names, Vocabulary
 from tests.support import cluster, customers, sample
-from tests.support.customers import Wanted
+from tests.support.customers import CustomerSpec
 from tests.support.service import Server, wait_until
 
 ANSWER_S = 30.0
@@ -63,7 +63,7 @@ def test_a_slow_body_does_not_outlive_what_an_operator_took_back(
     server: Server, act: Callable[[Connection, int, str], Awaitable[None]], status: int, changed: dict[str, object]
 ) -> None:
     name = f"slow-{status}-{len(changed)}"
-    tenant_id, token = customers.act(server.dsn, partial(customers.add, name=name, wanted=Wanted()))
+    tenant_id, token = customers.act(server.dsn, partial(customers.add, name=name, wanted=CustomerSpec()))
     wait_until(lambda: _every_worker_answers(server, token, 400))
     slow = [SlowBody(server, token, sample.body(sample.event(**changed))) for _ in range(8)]
     customers.act(server.dsn, lambda connection: act(connection, tenant_id, token))
@@ -134,7 +134,7 @@ async def test_a_line_has_an_end_for_its_tenant_alone() -> None:
     async with turns.turn(1):
         waiting = [asyncio.create_task(_hold(turns, tenant, order, end)) for tenant in (1, 1, 2)]
         await asyncio.sleep(0)
-        with pytest.raises(LineFull):
+        with pytest.raises(TooManyWaiters):
             await _hold(turns, 1, order, end)
     await asyncio.gather(*waiting)
     assert sorted(order) == [1, 1, 2]

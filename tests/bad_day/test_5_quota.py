@@ -14,13 +14,13 @@ import pytest
 from ingest.errors import BatchOverQuota, QuotaExceeded
 from ingest.intake import quota_table
 from ingest.intake.quota import Quotas
-from ingest.intake.quota_table import Table, TableFull, Used
+from ingest.intake.quota_table import Table, TableFull, Usage
 from ingest.store import connections
 from ingest.store.batches import Entry
 from schema.receipt import Receipt
 from tests.support import cluster, customers, sample, service
 from tests.support.cluster import Cluster
-from tests.support.customers import Customer, Wanted
+from tests.support.customers import Customer, CustomerSpec
 from tests.support.service import Server, wait_until
 from tests.support.wire import Answer, Sender
 
@@ -54,7 +54,7 @@ class Site:
 def served(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     dsn = postgres.migrated()
     made = {
-        name: customers.act(dsn, partial(customers.add, name=f"tenant-{name}", wanted=Wanted(quota=QUOTA)))
+        name: customers.act(dsn, partial(customers.add, name=f"tenant-{name}", wanted=CustomerSpec(quota=QUOTA)))
         for name in NAMES
     }
     with service.serving(dsn, tmp_path_factory.mktemp("quota") / "log") as server:
@@ -157,7 +157,7 @@ def test_a_new_minute_begins_with_what_is_under_way() -> None:
     table = Table()
     assert table.reserve(7, 1, 4, QUOTA)
     assert table.reserve(7, 1, 5, QUOTA)
-    table.settle(7, 1, Used(entered=5, replayed=0, reserved=5))
+    table.settle(7, 1, Usage(entered=5, replayed=0, reserved=5))
     assert table.used(7, 1) == (5, 0, 4)
     assert not table.reserve(7, 1, 2, QUOTA)
     assert table.used(7, 2) == (0, 0, 4)
@@ -180,7 +180,7 @@ def test_places_of_past_minutes_are_used_again_and_a_full_table_says_so() -> Non
     newcomer = 1 + quota_table.PROBES_MAX * quota_table.TENANTS_MAX
     with pytest.raises(TableFull):
         table.reserve(newcomer, 1, 1, QUOTA)
-    table.settle(crowd[5], 1, Used(1, 0, 1))
+    table.settle(crowd[5], 1, Usage(1, 0, 1))
     with pytest.raises(TableFull):
         table.reserve(newcomer, 1, 1, QUOTA)  # It counts in this minute.
     assert table.reserve(newcomer, 2, 1, QUOTA)

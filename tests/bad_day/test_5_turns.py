@@ -67,7 +67,7 @@ class Machine:
 
     async def behind(self, body: bytes, act: Callable[[], None]) -> int:
         """Validate a body that has to wait, and act meanwhile; gives its events."""
-        lane = self.validation._lane  # noqa: SLF001 (what keeps it waiting is the lane)
+        lane = self.validation._throttle  # noqa: SLF001 (what keeps it waiting is the lane)
         other = asyncio.create_task(lane.run(1, busy(BUSY)))
         await asyncio.sleep(0)
         waiting = asyncio.create_task(self.entry(body))
@@ -240,7 +240,7 @@ async def test_few_large_bodies_of_a_tenant_wait_to_be_explained_and_others_have
 
 async def test_anothers_flood_delays_a_refusal_by_a_few_slices() -> None:
     machine = Machine()
-    lane = machine.validation._lane  # noqa: SLF001 (as above)
+    lane = machine.validation._throttle  # noqa: SLF001 (as above)
     slices: list[int] = []
 
     def flood() -> Iterator[None]:

@@ -135,13 +135,13 @@ def test_a_sender_hears_that_an_operator_registers_it(field: str) -> None:
     refusal = explain(sample.body(sample.event(**{field: "marjolein"})), VOCABULARIES[Mode.LEARN], window())
     kind = "model" if field.endswith("model") else field.replace("_", "-")
     assert [violation.rule for violation in refusal.violations] == [f"vocabulary.unknown-{kind}"]
-    assert not getattr(refusal, "unlearned", None)
+    assert not getattr(refusal, "candidates", None)
 
 
 def test_one_stranger_keeps_the_whole_batch_from_teaching() -> None:
     events = [sample.event(routed_model="claude-opus-6"), sample.event(routed_model="claude-marjolein-6")]
     refusal = explain(sample.body(*events), VOCABULARIES[Mode.LEARN], window())
-    assert not getattr(refusal, "unlearned", None)
+    assert not getattr(refusal, "candidates", None)
     assert "marjolein" not in json.dumps([tuple(violation) for violation in refusal.violations])
 
 

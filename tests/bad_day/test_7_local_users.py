@@ -20,7 +20,7 @@ from ingest.serving import worker_counts
 from ingest.serving.worker_counts import WorkerCounts
 from tests.support import customers, sample, service
 from tests.support.cluster import Cluster
-from tests.support.customers import Wanted
+from tests.support.customers import CustomerSpec
 from tests.support.service import ROOT, Server, wait_until
 from tests.support.wire import Sender
 
@@ -111,7 +111,7 @@ _PLACES: dict[str, dict[str, str]] = {
 def test_counts_that_are_removed_come_back_and_an_honest_batch_is_stored(postgres: Cluster, tmp_path: Path) -> None:
     """In a home that is none, with a folder for temporary files of our own, beside what others have put there."""
     dsn = postgres.migrated()
-    token = customers.act(dsn, lambda connection: customers.add(connection, "main", Wanted())).token
+    token = customers.act(dsn, lambda connection: customers.add(connection, "main", CustomerSpec())).token
     temporary = tmp_path / "tmp"
     (temporary / "nocontent-metrics-²-x").mkdir(parents=True)
     log = tmp_path / "log"

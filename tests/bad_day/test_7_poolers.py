@@ -19,7 +19,7 @@ from ingest.store import connections, endings, session, snapshot
 from ingest.store.endings import Act
 from tests.support import cluster, customers, direct, pooler, sample, service
 from tests.support.cluster import Cluster
-from tests.support.customers import Customer, Wanted
+from tests.support.customers import Customer, CustomerSpec
 from tests.support.pooler import Habit
 from tests.support.service import Logged
 
@@ -40,7 +40,7 @@ COMMANDS = (["serve"], ["migrate"], ["maintain"], ["tenant", "list"], ["retentio
 
 @pytest.fixture(scope="module")
 def customer(shared_database: str) -> Customer:
-    return customers.act(shared_database, lambda connection: customers.add(connection, "pooled", Wanted()))
+    return customers.act(shared_database, lambda connection: customers.add(connection, "pooled", CustomerSpec()))
 
 
 @pytest.mark.parametrize("habit", UNFIT, ids=lambda habit: habit.name)
@@ -185,7 +185,7 @@ def _name(dsn: str) -> str:
 @pytest.mark.parametrize("lines", [(), ("ignore_startup_parameters = search_path, role, lock_timeout",)])
 def test_pgbouncer_in_session_mode_works_as_it_is(postgres: Cluster, tmp_path: Path, lines: tuple[str, ...]) -> None:
     dsn = postgres.migrated()
-    customer = customers.act(dsn, lambda connection: customers.add(connection, "main", Wanted()))
+    customer = customers.act(dsn, lambda connection: customers.add(connection, "main", CustomerSpec()))
     with bouncing(dsn, tmp_path, "pool_mode = session", *lines) as between:
         assert service.command("migrate", env=service.environment(between)).returncode == 0
         with service.serving(between, tmp_path / "log") as server:

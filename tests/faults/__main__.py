@@ -21,7 +21,7 @@ from tests.faults.deployment import Deployment
 from tests.faults.killer import KINDS, Killer
 from tests.faults.load import Load
 from tests.support import cluster, customers
-from tests.support.customers import Customer, Wanted
+from tests.support.customers import Customer, CustomerSpec
 from tests.support.service import ROOT, wait_until
 
 TENANTS = ("north", "south")
@@ -67,7 +67,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _tenants(dsn: str) -> list[Customer]:
     async def add(connection: Connection) -> list[Customer]:
-        return [await customers.add(connection, name, Wanted()) for name in TENANTS]
+        return [await customers.add(connection, name, CustomerSpec()) for name in TENANTS]
 
     return customers.act(dsn, add)
 

@@ -22,7 +22,7 @@ from ingest.serving.tasks import Tasks
 from ingest.store import connections, migrate, partitions
 from tests.faults.proxy import Proxy, proxied
 from tests.support import cluster, customers, sample
-from tests.support.customers import Customer, Wanted
+from tests.support.customers import Customer, CustomerSpec
 from tests.support.wire import Answer
 
 WAIT_S = 30.0
@@ -193,8 +193,8 @@ async def rigged(place: Site, database: str) -> AsyncIterator[Rig]:
         await operating.execute(f"CREATE DATABASE {database} TEMPLATE template")
     dsn = of(place.server.dsn, database)
     async with connections.connected(dsn, "nocontent_control") as connection:
-        customer = await customers.add(connection, "main", Wanted())
-        limited = await customers.add(connection, "limited", Wanted(quota=QUOTA))
+        customer = await customers.add(connection, "main", CustomerSpec())
+        limited = await customers.add(connection, "limited", CustomerSpec(quota=QUOTA))
     async with proxied(dsn, LOGIN) as proxy:
         application = app.create()
         application.state.service = service = await _served(proxy)

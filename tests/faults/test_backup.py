@@ -18,7 +18,7 @@ from tests.faults.test_failover import ENOUGH, Clients
 from tests.store.test_batches import entry
 from tests.support import cluster, customers, sample, service
 from tests.support.cluster import Cluster
-from tests.support.customers import Customer, Wanted
+from tests.support.customers import Customer, CustomerSpec
 from tests.support.wire import Sender
 
 RETENTION_DAYS = 5
@@ -90,7 +90,7 @@ def _shorten(dsn: str) -> int:
 
 
 def _customer(dsn: str, name: str) -> Customer:
-    return customers.act(dsn, lambda connection: customers.add(connection, name, Wanted()))
+    return customers.act(dsn, lambda connection: customers.add(connection, name, CustomerSpec()))
 
 
 def _send(sender: Sender, stream_id: str, sequences: range, first: dict[str, object]) -> list[bytes]:

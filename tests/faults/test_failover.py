@@ -27,7 +27,7 @@ from schema.vocabulary import Mode
 from tests.faults import pair
 from tests.faults.pair import Pair
 from tests.support import cluster, customers, sample, service
-from tests.support.customers import Customer, Wanted
+from tests.support.customers import Customer, CustomerSpec
 from tests.support.gauge import VOCABULARIES, window
 from tests.support.service import wait_until
 from tests.support.wire import Answer, Sender
@@ -105,7 +105,7 @@ class Clients:
 @contextlib.contextmanager
 def loaded(servers: Pair, log: Path) -> Iterator[Clients]:
     """Serve from a pair and send; the service lives through what happens, and its answers are 200 and 503 alone."""
-    customer = customers.act(servers.dsn, lambda connection: customers.add(connection, "main", Wanted()))
+    customer = customers.act(servers.dsn, lambda connection: customers.add(connection, "main", CustomerSpec()))
     with service.serving(servers.dsn, log) as server:
         clients = Clients(server.bind, customer.token)
         try:
@@ -162,7 +162,7 @@ def servers(shared: Pair) -> Iterator[Pair]:
 
 @pytest.fixture(scope="module")
 def customer(shared: Pair) -> Customer:
-    made = customers.act(shared.dsn, lambda connection: customers.add(connection, "main", Wanted()))
+    made = customers.act(shared.dsn, lambda connection: customers.add(connection, "main", CustomerSpec()))
     wait_until(lambda: bool(cluster.fetch(shared.standby.dsn, "SELECT token_id FROM ingest_tokens")))
     return made
 

@@ -117,7 +117,7 @@ async def no_memory_for_bodies(rig: Rig, body: bytes) -> Answer:
     with pytest.MonkeyPatch.context() as small:
         small.setattr(body_memory, "TENANT_BYTES_MAX", len(body) - 1)
         answer = await rig.post(body)
-    assert rig.service.room.bytes == 0
+    assert rig.service.body_memory.bytes == 0
     return answer
 
 

@@ -32,7 +32,7 @@ def full(tenant_id: int = 1) -> Queue:
 
 
 async def sends(waiting: Queue, sent: list[int], number: int, tenant_id: int = 1) -> None:
-    async with waiting.line.called(tenant_id):
+    async with waiting.admission.called(tenant_id):
         waiting.put(entry(tenant_id, EVENTS_MAX))
         sent.append(number)
 
@@ -47,7 +47,7 @@ async def test_senders_are_called_in_the_order_in_which_they_came_and_never_in_v
             await asyncio.sleep(0.001)
             assert waiting.rows <= TENANT_ROWS_MAX
     assert sent == list(range(30))
-    assert 1 not in waiting.line
+    assert 1 not in waiting.admission
 
 
 async def test_who_waits_in_vain_hears_it_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +64,7 @@ async def test_who_is_called_and_brings_nothing_makes_room_for_the_next() -> Non
 
     async def fails() -> None:
         with pytest.raises(errors.Malformed):
-            async with waiting.line.called(1):
+            async with waiting.admission.called(1):
                 raise errors.Malformed(())
 
     async with asyncio.TaskGroup() as group:
@@ -80,11 +80,11 @@ async def test_who_goes_away_leaves_the_line() -> None:
     waiting = full()
     gone = asyncio.create_task(sends(waiting, [], 0))
     await asyncio.sleep(0)
-    assert 1 in waiting.line
+    assert 1 in waiting.admission
     gone.cancel()
     with pytest.raises(asyncio.CancelledError):
         await gone
-    assert 1 not in waiting.line
+    assert 1 not in waiting.admission
 
 
 async def test_a_slow_tenant_holds_up_itself_alone() -> None:
@@ -93,7 +93,7 @@ async def test_a_slow_tenant_holds_up_itself_alone() -> None:
 
     async def dawdle() -> None:
         nonlocal called
-        async with waiting.line.called(1):
+        async with waiting.admission.called(1):
             called += 1
             await asyncio.Event().wait()
 
@@ -107,7 +107,7 @@ async def test_a_slow_tenant_holds_up_itself_alone() -> None:
     for task in slow:
         task.cancel()
     await asyncio.wait(slow)
-    assert 1 not in waiting.line
+    assert 1 not in waiting.admission
 
 
 async def test_room_that_one_tenant_leaves_is_anothers() -> None:

@@ -79,7 +79,7 @@ def test_integers_of_three_digits_are_counted_as_they_are(most: int) -> None:
         ("What the ledger holds of a batch", capacity.of_batch(), limits.BATCH_BITS_MAX),
     ],
 )
-def test_the_documented_table_is_the_computed_one(heading: str, held: list[capacity.Held], bound: int) -> None:
+def test_the_documented_table_is_the_computed_one(heading: str, held: list[capacity.FieldBits], bound: int) -> None:
     text = (_ROOT / "docs/policy.md").read_text("utf-8")
     section = text.partition(f"## {heading}\n")[2].partition("\n## ")[0].partition("\n### ")[0]
     documented = {name.replace("`", ""): float(bits.replace("−", "-")) for name, bits in _ROW.findall(section)}

@@ -5,7 +5,7 @@ import time
 
 from prometheus_client import REGISTRY
 
-from ingest.intake.heartbeat import PULSE_S, Pulse
+from ingest.intake.heartbeat import HEARTBEAT_S, Heartbeat
 from ingest.intake.queue import Queue
 from tests.intake.test_queue import entry
 
@@ -19,7 +19,7 @@ def told(name: str) -> float:
 async def test_what_waits_and_how_old_it_all_is_is_told_without_a_database() -> None:
     queue = Queue()
     queue.put(entry(1))
-    pulse = Pulse(queue, {"writer"}, lambda: 7.0)
+    pulse = Heartbeat(queue, {"writer"}, lambda: 7.0)
     await asyncio.sleep(0.02)
     pulse.beat()
     assert 0.02 <= told("ingest_queue_age_seconds") < 5
@@ -29,19 +29,19 @@ async def test_what_waits_and_how_old_it_all_is_is_told_without_a_database() -> 
 
 
 async def test_before_the_first_snapshot_its_age_is_that_of_the_worker() -> None:
-    Pulse(Queue(), (), lambda: float("inf")).beat()
+    Heartbeat(Queue(), (), lambda: float("inf")).beat()
     assert 0 <= told("ingest_snapshot_age_seconds") < 5
 
 
 async def test_a_snapshot_is_as_old_as_it_is() -> None:
-    pulse = Pulse(Queue(), (), lambda: 0.01)
+    pulse = Heartbeat(Queue(), (), lambda: 0.01)
     await asyncio.sleep(0.02)
     pulse.beat()
     assert told("ingest_snapshot_age_seconds") == 0.01
 
 
 async def test_cpu_is_counted_once_and_memory_is_that_of_the_process() -> None:
-    pulse = Pulse(Queue(), (), lambda: 0.0)
+    pulse = Heartbeat(Queue(), (), lambda: 0.0)
     pulse.beat()
     before = told("ingest_cpu_seconds_total")
     ends_at = time.process_time() + 0.1
@@ -53,16 +53,16 @@ async def test_cpu_is_counted_once_and_memory_is_that_of_the_process() -> None:
 
 
 async def test_it_beats_until_it_is_cancelled() -> None:
-    task = asyncio.create_task(Pulse(Queue(), (), lambda: 0.0).run())
+    task = asyncio.create_task(Heartbeat(Queue(), (), lambda: 0.0).run())
     await asyncio.sleep(0.01)
     first = told("ingest_pulse_timestamp_seconds")
-    await asyncio.sleep(PULSE_S + 0.2)
+    await asyncio.sleep(HEARTBEAT_S + 0.2)
     task.cancel()
     assert told("ingest_pulse_timestamp_seconds") > first
 
 
 async def test_a_turn_that_takes_long_is_seen_as_lag() -> None:
-    pulse = asyncio.create_task(Pulse(Queue(), (), lambda: 0.0).run())
+    pulse = asyncio.create_task(Heartbeat(Queue(), (), lambda: 0.0).run())
     before = told("ingest_loop_lag_seconds_sum")
     await asyncio.sleep(0.01)
     time.sleep(0.3)  # noqa: ASYNC251 (what a request must not do)

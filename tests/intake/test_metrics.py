@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support import customers, sample, service
 from tests.support.cluster import Cluster
-from tests.support.customers import Wanted
+from tests.support.customers import CustomerSpec
 from tests.support.service import Server
 from tests.support.wire import Sender
 
@@ -28,7 +28,7 @@ def scrape(server: Server) -> dict[str, float]:
 
 def test_the_sums_are_right_over_all_workers(postgres: Cluster, tmp_path: Path) -> None:
     dsn = postgres.migrated()
-    tenant = customers.act(dsn, lambda connection: customers.add(connection, "main", Wanted()))
+    tenant = customers.act(dsn, lambda connection: customers.add(connection, "main", CustomerSpec()))
     with service.serving(dsn, tmp_path / "log") as server, server.one_to_each_worker(tenant.token) as senders:
         replayed = sample.body(stream=sample.stream(1))
         for sender in senders:

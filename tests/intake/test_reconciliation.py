@@ -13,7 +13,7 @@ from ingest.store import connections
 from tests.intake.test_metrics import scrape
 from tests.support import cluster, customers, sample, service
 from tests.support.cluster import Cluster
-from tests.support.customers import Customer, Wanted
+from tests.support.customers import Customer, CustomerSpec
 from tests.support.service import ROOT, Server
 from tests.support.wire import Sender
 
@@ -70,7 +70,7 @@ class Proxy:
 @pytest.fixture(scope="module")
 def reconciled(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Customer]]:
     dsn = postgres.migrated()
-    tenant = customers.act(dsn, lambda connection: customers.add(connection, "main", Wanted()))
+    tenant = customers.act(dsn, lambda connection: customers.add(connection, "main", CustomerSpec()))
     with service.serving(dsn, tmp_path_factory.mktemp("serve") / "log", drain_s=0) as server:
         yield server, tenant
 
@@ -156,7 +156,7 @@ def test_every_acknowledged_event_is_a_row_and_a_planted_fault_is_seen(
 
 def test_a_gap_that_lasts_is_a_metric(postgres: Cluster, tmp_path: Path) -> None:
     dsn = postgres.migrated()
-    tenant = customers.act(dsn, lambda connection: customers.add(connection, "main", Wanted()))
+    tenant = customers.act(dsn, lambda connection: customers.add(connection, "main", CustomerSpec()))
     with service.serving(dsn, tmp_path / "before", workers=1, drain_s=0) as server:
         sender = server.sender(tenant.token)
         proxy = Proxy(sender)

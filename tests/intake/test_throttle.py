@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ingest.intake.throttle import SHARE_MAX, SLICE_S, WAITING_MAX, Lane
-from ingest.store.fairness import LineFull
+from ingest.intake.throttle import SHARE_MAX, SLICE_S, WAITING_MAX, Throttle
+from ingest.store.fairness import TooManyWaiters
 
 STEP_S = SLICE_S * 2
 
@@ -21,7 +21,7 @@ def steps(count: int, name: str, done: list[str]) -> Iterator[None]:
 
 
 async def test_work_takes_no_more_than_its_share_of_the_time() -> None:
-    lane, done = Lane(), list[str]()
+    lane, done = Throttle(), list[str]()
     started = time.perf_counter()
     await asyncio.gather(*(lane.run(tenant, steps(2, "", done)) for tenant in range(2)))
     # The first three slices are each followed by a rest; nobody waits for the last one's.
@@ -29,23 +29,23 @@ async def test_work_takes_no_more_than_its_share_of_the_time() -> None:
 
 
 async def test_within_a_tenant_the_first_to_come_is_served_to_its_end_first() -> None:
-    lane, done = Lane(), list[str]()
+    lane, done = Throttle(), list[str]()
     await asyncio.gather(*(lane.run(1, steps(3, name, done)) for name in "abc"))
     assert "".join(done) == "aaabbbccc"
 
 
 async def test_tenants_take_turns_a_slice_each() -> None:
-    lane, done = Lane(), list[str]()
+    lane, done = Throttle(), list[str]()
     flood = [lane.run(1, steps(4, "f", done)) for _ in range(WAITING_MAX)]
     await asyncio.gather(*flood, lane.run(2, steps(2, "a", done)), lane.run(3, steps(2, "b", done)))
     assert "".join(done[:6]) == "fabfab"
 
 
 async def test_a_tenant_has_only_so_many_waiting() -> None:
-    lane, done = Lane(), list[str]()
+    lane, done = Throttle(), list[str]()
     waiting = [asyncio.create_task(lane.run(1, steps(1, "w", done))) for _ in range(WAITING_MAX + 1)]
     await asyncio.sleep(0)
-    with pytest.raises(LineFull):
+    with pytest.raises(TooManyWaiters):
         await lane.run(1, steps(1, "x", done))
     await lane.run(2, steps(1, "other", done))
     await asyncio.gather(*waiting)
@@ -53,7 +53,7 @@ async def test_a_tenant_has_only_so_many_waiting() -> None:
 
 
 async def test_a_failure_is_its_callers_alone() -> None:
-    lane, done = Lane(), list[str]()
+    lane, done = Throttle(), list[str]()
 
     def fail() -> Iterator[None]:
         yield
@@ -66,7 +66,7 @@ async def test_a_failure_is_its_callers_alone() -> None:
 
 
 async def test_whoever_gives_up_waiting_leaves_the_lane_to_the_others() -> None:
-    lane, done = Lane(), list[str]()
+    lane, done = Throttle(), list[str]()
     running = [asyncio.create_task(lane.run(tenant, steps(3, str(tenant), done))) for tenant in (1, 2, 2, 3)]
     await asyncio.sleep(STEP_S * 1.5)
     for each in running[:3]:
@@ -77,7 +77,7 @@ async def test_whoever_gives_up_waiting_leaves_the_lane_to_the_others() -> None:
 
 
 async def test_others_go_on_while_the_lane_rests() -> None:
-    lane, done = Lane(), list[str]()
+    lane, done = Throttle(), list[str]()
     await lane.run(1, steps(1, "", done))
     waiting = asyncio.create_task(lane.run(1, steps(1, "", done)))
     rounds = 0

@@ -54,7 +54,7 @@ def test_a_sender_that_changes_to_a_tokens_successor_hears_no_401(server: Server
     wait_until(lambda: _every_worker_answers(server, old, 200))
     with server.one_to_each_worker(old) as senders:
         overlap = timedelta(seconds=3)
-        act = partial(tokens.rotate, tenant=tenant_id, token_id=old.split("_")[1], overlap=overlap, lifetime=None)
+        act = partial(tokens.rotate, tenant_id=tenant_id, token_id=old.split("_")[1], overlap=overlap, lifetime=None)
         rotated = customers.act(server.dsn, act)
         assert rotated is not None
         heard = {sender.post(sample.body()).status for sender in senders}

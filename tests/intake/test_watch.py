@@ -18,10 +18,10 @@ from ingest.store import connections, maintenance, vocabulary
 from ingest.store.partitions import AHEAD_DAYS, partition_name
 from schema.event import Kind
 from schema.limits import LEARN_PER_DAY_MAX, LEARN_TOTAL_MAX
-from schema.vocabulary import Mode, Unlearned
+from schema.vocabulary import Candidate, Mode
 from tests.support import cluster, customers
 from tests.support.cluster import operator
-from tests.support.customers import Wanted
+from tests.support.customers import CustomerSpec
 from tests.support.service import Logged
 
 TODAY = datetime.now(UTC).date()
@@ -143,12 +143,12 @@ def budget_left(budget: str, kind: Kind) -> float | None:
     return REGISTRY.get_sample_value("ingest_vocabulary_budget_left", {"budget": budget, "kind": kind.name.lower()})
 
 
-def models(count: int) -> set[Unlearned]:
-    return {Unlearned(Kind.MODEL, 0, f"gpt-5-2027-01-{number:02}") for number in range(1, count + 1)}
+def models(count: int) -> set[Candidate]:
+    return {Candidate(Kind.MODEL, 0, f"gpt-5-2027-01-{number:02}") for number in range(1, count + 1)}
 
 
 async def test_the_budget_left_is_that_of_the_tenant_that_has_used_most(database: str) -> None:
-    learns = Wanted({Kind.MODEL: Mode.LEARN})
+    learns = CustomerSpec({Kind.MODEL: Mode.LEARN})
     async with connections.connected(database, "nocontent_control") as connection:
         spender, saver, former = [await customers.add(connection, name, learns) for name in ("a", "b", "c")]
     async with connections.connected(database, "nocontent_writer") as connection:
@@ -173,9 +173,9 @@ async def test_the_budget_is_whole_where_nobody_learns(database: str) -> None:
 
 async def test_ids_that_an_operator_has_used_are_not_left_to_traffic(database: str) -> None:
     async with connections.connected(database, "nocontent_control") as connection:
-        tenant = await customers.add(connection, "a", Wanted({Kind.PROVIDER: Mode.LEARN}))
+        tenant = await customers.add(connection, "a", CustomerSpec({Kind.PROVIDER: Mode.LEARN}))
         for number in range(356):
-            await vocabulary.add(connection, tenant.tenant_id, Unlearned(Kind.PROVIDER, 0, f"acme-{number}"))
+            await vocabulary.add(connection, tenant.tenant_id, Candidate(Kind.PROVIDER, 0, f"acme-{number}"))
     async with connections.connected(database, "nocontent_writer") as connection:
         await Watch().look(connection)
     assert (budget_left("daily", Kind.PROVIDER), budget_left("total", Kind.PROVIDER)) == (28, 28)

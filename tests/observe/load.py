@@ -13,13 +13,13 @@ from ingest.store import tokens
 from schema.event import Kind
 from schema.vocabulary import Mode
 from tests.support import customers, sample
-from tests.support.customers import Customer, Wanted
+from tests.support.customers import Customer, CustomerSpec
 from tests.support.wire import Sender
 
 TENANTS = {
-    "main": Wanted(),
-    "coarsener": Wanted(customers.EVERYTHING),
-    "learner": Wanted({Kind.MODEL: Mode.LEARN}, scopes=tokens.SCOPES),
+    "main": CustomerSpec(),
+    "coarsener": CustomerSpec(customers.EVERYTHING),
+    "learner": CustomerSpec({Kind.MODEL: Mode.LEARN}, scopes=tokens.SCOPES),
 }
 HONEST = 3
 TICK_S = 0.15

@@ -9,7 +9,7 @@ from tests.observe.install import Programs
 from tests.observe.prometheus import Span
 from tests.support import customers, sample, service
 from tests.support.cluster import Cluster
-from tests.support.customers import Wanted
+from tests.support.customers import CustomerSpec
 from tests.support.service import wait_until
 
 EVENTS = 30
@@ -22,7 +22,7 @@ SILENT = {
 
 def test_prometheus_answers_with_what_was_sent(programs: Programs, postgres: Cluster, tmp_path: Path) -> None:
     dsn = postgres.migrated()
-    tenant = customers.act(dsn, lambda connection: customers.add(connection, "main", Wanted()))
+    tenant = customers.act(dsn, lambda connection: customers.add(connection, "main", CustomerSpec()))
     with (
         service.serving(dsn, tmp_path / "log") as server,
         prometheus.scraping(programs.prometheus, server.metrics_bind, tmp_path) as watching,

@@ -26,7 +26,7 @@ from schema.decode import Refused, decode
 from schema.event import Kind
 from schema.gauntlet import fault
 from schema.learning import is_learnable
-from schema.vocabulary import UNKNOWN, Mode, Unlearned
+from schema.vocabulary import UNKNOWN, Candidate, Mode
 from tests.support import terms as model
 from tests.support.cluster import Cluster
 from tests.support.gauge import window
@@ -104,8 +104,8 @@ class Machine(RuleBasedStateMachine):
         self.given: dict[int, dict[int, tuple[int, str]]] = {}
         self.tenant = stage.run(tenants.add(stage.control, f"machine-{next(stage.numbers)}"))
 
-    def _candidate(self, place: Place, term: str) -> Unlearned:
-        return Unlearned(place.kind, self.model.keys[place.key] if place.key else 0, term)
+    def _candidate(self, place: Place, term: str) -> Candidate:
+        return Candidate(place.kind, self.model.keys[place.key] if place.key else 0, term)
 
     @initialize()
     def hear_of_the_tenant(self) -> None:
@@ -132,7 +132,7 @@ class Machine(RuleBasedStateMachine):
     @rule(data=st.data())
     def undeclare(self, data: st.DataObject) -> None:
         key = data.draw(st.sampled_from(sorted(self.model.declared)))
-        assert self.stage.run(vocabulary.remove(self.stage.control, self.tenant, Unlearned(Kind.TAG_KEY, 0, key)))
+        assert self.stage.run(vocabulary.remove(self.stage.control, self.tenant, Candidate(Kind.TAG_KEY, 0, key)))
         self.model.declared.remove(key)
 
     @rule(place=PLACES, term=GOOD)
@@ -203,10 +203,10 @@ class Machine(RuleBasedStateMachine):
             assert (model.stored(decoded, place) == model.unknown_id(known, place)) == is_unknown
             return
         assert not is_taken
-        unlearned: frozenset[Unlearned] = getattr(refusal, "unlearned", frozenset())
+        candidates: frozenset[Candidate] = getattr(refusal, "candidates", frozenset())
         is_strange = term in {*STRANGE, *FAULTY}
-        assert bool(unlearned) == (is_declared and mode is Mode.LEARN and not is_strange)
-        if unlearned and may_teach:
+        assert bool(candidates) == (is_declared and mode is Mode.LEARN and not is_strange)
+        if candidates and may_teach:
             self._teach(worker, place, term)
 
     def _teach(self, worker: int, place: Place, term: str) -> None:

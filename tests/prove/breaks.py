@@ -24,7 +24,7 @@ from schema.vocabulary import Mode
 from tests.support import breakage, cluster, customers, service
 from tests.support.breakage import Edit
 from tests.support.cluster import Cluster
-from tests.support.customers import EVERYTHING, Wanted
+from tests.support.customers import EVERYTHING, CustomerSpec
 
 SEED = 1  # The same cases in every run, so that two runs can be compared case by case.
 CASES = 400
@@ -250,8 +250,8 @@ class Bench:
 
 async def _add_tenants(connection: Connection) -> tuple[str, ...]:
     """Make a tenant that refuses and one that learns; return how the kit is told their tokens."""
-    prover = await customers.add(connection, "prove", Wanted())
-    learns = Wanted(dict.fromkeys(EVERYTHING, Mode.LEARN), scopes=SCOPES)
+    prover = await customers.add(connection, "prove", CustomerSpec())
+    learns = CustomerSpec(dict.fromkeys(EVERYTHING, Mode.LEARN), scopes=SCOPES)
     learner = await customers.add(connection, "prove-learner", learns)
     return "--token", prover.token, "--learner-token", learner.token
 

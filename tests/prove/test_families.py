@@ -81,7 +81,7 @@ def test_traffic_may_teach_each_lesson_and_nothing_else(made: tuple[Kit, list[Pl
     for _, case in made[1]:
         if case.is_of_learner:
             refusal = explain(case.request.body, VOCABULARIES[Mode.LEARN], _WINDOW)
-            terms = {candidate.term for candidate in getattr(refusal, "unlearned", ())}
+            terms = {candidate.term for candidate in getattr(refusal, "candidates", ())}
             assert bool(terms) == (case.expected is Expected.ACCEPTED), case.name
             taught |= terms
     assert taught == {term for terms in LESSONS.values() for term in terms}

@@ -12,7 +12,7 @@ import pytest
 from ingest.prove import search
 from ingest.prove.canaries import Canaries
 from ingest.prove.client import address
-from ingest.prove.search import Searched
+from ingest.prove.search import SearchResult
 from tests.prove.servers import answering
 from tests.support import cluster
 
@@ -24,11 +24,11 @@ def _nothing() -> None:
     pass
 
 
-def _found(*searched: Searched) -> set[str]:
+def _found(*searched: SearchResult) -> set[str]:
     return {find.canary for one in searched for _, find in one.finds}
 
 
-def _in_files(*paths: Path) -> Searched:
+def _in_files(*paths: Path) -> SearchResult:
     return search.in_files("files", _canaries, paths, _nothing)
 
 

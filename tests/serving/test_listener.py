@@ -18,7 +18,7 @@ from ingest.intake import openapi
 from ingest.serving import problems
 from ingest.serving.boundary import Boundary
 from ingest.serving.listener import Listener, serve
-from ingest.serving.rebalance import AWAY, Balance
+from ingest.serving.rebalance import AWAY, Rebalancer
 from schema.rules import Violation
 from tests.support import sample, service, wire
 from tests.support.service import Server, wait_until
@@ -73,7 +73,7 @@ async def test_every_problem_has_the_headers() -> None:
         raise raised[request.path_params["name"]]
 
     app = Starlette(routes=[Route("/{name}", fail)], middleware=[Middleware(Boundary)])
-    app.state.balance = Balance([AWAY], 0)
+    app.state.rebalancer = Rebalancer([AWAY], 0)
     listener = Listener()
     listener.bind = [f"127.0.0.1:{service.free_ports(1)[0]}"]
     stop = asyncio.Event()

@@ -7,10 +7,10 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.serving.rebalance import SLACK, Balance
+from ingest.serving.rebalance import SLACK, Rebalancer
 from tests.support import crowd, customers, service
 from tests.support.cluster import Cluster
-from tests.support.customers import Wanted
+from tests.support.customers import CustomerSpec
 from tests.support.wire import Sender
 
 TICKS = 400
@@ -19,7 +19,7 @@ TICKS = 400
 @given(st.lists(st.integers(0, 40), min_size=2, max_size=5))
 def test_senders_spread_and_then_stay_where_they_are(senders: list[int]) -> None:
     means = [0.0] * len(senders)
-    workers = [Balance(means, place) for place in range(len(senders))]
+    workers = [Rebalancer(means, place) for place in range(len(senders))]
     for worker, count in zip(workers, senders, strict=True):
         for _ in range(count):
             worker.enter()
@@ -40,7 +40,7 @@ def test_senders_spread_and_then_stay_where_they_are(senders: list[int]) -> None
 
 def test_one_sender_is_sent_away_in_a_tick() -> None:
     means = [0.0, 0.0]
-    crowded = Balance(means, 0)
+    crowded = Rebalancer(means, 0)
     for _ in range(100):
         crowded.enter()
     assert not crowded.sends_away()
@@ -50,7 +50,7 @@ def test_one_sender_is_sent_away_in_a_tick() -> None:
 
 def test_a_worker_alone_keeps_its_senders() -> None:
     for means in ([0.0], [0.0, -1.0]):  # The other one is starting, or stopping.
-        alone = Balance(means, 0)
+        alone = Rebalancer(means, 0)
         for _ in range(100):
             alone.enter()
         alone.tick()
@@ -59,7 +59,7 @@ def test_a_worker_alone_keeps_its_senders() -> None:
 
 def test_a_crowded_worker_sends_senders_to_an_idle_one(postgres: Cluster, tmp_path: Path) -> None:
     dsn = postgres.migrated()
-    token = customers.act(dsn, lambda connection: customers.add(connection, "main", Wanted())).token
+    token = customers.act(dsn, lambda connection: customers.add(connection, "main", CustomerSpec())).token
     with service.serving(dsn, tmp_path / "log") as server:
         crowd.send_away(server, token)
         with closing(Sender(server.metrics_bind)) as scraper:

@@ -18,7 +18,7 @@ from hypercorn.asyncio import tcp_server
 
 from tests.support import cluster, customers, sample, service
 from tests.support.cluster import Cluster
-from tests.support.customers import Customer, Wanted
+from tests.support.customers import Customer, CustomerSpec
 from tests.support.reporter import Reporter
 from tests.support.service import Server, wait_until
 from tests.support.wire import Answer, Sender
@@ -30,7 +30,7 @@ DRAIN_S = 2
 @pytest.fixture
 def customer_and_server(postgres: Cluster, tmp_path: Path) -> Iterator[tuple[Customer, Server]]:
     dsn = postgres.migrated()
-    customer = customers.act(dsn, lambda connection: customers.add(connection, "main", Wanted()))
+    customer = customers.act(dsn, lambda connection: customers.add(connection, "main", CustomerSpec()))
     with service.serving(dsn, tmp_path / "log", drain_s=DRAIN_S) as server:
         yield customer, server
 
@@ -109,7 +109,7 @@ def test_the_gauges_of_a_replaced_worker_are_gone(customer_and_server: tuple[Cus
 
 def test_a_worker_that_does_not_come_up_leaves_the_old_ones_at_work(postgres: Cluster, tmp_path: Path) -> None:
     dsn = postgres.migrated()
-    customer = customers.act(dsn, lambda connection: customers.add(connection, "main", Wanted()))
+    customer = customers.act(dsn, lambda connection: customers.add(connection, "main", CustomerSpec()))
     file = tmp_path / "dsn"
     file.write_text(dsn)
     with service.serving(dsn, tmp_path / "log", workers=1, dsn_file=file) as server:

@@ -18,7 +18,7 @@ import pytest
 
 from tests.support import cluster, customers, sample, service
 from tests.support.cluster import Cluster
-from tests.support.customers import Wanted
+from tests.support.customers import CustomerSpec
 from tests.support.service import Server, children, is_gone, wait_until
 from tests.support.wire import Sender
 
@@ -66,7 +66,7 @@ class Load:
 @pytest.fixture
 def loaded(postgres: Cluster, tmp_path: Path) -> Iterator[tuple[Server, Load]]:
     dsn = postgres.migrated()
-    customer = customers.act(dsn, lambda connection: customers.add(connection, "main", Wanted()))
+    customer = customers.act(dsn, lambda connection: customers.add(connection, "main", CustomerSpec()))
     with service.serving(dsn, tmp_path / "log") as server:
         load = Load(server.bind, customer.token)
         load.start()
@@ -96,7 +96,7 @@ def test_sigterm_lets_every_worker_finish(loaded: tuple[Server, Load]) -> None:
 
 def test_sigterm_answers_a_request_that_waits_for_its_commit(postgres: Cluster, tmp_path: Path) -> None:
     dsn = postgres.migrated()
-    customer = customers.act(dsn, lambda connection: customers.add(connection, "main", Wanted()))
+    customer = customers.act(dsn, lambda connection: customers.add(connection, "main", CustomerSpec()))
     with service.serving(dsn, tmp_path / "log") as server, contextlib.closing(server.sender(customer.token)) as sender:
         answers: list[int] = []
 

@@ -21,7 +21,7 @@ from ingest.serving import tls
 from tests.support import cluster, crowd, customers, sample, service, wire
 from tests.support.certificates import Authority, Pair
 from tests.support.cluster import Cluster
-from tests.support.customers import Wanted
+from tests.support.customers import CustomerSpec
 from tests.support.reporter import Reporter
 from tests.support.service import Server, wait_until
 from tests.support.wire import Sender
@@ -47,7 +47,7 @@ def site(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     authority = Authority(folder)
     pair = _mounted(folder, authority.issue("first", NAME, "127.0.0.1"))
     dsn = postgres.migrated()
-    token = customers.act(dsn, lambda connection: customers.add(connection, "main", Wanted())).token
+    token = customers.act(dsn, lambda connection: customers.add(connection, "main", CustomerSpec())).token
     with service.serving(dsn, folder / "log", pair=pair) as server:
         yield Site(server, authority, pair, token)
 

@@ -9,7 +9,7 @@ from tests.soak import flow, reckoning, vitals
 from tests.soak.flow import Plan, Sending, Sent
 from tests.soak.stage import Stage, staged
 from tests.soak.vitals import MEGABYTE
-from tests.support.customers import Wanted
+from tests.support.customers import CustomerSpec
 
 STEP = 1_000_000
 BATCH_EVENTS = 1_000
@@ -20,7 +20,7 @@ LOOK_S = 0.25
 
 async def run(events: int) -> list[str]:
     """Send so many; prints what was seen, and gives what must not be."""
-    async with staged({"main": Wanted()}, 1, {}, is_proxied=False) as stage:
+    async with staged({"main": CustomerSpec()}, 1, {}, is_proxied=False) as stage:
         token = stage.customers["main"].token
         sending = flow.start(Plan(stage.server.bind, token, CONNECTIONS, BATCH_EVENTS, batches=events // BATCH_EVENTS))
         by_step = await _watch(sending, stage, events)

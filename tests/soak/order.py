@@ -8,15 +8,15 @@ from typing import NamedTuple
 from ingest.store import tokens
 from schema.vocabulary import Mode
 from tests.soak.child import Child, Desk
-from tests.support.customers import EVERYTHING, Wanted
+from tests.support.customers import EVERYTHING, CustomerSpec
 
 # The tenants of a run. Each attack knows the tokens of all of them but `honest`.
-TENANTS: Mapping[str, Wanted] = {
-    "honest": Wanted(),
-    "hostile": Wanted(),
-    "coarsening": Wanted(EVERYTHING),
-    "learning": Wanted(dict.fromkeys(EVERYTHING, Mode.LEARN), scopes=tokens.SCOPES),
-    "limited": Wanted(quota=10),
+TENANTS: Mapping[str, CustomerSpec] = {
+    "honest": CustomerSpec(),
+    "hostile": CustomerSpec(),
+    "coarsening": CustomerSpec(EVERYTHING),
+    "learning": CustomerSpec(dict.fromkeys(EVERYTHING, Mode.LEARN), scopes=tokens.SCOPES),
+    "limited": CustomerSpec(quota=10),
 }
 
 

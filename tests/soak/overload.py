@@ -16,7 +16,7 @@ from tests.soak import flow, reckoning, vitals
 from tests.soak.flow import Plan, Sending, Sent
 from tests.soak.stage import Stage, staged
 from tests.soak.vitals import MEGABYTE
-from tests.support.customers import Wanted
+from tests.support.customers import CustomerSpec
 
 CAPACITY_S = 10.0
 BATCH_EVENTS = 1_000
@@ -36,7 +36,7 @@ CONNECTION_BYTES_MAX = 12 * 65_536
 
 async def flood(seconds: float) -> list[str]:
     """Offer twice what was stored when each sender waited for its answers."""
-    async with staged({"main": Wanted()}, 1, {}, is_proxied=False) as stage:
+    async with staged({"main": CustomerSpec()}, 1, {}, is_proxied=False) as stage:
         first, capacity = await _measure(stage)
         plan = Plan(
             stage.server.bind, stage.customers["main"].token, CROWD, BATCH_EVENTS, 2 * capacity / BATCH_EVENTS,
@@ -86,7 +86,7 @@ _Trouble = Callable[[Stage], AbstractAsyncContextManager[None]]
 
 
 async def _away(name: str, seconds: float, trouble: _Trouble, *, is_proxied: bool) -> list[str]:
-    async with staged({"main": Wanted()}, 1, {}, is_proxied=is_proxied) as stage:
+    async with staged({"main": CustomerSpec()}, 1, {}, is_proxied=is_proxied) as stage:
         first, capacity = await _measure(stage)
         rate = capacity / 2 / BATCH_EVENTS
         sending = flow.start(Plan(stage.server.bind, stage.customers["main"].token, CROWD, BATCH_EVENTS, rate))
@@ -108,7 +108,7 @@ async def _away(name: str, seconds: float, trouble: _Trouble, *, is_proxied: boo
 
 async def fairness(seconds: float) -> list[str]:
     """Measure a tenant's small batches, quiet, and while another tenant floods."""
-    async with staged({"loud": Wanted(), "modest": Wanted()}, 1, {}, is_proxied=False) as stage:
+    async with staged({"loud": CustomerSpec(), "modest": CustomerSpec()}, 1, {}, is_proxied=False) as stage:
         bind, rate = stage.server.bind, 1 / SMALL_EVERY_S
         small = Plan(bind, stage.customers["modest"].token, CONNECTIONS, SMALL_EVENTS, rate, seconds=seconds)
         quiet = flow.start(small)

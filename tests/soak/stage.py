@@ -17,7 +17,7 @@ from ingest.store import connections, migrate, partitions
 from tests.faults.proxy import Proxy, proxied
 from tests.soak.vitals import Workers
 from tests.support import cluster, customers, service
-from tests.support.customers import Customer, Wanted
+from tests.support.customers import Customer, CustomerSpec
 from tests.support.service import Server
 
 READER_S = 10.0  # Longest that the log's reader takes for what is left.
@@ -60,7 +60,7 @@ class Stage(Scene):
 
 @contextlib.asynccontextmanager
 async def staged(
-    wanted: Mapping[str, Wanted], workers: int, settings: Mapping[str, str], *, is_proxied: bool
+    wanted: Mapping[str, CustomerSpec], workers: int, settings: Mapping[str, str], *, is_proxied: bool
 ) -> AsyncIterator[Stage]:
     """Start everything anew, with some settings of PostgreSQL's, and remove it all with the block."""
     with contextlib.ExitStack() as undo:
@@ -102,7 +102,7 @@ async def _aside(serving: AbstractContextManager[Server]) -> AsyncIterator[Serve
         await asyncio.to_thread(serving.__exit__, None, None, None)
 
 
-async def _prepare(dsn: str, wanted: Mapping[str, Wanted]) -> dict[str, Customer]:
+async def _prepare(dsn: str, wanted: Mapping[str, CustomerSpec]) -> dict[str, Customer]:
     async with cluster.operator(dsn) as connection:
         await migrate.migrate(connection)
         await partitions.keep(connection, cluster.RETENTION_DAYS)

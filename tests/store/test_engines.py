@@ -18,14 +18,14 @@ from schema.receipt import Receipt
 from schema.vocabulary import Mode
 from tests.support import cluster, customers, engines, lint, sample, service
 from tests.support.cluster import Cluster, operator, set_retention
-from tests.support.customers import Customer, Wanted
+from tests.support.customers import Customer, CustomerSpec
 from tests.support.engines import RETENTION_DAYS
 from tests.support.gauge import VOCABULARIES, window
 from tests.support.service import Server, wait_until
 from tests.support.wire import Sender
 
 TENANTS = 5
-LEARNING = Wanted({Kind.MODEL: Mode.LEARN}, scopes=tokens.SCOPES)
+LEARNING = CustomerSpec({Kind.MODEL: Mode.LEARN}, scopes=tokens.SCOPES)
 _STORED = "SELECT count(*) FROM events WHERE tenant_id = $1"
 _DIFFERENCES = "SELECT tenant_id, difference FROM reconciliation WHERE difference <> 0"
 _DAYS = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'nocontent.events'::regclass"
@@ -48,7 +48,7 @@ def sending(dsn: str) -> list[Customer]:
 
     async def make(connection: connections.Connection) -> list[Customer]:
         return [
-            await customers.add(connection, f"tenant-{number}", Wanted() if number else LEARNING)
+            await customers.add(connection, f"tenant-{number}", CustomerSpec() if number else LEARNING)
             for number in range(TENANTS)
         ]
 

@@ -14,7 +14,7 @@ from ingest.errors import CannotStart
 from ingest.store import connections, maintenance, migrate, privileges
 from tests.support import cluster, customers, logins, sample, service
 from tests.support.cluster import Cluster, operator
-from tests.support.customers import Wanted
+from tests.support.customers import CustomerSpec
 
 _EXCESSES = {
     "CREATEROLE": "createrole",
@@ -54,7 +54,7 @@ def test_strict_refuses_a_login_that_may_too_much(database: str) -> None:
     assert ended.returncode == 2
     assert "superuser" in said
     told = [json.loads(line) for line in lines]
-    assert [line["privilege"] for line in told if line["event"] == "login-may-too-much"] == ["superuser"]
+    assert [line["privilege"] for line in told if line["event"] == "login-overprivileged"] == ["superuser"]
     # The database is a copy, which does not have what was revoked on the database itself.
     assert [line["exposure"] for line in told if line["event"] == "database-exposed"] == ["temporary-tables"]
 
@@ -135,7 +135,7 @@ def test_it_is_deployed_and_serves_without_a_superuser(own: Cluster, tmp_path: P
 
     async def add() -> str:
         async with connections.connected(logins.dsn_of(dsn, "telemetry_admin"), "nocontent_control") as connection:
-            return (await customers.add(connection, "main", Wanted())).token
+            return (await customers.add(connection, "main", CustomerSpec())).token
 
     token = asyncio.run(add())
 

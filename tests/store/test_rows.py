@@ -20,7 +20,7 @@ from schema.event import Status, StopReason
 from schema.vocabulary import Mode
 from tests.support import customers, sample
 from tests.support.cluster import operator
-from tests.support.customers import Wanted
+from tests.support.customers import CustomerSpec
 from tests.support.gauge import VOCABULARIES, window
 
 _MODELS = ("claude-opus-4-5", "gpt-4o-2024-08-06", "unknown", "01-ai/Yi-34B-Chat")
@@ -71,7 +71,7 @@ async def stored(database: str, analyst: Connection, events: list[dict[str, obje
 
     known = snapshot.Snapshot()
     async with connections.connected(database, "nocontent_control") as connection:
-        customer = await customers.add(connection, "acme", Wanted())
+        customer = await customers.add(connection, "acme", CustomerSpec())
     async with connections.connected(database, "nocontent_writer") as connection:
         await snapshot.refresh(connection, known)
         decoded = decode(sample.body(*events), known.tenants[customer.tenant_id].vocabulary, window())

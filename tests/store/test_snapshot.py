@@ -5,10 +5,10 @@ import asyncio
 from ingest.store import connections, snapshot, tenants, tokens, vocabulary
 from ingest.store.snapshot import Snapshot
 from schema.event import Kind
-from schema.vocabulary import Mode, Unlearned
+from schema.vocabulary import Candidate, Mode
 from tests.support import cluster, customers
 from tests.support.cluster import Cluster
-from tests.support.customers import Wanted
+from tests.support.customers import CustomerSpec
 
 
 async def told(dsn: str, known: Snapshot) -> bool:
@@ -35,14 +35,14 @@ async def test_a_worker_that_outlived_a_restore_knows_what_the_restored_database
     postgres: Cluster, database: str
 ) -> None:
     async with connections.connected(database, "nocontent_control") as connection:
-        customer = await customers.add(connection, "main", Wanted())
+        customer = await customers.add(connection, "main", CustomerSpec())
     name = database.partition("?")[0].rpartition("/")[2]
     restored = postgres.of(f"{name}_before")
     await asyncio.to_thread(cluster.run, postgres.dsn, f"CREATE DATABASE {name}_before TEMPLATE {name}")
     async with connections.connected(database, "nocontent_control") as connection:
         assert await tokens.revoke(connection, customer.token.split("_")[1])
         await tenants.add(connection, "later")
-        await vocabulary.add(connection, customer.tenant_id, Unlearned(Kind.MODEL, 0, "acme-new"))
+        await vocabulary.add(connection, customer.tenant_id, Candidate(Kind.MODEL, 0, "acme-new"))
         await tenants.set_mode(connection, customer.tenant_id, Kind.MODEL, Mode.COARSEN)
     worker, fresh = Snapshot(), Snapshot()
     assert await told(database, worker)

@@ -16,7 +16,7 @@ from ingest.errors import CannotStart, Unavailable
 from ingest.store import connections
 from tests.support import cluster, customers, sample, secured, service
 from tests.support.certificates import Authority, Pair
-from tests.support.customers import Wanted
+from tests.support.customers import CustomerSpec
 from tests.support.reporter import Reporter
 from tests.support.secured import HOST, PASSWORD, Secured
 from tests.support.service import Server, wait_until
@@ -168,7 +168,7 @@ def served(database: Secured, tmp_path_factory: pytest.TempPathFactory) -> Itera
     root, dsn_file = folder / "root.pem", folder / "dsn"
     root.write_bytes(database.authority.root.read_bytes())
     dsn_file.write_text(database.verified(root))
-    token = customers.act(database.operator, lambda connection: customers.add(connection, "main", Wanted())).token
+    token = customers.act(database.operator, lambda connection: customers.add(connection, "main", CustomerSpec())).token
     with service.serving("", folder / "log", dsn_file=dsn_file, maintain=False, drain_s=1) as server:
         yield Served(server, token, dsn_file, root)
 

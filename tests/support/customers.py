@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 from ingest.store import connections, tenants, tokens, vocabulary
 from ingest.store.connections import Connection
 from schema.event import Kind
-from schema.vocabulary import Mode, Unlearned
+from schema.vocabulary import Candidate, Mode
 
 TAGS = {"team": ("search", "assistant", "editor"), "region": ("eu", "us")}
 _T = TypeVar("_T")
@@ -21,7 +21,7 @@ class Customer(NamedTuple):
     token: str
 
 
-class Wanted(NamedTuple):
+class CustomerSpec(NamedTuple):
     """What a tenant shall be like."""
 
     modes: Mapping[Kind, Mode] = {}
@@ -34,22 +34,22 @@ class Wanted(NamedTuple):
 EVERYTHING = dict.fromkeys((Kind.TASK_CATEGORY, Kind.PROVIDER, Kind.MODEL, Kind.TAG_VALUE), Mode.COARSEN)
 # All are there before the server starts, so that no test has to wait until its workers have heard of them.
 PREPARED = {
-    "main": Wanted(),
-    "other": Wanted(),
-    "learner": Wanted(dict.fromkeys(EVERYTHING, Mode.LEARN), scopes=tokens.SCOPES),
-    "spender": Wanted(dict.fromkeys(EVERYTHING, Mode.LEARN), scopes=tokens.SCOPES),
-    "reader": Wanted(dict.fromkeys(EVERYTHING, Mode.LEARN)),
-    "coarsener": Wanted(EVERYTHING),
-    "limited": Wanted(quota=10),
-    "sparing": Wanted(quota=10),
-    "thrifty": Wanted(quota=10),
-    "losing": Wanted(quota=10),
-    "disabled": Wanted(is_disabled=True),
-    "expired": Wanted(expires_in=timedelta(seconds=-1)),
-    "policy-only": Wanted(scopes=("policy:read",)),
-    "events-only": Wanted(scopes=("events:write",)),
-    "revoked": Wanted(),
-    "switched": Wanted(),
+    "main": CustomerSpec(),
+    "other": CustomerSpec(),
+    "learner": CustomerSpec(dict.fromkeys(EVERYTHING, Mode.LEARN), scopes=tokens.SCOPES),
+    "spender": CustomerSpec(dict.fromkeys(EVERYTHING, Mode.LEARN), scopes=tokens.SCOPES),
+    "reader": CustomerSpec(dict.fromkeys(EVERYTHING, Mode.LEARN)),
+    "coarsener": CustomerSpec(EVERYTHING),
+    "limited": CustomerSpec(quota=10),
+    "sparing": CustomerSpec(quota=10),
+    "thrifty": CustomerSpec(quota=10),
+    "losing": CustomerSpec(quota=10),
+    "disabled": CustomerSpec(is_disabled=True),
+    "expired": CustomerSpec(expires_in=timedelta(seconds=-1)),
+    "policy-only": CustomerSpec(scopes=("policy:read",)),
+    "events-only": CustomerSpec(scopes=("events:write",)),
+    "revoked": CustomerSpec(),
+    "switched": CustomerSpec(),
 }
 
 
@@ -62,7 +62,7 @@ def prepare(dsn: str) -> dict[str, Customer]:
     return act(dsn, make)
 
 
-async def add(connection: Connection, name: str, wanted: Wanted) -> Customer:
+async def add(connection: Connection, name: str, wanted: CustomerSpec) -> Customer:
     """Make one tenant with a token, the tags of TAGS and their values."""
     tenant = await tenants.add(connection, name)
     for key, values in TAGS.items():
@@ -70,7 +70,7 @@ async def add(connection: Connection, name: str, wanted: Wanted) -> Customer:
         key_id = await vocabulary.tag_key_id(connection, tenant, key)
         assert key_id is not None
         for value in values:
-            assert await vocabulary.add(connection, tenant, Unlearned(Kind.TAG_VALUE, key_id, value)) is None
+            assert await vocabulary.add(connection, tenant, Candidate(Kind.TAG_VALUE, key_id, value)) is None
     for kind, mode in wanted.modes.items():
         await tenants.set_mode(connection, tenant, kind, mode)
     await tenants.set_quota(connection, tenant, wanted.quota)

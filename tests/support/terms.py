@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ingest.store.snapshot import Snapshot
 from schema.decode import Decoded
 from schema.event import Kind
-from schema.vocabulary import UNKNOWN, UNKNOWN_ID, Mode, Unlearned, Vocabulary
+from schema.vocabulary import UNKNOWN, UNKNOWN_ID, Candidate, Mode, Vocabulary
 from tests.support import sample
 
 PER_DAY, IN_ALL = 3, 5
@@ -83,25 +83,25 @@ def unknown_id(known: Vocabulary, place: Place) -> int:
     return known.tag_values[known.tag_keys[place.key]][UNKNOWN] if place.key else UNKNOWN_ID
 
 
-def ids(known: Snapshot, tenant: int) -> dict[Unlearned, int]:
+def ids(known: Snapshot, tenant_id: int) -> dict[Candidate, int]:
     """Give the ids of a tenant's own terms, as a worker knows them."""
-    terms = known.tenants[tenant].vocabulary
+    terms = known.tenants[tenant_id].vocabulary
     own = {
-        Unlearned(kind, 0, term): term_id
+        Candidate(kind, 0, term): term_id
         for kind in FIELDS
         for term, term_id in terms.kinds[kind].own.items()
         if term != UNKNOWN and term not in terms.kinds[kind].shipped
     }
     return own | {
-        Unlearned(Kind.TAG_VALUE, key_id, value): term_id
+        Candidate(Kind.TAG_VALUE, key_id, value): term_id
         for key_id, values in terms.tag_values.items()
         for value, term_id in values.items()
     }
 
 
-def known(known: Snapshot, tenant: int) -> tuple[dict[Kind, Mode], dict[str, int], set[tuple[int, Kind, str]]]:
+def known(known: Snapshot, tenant_id: int) -> tuple[dict[Kind, Mode], dict[str, int], set[tuple[int, Kind, str]]]:
     """Give what a worker knows, in the model's words."""
-    terms = known.tenants[tenant].vocabulary
+    terms = known.tenants[tenant_id].vocabulary
     modes = {kind: mode for kind, mode in terms.modes.items() if kind in {*FIELDS, Kind.TAG_VALUE}}
-    live = {(parent, kind, term) for kind, parent, term in ids(known, tenant) if term != UNKNOWN}
+    live = {(parent, kind, term) for kind, parent, term in ids(known, tenant_id) if term != UNKNOWN}
     return modes, dict(terms.tag_keys), live
