@@ -92,3 +92,14 @@ def test_the_rest_of_a_head_is_waited_for(head: bytes) -> None:
 def test_what_cannot_become_a_head_is_refused_at_once(start: bytes) -> None:
     with pytest.raises(BadRequest):
         http1.take_head(bytearray(start))
+
+
+def test_many_small_chunks_are_taken_a_bounded_number_at_a_time() -> None:
+    body = bytes(range(32, 127)) * 40
+    buffer = bytearray(b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\nGET")
+    chunks, taken = http1.Chunks(), []
+    while not chunks.is_over:
+        taken.append(chunks.take(buffer))
+    assert b"".join(taken) == body
+    assert max(map(len, taken)) == http1.CHUNKS_MAX
+    assert bytes(buffer) == b"GET"
