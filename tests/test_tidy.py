@@ -1,6 +1,7 @@
 """The rules of the house that no linter knows: each is run on this repository, and on a plant that it must catch."""
 
 import ast
+import functools
 import io
 import re
 import shutil
@@ -31,7 +32,6 @@ REQUIRED = re.compile(r"[A-Za-z0-9._-]+")
 BYTES = ("tests/corpus/", "ingest/demo/trace/")
 BINARY = (".gz", ".zst", ".png", ".ico")
 UNSEEN = {"__pycache__", "build", "dist", "node_modules"}
-
 ENVIRONMENT = {"os.environ", "os.environb", "os.getenv", "os.getenvb"}
 
 BROAD_ALLOWED = {"ingest/serving/boundary.py": "the one place where whatever is left becomes a bare 500"}
@@ -53,14 +53,22 @@ class House(NamedTuple):
 
     def trees(self) -> Iterator[tuple[str, ast.AST]]:
         for name in self.matching("*.py"):
-            for node in ast.walk(ast.parse(self.read(name))):
-                yield name, node
+            yield from ((name, node) for node in _nodes(self.read(name)))
 
     def comments(self) -> Iterator[tuple[str, str]]:
         for name in self.matching("*.py"):
-            for token in tokenize.generate_tokens(io.StringIO(self.read(name)).readline):
-                if token.type == tokenize.COMMENT:
-                    yield f"{name}:{token.start[0]}", token.string
+            yield from ((f"{name}:{line}", comment) for line, comment in _comments(self.read(name)))
+
+
+@functools.cache  # Several rules read the same files.
+def _nodes(source: str) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(source)))
+
+
+@functools.cache
+def _comments(source: str) -> list[tuple[int, str]]:
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return [(token.start[0], token.string) for token in tokens if token.type == tokenize.COMMENT]
 
 
 def house(root: Path) -> House:
