@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import ssl
@@ -10,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +23,7 @@ WORKERS = 2
 WAIT_S = 30.0
 Logged = Callable[[], list[dict[str, object]]]  # What the fixture `logged` lends.
 POLL_S = 0.02
+_LISTENS = re.compile(r" *\d+: \S+ \S+ 0A ")  # proc_net_tcp(5).
 
 
 class Server(NamedTuple):
@@ -39,8 +42,8 @@ class Server(NamedTuple):
 
     def workers(self) -> list[int]:
         """Give the pids of the workers, which are those that hold the listening socket."""
-        port = int(self.bind.rpartition(":")[2])
-        return [pid for pid in children(self.process.pid) if _holds(pid, _inodes(port, 0))]
+        listening = _inodes(int(self.bind.rpartition(":")[2]), 0)
+        return [pid for pid in children(self.process.pid) if _holds(pid, listening)] if listening else []
 
     def worker_of(self, sender: Sender) -> int | None:
         """Give the pid of the worker that has taken a sender's connection."""
@@ -180,9 +183,12 @@ def _is_ready(sender: Sender) -> bool:
 
 
 def _inodes(local_port: int, remote_port: int) -> set[str]:
-    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    wanted = (f":{local_port:04X}", f":{remote_port:04X}")
-    return {row[9] for row in rows if row[1].endswith(wanted[0]) and row[2].endswith(wanted[1])}
+    """Give the sockets between two ports; those that listen are at the beginning of what may be thousands of lines."""
+    wanted = re.compile(rf" *[0-9]+: [0-9A-F]{{8}}:{local_port:04X} [0-9A-F]{{8}}:{remote_port:04X} ")
+    with Path("/proc/net/tcp").open() as rows:
+        next(rows)
+        candidates = rows if remote_port else takewhile(_LISTENS.match, rows)
+        return {row.split()[9] for row in candidates if wanted.match(row)}
 
 
 def _holds(pid: int, inodes: set[str]) -> bool:
