@@ -10,7 +10,9 @@ from schema.vocabulary import Mode
 from tests.support.service import ROOT, environment
 
 _COPIED = ("schema", "ingest", "tests", "docs", "pyproject.toml")
-_UNSEEN = shutil.ignore_patterns("__pycache__", "trace")
+# Bytecode comes along: that of a file that is edited is older, and not used.
+_UNSEEN = shutil.ignore_patterns("trace", "*.pyc.*")
+_PLUGINS = ("-p", "asyncio", "-p", "timeout")  # And no other is loaded.
 _DECIDE = """
 import sys
 from schema.decode import Refused, decode
@@ -56,13 +58,13 @@ def accepts(checkout: Path, body: bytes, mode: Mode) -> bool:
 
 def failed(checkout: Path, *tests: str) -> bool:
     """Run tests in a checkout; tells whether one failed, and not whether it could not be run."""
-    ended = _python(checkout, "-m", "pytest", "-qx", "-p", "no:cacheprovider", "--timeout=60", *tests)
+    ended = _python(checkout, "-m", "pytest", "-qx", "-p", "no:cacheprovider", *_PLUGINS, "--timeout=60", *tests)
     assert ended.returncode in {0, 1}, ended.stdout.decode()
     return ended.returncode == 1
 
 
 def _python(checkout: Path, *arguments: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
-    env = environment("") | {"PYTHONPATH": str(checkout), "PYTHONDONTWRITEBYTECODE": "1"}
+    env = environment("") | {"PYTHONPATH": str(checkout), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     del env["NOCONTENT_DSN"]
     return subprocess.run(
         [sys.executable, *arguments], cwd=checkout, env=env, input=stdin, capture_output=True, timeout=100, check=False
