@@ -32,9 +32,10 @@ help: ## show this list
 run: $(VENV)/.run ## start it and send it events (ONCE=1: then stop; NOCONTENT_DSN=...: in your PostgreSQL)
 	@$(BIN)/nocontent demo $(if $(ONCE),--once)
 
-# Three at a time where there are two cores: a third of them waits. By file, since a file shares its server.
+# Three at a time where there are two cores: a third of them waits. By file, since a file shares its server, and in the
+# order of tests/conftest.py. With bytecode, whatever the environment says: the tests start hundreds of processes.
 test: $(VENV)/.dev ## run the tests (ARGS="-k gate": some of them, one after another)
-	$(BIN)/python -m pytest $(or $(ARGS),-n 3 --dist loadfile)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest $(or $(ARGS),-n 3 --dist loadfile --no-loadscope-reorder)
 
 fuzz: $(VENV)/.dev ## try to get text in: 200,000 made bodies (ARGS="--bodies 1000 --seed 1": fewer, again)
 	$(BIN)/python -m tests.fuzz $(ARGS)
