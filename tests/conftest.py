@@ -16,8 +16,9 @@ from tests.support.wire import Sender
 # The files that take longest, each more than a fiftieth of the whole. Whoever runs several at a time begins with them:
 # one that begins last is waited for by all others.
 LONGEST = (
-    "faults/test_kills.py", "test_rollout.py", "soak/test_soak.py", "faults/test_outcomes.py", "bad_day/test_2_logs.py",
-    "gates/test_each_gate_matters.py", "bad_day/test_1_retention.py", "store/test_tls.py", "test_shutdown.py",
+    "faults/test_kills.py", "serving/test_rollout.py", "soak/test_soak.py", "faults/test_outcomes.py",
+    "bad_day/test_2_logs.py", "gates/test_each_gate_matters.py", "bad_day/test_1_retention.py", "store/test_tls.py",
+    "serving/test_shutdown.py",
     "prove/test_breaks.py", "properties/test_vocabulary_machine.py", "fuzz/test_fuzz.py", "faults/test_cuts.py",
     "faults/test_failover.py", "faults/test_backup.py", "test_side_channels.py", "prove/test_families.py",
 )  # fmt: skip
