@@ -60,8 +60,11 @@ class Validation:
     async def _decode(self, token: Token, body: bytes, work: Work) -> Entry:
         """Pass the gates and make rows; raises Refused, Overloaded and what `require` raises."""
         making = self._making(token, body)
-        is_small = len(body) < SMALL_BYTES and not work.has_turn
-        return steps.finish(making) if is_small else await work.decode(making)
+        if len(body) < SMALL_BYTES and not work.has_turn:
+            return steps.finish(making)
+        entry = await work.decode(making)
+        work.settle(entry.events)
+        return entry
 
     def _making(self, token: Token, body: bytes) -> Steps[Entry]:
         tenant = self._require(token)

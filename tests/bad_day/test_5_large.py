@@ -23,8 +23,8 @@ SPENT_S = 0.02
 
 def spend(seconds: float = SPENT_S, note: Callable[[], None] = lambda: None) -> Steps[bytes]:
     note()
-    ends_at = time.perf_counter() + seconds
-    while time.perf_counter() < ends_at:
+    ends_at = time.thread_time() + seconds
+    while time.thread_time() < ends_at:
         pass
     yield
     return b"made"
@@ -97,6 +97,17 @@ async def test_good_bodies_cost_no_rest() -> None:
         assert begun[-1] >= before
     bodies.charge(2, SPENT_S)
     assert await asyncio.wait_for(run(bodies, 1, spend(0.0)), 5) == b"made"
+
+
+async def test_a_good_body_that_takes_longer_than_its_events_deserve_costs_a_rest() -> None:
+    bodies = LargeBodies()
+    for events, spent_s in ((5_000, 0.0), (1, SPENT_S)):
+        async with bodies.work(1) as work:
+            await work.decode(spend())
+            work.settle(events)
+        began = time.perf_counter()
+        await run(bodies, 1, spend(0.0))
+        assert time.perf_counter() - began >= 0.7 * spent_s * (1 / SHARE_MAX - 1)
 
 
 async def test_what_fails_after_its_turn_is_charged_too() -> None:
