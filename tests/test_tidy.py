@@ -73,9 +73,8 @@ def _comments(source: str) -> list[tuple[int, str]]:
 
 def house(root: Path) -> House:
     """Returns what git tracks; without git, what stands there and is not hidden."""
-    listing = ["git", "ls-files", "--cached", "-z"]
     try:
-        asked = subprocess.run(listing, cwd=root, capture_output=True, check=True, timeout=30)
+        asked = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, check=True, timeout=30)
         names = asked.stdout.decode().split("\0")
     except (FileNotFoundError, subprocess.CalledProcessError):
         names = [path.relative_to(root).as_posix() for path in root.rglob("*")]
@@ -315,6 +314,7 @@ def test_another_owner_of_an_import_name_is_caught(tmp_path: Path, monkeypatch: 
 def test_git_and_a_plain_walk_agree(tmp_path: Path) -> None:
     files = {"a.py": "", "b/c.py": "", ".gitignore": "/out/\n"}
     walked = _plant(tmp_path, files)
-    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True, timeout=30)
-    _plant(tmp_path, {"out/d.py": ""})
+    for command in (["init", "--quiet"], ["add", "."]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True, timeout=30)
+    _plant(tmp_path, {"out/d.py": "", "stray.txt": ""})
     assert set(house(tmp_path).files) == {*walked.files, ".gitignore"}

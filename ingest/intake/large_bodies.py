@@ -10,10 +10,11 @@ import time
 from types import TracebackType
 from typing import Self, TypeVar
 
-from ingest.errors import Overloaded
+from ingest.errors import IngestError, Overloaded
 from ingest.serving import codings
 from ingest.serving.steps import Steps
 from ingest.store.fairness import FairSemaphore, TooManyWaiters
+from schema.decode import Refused
 
 SMALL_BYTES = codings.AT_ONCE_BYTES  # A body that takes so little time that it need not wait for its turn.
 WAITING_MAX = 1_024  # Large ones of one tenant. `ingest.serving.body_memory` has room for fewer.
@@ -97,7 +98,7 @@ class Work:
             while (done := self._step(steps)) is None:
                 await self._pass_on()
             await self._pass_on()
-        except Exception:
+        except (Refused, IngestError):
             self._charge()
             self._release()
             raise

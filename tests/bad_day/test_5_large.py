@@ -154,7 +154,7 @@ async def test_a_request_that_is_given_up_gives_its_turn_back() -> None:
 
     async def forever() -> None:
         async with bodies.work(1) as work:
-            await work.decode(itertools.repeat(None))  # type: ignore[arg-type]
+            await work.decode(itertools.repeat(None))  # type: ignore[arg-type]  # Steps without an end.
 
     given_up = asyncio.create_task(forever())
     await asyncio.sleep(0.01)

@@ -15,7 +15,7 @@ from schema.learning import is_learnable
 from schema.lexicon import OPERATIONS as SHIPPED
 from schema.vocabulary import Mode, shipped_terms
 from tests.gauntlet.corpus import classes
-from tests.support import cluster, sample
+from tests.support import cluster, sample, terms
 from tests.support.customers import Customer
 from tests.support.gauge import VOCABULARIES, window
 from tests.support.service import Server
@@ -162,3 +162,10 @@ def test_the_service_learns_no_content_and_no_key(
             assert term not in answer.body.decode()
     assert len(terms) > 40
     assert cluster.fetch(server.dsn, query, tenants["learner"].tenant_id) == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_traffic_may_teach_the_good_terms_of_the_state_machine_and_no_strange_ones(kind: Kind) -> None:
+    assert all(is_learnable(kind, f"rerank-{number}") for number in terms.NUMBERS)
+    assert [fault(kind, term) for term in terms.STRANGE] == [None] * len(terms.STRANGE)
+    assert not any(is_learnable(kind, term) for term in terms.STRANGE)

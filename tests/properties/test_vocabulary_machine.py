@@ -24,8 +24,6 @@ from ingest.store.snapshot import Snapshot
 from schema import limits
 from schema.decode import Refused, decode
 from schema.event import Kind
-from schema.gauntlet import fault
-from schema.learning import is_learnable
 from schema.vocabulary import UNKNOWN, Candidate, Mode
 from tests.support import terms as model
 from tests.support.cluster import Cluster
@@ -38,7 +36,6 @@ from tests.support.terms import (
     IN_ALL,
     KEYS,
     KINDS,
-    NUMBERS,
     PER_DAY,
     PLACES,
     SHIPPED,
@@ -308,13 +305,6 @@ def stage(postgres: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]
         made = Stage(runner, postgres.migrated())
         yield made
         made.close()
-
-
-@pytest.mark.parametrize("kind", [*FIELDS, Kind.TAG_VALUE])
-def test_traffic_may_teach_what_the_machine_takes_for_good_and_nothing_strange(kind: Kind) -> None:
-    assert all(is_learnable(kind, f"rerank-{number}") for number in NUMBERS)
-    assert [fault(kind, term) for term in STRANGE] == [None] * len(STRANGE)
-    assert not any(is_learnable(kind, term) for term in STRANGE)
 
 
 def test_whatever_is_done_in_whatever_order(stage: Stage) -> None:
