@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.prove.breaks import FAILED, GATES, PASSED, Bench, Gate, examine, main
+from tests.prove.breaks import FAILED, PASSED, Bench, examine, main
+from tests.prove.gates import GATES, Gate
 from tests.support import cluster
 from tests.support.cluster import Cluster
 from tests.support.service import ROOT

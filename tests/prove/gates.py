@@ -1,0 +1,174 @@
+"""The gates that `tests.prove.breaks` takes out, each as the edits of a copy that do so."""
+
+from typing import NamedTuple
+
+from tests.support.breakage import Edit
+
+_DECODE, _EVENT, _VOCABULARY = "schema/decode.py", "schema/event.py", "schema/vocabulary.py"
+_LEARNING, _SERVICE = "schema/learning.py", "ingest/intake/service.py"
+
+
+class Gate(NamedTuple):
+    """A gate, how to take it out, the families that stand against it, and the gate behind it, if there is one."""
+
+    name: str
+    edits: tuple[Edit, ...]
+    families: tuple[str, ...]
+    behind: str = ""
+    place: str = ""  # Where its absence is noticed, if no answer tells.
+
+
+def _without_closing(struct: str) -> tuple[Edit, ...]:
+    old = f"class {struct}(Struct, frozen=True, forbid_unknown_fields=True"
+    return (Edit(_EVENT, old, f"class {struct}(Struct, frozen=True"),)
+
+
+def _unbounded(name: str, bounds: str) -> Edit:
+    # A number with no bound at all stops the computation of what an event holds, and so GET /v1/policy.
+    return Edit(_EVENT, f"{name} = Annotated[int, Meta({bounds})", f"{name} = Annotated[int, Meta(ge=-1, le=2**53)")
+
+
+_IDS = "    event_ids = _ids([event.event_id for event in events], window)\n"
+_VERSION = """ or text[14::36] != "7" * count or not set(text[19::36]) <= set("89abAB")"""
+_TERM = "            return UNKNOWN_ID\n        raise KeyError"
+_KEY = "        if values is None:\n            raise Refused"
+_TAG_COARSENS = "            if not vocabulary.kinds[Kind.TAG_VALUE].coarsens:\n                raise Refused\n"
+_STREAM = "        _ids([batch.stream.id], Window(window.newest_ms - limits.STREAM_MS_MAX, window.newest_ms))\n"
+# What a service that keeps what it refuses would do: in each place that no table of ours is.
+_PREPARE = "            return await self._validation.entry(token, body, work)\n"
+_KEEPING = """            await _keep(self._dsn, body.decode("latin-1").replace(chr(0), ""))
+            return await self._validation.entry(token, body, work)
+"""
+_COUNTED = "def _count(entry: Entry, receipt: Receipt) -> None:\n"
+_KEEP = """async def _keep(dsn: str, text: str) -> None:
+    async with pool.connected(dsn, "nocontent_writer") as connection:
+        await connection.execute("SET ROLE none")
+        quoted = await connection.fetchval("SELECT quote_literal($1::text)", text)
+        database = await connection.fetchval("SELECT quote_ident(current_database())")
+        {act}
+
+
+"""
+
+
+def _keeps(act: str) -> tuple[Edit, ...]:
+    kept = _KEEP.format(act=act) + _COUNTED
+    return Edit(_SERVICE, _PREPARE, _KEEPING), Edit(_SERVICE, _COUNTED, kept)
+
+
+def _runs(statement: str) -> tuple[Edit, ...]:
+    return _keeps(f'await connection.execute(f"{statement}")')
+
+
+_BODY_QUOTES, _TERMS, _SHIPPED_WORDS = "quote count of the body", "vocabulary: terms", "learning: shipped words"
+GATES = (
+    Gate(
+        "bytes: ASCII",
+        (Edit(_DECODE, "not body.isascii() or ", ""),),
+        ("lookalike-values",),
+        _TERMS,
+    ),
+    Gate("bytes: backslash", (Edit(_DECODE, ' or b"\\\\" in body', ""),), ("duplicate-names",), _BODY_QUOTES),
+    Gate(
+        _BODY_QUOTES,
+        (Edit(_DECODE, "if quotes != _quotes(batch, tags, body):", "if False:"),),
+        ("duplicate-names",),
+    ),
+    Gate(
+        "quote count of the tags",
+        (Edit(_DECODE, " or quotes != 4 * len(tags)", ""),),
+        ("duplicate-names",),
+        _BODY_QUOTES,
+    ),
+    Gate("shape: fields of an event", _without_closing("Event"), ("unknown-places",), _BODY_QUOTES),
+    Gate("shape: fields of the batch", _without_closing("Batch"), ("unknown-places",), _BODY_QUOTES),
+    Gate("shape: fields of the stream", _without_closing("Stream"), ("unknown-places",), _BODY_QUOTES),
+    Gate(
+        "shape: bounds of numbers",
+        (
+            _unbounded("InputTokens", "ge=0, le=limits.INPUT_TOKENS_MAX"),
+            _unbounded("OutputTokens", "ge=0, le=limits.OUTPUT_TOKENS_MAX"),
+            _unbounded("NanoUsd", "ge=0, le=limits.COST_NANOUSD_MAX"),
+            _unbounded("Milliseconds", "ge=0, le=limits.LATENCY_MS_MAX"),
+            # Not `Count`: a negative one ends the writer at its counter, and every case after it waits for nobody.
+        ),
+        ("hostile-numbers",),
+    ),
+    Gate(
+        _TERMS,
+        (Edit(_VOCABULARY, _TERM, _TERM.replace("raise KeyError", "return UNKNOWN_ID")),),
+        ("dressed-identifiers", "lookalike-values"),
+    ),
+    Gate(
+        "vocabulary: tag keys",
+        (Edit(_DECODE, _KEY, _KEY.replace("raise Refused", "continue")),),
+        ("dressed-identifiers",),
+    ),
+    Gate(
+        "vocabulary: spellings",
+        (Edit("schema/composition.py", "kind = parts.get(part) or (found and found.lastgroup)", "kind = part"),),
+        ("dressed-spellings",),
+    ),
+    Gate("vocabulary: tag values", (Edit(_DECODE, _TAG_COARSENS, ""),), ("dressed-identifiers",)),
+    Gate(
+        _SHIPPED_WORDS,
+        (Edit(_LEARNING, "return is_made", "return kind is not Kind.TAG_KEY"),),
+        ("learning-identifiers", "learning-keys", "learning-prompts"),
+    ),
+    Gate(
+        "learning: gauntlet",
+        (Edit(_LEARNING, "fault(kind, term) is None", 'fault(kind, term) != "vocabulary.bad-term"'),),
+        ("learning-identifiers", "learning-keys", "learning-prompts"),
+        _SHIPPED_WORDS,
+    ),
+    Gate("id: version and variant", (Edit(_DECODE, _VERSION, ""),), ("hostile-ids",)),
+    Gate(
+        "id: time window",
+        (Edit(_DECODE, "if min(heads) >> 16 < window.oldest_ms or max(heads) >> 16 > window.newest_ms:", "if False:"),),
+        ("hostile-ids",),
+    ),
+    Gate("id: of the stream", (Edit(_DECODE, _STREAM, "        pass\n"),), ("hostile-ids",)),
+    Gate(
+        "kept: large object",
+        _runs("SELECT lo_from_bytea(0, convert_to({quoted}, 'UTF8'))"),
+        ("sql",),
+        place="large objects",
+    ),
+    Gate(
+        "kept: WAL message",
+        _runs("SELECT pg_logical_emit_message(false, 'kept', {quoted})"),
+        ("sql",),
+        place="data files",
+    ),
+    Gate("kept: comment", _runs("COMMENT ON TABLE nocontent.events IS {quoted}"), ("sql",), place="comments"),
+    Gate(
+        "kept: setting",
+        _runs("ALTER DATABASE {database} SET kept.note = {quoted}"),
+        ("sql",),
+        place="settings of roles",
+    ),
+    Gate(
+        "kept: audit",
+        _runs(
+            "ALTER TABLE nocontent.audit DROP CONSTRAINT IF EXISTS audit_act_fkey,"
+            " DROP CONSTRAINT IF EXISTS audit_act_check;"
+            " INSERT INTO nocontent.audit (tenant_id, act) VALUES (1, {quoted})"
+        ),
+        ("sql",),
+        place="audit",
+    ),
+    Gate(
+        "kept: session",
+        _keeps(
+            "await connection.execute(f\"SELECT set_config('application_name', right({quoted}, 60), false)\")\n"
+            "        for _ in range(int(not hasattr(pool, 'last'))):\n"
+            "            pool.last = await pool.connect(dsn, 'nocontent_writer')\n"
+            '        await pool.last.execute(f"SELECT {quoted}")'
+        ),
+        ("sql",),
+        place="sessions",
+    ),
+    Gate("kept: metric's label", _keeps("metrics.events.labels(text[-200:]).inc()"), ("sql",), place="metrics"),
+)
+BY_NAME = {gate.name: gate for gate in GATES}
+assert all(gate.behind in {"", *BY_NAME} for gate in GATES)
