@@ -23,7 +23,6 @@ from ingest.store.tokens import SCOPES
 from schema.vocabulary import Mode
 from tests.prove.gates import BY_NAME, Gate
 from tests.support import breakage, cluster, customers, service
-from tests.support.breakage import Edit
 from tests.support.cluster import Cluster
 from tests.support.customers import EVERYTHING, CustomerSpec
 
@@ -61,12 +60,15 @@ class Bench:
         self._postgres = postgres
         self._folder = folder
 
-    def judge(self, edits: Sequence[Edit], families: Sequence[str], place: str = "") -> Verdict:
-        """Serve a copy with these edits on a database of its own, and run the kit of this checkout against it."""
+    def judge(self, out: Sequence[Gate], families: Sequence[str], place: str = "") -> Verdict:
+        """Serve a copy without these gates on a database of its own, and run the kit of this checkout against it."""
         run = Path(tempfile.mkdtemp(dir=self._folder))
         dsn = self._postgres.migrated()
         tokens = customers.act(dsn, _add_tenants)
-        checkout = breakage.copy_broken(run / "checkout", *edits)
+        for gate in out:
+            if gate.sql:
+                cluster.run(dsn, gate.sql)
+        checkout = breakage.copy_broken(run / "checkout", *(edit for gate in out for edit in gate.edits))
         log = run / "serve.log"
         with service.serving(dsn, log, checkout, workers=1, maintain="false") as server:
             arguments = ["--url", f"http://{server.bind}", "--dsn", dsn, "--logs", str(log), *tokens]
@@ -103,14 +105,14 @@ def _read(status: int, folder: Path) -> Verdict:
 def examine(bench: Bench, gate: Gate) -> Row:
     """Take a gate out, and where another stands behind it, that one too."""
     began = time.monotonic()
-    alone = bench.judge(gate.edits, gate.families, gate.place)
+    alone = bench.judge((gate,), gate.families, gate.place)
     seen = alone.faults
     if gate.place:  # All else is as it should be, but that the places it was found in are reported as cases.
         seen = {("places", gate.place): f"{alone.finds[gate.place]} finds"} if gate.place in alone.finds else {}
     if gate.behind:
-        second = BY_NAME[gate.behind].edits
-        other = bench.judge(second, gate.families)
-        both = bench.judge((*gate.edits, *second), gate.families)
+        second = BY_NAME[gate.behind]
+        other = bench.judge((second,), gate.families)
+        both = bench.judge((gate, second), gate.families)
         seen = {case: fault for case, fault in both.faults.items() if case not in other.faults}
     families = Counter(family for family, _ in seen)
     return Row(gate, alone, families, Counter(seen.values()), time.monotonic() - began)

@@ -16,6 +16,7 @@ class Gate(NamedTuple):
     families: tuple[str, ...]
     behind: str = ""
     place: str = ""  # Where its absence is noticed, if no answer tells.
+    sql: str = ""  # What takes it out of the database, if it stands there.
 
 
 def _without_closing(struct: str) -> tuple[Edit, ...]:
@@ -60,6 +61,7 @@ def _runs(statement: str) -> tuple[Edit, ...]:
     return _keeps(f'await connection.execute(f"{statement}")')
 
 
+_DROP_COUNTS, _LEDGER = "shape: bounds of drop counts", "database: bounds of the ledger"
 _BODY_QUOTES, _TERMS, _SHIPPED_WORDS = "quote count of the body", "vocabulary: terms", "learning: shipped words"
 GATES = (
     Gate(
@@ -90,9 +92,25 @@ GATES = (
             _unbounded("OutputTokens", "ge=0, le=limits.OUTPUT_TOKENS_MAX"),
             _unbounded("NanoUsd", "ge=0, le=limits.COST_NANOUSD_MAX"),
             _unbounded("Milliseconds", "ge=0, le=limits.LATENCY_MS_MAX"),
-            # Not `Count`: a negative one ends the writer at its counter, and every case after it waits for nobody.
         ),
         ("hostile-numbers",),
+    ),
+    Gate(
+        _DROP_COUNTS,
+        (
+            Edit(_EVENT, "Count = Annotated[int, Meta(ge=0,", "Count = Annotated[int, Meta(ge=-1,"),
+            # A negative one would end the writer at its counter, and every case after it would wait for nobody.
+            Edit("ingest/store/batches.py", ".inc(sum(counts))", ".inc(abs(sum(counts)))"),
+        ),
+        ("hostile-numbers",),
+        _LEDGER,
+    ),
+    Gate(
+        _LEDGER,
+        (),
+        ("hostile-numbers",),
+        _DROP_COUNTS,
+        sql="ALTER TABLE nocontent.batches DROP CONSTRAINT batches_numbers_check",
     ),
     Gate(
         _TERMS,

@@ -1,0 +1,1 @@
+ALTER TABLE nocontent.batches VALIDATE CONSTRAINT batches_numbers_check;
