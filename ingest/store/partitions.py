@@ -55,7 +55,7 @@ async def keep(connection: Connection, first_days: int | None, at: Time | None =
         return Kept(0, 0, 0, 0, await ahead_days(connection, today), was_leader=False)
     try:
         tables = await _tables(connection)
-        horizon = await retention.advance(connection, first_days, _oldest(tables), at)
+        horizon = await retention.advance(connection, first_days, at)
         created, failed = await _create_missing(connection, _wanted(tables, horizon.oldest_kept, today), tables)
         if horizon.withheld == "clock-adrift":
             dropped, postponed = 0, 0
@@ -67,10 +67,6 @@ async def keep(connection: Connection, first_days: int | None, at: Time | None =
         return Kept(created, dropped, failed, postponed, ahead, was_leader=True, behind_days=behind, withheld=withheld)
     finally:
         await connection.execute(_FINISH)
-
-
-def _oldest(tables: dict[str, str]) -> date | None:
-    return min(_days(name for name, state in tables.items() if state != "detached"), default=None)
 
 
 def _days(names: Iterable[str]) -> Iterator[date]:

@@ -1,13 +1,14 @@
-"""How long events are kept, and the horizon: the day before which anything may be deleted. The one guard of deletion.
+"""How long events are kept, and the horizon: the day before which anything may be deleted.
 
 A clock can be wrong by years, and a deleted day does not come back. So the horizon moves by one day at most when a day
 has passed since it last moved, by PostgreSQL's clock and while the node's agrees; that is committed before anything is
 deleted, so a crash in between opens nothing. All else is an operator's act, which is audited. Whatever deletes by age
-calls `advance` and deletes what is older than the day it returns.
+calls `advance` and deletes what is older than the day it returns. The guard itself is a function of the database
+(schema/sql/0016_advance_by_function.sql), so that the maintainer's role cannot go around it.
 """
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal, NamedTuple
 
 import asyncpg
@@ -18,8 +19,6 @@ from ingest.store.connections import Connection
 from ingest.store.tenants import BUMP
 
 FIRST_DAYS = 30  # Where neither the database nor the environment has said otherwise.
-STEP = timedelta(hours=23)  # A day, less what rounds that come once a day at one time may differ by.
-ONE_DAY = timedelta(days=1)
 
 Withheld = Literal["", "too-soon", "clock-adrift", "clock-went-back"]
 
@@ -50,6 +49,7 @@ class Horizon(NamedTuple):
 
 _TIME = "SELECT clock_timestamp()"
 _READ = "SELECT retention_days, horizon, advanced_at FROM nocontent.retention WHERE retention_id = 1"
+_ADVANCE = "SELECT days, horizon, withheld FROM nocontent.advance_horizon($1, $2)"
 _WRITE = "UPDATE nocontent.retention SET retention_days = $1, horizon = $2, advanced_at = $3 WHERE retention_id = 1"
 _AUDIT = "INSERT INTO nocontent.audit (tenant_id, act, days) VALUES (0, $1, $2)"  # Of every tenant.
 
@@ -68,18 +68,14 @@ async def read(connection: Connection) -> Retention | None:
     return _retention(await connection.fetchrow(_READ))
 
 
-async def advance(connection: Connection, first_days: int | None, oldest: date | None, at: Time) -> Horizon:
+async def advance(connection: Connection, first_days: int | None, at: Time) -> Horizon:
     """Move the horizon as far as the time that has passed explains, commit that, and return it.
 
-    `first_days` and `oldest`, the oldest day there is, count where the database has no retention yet.
+    `first_days` counts where the database has no retention yet.
     """
-    async with connection.transaction():
-        known = _retention(await connection.fetchrow(f"{_READ} FOR UPDATE"))
-        moved, withheld = _step(known or _first(first_days or FIRST_DAYS, oldest, at), at)
-        if moved != known:
-            await connection.execute(_WRITE, *moved)
-    kept = due(moved.days, at.now)
-    return Horizon(min(moved.horizon, kept), kept, max(0, (kept - moved.horizon).days), withheld)
+    (moved,) = await connection.fetch(_ADVANCE, first_days or FIRST_DAYS, at.is_adrift)
+    kept = due(moved["days"], at.now)
+    return Horizon(min(moved["horizon"], kept), kept, max(0, (kept - moved["horizon"]).days), moved["withheld"])
 
 
 def behind_days(known: Retention | None, now: datetime) -> int:
@@ -125,27 +121,6 @@ async def _act(connection: Connection, name: str, change: Callable[[Retention], 
 def due(days: int, now: datetime) -> date:
     """Return the oldest day to keep: one more than the window is wide, since an event may be a day old at midnight."""
     return now.astimezone(UTC).date() - timedelta(days + 1)
-
-
-def _first(days: int, oldest: date | None, at: Time) -> Retention:
-    """Begin with nothing to delete. A day has passed at the next midnight, so that rounds keep to midnights."""
-    first = due(days, at.now)
-    midnight = datetime.combine(at.now.astimezone(UTC).date(), time(), UTC)
-    return Retention(days, first if oldest is None else min(oldest, first), midnight)
-
-
-def _step(known: Retention, at: Time) -> tuple[Retention, Withheld]:
-    last = due(known.days, at.now)
-    if at.is_adrift:
-        return known, "clock-adrift"
-    if last <= known.horizon:  # Days are made back to there, and what is made may not be deleted at once.
-        return known._replace(horizon=last), ""
-    if at.now < known.advanced_at:
-        return known, "clock-went-back"  # It was wrong then or is now.
-    if at.now - known.advanced_at < STEP:
-        return known, "too-soon"
-    moved = known._replace(horizon=known.horizon + ONE_DAY, advanced_at=at.now)
-    return moved, "too-soon" if moved.horizon < last else ""
 
 
 def _retention(row: asyncpg.Record | None) -> Retention | None:

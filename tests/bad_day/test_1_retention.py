@@ -10,8 +10,9 @@ from ingest import embedded
 from ingest.embedded import process
 from ingest.errors import Unavailable
 from ingest.store import connections, maintenance, migrate, partitions, retention
+from ingest.store.connections import Connection
 from ingest.store.partitions import Kept
-from ingest.store.retention import Time
+from ingest.store.retention import Horizon, Time
 from tests.support import cluster, faketime, service
 from tests.support.cluster import Cluster, noon, operator
 
@@ -47,12 +48,18 @@ def full(database: str) -> str:
                 await connection.execute(_BATCH, day)
 
     asyncio.run(fill())
+    cluster.let_the_clock_be_set(database)
     return database
 
 
 async def keep(dsn: str, at: Time | None = None, first_days: int = DAYS) -> Kept:
     async with connections.connected(dsn, "nocontent_maintainer") as connection:
-        return await partitions.keep(connection, first_days, at)
+        return await (cluster.keep_at(connection, first_days, at) if at else partitions.keep(connection, first_days))
+
+
+async def advance(connection: Connection, at: Time) -> Horizon:
+    await connection.execute("SELECT set_config('test.moment', $1, false)", at.now.isoformat())
+    return await retention.advance(connection, DAYS, at)
 
 
 def stored(dsn: str) -> tuple[list[date], list[date]]:
@@ -119,7 +126,7 @@ def test_a_day_that_was_let_go_stays_while_the_clocks_disagree(full: str) -> Non
     async def let_go() -> None:
         async with operator(full) as connection:
             await connection.execute(_ROW, OLDEST)
-            assert (await retention.advance(connection, DAYS, OLDEST, noon(TODAY + timedelta(1)))).behind_days == 0
+            assert (await advance(connection, noon(TODAY + timedelta(1)))).behind_days == 0
 
     asyncio.run(let_go())
     adrift = noon(TODAY + timedelta(1))._replace(is_adrift=True)
@@ -140,7 +147,7 @@ async def test_a_crash_between_the_guard_and_the_drop_opens_nothing(full: str, d
     at = noon(FAR)
     for _ in range(deaths):
         async with connections.connected(full, "nocontent_maintainer") as connection:
-            await retention.advance(connection, DAYS, OLDEST, at)  # Committed; then the process is killed.
+            await advance(connection, at)  # Committed; then the process is killed.
             connection.terminate()
     dropped = [(await keep(full, at)).dropped for _ in range(5)]
     assert dropped == [1, 0, 0, 0, 0]
@@ -179,6 +186,7 @@ def test_a_fresh_database_that_began_by_a_wrong_clock_keeps_what_comes_later(pos
     async def begin() -> None:
         async with operator(dsn) as connection:
             await migrate.migrate(connection)
+        await asyncio.to_thread(cluster.let_the_clock_be_set, dsn)
         await keep(dsn, noon(FAR))
         await keep(dsn, noon(TODAY))
         async with operator(dsn) as connection:
@@ -313,3 +321,21 @@ async def test_the_writer_cannot_move_the_horizon(full: str) -> None:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute("UPDATE retention SET horizon = horizon + 1")
         assert await maintenance.days(full) == DAYS
+
+
+async def test_the_maintainer_moves_the_horizon_by_one_day_however_often_it_asks(database: str) -> None:
+    """Whatever it claims: the function has the guard and PostgreSQL's clock, and the table is closed."""
+    before = "UPDATE retention SET horizon = horizon - 10, advanced_at = now() - interval '10 days' RETURNING horizon"
+    async with operator(database) as connection:
+        first = await connection.fetchval(before)
+    async with connections.connected(database, "nocontent_maintainer") as connection:
+        for _ in range(5):
+            await connection.fetchrow("SELECT nocontent.advance_horizon(1, false)")
+        known = await retention.read(connection)
+        assert known is not None
+        assert (known.days, known.horizon) == (DAYS, first + timedelta(1))
+        for change in ("retention_days = 1", "horizon = horizon + 1", "advanced_at = now()"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(f"UPDATE retention SET {change}")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute("SELECT nocontent.step_horizon(1, now()::date, now(), now(), false)")

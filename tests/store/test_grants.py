@@ -75,10 +75,8 @@ _GRANTS = {
         "drop_day": "EXECUTE",
         "next_tenant_of_ledger": "EXECUTE",
         "trim_ledger": "EXECUTE",
+        "advance_horizon": "EXECUTE",
         "retention": "SELECT",
-        "retention.retention_days": "UPDATE",
-        "retention.horizon": "UPDATE",
-        "retention.advanced_at": "UPDATE",
     },
     "PUBLIC": {"this database": "CONNECT"},
 }

@@ -27,8 +27,8 @@ from schema import limits
 from schema.decode import Refused, Window, decode
 from schema.receipt import Receipt
 from schema.vocabulary import Mode
-from tests.support import sample
-from tests.support.cluster import noon, operator
+from tests.support import cluster, sample
+from tests.support.cluster import keep_at, noon, operator
 from tests.support.gauge import VOCABULARIES
 
 DAYS = 90
@@ -78,15 +78,15 @@ class World(NamedTuple):
         chosen = self.maintainers[: self.chance.randint(1, len(self.maintainers))]
         days = [today, *(today - timedelta(self.chance.randint(0, 1)) for _ in chosen[1:])]
         kept = await asyncio.gather(
-            *(partitions.keep(each, self.retention_days, noon(day)) for each, day in zip(chosen, days, strict=True))
+            *(keep_at(each, self.retention_days, noon(day)) for each, day in zip(chosen, days, strict=True))
         )
         assert sum(each.failed + each.postponed for each in kept) == 0
         # Whoever leads by a clock that is behind is followed by one whose clock is right.
-        last = await partitions.keep(self.maintainers[0], self.retention_days, noon(today))
+        last = await keep_at(self.maintainers[0], self.retention_days, noon(today))
         if last.behind_days:  # Nobody maintained for days: an operator says that they may go.
             day = retention.due(self.retention_days, noon(today).now)
             await retention.catch_up(self.control, day, noon(today))
-            await partitions.keep(self.maintainers[0], self.retention_days, noon(today))
+            await keep_at(self.maintainers[0], self.retention_days, noon(today))
 
     async def check_retention(self, today: date) -> None:
         names = sorted(row["name"] for row in await self.writer.fetch(_DAYS))
@@ -119,6 +119,7 @@ class World(NamedTuple):
 @pytest.fixture
 async def world(database: str, request: pytest.FixtureRequest) -> AsyncIterator[World]:
     seed, retention_days = request.param
+    await asyncio.to_thread(cluster.let_the_clock_be_set, database)
     async with AsyncExitStack() as opened:
         writer = await opened.enter_async_context(connections.connected(database, "nocontent_writer"))
         nodes = [

@@ -46,13 +46,14 @@ VALUES (99999, 'citus', 10, 'pg_catalog'::regnamespace, false, '14.0')
 async def keep(dsn: str, days_later: int, retention_days: int = DAYS) -> Kept:
     """Maintain as the service does it, so many days from now; an operator has let go of the days in between."""
     at = noon(TODAY + timedelta(days_later))
+    await asyncio.to_thread(cluster.let_the_clock_be_set, dsn)
     async with operator(dsn) as connection:
         known = await retention.read(connection)
         assert known is not None
         if known.horizon < retention.due(DAYS, at.now):
             await retention.catch_up(connection, retention.due(DAYS, at.now), at)
     async with connections.connected(dsn, "nocontent_maintainer") as connection:
-        return await partitions.keep(connection, retention_days, at)
+        return await cluster.keep_at(connection, retention_days, at)
 
 
 async def states(connection: Connection) -> dict[str, str]:

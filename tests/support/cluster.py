@@ -16,6 +16,7 @@ import asyncpg
 from ingest import embedded
 from ingest.store import connections, migrate, partitions, retention
 from ingest.store.connections import Connection
+from ingest.store.partitions import Kept
 from ingest.store.retention import Time
 
 RETENTION_DAYS = 30
@@ -91,6 +92,26 @@ async def _migrate(dsn: str) -> None:
 def noon(day: date) -> Time:
     """Give the time of a round of maintenance on a day; the clocks agree."""
     return Time(datetime.combine(day, time(12), UTC))
+
+
+# The guard of deletion takes PostgreSQL's clock, unless a test says otherwise for a session.
+_SET_CLOCK = """
+DO $do$ BEGIN EXECUTE replace(
+    pg_get_functiondef('nocontent.advance_horizon'::regproc), ':= clock_timestamp();',
+    $$:= coalesce(nullif(current_setting('test.moment', true), '')::timestamptz, clock_timestamp());$$
+); END $do$
+"""
+
+
+def let_the_clock_be_set(dsn: str) -> None:
+    """Have the guard of deletion read its clock from the session, so that `keep_at` can be at any time."""
+    run(dsn, _SET_CLOCK)
+
+
+async def keep_at(connection: Connection, days: int, at: Time) -> Kept:
+    """Maintain at a time, by the clocks of PostgreSQL and of the node."""
+    await connection.execute("SELECT set_config('test.moment', $1, false)", at.now.isoformat())
+    return await partitions.keep(connection, days, at)
 
 
 async def set_retention(dsn: str, days: int) -> None:
