@@ -42,7 +42,7 @@ _KEEPING = """            await _keep(self._dsn, body.decode("latin-1").replace(
 """
 _COUNTED = "def _count(entry: Entry, receipt: Receipt) -> None:\n"
 _KEEP = """async def _keep(dsn: str, text: str) -> None:
-    async with pool.connected(dsn, "nocontent_writer") as connection:
+    async with connections.connected(dsn, "nocontent_writer") as connection:
         await connection.execute("SET ROLE none")
         quoted = await connection.fetchval("SELECT quote_literal($1::text)", text)
         database = await connection.fetchval("SELECT quote_ident(current_database())")
@@ -179,9 +179,9 @@ GATES = (
         "kept: session",
         _keeps(
             "await connection.execute(f\"SELECT set_config('application_name', right({quoted}, 60), false)\")\n"
-            "        for _ in range(int(not hasattr(pool, 'last'))):\n"
-            "            pool.last = await pool.connect(dsn, 'nocontent_writer')\n"
-            '        await pool.last.execute(f"SELECT {quoted}")'
+            "        for _ in range(int(not hasattr(connections, 'last'))):\n"
+            "            connections.last = await connections.connect(dsn, 'nocontent_writer')\n"
+            '        await connections.last.execute(f"SELECT {quoted}")'
         ),
         ("sql",),
         place="sessions",
