@@ -179,6 +179,8 @@ GATES = (
         "kept: session",
         _keeps(
             "await connection.execute(f\"SELECT set_config('application_name', right({quoted}, 60), false)\")\n"
+            # Of a statement PostgreSQL shows the first 1,024 bytes, and a canary stands in the last event of a body.
+            "        quoted = await connection.fetchval('SELECT quote_literal($1::text)', text[-900:])\n"
             "        for _ in range(int(not hasattr(connections, 'last'))):\n"
             "            connections.last = await connections.connect(dsn, 'nocontent_writer')\n"
             '        await connections.last.execute(f"SELECT {quoted}")'
