@@ -3,13 +3,12 @@
 import asyncio
 from datetime import UTC, date, datetime, timedelta
 
-import asyncpg
 import pytest
 
 from ingest import embedded
 from ingest.embedded import process
 from ingest.errors import Unavailable
-from ingest.store import connections, maintenance, migrate, partitions, retention
+from ingest.store import connections, migrate, partitions, retention
 from ingest.store.connections import Connection
 from ingest.store.partitions import Kept
 from ingest.store.retention import Horizon, Time
@@ -314,28 +313,3 @@ async def test_a_worker_tells_how_far_retention_is_behind(full: str) -> None:
         assert retention.behind_days(await retention.read(connection), datetime.now(UTC)) == 0
         await connection.execute("UPDATE retention SET horizon = horizon - 12")
         assert retention.behind_days(await retention.read(connection), datetime.now(UTC)) == 12
-
-
-async def test_the_writer_cannot_move_the_horizon(full: str) -> None:
-    async with connections.connected(full, "nocontent_writer") as connection:
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await connection.execute("UPDATE retention SET horizon = horizon + 1")
-        assert await maintenance.days(full) == DAYS
-
-
-async def test_the_maintainer_moves_the_horizon_by_one_day_however_often_it_asks(database: str) -> None:
-    """Whatever it claims: the function has the guard and PostgreSQL's clock, and the table is closed."""
-    before = "UPDATE retention SET horizon = horizon - 10, advanced_at = now() - interval '10 days' RETURNING horizon"
-    async with operator(database) as connection:
-        first = await connection.fetchval(before)
-    async with connections.connected(database, "nocontent_maintainer") as connection:
-        for _ in range(5):
-            await connection.fetchrow("SELECT nocontent.advance_horizon(1, false)")
-        known = await retention.read(connection)
-        assert known is not None
-        assert (known.days, known.horizon) == (DAYS, first + timedelta(1))
-        for change in ("retention_days = 1", "horizon = horizon + 1", "advanced_at = now()"):
-            with pytest.raises(asyncpg.InsufficientPrivilegeError):
-                await connection.execute(f"UPDATE retention SET {change}")
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await connection.execute("SELECT nocontent.step_horizon(1, now()::date, now(), now(), false)")
