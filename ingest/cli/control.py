@@ -1,22 +1,21 @@
 """`tenant`, `token`, `reader`, `vocabulary`, `tags`: what an operator says. Workers follow the database in a second."""
 
 import argparse
-import asyncio
 import sys
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
-from ingest import config
+from ingest.cli import acts
+from ingest.cli.acts import Acts
 from ingest.cli.registration import Given, register, say_refused
 from ingest.cli.server import Subparsers
 from ingest.errors import CannotStart
-from ingest.store import connections, readers, tenants, tokens, vocabulary
+from ingest.store import readers, tenants, tokens, vocabulary
 from ingest.store.connections import Connection
 from schema.event import Kind
 from schema.vocabulary import Candidate, Mode
 
-_Act = Callable[[Connection, argparse.Namespace], Awaitable[int]]
+_ADVICE = ": is a name out of grammar?"  # The schema's own checks bar one.
 _KINDS = {"category": Kind.TASK_CATEGORY, "provider": Kind.PROVIDER, "model": Kind.MODEL}
 _MODED = {**_KINDS, "tag": Kind.TAG_VALUE}
 _SPAN_MAX = 36_500.0  # Of days, a century; PostgreSQL's times and Python's hold far more.
@@ -32,51 +31,51 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     _add_reader(_family(commands, "reader", "database logins that read a tenant's rows"))
     _add_vocabulary(_family(commands, "vocabulary", "the terms that a tenant may send, beside the shipped catalogue"))
     tags = _family(commands, "tags", "tag keys that a tenant opted in to")
-    declare = _act(tags, "declare", _declare, "opt in to tag keys; a key that names content or a credential is refused")
+    declare = tags.add("declare", _declare, "opt in to tag keys; a key that names content or a credential is refused")
     declare.add_argument("tenant")
     declare.add_argument("key", nargs="+")
 
 
-def _add_tenant(family: "Subparsers[argparse.ArgumentParser]") -> None:
-    _act(family, "add", _tenant_add, "add a tenant").add_argument("tenant", help="a short lower-case name")
-    _act(family, "list", _tenant_list, "list tenants with their modes and quotas")
-    mode = _act(family, "mode", _tenant_mode, "say what becomes of a term that is not registered")
+def _add_tenant(family: Acts) -> None:
+    family.add("add", _tenant_add, "add a tenant").add_argument("tenant", help="a short lower-case name")
+    family.add("list", _tenant_list, "list tenants with their modes and quotas")
+    mode = family.add("mode", _tenant_mode, "say what becomes of a term that is not registered")
     mode.add_argument("tenant")
     mode.add_argument("kind", choices=[*_MODED])
     mode.add_argument(
         "mode", choices=[mode.name.lower() for mode in Mode], help="refuse it, store `unknown`, or learn it"
     )
-    quota = _act(family, "quota", _tenant_quota, "limit a tenant's events in a minute")
+    quota = family.add("quota", _tenant_quota, "limit a tenant's events in a minute")
     quota.add_argument("tenant")
     quota.add_argument("events_per_minute", type=int, help="0 for no limit")
-    _act(family, "disable", _tenant_disable, "stop taking a tenant's events").add_argument("tenant")
-    _act(family, "enable", _tenant_enable, "take them again").add_argument("tenant")
+    family.add("disable", _tenant_disable, "stop taking a tenant's events").add_argument("tenant")
+    family.add("enable", _tenant_enable, "take them again").add_argument("tenant")
 
 
-def _add_token(family: "Subparsers[argparse.ArgumentParser]") -> None:
-    issue = _act(family, "issue", _token_issue, "print a new token, once; only its SHA-256 is stored")
+def _add_token(family: Acts) -> None:
+    issue = family.add("issue", _token_issue, "print a new token, once; only its SHA-256 is stored")
     issue.add_argument("tenant")
     issue.add_argument(
         "--scope", action="append", choices=tokens.SCOPES, help="may be given again (default: all but the last)"
     )
     issue.add_argument("--days", type=_span, help="until it expires (default: never)")
-    rotate = _act(family, "rotate", _token_rotate, "print a token's successor, once, and let the old one end soon")
+    rotate = family.add("rotate", _token_rotate, "print a token's successor, once, and let the old one end soon")
     rotate.add_argument("tenant")
     rotate.add_argument("token_id", help=_ID_HELP)
     rotate.add_argument("--overlap", type=_span, default=24.0, metavar="HOURS", help="that both work (default: 24)")
     rotate.add_argument("--days", type=_span, help="until the new one expires (default: as many as the old one had)")
-    revoke = _act(family, "revoke", _token_revoke, "revoke a token; every worker follows within seconds")
+    revoke = family.add("revoke", _token_revoke, "revoke a token; every worker follows within seconds")
     revoke.add_argument("token_id", help=_ID_HELP)
-    _act(family, "list", _token_list, "list tokens, without their secrets").add_argument("tenant", nargs="?")
+    family.add("list", _token_list, "list tokens, without their secrets").add_argument("tenant", nargs="?")
 
 
-def _add_reader(family: "Subparsers[argparse.ArgumentParser]") -> None:
-    let = _act(family, "add", _reader_add, "let a login, which has the role nocontent_reader, read a tenant")
-    stop = _act(family, "remove", _reader_remove, "let it no more; its next query finds nothing")
+def _add_reader(family: Acts) -> None:
+    let = family.add("add", _reader_add, "let a login, which has the role nocontent_reader, read a tenant")
+    stop = family.add("remove", _reader_remove, "let it no more; its next query finds nothing")
     for command in (let, stop):
         command.add_argument("tenant")
         command.add_argument("login", help="the name of a PostgreSQL role that can log in")
-    _act(family, "list", _reader_list, "list who reads which tenant").add_argument("tenant", nargs="?")
+    family.add("list", _reader_list, "list who reads which tenant").add_argument("tenant", nargs="?")
 
 
 def _span(text: str) -> float:
@@ -87,44 +86,23 @@ def _span(text: str) -> float:
     return amount
 
 
-def _add_vocabulary(family: "Subparsers[argparse.ArgumentParser]") -> None:
-    add_terms = _act(family, "add", _vocabulary_add, "register terms; each passes the same checks that refuse a secret")
-    remove = _act(family, "remove", _vocabulary_remove, "refuse terms from now on; rows that have them keep them")
+def _add_vocabulary(family: Acts) -> None:
+    add_terms = family.add("add", _vocabulary_add, "register terms; each passes the same checks that refuse a secret")
+    remove = family.add("remove", _vocabulary_remove, "refuse terms from now on; rows that have them keep them")
     for command in (add_terms, remove):
         command.add_argument("tenant")
         command.add_argument("kind", help=_KIND_HELP)
         command.add_argument("term", nargs="+")
-    bring = _act(family, "import", _vocabulary_import, "register the terms of a file, one a line")
+    bring = family.add("import", _vocabulary_import, "register the terms of a file, one a line")
     bring.add_argument("tenant")
     bring.add_argument("kind", help=_KIND_HELP)
     bring.add_argument("file", help="- for standard input")
-    show = _act(family, "list", _vocabulary_list, "list a tenant's own terms")
+    show = family.add("list", _vocabulary_list, "list a tenant's own terms")
     show.add_argument("tenant")
 
 
-def _family(
-    commands: "Subparsers[argparse.ArgumentParser]", name: str, says: str
-) -> "Subparsers[argparse.ArgumentParser]":
-    return commands.add_parser(name, help=says, description=says).add_subparsers(metavar="ACT", required=True)
-
-
-def _act(family: "Subparsers[argparse.ArgumentParser]", name: str, act: _Act, says: str) -> argparse.ArgumentParser:
-    command = family.add_parser(name, help=says, description=says)
-    command.set_defaults(run=lambda args: asyncio.run(_run(act, args)))
-    return command
-
-
-async def _run(act: _Act, args: argparse.Namespace) -> int:
-    connection = await connections.connect_as_operator(config.require_dsn(config.load()), "nocontent_control")
-    try:
-        return await act(connection, args)
-    except connections.PostgresError as refused:
-        # The schema's own checks: a name outside the grammar, say. Its message would quote the value.
-        raise CannotStart(
-            f"PostgreSQL refused (SQLSTATE {connections.sqlstate(refused)}): is a name out of grammar?"
-        ) from None
-    finally:
-        await connections.close(connection)
+def _family(commands: "Subparsers[argparse.ArgumentParser]", name: str, says: str) -> Acts:
+    return acts.family(commands, name, says, _ADVICE)
 
 
 async def _tenant_add(connection: Connection, args: argparse.Namespace) -> int:

@@ -1,50 +1,28 @@
 """`retention`: how long events are kept, as an audited act. No clock and no node's setting changes it."""
 
 import argparse
-import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import date
 
-from ingest import config
+from ingest.cli import acts
 from ingest.cli.server import Subparsers
-from ingest.errors import CannotStart
-from ingest.store import connections, retention
+from ingest.store import retention
 from ingest.store.connections import Connection
 from schema.limits import RETENTION_DAYS_MAX
 
-_Act = Callable[[Connection, argparse.Namespace], Awaitable[int]]
+_ADVICE = "; see docs/roles.md."
 
 
 def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     """Declare the commands."""
     says = "how many days of events the database keeps"
-    family = commands.add_parser("retention", help=says, description=says)
-    acts = family.add_subparsers(metavar="ACT", required=True)
-    _act(acts, "show", _show, "print the days kept, the oldest day that is safe, and what waits to be dropped")
-    change = _act(acts, "set", _set, "keep so many days; if they are fewer, the next round drops those beyond")
+    family = acts.family(commands, "retention", says, _ADVICE)
+    family.add("show", _show, "print the days kept, the oldest day that is safe, and what waits to be dropped")
+    change = family.add("set", _set, "keep so many days; if they are fewer, the next round drops those beyond")
     change.add_argument("days", type=int, choices=range(1, RETENTION_DAYS_MAX + 1), metavar="DAYS")
-    catch_up = _act(acts, "catch-up", _catch_up, "let maintenance drop a backlog at once; without a day, only show it")
+    catch_up = family.add("catch-up", _catch_up, "let maintenance drop a backlog at once; without a day, only show it")
     catch_up.add_argument(
         "before", type=date.fromisoformat, nargs="?", metavar="DAY", help="the first to keep, 2026-01-31"
     )
-
-
-def _act(acts: "Subparsers[argparse.ArgumentParser]", name: str, act: _Act, says: str) -> argparse.ArgumentParser:
-    command = acts.add_parser(name, help=says, description=says)
-    command.set_defaults(run=lambda args: asyncio.run(_run(act, args)))
-    return command
-
-
-async def _run(act: _Act, args: argparse.Namespace) -> int:
-    connection = await connections.connect_as_operator(config.require_dsn(config.load()), "nocontent_control")
-    try:
-        return await act(connection, args)
-    except connections.PostgresError as refused:
-        raise CannotStart(
-            f"PostgreSQL refused (SQLSTATE {connections.sqlstate(refused)}); see docs/roles.md."
-        ) from None
-    finally:
-        await connections.close(connection)
 
 
 async def _show(connection: Connection, _args: argparse.Namespace) -> int:

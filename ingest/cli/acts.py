@@ -1,0 +1,42 @@
+"""Acts of an operator on the database: how each is declared, connects, and ends if PostgreSQL refuses."""
+
+import argparse
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from ingest import config
+from ingest.cli.server import Subparsers
+from ingest.errors import CannotStart
+from ingest.store import connections
+from ingest.store.connections import Connection
+
+Act = Callable[[Connection, argparse.Namespace], Awaitable[int]]
+
+
+class Acts(NamedTuple):
+    """Acts of one family of commands; `advice` follows the SQLSTATE, since PostgreSQL's message would quote a value."""
+
+    family: "Subparsers[argparse.ArgumentParser]"
+    advice: str
+
+    def add(self, name: str, act: Act, says: str) -> argparse.ArgumentParser:
+        """Declare an act; return its parser, for its arguments."""
+        command = self.family.add_parser(name, help=says, description=says)
+        command.set_defaults(run=lambda args: asyncio.run(self._run(act, args)))
+        return command
+
+    async def _run(self, act: Act, args: argparse.Namespace) -> int:
+        connection = await connections.connect_as_operator(config.require_dsn(config.load()), "nocontent_control")
+        try:
+            return await act(connection, args)
+        except connections.PostgresError as refused:
+            raise CannotStart(f"PostgreSQL refused (SQLSTATE {connections.sqlstate(refused)}){self.advice}") from None
+        finally:
+            await connections.close(connection)
+
+
+def family(commands: "Subparsers[argparse.ArgumentParser]", name: str, says: str, advice: str) -> Acts:
+    """Declare a family of acts."""
+    parser = commands.add_parser(name, help=says, description=says)
+    return Acts(parser.add_subparsers(metavar="ACT", required=True), advice)
