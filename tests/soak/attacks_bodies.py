@@ -5,13 +5,12 @@ import base64
 import itertools
 import time
 from collections import Counter
-from collections.abc import Iterator
 
 from tests.soak import flow, payloads
 from tests.soak.child import Desk
 from tests.soak.connection import Connection, NoAnswer, address_of, opened
 from tests.soak.order import Order
-from tests.soak.payloads import Payload
+from tests.soak.posting import Flood, post
 
 CONNECTIONS = 4  # Of an attack that is not about connections: each has one request under way.
 DRIP_S = 1.0
@@ -69,49 +68,31 @@ async def _drip(bind: str, head: bytes, ends_at: float) -> str:
 
 
 async def deep(order: Order, desk: Desk, answers: "Counter[str]") -> None:
-    await _posts(order, desk, answers, payloads.deep(), order.token)
+    await post(order, desk, answers, Flood(payloads.deep(), order.token, CONNECTIONS))
 
 
 async def bombs(order: Order, desk: Desk, answers: "Counter[str]") -> None:
-    await _posts(order, desk, answers, payloads.bombs(), order.token)
+    await post(order, desk, answers, Flood(payloads.bombs(), order.token, CONNECTIONS))
 
 
 async def large_batches(order: Order, desk: Desk, answers: "Counter[str]") -> None:
-    await _posts(order, desk, answers, payloads.large_batches(), order.token)
+    await post(order, desk, answers, Flood(payloads.large_batches(), order.token, CONNECTIONS))
 
 
 async def unknown_refused(order: Order, desk: Desk, answers: "Counter[str]") -> None:
-    await _posts(order, desk, answers, payloads.unknown_models(), order.token)
+    await post(order, desk, answers, Flood(payloads.unknown_models(), order.token, CONNECTIONS))
 
 
 async def unknown_coarsened(order: Order, desk: Desk, answers: "Counter[str]") -> None:
-    await _posts(order, desk, answers, payloads.unknown_models(), order.coarsening_token)
+    await post(order, desk, answers, Flood(payloads.unknown_models(), order.coarsening_token, CONNECTIONS))
 
 
 async def padded_tags(order: Order, desk: Desk, answers: "Counter[str]") -> None:
-    await _posts(order, desk, answers, payloads.padded_tags(), order.token)
+    await post(order, desk, answers, Flood(payloads.padded_tags(), order.token, CONNECTIONS))
 
 
 async def tiny_chunks(order: Order, desk: Desk, answers: "Counter[str]") -> None:
-    await _posts(order, desk, answers, payloads.tiny_chunks(), order.token)
-
-
-async def _posts(order: Order, desk: Desk, answers: "Counter[str]", made: Iterator[Payload], token: str) -> None:
-    """Send one after another over each connection."""
-    ends_at = time.monotonic() + order.seconds_min
-
-    async def lane() -> None:
-        connection = Connection(order.bind, token)
-        while desk.done < order.units or time.monotonic() < ends_at:
-            payload = next(made)
-            desk.note(payload.units)
-            try:
-                answers[flow.face(await connection.post(payload.body, payload.headers))] += 1
-            except NoAnswer as lost:
-                answers[f"no answer: {lost}"] += 1
-        connection.close()
-
-    await asyncio.gather(*(lane() for _ in range(CONNECTIONS)))
+    await post(order, desk, answers, Flood(payloads.tiny_chunks(), order.token, CONNECTIONS))
 
 
 async def bad_tokens(order: Order, desk: Desk, answers: "Counter[str]") -> None:

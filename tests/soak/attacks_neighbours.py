@@ -13,6 +13,7 @@ from tests.soak.child import Desk
 from tests.soak.connection import Connection, NoAnswer
 from tests.soak.order import Order
 from tests.soak.payloads import Payload
+from tests.soak.posting import Flood, post
 from tests.support import sample
 
 ASKING = 50  # Connections.
@@ -21,20 +22,20 @@ _GZIP = 16 + zlib.MAX_WBITS
 
 async def refusals(order: Order, desk: Desk, answers: "Counter[str]") -> None:
     """Send what is longest to explain, of which gzip makes a three-hundredth part."""
-    await _at_once(order, desk, answers, _long_to_explain(), order.token)
+    await post(order, desk, answers, Flood(_long_to_explain(), order.token, ASKING))
 
 
 async def new_terms(order: Order, desk: Desk, answers: "Counter[str]") -> None:
     """Bring new terms to a tenant that learns, far over its budget."""
     bodies = (sample.body(sample.event(tags={"team": f"team-{number}"})) for number in itertools.count())
-    await _at_once(order, desk, answers, (Payload(body, "", 1) for body in bodies), order.tokens["learning"])
+    await post(order, desk, answers, Flood((Payload(body, "", 1) for body in bodies), order.tokens["learning"], ASKING))
 
 
 async def duplicates(order: Order, desk: Desk, answers: "Counter[str]") -> None:
     """Send one event again and again, each time as a batch of its own, over a quota of ten in a minute."""
     event = sample.event()
     bodies = (sample.body(event, stream=sample.stream(0)) for _ in itertools.count())
-    await _at_once(order, desk, answers, (Payload(body, "", 1) for body in bodies), order.tokens["limited"])
+    await post(order, desk, answers, Flood((Payload(body, "", 1) for body in bodies), order.tokens["limited"], ASKING))
 
 
 async def policies(order: Order, desk: Desk, answers: "Counter[str]") -> None:
@@ -52,23 +53,6 @@ def _long_to_explain() -> Iterator[Payload]:
         deflated.append(deflater.compress(body) + deflater.flush())
     bodies = itertools.cycle(deflated)
     return (Payload(body, "Content-Encoding: gzip\r\n", 1) for body in bodies)
-
-
-async def _at_once(order: Order, desk: Desk, answers: "Counter[str]", made: Iterator[Payload], token: str) -> None:
-    ends_at = time.monotonic() + order.seconds_min
-
-    async def lane() -> None:
-        connection = Connection(order.bind, token)
-        while desk.done < order.units or time.monotonic() < ends_at:
-            payload = next(made)
-            desk.note(payload.units)
-            try:
-                answers[flow.face(await connection.post(payload.body, payload.headers))] += 1
-            except NoAnswer as lost:
-                answers[f"no answer: {lost}"] += 1
-        connection.close()
-
-    await asyncio.gather(*(lane() for _ in range(ASKING)))
 
 
 async def _ask(order: Order, desk: Desk, answers: "Counter[str]", paths: Iterator[str]) -> None:
