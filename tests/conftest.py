@@ -9,6 +9,7 @@ import pytest
 from ingest import logs
 from tests.support import cluster, customers, service
 from tests.support.cluster import Cluster, Watch
+from tests.support.command import Run, runner
 from tests.support.customers import Customer
 from tests.support.service import Logged, Server
 from tests.support.wire import Sender
@@ -41,6 +42,15 @@ def database(postgres: Cluster) -> Iterator[str]:
     dsn = postgres.migrated()
     yield dsn
     postgres.drop(dsn)
+
+
+@pytest.fixture
+def run(database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs command lines on a fresh database, which has the tenant acme."""
+    monkeypatch.setenv("NOCONTENT_DSN", database)
+    run = runner(capsys)
+    assert run("tenant add acme")[0] == 0
+    return run
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from schema.event import Kind
 from schema.vocabulary import Names, Vocabulary
 from tests.support import cluster, customers, sample
 from tests.support.customers import CustomerSpec
+from tests.support.rounds import counted
 from tests.support.service import Server, wait_until
 
 ANSWER_S = 30.0
@@ -157,16 +158,7 @@ def test_removing_many_terms_takes_hardly_longer_than_removing_one() -> None:
 
 
 async def test_an_import_reaches_the_snapshot_in_many_rounds_of_the_loop(database: str) -> None:
-    known, rounds = Snapshot(), 0
-
-    async def count() -> None:
-        nonlocal rounds
-        while True:
-            await asyncio.sleep(0)
-            rounds += 1
-
-    async with connections.connected(database, "nocontent_writer") as connection:
-        counting = asyncio.create_task(count())
+    known = Snapshot()
+    async with connections.connected(database, "nocontent_writer") as connection, counted() as rounds:
         assert await snapshot.refresh(connection, known)  # The shipped catalogue alone is thousands of terms.
-        counting.cancel()
-    assert rounds >= sum(map(len, known.shipped.values())) // snapshot.ROWS_A_ROUND > 10
+    assert rounds.count >= sum(map(len, known.shipped.values())) // snapshot.ROWS_A_ROUND > 10

@@ -16,6 +16,7 @@ from schema.event import Kind
 from schema.vocabulary import Mode
 from tests.support import sample
 from tests.support.gauge import vocabulary
+from tests.support.rounds import counted
 from tests.support.service import Server, wait_until
 from tests.support.wire import Answer, Sender
 
@@ -157,18 +158,9 @@ async def test_a_tenant_has_only_so_many_waiting(known: Snapshot, monkeypatch: p
 async def test_answers_have_rests_between_them(known: Snapshot) -> None:
     policies = Policies()
     await policies.document(known, 1)
-    rounds = 0
-
-    async def count() -> None:
-        nonlocal rounds
-        while True:
-            await asyncio.sleep(0)
-            rounds += 1
-
-    counting = asyncio.create_task(count())
-    await asyncio.gather(*(policies.document(known, 1) for _ in range(5)))
-    counting.cancel()
-    assert rounds > 50
+    async with counted() as rounds:
+        await asyncio.gather(*(policies.document(known, 1) for _ in range(5)))
+    assert rounds.count > 50
 
 
 def test_making_one_is_done_in_pieces() -> None:

@@ -26,6 +26,7 @@ from schema.vocabulary import Mode
 from tests.bad_day.shapes import SHAPES
 from tests.support import sample
 from tests.support.gauge import vocabulary, window
+from tests.support.rounds import counted
 
 BUSY = 8  # Slices: with the rests that the lane takes, 64 ms.
 
@@ -267,19 +268,9 @@ async def test_anothers_flood_delays_a_refusal_by_a_few_slices() -> None:
 async def test_inflating_leaves_others_their_turns(coding: codings.Coding, text: bytes) -> None:
     body = text * (limits.BODY_BYTES_MAX // len(text))
     wire = gzip.compress(body, 1) if coding == "gzip" else streamed(body)
-    rounds = 0
-
-    async def count() -> None:
-        nonlocal rounds
-        while True:
-            await asyncio.sleep(0)
-            rounds += 1
-
-    counting = asyncio.create_task(count())
-    async with LargeBodies().work(1) as work:
+    async with LargeBodies().work(1) as work, counted() as rounds:
         assert await codings.decompressed(wire, coding, work.inflate) == body
-    counting.cancel()
-    assert rounds >= limits.BODY_BYTES_MAX // codings.STEP_BYTES - 2
+    assert rounds.count >= limits.BODY_BYTES_MAX // codings.STEP_BYTES - 2
 
 
 def streamed(body: bytes) -> bytes:

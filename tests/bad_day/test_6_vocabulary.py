@@ -1,18 +1,16 @@
 """What honest senders really name: ids around a known model, public names of clouds and tasks, tags of people."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ingest.__main__ import main
 from schema.event import OWN_IDS, Kind
 from tests.support import cluster, sample
 from tests.support.cluster import Watch
+from tests.support.command import Run
 from tests.support.service import Server
 from tests.support.wire import Sender
 
-Run = Callable[[str], tuple[int, str, str]]
 ACCOUNT = "618033988749"
 STORED = {
     "openrouter/anthropic/claude-opus-4.5:thinking": "openrouter/anthropic/claude-opus-4.5",
@@ -37,20 +35,6 @@ REFUSED = [
     "gpt-4o-my-secret-project",
     "gpt-4o-" + "4111111111111111" * 2,
 ]
-
-
-@pytest.fixture
-def run(database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command line; gives its status, output and errors."""
-    monkeypatch.setenv("NOCONTENT_DSN", database)
-
-    def typed(line: str) -> tuple[int, str, str]:
-        status = main(line.split())
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    assert typed("tenant add acme")[0] == 0
-    return typed
 
 
 def test_spellings_are_stored_as_their_terms_and_what_was_around_them_nowhere(server: Server, sender: Sender) -> None:

@@ -1,7 +1,6 @@
 """`tenant`, `token`, `reader`, `vocabulary`, `tags` on a real database, the way an operator types them."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,22 +8,7 @@ import pytest
 from ingest.__main__ import main
 from tests.support import cluster
 from tests.support.cluster import Cluster
-
-Run = Callable[[str], tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command line; gives its status, output and errors."""
-    monkeypatch.setenv("NOCONTENT_DSN", database)
-
-    def typed(line: str) -> tuple[int, str, str]:
-        status = main(line.split())
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    assert typed("tenant add acme")[0] == 0
-    return typed
+from tests.support.command import Run
 
 
 def audit(dsn: str) -> list[str]:
