@@ -21,7 +21,8 @@ from ingest.store import rows
 from schema import limits
 from schema.decode import Refused, Window, decode
 from schema.event import Batch, Event, Kind
-from schema.vocabulary import Vocabulary, shipped_terms
+from schema.vocabulary import Vocabulary
+from tests.support.gauge import SHIPPED
 
 _PLAIN: dict[str, object] = {"event_id": UUID, "tags": dict[str, str]}
 _BareEvent = msgspec.defstruct(
@@ -132,8 +133,7 @@ def _worst() -> list[tuple[str, bytes]]:
 
 
 def _vocabulary() -> Vocabulary:
-    shipped = {kind: {term: number for number, term in enumerate(shipped_terms(kind), 1)} for kind in Kind}
-    vocabulary = Vocabulary({}, shipped)
+    vocabulary = Vocabulary({}, SHIPPED)
     vocabulary.add(Kind.TAG_KEY, 0, "team", 17)
     for number, team in enumerate(("assistant", "editor"), 9_000):
         vocabulary.add(Kind.TAG_VALUE, 17, team, number)

@@ -25,7 +25,8 @@ from ingest.store import rows
 from schema import limits
 from schema.decode import Window, decode
 from schema.event import Kind
-from schema.vocabulary import Vocabulary, shipped_terms
+from schema.vocabulary import Vocabulary
+from tests.support.gauge import SHIPPED
 
 WAYS: tuple[System, ...] = ("raw_server_copy", "raw_asyncpg_copy")
 BATCH_ROWS = 1_000
@@ -76,8 +77,7 @@ def write_rows(path: Path, seconds: float) -> None:
 
 def known_vocabulary() -> Vocabulary:
     """Make what a tenant of ours may say, without a database."""
-    shipped = {kind: {term: place for place, term in enumerate(shipped_terms(kind), 1)} for kind in Kind}
-    vocabulary = Vocabulary({}, shipped)
+    vocabulary = Vocabulary({}, SHIPPED)
     value_id = 8_192
     for key_id, (key, values) in enumerate(TAGS.items(), 16):
         vocabulary.add(Kind.TAG_KEY, 0, key, key_id)

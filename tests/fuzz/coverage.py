@@ -24,6 +24,7 @@ with atheris.instrument_imports(include=["schema", "ingest.intake.explain"]):
 from tests.fuzz import bodies
 from tests.fuzz.oracle import Words, accepts
 from tests.support.customers import TAGS
+from tests.support.gauge import SHIPPED
 
 _ALL_TIME = Window(0, 2**48 - 1)
 _NAMES = "|".join((*Batch.__struct_fields__, *Event.__struct_fields__, *Stream.__struct_fields__))
@@ -48,8 +49,7 @@ def main() -> None:
 
 
 def _vocabulary() -> Vocabulary:
-    shipped = {kind: {term: number for number, term in enumerate(shipped_terms(kind), 1)} for kind in Kind}
-    vocabulary = Vocabulary({}, shipped)
+    vocabulary = Vocabulary({}, SHIPPED)
     for key_id, (key, values) in enumerate(TAGS.items(), 17):
         vocabulary.add(Kind.TAG_KEY, 0, key, key_id)
         for value_id, value in enumerate((*values, "unknown"), 100 * key_id):

@@ -17,9 +17,9 @@ from ingest.prove.kit import Kit
 from ingest.prove.shapes import SHAPES, leaves
 from schema.decode import Decoded, Refused, Window, decode
 from schema.event import Kind
-from schema.vocabulary import Mode, Vocabulary, shipped_terms
+from schema.vocabulary import Mode, Vocabulary
 from tests.prove.policies import NOW_MS, kit
-from tests.support.gauge import VOCABULARIES
+from tests.support.gauge import SHIPPED, VOCABULARIES
 
 _WITHOUT_CANARY = {"hostile-numbers", "learning-prompts", "learning-random-strings"}
 _NOT_FOR_THE_DOOR = {"wrapped-bodies", "headers-of-refused"}  # What comes before it says no.
@@ -138,8 +138,7 @@ def _readable(reader: zstandard.ZstdDecompressionReader) -> Iterator[bytes]:
 
 
 def _vocabulary() -> Vocabulary:
-    shipped = {kind: {term: number for number, term in enumerate(shipped_terms(kind), 1)} for kind in Kind}
-    vocabulary = Vocabulary({}, shipped)
+    vocabulary = Vocabulary({}, SHIPPED)
     vocabulary.add(Kind.TAG_KEY, 0, "team", 16)
     for number, value in enumerate(("unknown", "search"), 1):
         vocabulary.add(Kind.TAG_VALUE, 16, value, number)
