@@ -22,7 +22,6 @@ from bench.load import Quantiles, Tally
 from bench.scenario import System
 from bench.workload import TAGS, Clock, Template, events
 from ingest.store import rows
-from schema import limits
 from schema.decode import Window, decode
 from schema.event import Kind
 from schema.vocabulary import Vocabulary
@@ -64,7 +63,7 @@ def write_rows(path: Path, seconds: float) -> None:
     templates = [Template(events(BATCH_ROWS, seed)) for seed in range(GROUP_BATCHES)]
     now_ms = time.time_ns() // 1_000_000
     clock = Clock("in-order", groups * GROUP_ROWS, now_ms)
-    window = Window(now_ms - 86_400_000, now_ms + limits.AHEAD_MS_MAX)
+    window = Window.at(now_ms, 1)
     vocabulary = known_vocabulary()
     with path.open("wb") as file:
         file.write(rows.HEADER)

@@ -11,7 +11,6 @@ from bench.limit import GROUP_BATCHES, known_vocabulary
 from bench.workload import Clock, Ids, Template, events
 from ingest.serving import codings
 from ingest.store import rows
-from schema import limits
 from schema.decode import Decoded, Window, decode
 from schema.event import Batch, Event, Kind
 
@@ -29,7 +28,7 @@ class Prepared:
         templates = [Template(events(EVENTS, seed)) for seed in range(GROUP_BATCHES)]
         bodies = [b'{"events":' + template.stamp(ids(EVENTS)) + b"}" for template in templates]
         self.vocabulary = known_vocabulary()
-        self.window = Window(now_ms - 86_400_000, now_ms + limits.AHEAD_MS_MAX)
+        self.window = Window.at(now_ms, 1)
         self.body = bodies[0]
         self.decoded = self.decode(bodies[0])
         self.group = [rows.encode(self.decode(each), 1) for each in bodies]

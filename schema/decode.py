@@ -4,7 +4,7 @@ import struct
 from binascii import unhexlify
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import msgspec
 from msgspec import UNSET
@@ -20,6 +20,7 @@ _EVENT_QUOTES = 2 * (len(Event.__struct_fields__) + len(_STRINGS))
 _QUOTES_MAX = limits.EVENTS_MAX * (_EVENT_QUOTES + 2 + 4 * limits.TAGS_MAX) + 64  # 64 is more than an envelope has.
 _TAGS_CACHED_MAX, _TAGS_BYTES_MAX = 8_192, 1_024  # Of a tenant, and how long each may be: with spaces, any length.
 _DELETE = b"\x7f"
+_DAY_MS = 86_400_000
 _Count = Callable[[bytes, bytes], int]
 
 
@@ -28,6 +29,11 @@ class Window(NamedTuple):
 
     oldest_ms: int
     newest_ms: int
+
+    @classmethod
+    def at(cls, now_ms: int, retention_days: int) -> Self:
+        """Return the window as of a moment: the retention back, and AHEAD_MS_MAX ahead."""
+        return cls(now_ms - retention_days * _DAY_MS, now_ms + limits.AHEAD_MS_MAX)
 
 
 class Refused(Exception):

@@ -48,7 +48,7 @@ def _check(args: argparse.Namespace) -> int:
     policy = _policy(args.policy)
     vocabulary = _vocabulary(policy)
     now_ms = time.time_ns() // 1_000_000
-    window = Window(now_ms - policy.retention_days * 86_400_000, now_ms + limits.AHEAD_MS_MAX)
+    window = Window.at(now_ms, policy.retention_days)
     data = _read(args.file)
     try:
         decoded = decode(data, vocabulary, window)

@@ -15,13 +15,11 @@ from ingest.errors import BadToken, ClockAdrift, ExpiredToken, RevokedToken, Una
 from ingest.knowledge.clock import Clock
 from ingest.store.connections import Connection
 from ingest.store.retention import FIRST_DAYS, Retention
-from schema import limits
 from schema.decode import Window
 from schema.event import Kind
 from schema.vocabulary import Mode, Names, Vocabulary
 
 CATALOGUE_TENANT_ID = 0
-DAY_MS = 86_400_000
 ROWS_A_ROUND = 500  # Of the loop: half a millisecond.
 
 
@@ -75,8 +73,7 @@ class Snapshot:
 
     def window(self) -> Window:
         """Give the times that an event may have now."""
-        now_ms = int(self.clock.now_s * 1000)
-        return Window(now_ms - self.retention_days * DAY_MS, now_ms + limits.AHEAD_MS_MAX)
+        return Window.at(int(self.clock.now_s * 1000), self.retention_days)
 
     def token(self, token_id: str, secret: str) -> Token:
         """Give the token with this id and secret, if it is good."""

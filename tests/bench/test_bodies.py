@@ -11,10 +11,8 @@ from bench.scenario import Order, Scenario
 from bench.workload import TAGS
 from ingest.serving.codings import gunzip, unzstd
 from schema.decode import Decoded, Refused, Window, decode
-from schema.limits import AHEAD_MS_MAX
 
 BATCH = 50
-DAY_MS = 86_400_000
 
 VOCABULARY = known_vocabulary()
 
@@ -51,7 +49,7 @@ def _body(request: Request) -> bytes:
 
 def _decoded(body: bytes) -> Decoded:
     now_ms = time.time_ns() // 1_000_000
-    return decode(body, VOCABULARY, Window(now_ms - 2 * DAY_MS, now_ms + AHEAD_MS_MAX))
+    return decode(body, VOCABULARY, Window.at(now_ms, 2))
 
 
 def _ids(request: Request) -> list[bytes]:

@@ -23,8 +23,7 @@ from tests.support.gauge import SHIPPED, VOCABULARIES
 
 _WITHOUT_CANARY = {"hostile-numbers", "learning-prompts", "learning-random-strings"}
 _NOT_FOR_THE_DOOR = {"wrapped-bodies", "headers-of-refused"}  # What comes before it says no.
-_DAY_MS = 86_400_000
-_WINDOW = Window(NOW_MS - 30 * _DAY_MS, NOW_MS + 300_000)
+_WINDOW = Window.at(NOW_MS, 30)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from tests.support import sample
 from tests.support.gauge import SHIPPED, VOCABULARIES, vocabulary, window
 
 NOW_MS = 1_790_000_000_000
-WINDOW = Window(NOW_MS - sample.DAY_MS, NOW_MS + limits.AHEAD_MS_MAX)
+WINDOW = Window.at(NOW_MS, 1)
 
 
 def is_refused(body: bytes, known: Vocabulary = VOCABULARIES[Mode.REFUSE], at: Window | None = None) -> bool:

@@ -40,7 +40,7 @@ _STORED = "SELECT count(*) FROM events WHERE event_id = ANY($1)"
 
 
 def window_at(now_ms: int, retention_days: int) -> Window:
-    return Window(now_ms - retention_days * sample.DAY_MS, now_ms + limits.AHEAD_MS_MAX)
+    return Window.at(now_ms, retention_days)
 
 
 def midnight_ms(day: date) -> int:

@@ -2,7 +2,6 @@
 
 from schema.decode import Window
 from schema.event import Kind
-from schema.limits import AHEAD_MS_MAX
 from schema.vocabulary import Mode, Names, Vocabulary, shipped_terms
 from tests.support import customers, sample
 
@@ -24,4 +23,4 @@ VOCABULARIES = {mode: vocabulary(mode) for mode in Mode}
 
 def window() -> Window:
     now_ms = sample.now_ms()
-    return Window(now_ms - 30 * sample.DAY_MS, now_ms + AHEAD_MS_MAX)
+    return Window.at(now_ms, 30)
