@@ -15,7 +15,7 @@ from msgspec import Struct
 from bench import spans
 from bench.scenario import Coding, Scenario
 from bench.workload import SENDERS, Clock, Ids, Template, events
-from ingest.cli import trace
+from schema.ids import uuid7
 
 POOL_EVENTS = 8_000  # Different ones; a body has as many as its batch asks for.
 TEMPLATES_MIN, TEMPLATES_MAX = 4, 64
@@ -54,7 +54,7 @@ class _Envelope:
     def __init__(self, plan: Plan) -> None:
         lanes = -(-SENDERS // len(plan.tokens)) * len(plan.tokens)
         now_ms = time.time_ns() // 1_000_000
-        self._streams = [str(trace.uuid7(now_ms)) for _ in range(lanes)]
+        self._streams = [str(uuid7(now_ms, secrets.randbits(80))) for _ in range(lanes)]
         self._heads = [_head(token, plan.scenario.coding) for token in plan.tokens]
         self._count = itertools.count()
 

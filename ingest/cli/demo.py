@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import http.client
 import json
+import secrets
 import signal
 import sys
 import time
@@ -24,6 +25,7 @@ from ingest.demo import local_service
 from ingest.errors import CannotStart
 from ingest.serving import problems
 from ingest.store import connections, summary
+from schema.ids import uuid7
 from schema.limits import RETENTION_DAYS_MAX
 
 TENANT = "demo"
@@ -116,7 +118,7 @@ class _Tour:
         self._try_it(arrivals, now_ms)
 
     def _replay(self, name: str, events: list[dict[str, object]], size: int) -> tuple[str, float, Counter[str]]:
-        stream = str(trace.uuid7(time.time_ns() // 1_000_000))
+        stream = str(uuid7(time.time_ns() // 1_000_000, secrets.randbits(80)))
         sums: Counter[str] = Counter()
         started = time.monotonic()
         with tqdm(
@@ -134,7 +136,7 @@ class _Tour:
     def _refuse(self, arrivals: list[trace.Arrival], now_ms: int) -> None:
         self._title("What must be refused")
         good = trace.event(arrivals[0], now_ms)
-        old = str(trace.uuid7(now_ms - (RETENTION_DAYS_MAX + 2) * 86_400_000))
+        old = str(uuid7(now_ms - (RETENTION_DAYS_MAX + 2) * 86_400_000, secrets.randbits(80)))
         failed = 0
         for bad in bad_requests(good, old):
             status, problem = self._send(bad)

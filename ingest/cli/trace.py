@@ -5,11 +5,12 @@ sends what is short to a smaller model. Prices are list prices in USD for a mill
 """
 
 import csv
-import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
-from uuid import UUID
+
+from schema.ids import uuid7
 
 _FILE = Path(__file__).parent.parent / "demo" / "trace" / "azure_llm_inference_2023.csv"
 _REQUESTED = "claude-opus-4-5"
@@ -53,7 +54,7 @@ def event(arrival: Arrival, at_ms: int) -> dict[str, object]:
     routed = _route(arrival)
     latency_ms = _TTFT_MS + _MS_PER_TOKEN * arrival.generated_tokens
     return {
-        "event_id": str(uuid7(at_ms)),
+        "event_id": str(uuid7(at_ms, secrets.randbits(80))),
         "task_category": category,
         "provider": "anthropic",
         "requested_model": _REQUESTED,
@@ -78,12 +79,6 @@ def event(arrival: Arrival, at_ms: int) -> dict[str, object]:
         "escalated": routed == _REQUESTED,
         "tags": {"team": team},
     }
-
-
-def uuid7(at_ms: int) -> UUID:
-    """Give a UUIDv7 (RFC 9562, section 5.7) of a time."""
-    number = at_ms << 80 | int.from_bytes(os.urandom(10), "big")
-    return UUID(int=number & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62)
 
 
 def _route(arrival: Arrival) -> str:

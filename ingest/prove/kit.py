@@ -4,12 +4,12 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from random import Random
-from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 
 from ingest.prove.canaries import Canaries
+from schema import ids
 
 Json = dict[str, object]
 
@@ -62,9 +62,8 @@ class Kit:
         return self.canaries.make()
 
     def uuid7(self, at_ms: int | None = None) -> str:
-        """Give a UUIDv7 (RFC 9562, section 5.7) of now or of another time."""
-        number = (self.now_ms if at_ms is None else at_ms) << 80 | self.random.getrandbits(80)
-        return str(UUID(int=number & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62))
+        """Return a UUIDv7 of now or of another time."""
+        return str(ids.uuid7(self.now_ms if at_ms is None else at_ms, self.random.getrandbits(80)))
 
     def event(self, changed: Mapping[str, object] = {}) -> Json:
         """Give a good event with a new id, with what is changed or added."""

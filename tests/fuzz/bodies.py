@@ -5,7 +5,8 @@ import random
 import time
 from collections.abc import Callable
 from typing import NamedTuple
-from uuid import UUID
+
+from schema.ids import uuid7
 
 CANARY = "canary7q"  # In every text that is planted, so that one search finds any of them.
 _NAMES = (
@@ -66,8 +67,7 @@ def _batch(chance: random.Random) -> dict[str, object]:
 
 def _uuid7(chance: random.Random) -> str:
     at_ms = time.time_ns() // 1_000_000 - chance.randrange(86_400_000)
-    number = at_ms << 80 | chance.getrandbits(80)
-    return str(UUID(int=number & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62))
+    return str(uuid7(at_ms, chance.getrandbits(80)))
 
 
 def _event(chance: random.Random) -> dict[str, object]:

@@ -1,9 +1,10 @@
 """Good events and bodies to change one thing of, and UUIDv7s of any time."""
 
 import json
-import os
+import secrets
 import time
-from uuid import UUID
+
+from schema import ids
 
 GOOD = {
     "task_category": "summarization",
@@ -38,9 +39,8 @@ def now_ms() -> int:
 
 
 def uuid7(at_ms: int | None = None) -> str:
-    """Give a UUIDv7 (RFC 9562, section 5.7), of now unless another time is named."""
-    number = (now_ms() if at_ms is None else at_ms) << 80 | int.from_bytes(os.urandom(10), "big")
-    return str(UUID(int=number & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62))
+    """Return a UUIDv7, of now unless another time is named."""
+    return str(ids.uuid7(now_ms() if at_ms is None else at_ms, secrets.randbits(80)))
 
 
 def event(**changed: object) -> dict[str, object]:
