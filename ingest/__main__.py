@@ -4,12 +4,11 @@ import argparse
 import errno
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from ingest import logs
-from ingest.cli import check, control, demo, policy, prove, retention, server
 from ingest.cli.arguments import Parser
 from ingest.errors import CannotStart, Unavailable
-from ingest.intake.openapi import VERSION
 from ingest.logs import stdio
 from ingest.store.tenants import UnknownTenant
 from ingest.store.vocabulary import VocabularyFull
@@ -32,7 +31,17 @@ to look around:
   nocontent prove --local                            try to get content in, some 36,000 ways
 """
 
-
+# The commands of each file of `ingest.cli`. Only that of the command is imported: `tenant` needs no HTTP server, and
+# half of the time of a short command goes into imports.
+FAMILIES = {
+    "server": ("serve", "migrate", "maintain"),
+    "control": ("tenant", "token", "reader", "vocabulary", "tags"),
+    "retention": ("retention",),
+    "policy": ("policy",),
+    "check": ("check",),
+    "prove": ("prove",),
+    "demo": ("demo",),
+}
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
@@ -60,12 +69,8 @@ def run() -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; gives its exit status."""
-    parser = Parser(prog="nocontent", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--version", action="version", version=f"nocontent {VERSION}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for family in (server, control, retention, policy, check, prove, demo):
-        family.add(commands)
-    args = parser.parse_args(argv)
+    given = sys.argv[1:] if argv is None else argv
+    args = _parser(*given[:1]).parse_args(given)
     try:
         return int(args.run(args))
     except CannotStart as failure:
@@ -79,6 +84,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return 2
+
+
+def _parser(command: str = "") -> Parser:
+    """Return the parser of a command, or of all commands if this is not one."""
+    parser = Parser(prog="nocontent", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    families = [family for family, names in FAMILIES.items() if command in names]
+    if not families:
+        version = import_module("ingest.intake.openapi").VERSION
+        parser.add_argument("--version", action="version", version=f"nocontent {version}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for family in families or FAMILIES:
+        import_module(f"ingest.cli.{family}").add(commands)
+    return parser
 
 
 if __name__ == "__main__":

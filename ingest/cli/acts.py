@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from ingest import config
-from ingest.cli.server import Subparsers
+from ingest.cli.arguments import Subparsers
 from ingest.errors import CannotStart
 from ingest.store import connections
 from ingest.store.connections import Connection

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from ingest.cli.server import Subparsers
+from ingest.cli.arguments import Subparsers
 from ingest.errors import BadEncoding, BodyTooLarge, CannotStart, Rejected
 from ingest.intake.explain import explain
 from ingest.serving import codings

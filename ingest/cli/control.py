@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ingest.cli import acts
 from ingest.cli.acts import Acts
+from ingest.cli.arguments import Subparsers
 from ingest.cli.registration import Given, register, say_refused
-from ingest.cli.server import Subparsers
 from ingest.errors import CannotStart
 from ingest.store import readers, tenants, tokens, vocabulary
 from ingest.store.connections import Connection

@@ -18,8 +18,8 @@ from tqdm import tqdm
 
 from ingest import config, embedded
 from ingest.cli import trace
+from ingest.cli.arguments import Subparsers
 from ingest.cli.refusals import Bad, bad_requests
-from ingest.cli.server import Subparsers
 from ingest.config import Settings
 from ingest.demo import local_service
 from ingest.errors import CannotStart

@@ -2,7 +2,7 @@
 
 import argparse
 
-from ingest.cli.server import Subparsers
+from ingest.cli.arguments import Subparsers
 from ingest.intake import capacity
 from ingest.intake.policy import digest
 from schema import limits

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
-from ingest.cli.server import Subparsers
+from ingest.cli.arguments import Subparsers
 from ingest.config import dsn
 from ingest.errors import CannotStart
 from ingest.prove import local, report, run, search, summary

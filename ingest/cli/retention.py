@@ -4,7 +4,7 @@ import argparse
 from datetime import date
 
 from ingest.cli import acts
-from ingest.cli.server import Subparsers
+from ingest.cli.arguments import Subparsers
 from ingest.store import retention
 from ingest.store.connections import Connection
 from schema.limits import RETENTION_DAYS_MAX

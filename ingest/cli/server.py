@@ -11,6 +11,7 @@ from contextlib import suppress
 from tqdm import tqdm
 
 from ingest import config, logs
+from ingest.cli.arguments import Subparsers
 from ingest.cli.processes import PROCESSES
 from ingest.config import Settings
 from ingest.errors import CannotStart
@@ -28,7 +29,6 @@ HANDSHAKE_TIMEOUT_S = 10.0  # Of Hypercorn's 60: until then a connection costs m
 # Each connection is an open file, of some 15 KB; where no more may be opened, new connections are closed unanswered.
 OPEN_FILES_MAX = 65_536
 WAIT_FOR_LEADER_S = 30.0  # Of `maintain`: a round of another takes a few seconds, if it does not hang.
-Subparsers = argparse._SubParsersAction  # noqa: SLF001 (argparse gives this type no public name)
 
 
 def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:

@@ -69,6 +69,7 @@ def test_what_the_environment_says_wrongly_is_told_without_a_traceback(variables
 
 _NAMELESS = """
 import os, sys
+import ingest.cli.server  # While whoever we are may read it.
 from ingest.__main__ import run
 os.setgid(54321)
 os.setuid(54321)

@@ -1,9 +1,15 @@
 """Every command teaches, and a mistake is one line that helps."""
 
+import subprocess
+import sys
+from importlib import import_module
+
 import pytest
 
-from ingest.__main__ import main
+from ingest.__main__ import FAMILIES, main
+from ingest.cli.arguments import Parser
 from ingest.intake.openapi import VERSION
+from tests.support.service import ROOT
 
 _COMMANDS = (
     "serve", "migrate", "maintain", "check", "demo", "tenant", "tenant add", "tenant list", "tenant mode",
@@ -37,6 +43,22 @@ def test_the_help_of_serve_names_every_setting(capsys: pytest.CaptureFixture[str
         main(["serve", "--help"])
     said = capsys.readouterr().out
     assert all(name in said for name, _, _ in config.describe())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_each_command_is_found_in_its_family(family: str) -> None:
+    commands = Parser().add_subparsers()
+    import_module(f"ingest.cli.{family}").add(commands)
+    assert tuple(commands.choices) == FAMILIES[family]
+
+
+def test_a_command_of_an_operator_imports_no_http_server() -> None:
+    asked = (
+        "import sys; from ingest.__main__ import main\n"
+        "try: main(['tenant', '--help'])\n"
+        "finally: assert 'hypercorn' not in sys.modules"
+    )
+    assert subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, check=False).returncode == 0
 
 
 def test_the_version_is_the_apis(capsys: pytest.CaptureFixture[str]) -> None:
