@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
@@ -182,16 +182,15 @@ def _is_ready(sender: Sender) -> bool:
     return sender.get("/readyz").status == 200
 
 
-def _inodes(local_port: int, remote_port: int) -> set[str]:
+def _inodes(local_port: int, remote_port: int) -> list[str]:
     """Give the sockets between two ports; those that listen are at the beginning of what may be thousands of lines."""
-    wanted = re.compile(rf" *[0-9]+: [0-9A-F]{{8}}:{local_port:04X} [0-9A-F]{{8}}:{remote_port:04X} ")
     with Path("/proc/net/tcp").open() as rows:
         next(rows)
-        candidates = rows if remote_port else takewhile(_LISTENS.match, rows)
-        return {row.split()[9] for row in candidates if wanted.match(row)}
+        text = rows.read() if remote_port else "".join(takewhile(_LISTENS.match, rows))
+    return re.findall(rf"^ *\d+: \w+:{local_port:04X} \w+:{remote_port:04X} (?:\S+ +){{6}}(\d+)", text, re.MULTILINE)
 
 
-def _holds(pid: int, inodes: set[str]) -> bool:
+def _holds(pid: int, inodes: Iterable[str]) -> bool:
     names = {f"socket:[{inode}]" for inode in inodes}
     with contextlib.suppress(FileNotFoundError):  # It has ended.
         for link in Path(f"/proc/{pid}/fd").iterdir():
