@@ -12,8 +12,9 @@ from ingest.store import connections, migrate, partitions, retention
 from ingest.store.connections import Connection
 from ingest.store.partitions import Kept
 from ingest.store.retention import Horizon, Time
-from tests.support import cluster, faketime, service
+from tests.support import cluster, faketime, service, terminal
 from tests.support.cluster import Cluster, noon, operator
+from tests.support.terminal import Run
 
 DAYS = cluster.RETENTION_DAYS
 TODAY = datetime.now(UTC).date()
@@ -71,9 +72,9 @@ def tables(dsn: str) -> list[str]:
     return [row["relname"] for row in cluster.fetch(dsn, _TABLES)]
 
 
-def run(dsn: str, *arguments: str, **settings: object) -> tuple[int, str]:
-    ended = service.command(*arguments, env=service.environment(dsn, **settings))
-    return ended.returncode, ended.stdout.decode() + ended.stderr.decode()
+@pytest.fixture
+def run(full: str, capfd: pytest.CaptureFixture[str]) -> Run:
+    return terminal.at(full, capfd)
 
 
 def test_a_jump_of_both_clocks_drops_one_day_however_often_it_is_maintained(full: str) -> None:
@@ -202,33 +203,33 @@ def test_a_fresh_database_that_began_by_a_wrong_clock_keeps_what_comes_later(pos
 # A node's setting, and an operator's acts.
 
 
-def test_a_typo_in_the_setting_of_a_node_drops_nothing_and_is_told(full: str) -> None:
+def test_a_typo_in_the_setting_of_a_node_drops_nothing_and_is_told(full: str, run: Run) -> None:
     for _ in range(3):
-        status, said = run(full, "maintain", retention_days=3)
+        status, said = run("maintain", retention_days=3)
         assert status == 1
         assert "NOCONTENT_RETENTION_DAYS is 3 and the database keeps 30 days" in said
     assert stored(full) == (STORED, STORED)
-    assert run(full, "maintain", retention_days=30)[0] == 0
-    assert run(full, "maintain")[0] == 0
+    assert run("maintain", retention_days=30)[0] == 0
+    assert run("maintain")[0] == 0
 
 
-def test_retention_is_set_by_an_act_that_is_audited_and_drops_what_it_says(full: str) -> None:
-    status, said = run(full, "retention", "set", "3")
+def test_retention_is_set_by_an_act_that_is_audited_and_drops_what_it_says(full: str, run: Run) -> None:
+    status, said = run("retention", "set", "3")
     assert (status, said) == (
         0,
         f"3 days are kept; the next round drops what is older than {TODAY - timedelta(4)}\n",
     )
-    assert run(full, "maintain")[1].startswith("partitions: 0 created, 27 dropped")
+    assert run("maintain")[1].startswith("partitions: 0 created, 27 dropped")
     assert stored(full)[0] == STORED[-5:]
-    assert run(full, "retention", "set", "30")[0] == 0
-    assert run(full, "maintain")[1].startswith("partitions: 27 created, 0 dropped")
+    assert run("retention", "set", "30")[0] == 0
+    assert run("maintain")[1].startswith("partitions: 27 created, 0 dropped")
     assert [tuple(row.values()) for row in cluster.fetch(full, _AUDIT)] == [("retention.set", 3), ("retention.set", 30)]
-    assert "30 days are kept" in run(full, "retention", "show")[1]
+    assert "30 days are kept" in run("retention", "show")[1]
 
 
 @pytest.mark.parametrize("days", ["0", "401", "-1", "three", ""])
-def test_no_other_retention_can_be_set(full: str, days: str) -> None:
-    assert run(full, "retention", "set", days)[0] == 2
+def test_no_other_retention_can_be_set(full: str, run: Run, days: str) -> None:
+    assert run("retention", "set", days)[0] == 2
     assert cluster.fetch(full, _AUDIT) == []
 
 
@@ -239,31 +240,31 @@ def test_a_shorter_retention_is_relative_so_that_no_clock_has_a_part_in_it(full:
     assert stored(full)[0] == STORED[1:]
 
 
-def test_a_backlog_is_let_go_by_an_act_that_names_the_day(full: str) -> None:
+def test_a_backlog_is_let_go_by_an_act_that_names_the_day(full: str, run: Run) -> None:
     cluster.run(full, "UPDATE retention SET horizon = horizon - 10, advanced_at = now() - interval '10 days'")
     cluster.run(full, f"CREATE TABLE {partitions.partition_name(OLDEST - timedelta(5))} (LIKE events)")
     cluster.run(full, f"ALTER TABLE {partitions.partition_name(OLDEST - timedelta(5))} OWNER TO nocontent_maintainer")
-    status, said = run(full, "maintain")
+    status, said = run("maintain")
     assert status == 1
     assert "not dropped: 9 days past retention, because a round lets one day go" in said
-    status, said = run(full, "retention", "catch-up")
+    status, said = run("retention", "catch-up")
     assert (status, said.splitlines()[-1]) == (1, f"nocontent retention catch-up {OLDEST}")
     for day in (OLDEST + timedelta(1), OLDEST - timedelta(30)):
-        assert "has to be between" in run(full, "retention", "catch-up", str(day))[1]
-    assert run(full, "retention", "catch-up", "tomorrow")[0] == 2
-    assert run(full, "retention", "catch-up", str(OLDEST)) == (0, f"the next round drops what is older than {OLDEST}\n")
-    assert run(full, "maintain") == (0, "partitions: 0 created, 1 dropped, 0 postponed, 7 days ahead\n")
-    assert run(full, "retention", "catch-up") == (0, "nothing waits to be dropped\n")
+        assert "has to be between" in run("retention", "catch-up", str(day))[1]
+    assert run("retention", "catch-up", "tomorrow")[0] == 2
+    assert run("retention", "catch-up", str(OLDEST)) == (0, f"the next round drops what is older than {OLDEST}\n")
+    assert run("maintain") == (0, "partitions: 0 created, 1 dropped, 0 postponed, 7 days ahead\n")
+    assert run("retention", "catch-up") == (0, "nothing waits to be dropped\n")
     assert [tuple(row.values()) for row in cluster.fetch(full, _AUDIT)] == [("retention.catch-up", 9)]
 
 
-def test_a_clock_that_went_back_is_told_and_an_act_goes_on_from_there(full: str) -> None:
+def test_a_clock_that_went_back_is_told_and_an_act_goes_on_from_there(full: str, run: Run) -> None:
     cluster.run(full, "UPDATE retention SET horizon = horizon - 1, advanced_at = now() + interval '45 days'")
-    status, said = run(full, "maintain")
+    status, said = run("maintain")
     assert status == 1
     assert "PostgreSQL's clock shows an earlier time" in said
-    assert run(full, "retention", "catch-up", str(OLDEST))[0] == 0
-    assert run(full, "maintain")[0] == 0
+    assert run("retention", "catch-up", str(OLDEST))[0] == 0
+    assert run("maintain")[0] == 0
 
 
 @needs_faketime
