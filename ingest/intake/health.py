@@ -5,7 +5,6 @@ from starlette.responses import Response
 
 from ingest.errors import NotReady
 from ingest.intake import auth
-from ingest.intake.service import SNAPSHOT_AGE_S_MAX
 
 
 async def get_livez(request: Request) -> Response:
@@ -22,17 +21,17 @@ async def get_readyz(request: Request) -> Response:
     failing = []
     if service.tasks.is_stopping:
         failing.append("stopping")
-    if service.snapshot_age_s > SNAPSHOT_AGE_S_MAX:
+    if not service.refresher.is_fresh:
         failing.append("database")
     if service.snapshot.clock.is_adrift:
         failing.append("clock")
-    ahead_days = service.watch.partitions_ahead_days
+    ahead_days = service.refresher.watch.partitions_ahead_days
     if ahead_days < 0:
         failing.append("partitions")  # None for today: nothing of today could be stored.
     failing.extend(sorted(service.tasks.broken))
     if failing:
         raise NotReady(tuple(failing))
     warning = ""
-    if service.watch.are_partitions_low:  # Days before it hurts, and no reason to send the traffic elsewhere.
+    if service.refresher.watch.are_partitions_low:  # Days before it hurts, and no reason to send the traffic elsewhere.
         warning = f"partitions: {ahead_days} day{'s' * (ahead_days != 1)} ahead\n"
     return Response(f"ok\n{warning}", media_type="text/plain")

@@ -1,9 +1,8 @@
 """One worker's machine: what it knows, what it queues, and the tasks that keep both moving."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from uuid import UUID
 
@@ -16,23 +15,18 @@ from ingest.intake.learning import Learning
 from ingest.intake.queue import Queue
 from ingest.intake.quota import Quotas, Reservation
 from ingest.intake.quota_table import Table
+from ingest.intake.refresher import Refresher
 from ingest.intake.validation import Validation
-from ingest.intake.watch import Watch
 from ingest.intake.writer import Writer
 from ingest.serving.body_memory import BodyMemory
 from ingest.serving.tasks import Tasks
-from ingest.store import connections, maintenance, snapshot, streams
+from ingest.store import maintenance, streams
 from ingest.store.batches import Entry
 from ingest.store.lending import Connections
 from ingest.store.snapshot import Snapshot, Tenant, Token
-from schema.decode import Window
 from schema.receipt import Receipt
 
-REFRESH_S = 1.0
-SNAPSHOT_WAIT_S = 5.0
-SNAPSHOT_AGE_S_MAX = 10.0  # A revoked token works no longer than this, on any worker.
 ANSWER_TIMEOUT_S = 25.0  # Longer than a flush and one before it.
-TAG_SETS_MAX = 200_000  # Some 60 MB.
 LOOK_UP_S_MAX = 2.0  # Of a stream: its tenant's learning waits for it.
 
 
@@ -47,27 +41,23 @@ class Service:
         self.body_memory = BodyMemory()
         self.large_bodies = LargeBodies()
         self._dsn = require_dsn(settings)
-        self.watch = Watch()
-        self._refreshed_at = float("-inf")
-        self._has_snapshot = asyncio.Event()
         self._connections = Connections(self._dsn)
-        self._validation = Validation(self.require, self.window, Learning(self._connections, self.snapshot))
+        self._validation = Validation(self.require, self.snapshot.window, Learning(self._connections, self.snapshot))
         self._writers: list[asyncio.Task[None]] = []
         self.quotas = Quotas(self._quota_of, table, lambda: self.snapshot.clock.now_s)
+        self.refresher = Refresher(self._dsn, self.snapshot, self.quotas)
 
     async def start(self) -> None:
-        """Start the tasks, and wait a while for the snapshot: without one every request would hear 503."""
-        heartbeat = Heartbeat(self.queue, self.tasks.broken, lambda: self.snapshot_age_s)
+        """Start the tasks, and wait a while for the first snapshot."""
+        heartbeat = Heartbeat(self.queue, self.tasks.broken, lambda: self.refresher.age_s)
         self.tasks.start("pulse", heartbeat.run)
-        self.tasks.start("refresher", self._refresh_for_ever)
+        self.tasks.start("refresher", self.refresher.run)
         if self.settings.maintain:
             work = partial(maintenance.run, self._dsn, self.settings.retention_days)
             self.tasks.start("maintainer", work)
         for _ in range(self.settings.writer_connections):
             self._writers.append(self.tasks.start("writer", Writer(self._dsn, self.queue).run))
-        with suppress(TimeoutError):
-            async with asyncio.timeout(SNAPSHOT_WAIT_S):
-                await self._has_snapshot.wait()
+        await self.refresher.wait()
         if self.settings.retention_days not in {None, self.snapshot.retention_days}:
             logs.warning("retention-differs", count=self.snapshot.retention_days)
 
@@ -78,10 +68,6 @@ class Service:
         if self._writers:
             await asyncio.wait(self._writers, timeout=ANSWER_TIMEOUT_S)
         await self.tasks.stop()
-
-    @property
-    def snapshot_age_s(self) -> float:
-        return time.monotonic() - self._refreshed_at
 
     def authenticate(self, token_id: str, secret: str) -> Token:
         """Return the token; raises BadToken, RevokedToken, ExpiredToken, ClockAdrift, TenantDisabled, Unavailable."""
@@ -97,7 +83,7 @@ class Service:
         return self._require_enabled(token)
 
     def _require_fresh(self) -> None:
-        if self.snapshot_age_s > SNAPSHOT_AGE_S_MAX:
+        if not self.refresher.is_fresh:
             raise Unavailable
 
     def _require_enabled(self, token: Token) -> Tenant:
@@ -107,10 +93,6 @@ class Service:
         if tenant.disabled:
             raise TenantDisabled
         return tenant
-
-    def window(self) -> Window:
-        """Give the times that an event may have now, by PostgreSQL's clock."""
-        return self.snapshot.window()
 
     @asynccontextmanager
     async def admitted(self, token: Token, hold: Callable[[], None]) -> AsyncIterator[None]:
@@ -158,40 +140,6 @@ class Service:
 
     def _quota_of(self, tenant_id: int) -> int | None:
         return self.snapshot.tenants[tenant_id].events_per_minute_max
-
-    async def _refresh_for_ever(self) -> None:
-        while True:
-            try:
-                async with connections.connected(self._dsn, "nocontent_writer") as connection:
-                    while True:
-                        await self._refresh(connection)
-                        await self.snapshot.clock.pause(REFRESH_S)
-            except Unavailable:
-                logs.warning("snapshot-failed")
-                await asyncio.sleep(REFRESH_S)
-
-    async def _refresh(self, connection: connections.Connection) -> None:
-        began = time.monotonic()
-        if await snapshot.refresh(connection, self.snapshot):
-            logs.info("snapshot-loaded", revision=self.snapshot.revision)
-        limited = [known.tenant_id for known in self.snapshot.tenants.values() if known.events_per_minute_max]
-        if limited:
-            await self.quotas.refresh(connection, limited)
-        self._forget_tags()
-        self.snapshot.clock.tell()
-        await self.watch.look(connection)
-        self._refreshed_at = began
-        self._has_snapshot.set()
-
-    def _forget_tags(self) -> None:
-        """Bound what the tags of all tenants take together: whoever has most forgets its own first."""
-        tenants = sorted(self.snapshot.tenants.values(), key=lambda tenant: -len(tenant.vocabulary.tags))
-        kept = sum(len(tenant.vocabulary.tags) for tenant in tenants)
-        for tenant in tenants:
-            if kept <= TAG_SETS_MAX:
-                return
-            kept -= len(tenant.vocabulary.tags)
-            tenant.vocabulary.tags.clear()
 
 
 def _count(entry: Entry, receipt: Receipt) -> None:

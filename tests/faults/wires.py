@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from ingest.intake import queue, service
+from ingest.intake import queue, refresher, service
 from ingest.serving import body_memory
 from ingest.store import batches, lending
 from tests.faults.faults import fault
@@ -86,11 +86,11 @@ async def away(rig: Rig, body: bytes) -> Answer:
 @fault("away-for-long")
 async def away_for_long(rig: Rig, body: bytes) -> Answer:
     with pytest.MonkeyPatch.context() as patience:
-        patience.setattr(service, "SNAPSHOT_AGE_S_MAX", 2.5)
+        patience.setattr(refresher, "SNAPSHOT_AGE_S_MAX", 2.5)
         await rig.proxy.refuse()
         rig.mend_by(rig.proxy.open)
         async with asyncio.timeout(WAIT_S):
-            while rig.service.snapshot_age_s < service.SNAPSHOT_AGE_S_MAX:
+            while rig.service.refresher.age_s < refresher.SNAPSHOT_AGE_S_MAX:
                 await asyncio.sleep(POLL_S)
         return await rig.post(body)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from ingest.intake.service import SNAPSHOT_AGE_S_MAX
+from ingest.intake.refresher import SNAPSHOT_AGE_S_MAX
 from tests.support import service
 from tests.support.cluster import Cluster
 from tests.support.service import Server

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from ingest.intake.service import SNAPSHOT_AGE_S_MAX
+from ingest.intake.refresher import SNAPSHOT_AGE_S_MAX
 from ingest.store import tenants as operator_tenants
 from ingest.store import tokens
 from ingest.store.connections import Connection

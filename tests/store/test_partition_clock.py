@@ -182,7 +182,7 @@ def test_the_window_of_the_service_is_the_simulated_one() -> None:
     clock = service.snapshot.clock
     before = sample.now_ms()
     clock.take(datetime.now(UTC), clock.moment())
-    window, after = service.window(), sample.now_ms()
+    window, after = service.snapshot.window(), sample.now_ms()
     assert window_at(before - 1, 3) <= window <= window_at(after + 1, 3)
     assert window.newest_ms - window.oldest_ms == 3 * sample.DAY_MS + limits.AHEAD_MS_MAX
     assert day_of(window.oldest_ms) >= day_of(before) - timedelta(3)
