@@ -18,7 +18,7 @@ from tests.support.customers import CustomerSpec
 from tests.support.service import Server
 
 CANARY = "zq7canary"
-_HANDLER = "        try:\n            return await self._validation.entry(token, body, work)\n"
+_HANDLER = "        try:\n            return await self._validation.entry(caller, body, work)\n"
 _BUGS = {
     "an error that quotes the body": "        raise ValueError(body)\n",
     "an assertion that quotes the body": "        assert not body, body\n",

@@ -1,13 +1,13 @@
-"""Who is it, and may it: RFC 6750 bearer tokens."""
+"""Authenticates requests by RFC 6750 bearer tokens, and checks the scope."""
 
 import re
 
 from starlette.requests import Request
 
 from ingest.errors import BadToken, NoToken, QueryNotEmpty, ScopeMissing
+from ingest.intake.callers import Caller
 from ingest.intake.service import Service
 from ingest.serving.connection import KNOWN
-from ingest.store.snapshot import Token
 
 _BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +nct_([0-9a-f]{12})_([A-Za-z0-9_-]{43})\Z")
 
@@ -18,8 +18,8 @@ def service_of(request: Request) -> Service:
     return service
 
 
-def require(request: Request, scope: str) -> Token:
-    """Give the token of a request that may do what the scope names."""
+def require(request: Request, scope: str) -> Caller:
+    """Return the caller of a request whose token has the scope."""
     if request.scope["query_string"]:
         raise QueryNotEmpty
     given = request.headers.getlist("authorization")
@@ -28,8 +28,8 @@ def require(request: Request, scope: str) -> Token:
     match = _BEARER.match(given[0])
     if match is None:
         raise BadToken
-    token = service_of(request).authenticate(match[1], match[2])
+    caller = service_of(request).callers.resolve(match[1], match[2])
     request.scope["state"][KNOWN] = True
-    if scope not in token.scopes:
+    if not caller.has_scope(scope):
         raise ScopeMissing
-    return token
+    return caller

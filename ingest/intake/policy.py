@@ -84,13 +84,13 @@ def spellings() -> dict[str, list[str]]:
 
 async def get_policy(request: Request) -> Response:
     """Give the policy as it is for the token's tenant, unless the sender has it."""
-    token = auth.require(request, "policy:read")
+    caller = auth.require(request, "policy:read")
     service = auth.service_of(request)
     policies = request.app.state.policies
     assert isinstance(policies, Policies)
-    tag = policies.tag(service.snapshot, token.tenant_id)
+    tag = policies.tag(service.snapshot, caller.tenant_id)
     if tag is None or not documents.is_known(request, tag):
-        document = await policies.document(service.snapshot, token.tenant_id)
+        document = await policies.document(service.snapshot, caller.tenant_id)
         if not documents.is_known(request, document.tag):
             return documents.response(request, document)
         tag = document.tag

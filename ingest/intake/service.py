@@ -8,7 +8,8 @@ from uuid import UUID
 
 from ingest import logs, metrics
 from ingest.config import Settings, require_dsn
-from ingest.errors import Malformed, OutcomeUnknown, Rejected, TenantDisabled, Unavailable
+from ingest.errors import Malformed, OutcomeUnknown, Rejected
+from ingest.intake.callers import Caller, Callers
 from ingest.intake.heartbeat import Heartbeat
 from ingest.intake.large_bodies import LargeBodies, Work
 from ingest.intake.learning import Learning
@@ -23,7 +24,7 @@ from ingest.serving.tasks import Tasks
 from ingest.store import maintenance, streams
 from ingest.store.batches import Entry
 from ingest.store.lending import Connections
-from ingest.store.snapshot import Snapshot, Tenant, Token
+from ingest.store.snapshot import Snapshot
 from schema.receipt import Receipt
 
 ANSWER_TIMEOUT_S = 25.0  # Longer than a flush and one before it.
@@ -42,10 +43,12 @@ class Service:
         self.large_bodies = LargeBodies()
         self._dsn = require_dsn(settings)
         self._connections = Connections(self._dsn)
-        self._validation = Validation(self.require, self.snapshot.window, Learning(self._connections, self.snapshot))
         self._writers: list[asyncio.Task[None]] = []
         self.quotas = Quotas(self._quota_of, table, lambda: self.snapshot.clock.now_s)
         self.refresher = Refresher(self._dsn, self.snapshot, self.quotas)
+        self.callers = Callers(self.refresher)
+        learning = Learning(self._connections, self.snapshot)
+        self._validation = Validation(self.callers.require, self.snapshot.window, learning)
 
     async def start(self) -> None:
         """Start the tasks, and wait a while for the first snapshot."""
@@ -69,55 +72,30 @@ class Service:
             await asyncio.wait(self._writers, timeout=ANSWER_TIMEOUT_S)
         await self.tasks.stop()
 
-    def authenticate(self, token_id: str, secret: str) -> Token:
-        """Return the token; raises BadToken, RevokedToken, ExpiredToken, ClockAdrift, TenantDisabled, Unavailable."""
-        self._require_fresh()
-        token = self.snapshot.token(token_id, secret)
-        self._require_enabled(token)
-        return token
-
-    def require(self, token: Token) -> Tenant:
-        """Check a token that was good again, and return its tenant as known now; raises what `authenticate` raises."""
-        self._require_fresh()
-        self.snapshot.require(token)
-        return self._require_enabled(token)
-
-    def _require_fresh(self) -> None:
-        if not self.refresher.is_fresh:
-            raise Unavailable
-
-    def _require_enabled(self, token: Token) -> Tenant:
-        tenant = self.snapshot.tenants.get(token.tenant_id)
-        if tenant is None:
-            raise Unavailable  # What is known of tokens and of tenants is not of one moment.
-        if tenant.disabled:
-            raise TenantDisabled
-        return tenant
-
     @asynccontextmanager
-    async def admitted(self, token: Token, hold: Callable[[], None]) -> AsyncIterator[None]:
+    async def admitted(self, caller: Caller, hold: Callable[[], None]) -> AsyncIterator[None]:
         """Raise what any batch would meet now, before its body costs anything: Overloaded, Stopping.
 
         Whoever has to wait for room has it until the end of the block. `hold` counts its body meanwhile, because the
         server reads on.
         """
-        if not self.queue.is_full(token.tenant_id):
+        if not self.queue.is_full(caller.tenant_id):
             yield
             return
         hold()
-        async with self.queue.admission.called(token.tenant_id):
+        async with self.queue.admission.called(caller.tenant_id):
             yield
 
-    async def prepare(self, token: Token, body: bytes, work: Work) -> Entry:
+    async def prepare(self, caller: Caller, body: bytes, work: Work) -> Entry:
         """Turn a body into what can be stored; raises what `Validation.entry` raises, and ClockAdrift."""
         try:
-            return await self._validation.entry(token, body, work)
+            return await self._validation.entry(caller, body, work)
         except (Malformed, Rejected) as refusal:
             raise await self.snapshot.clock.confirm(refusal) from None
 
-    def put(self, token: Token, entry: Entry, reservation: Reservation) -> asyncio.Future[Receipt]:
+    def put(self, caller: Caller, entry: Entry, reservation: Reservation) -> asyncio.Future[Receipt]:
         """Queue an entry for the writers; raises Overloaded, Stopping, what `require` raises and what `extend` does."""
-        self.require(token)  # The body may have come slowly, and waited for its turn since.
+        self.callers.require(caller)  # The body may have come slowly, and waited for its turn since.
         reservation.extend(entry.weight)
         stored = self.queue.put(entry)
         reservation.keep(entry, stored)
@@ -133,10 +111,10 @@ class Service:
         _count(entry, receipt)
         return receipt
 
-    async def stream(self, token: Token, stream_id: UUID) -> streams.StreamState:
-        """Sum up a stream of the token's tenant; raises StreamNotFound."""
-        async with self._connections.lent(token.tenant_id) as connection, asyncio.timeout(LOOK_UP_S_MAX):
-            return await streams.state(connection, token.tenant_id, stream_id)
+    async def stream(self, caller: Caller, stream_id: UUID) -> streams.StreamState:
+        """Sum up a stream of the caller's tenant; raises StreamNotFound."""
+        async with self._connections.lent(caller.tenant_id) as connection, asyncio.timeout(LOOK_UP_S_MAX):
+            return await streams.state(connection, caller.tenant_id, stream_id)
 
     def _quota_of(self, tenant_id: int) -> int | None:
         return self.snapshot.tenants[tenant_id].events_per_minute_max

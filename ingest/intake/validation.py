@@ -6,6 +6,7 @@ from uuid import UUID
 
 from ingest.errors import Malformed, Overloaded, Rejected
 from ingest.intake import explain
+from ingest.intake.callers import Caller
 from ingest.intake.explain import Explanation
 from ingest.intake.large_bodies import SMALL_BYTES, Work
 from ingest.intake.learning import Learning
@@ -16,7 +17,7 @@ from ingest.serving.steps import Steps
 from ingest.store import rows
 from ingest.store.batches import NO_SEQUENCE, Entry
 from ingest.store.fairness import TooManyWaiters
-from ingest.store.snapshot import Tenant, Token
+from ingest.store.snapshot import Tenant
 from schema.decode import Decoded, Refused, Window, decode
 from schema.event import DROP_REASONS
 from schema.vocabulary import Mode
@@ -27,16 +28,16 @@ EXPLAINED_BYTES_MAX = 16 * 1024 * 1024  # Of one tenant's bodies that wait to be
 
 
 class Validation:
-    """One worker's; `require` checks a token again and returns its tenant as known now."""
+    """One worker's; `require` checks a caller again and returns its tenant as known now."""
 
-    def __init__(self, require: Callable[[Token], Tenant], window: Callable[[], Window], learning: Learning) -> None:
+    def __init__(self, require: Callable[[Caller], Tenant], window: Callable[[], Window], learning: Learning) -> None:
         self._require = require
         self._window = window
         self._learning = learning
         self._throttle = Throttle()
         self._explained = BodyMemory(4 * EXPLAINED_BYTES_MAX, EXPLAINED_BYTES_MAX)
 
-    async def entry(self, token: Token, body: bytes, work: Work) -> Entry:
+    async def entry(self, caller: Caller, body: bytes, work: Work) -> Entry:
         """Decode a body into what can be stored; raises Malformed, Rejected, Overloaded and what `require` raises.
 
         Operators act while a body waits for its turn: whatever it would be refused for is asked of what is known then.
@@ -45,62 +46,62 @@ class Validation:
         ends_at: float | None = None
         for looks_left in reversed(range(LOOKS_MAX)):
             try:
-                return await self._decode(token, body, work)
+                return await self._decode(caller, body, work)
             except Refused:
                 ends_at = ends_at or asyncio.get_running_loop().time() + EXPLAIN_S_MAX
-                refusal = await self._explain(token, body, ends_at)
-            if refusal is not None and (looks_left == 0 or not _may_learn(token, refusal)):
+                refusal = await self._explain(caller, body, ends_at)
+            if refusal is not None and (looks_left == 0 or not _may_learn(caller, refusal)):
                 break
             if isinstance(refusal, Rejected):
-                await self._learning.learn(self._require(token).tenant_id, refusal.candidates)
-        if isinstance(refusal, Rejected) and "vocabulary:write" in token.scopes:
-            await self._learning.audit(token.tenant_id, refusal)
+                await self._learning.learn(self._require(caller).tenant_id, refusal.candidates)
+        if isinstance(refusal, Rejected) and caller.has_scope("vocabulary:write"):
+            await self._learning.audit(caller.tenant_id, refusal)
         raise refusal or Rejected((explain.UNEXPLAINED,))
 
-    async def _decode(self, token: Token, body: bytes, work: Work) -> Entry:
+    async def _decode(self, caller: Caller, body: bytes, work: Work) -> Entry:
         """Pass the gates and make rows; raises Refused, Overloaded and what `require` raises."""
-        making = self._making(token, body)
+        making = self._making(caller, body)
         if len(body) < SMALL_BYTES and not work.has_turn:
             return steps.finish(making)
         entry = await work.decode(making)
         work.settle(entry.events)
         return entry
 
-    def _making(self, token: Token, body: bytes) -> Steps[Entry]:
-        tenant = self._require(token)
+    def _making(self, caller: Caller, body: bytes) -> Steps[Entry]:
+        tenant = self._require(caller)
         decoded = decode(body, tenant.vocabulary, self._window(), rows.count)
         yield
         return _entry(tenant.tenant_id, decoded)
 
-    async def _explain(self, token: Token, body: bytes, ends_at: float) -> Malformed | Rejected | None:
+    async def _explain(self, caller: Caller, body: bytes, ends_at: float) -> Malformed | Rejected | None:
         """Explain a refusal when it is the tenant's turn; None if nothing is wrong, or if nothing was found in time."""
         explanations: list[Explanation] = []
 
         def explaining() -> Steps[None]:
             # When its turn has come: an operator may have registered a term meanwhile, or revoked the token.
-            tenant = self._require(token)
+            tenant = self._require(caller)
             explanations.append(Explanation(body, tenant.vocabulary, self._window()))
             yield from explanations[0].steps()
 
         if asyncio.get_running_loop().time() >= ends_at:
-            return self._cut(token, body, explanations)
+            return self._cut(caller, body, explanations)
         try:
-            with self._explained.share(token.tenant_id) as hold:
+            with self._explained.share(caller.tenant_id) as hold:
                 hold(len(body))
                 async with asyncio.timeout_at(ends_at):
-                    await self._throttle.run(token.tenant_id, explaining())
+                    await self._throttle.run(caller.tenant_id, explaining())
         except (TooManyWaiters, Overloaded):
-            return self._cut(token, body, explanations)
+            return self._cut(caller, body, explanations)
         except TimeoutError:
             if not explanations or explanations[0].refusal() is None:
                 return None  # One more look: what was wrong may be right by now.
-            return self._cut(token, body, explanations)
+            return self._cut(caller, body, explanations)
         return explanations[0].refusal()
 
-    def _cut(self, token: Token, body: bytes, explanations: Sequence[Explanation]) -> Malformed | Rejected:
+    def _cut(self, caller: Caller, body: bytes, explanations: Sequence[Explanation]) -> Malformed | Rejected:
         """Refuse a body by what was found so far; raises Overloaded where learning could still mend it."""
-        modes = self._require(token).vocabulary.modes.values()
-        learns = "vocabulary:write" in token.scopes and Mode.LEARN in modes
+        modes = self._require(caller).vocabulary.modes.values()
+        learns = caller.has_scope("vocabulary:write") and Mode.LEARN in modes
         for explanation in explanations:
             found = explanation.refusal()
             if found is not None and (explanation.is_final or not learns):
@@ -110,8 +111,8 @@ class Validation:
         return explain.cut(body)
 
 
-def _may_learn(token: Token, refusal: Malformed | Rejected) -> bool:
-    return isinstance(refusal, Rejected) and bool(refusal.candidates) and "vocabulary:write" in token.scopes
+def _may_learn(caller: Caller, refusal: Malformed | Rejected) -> bool:
+    return isinstance(refusal, Rejected) and bool(refusal.candidates) and caller.has_scope("vocabulary:write")
 
 
 def _entry(tenant_id: int, decoded: Decoded) -> Entry:

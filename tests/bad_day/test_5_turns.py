@@ -11,6 +11,7 @@ import zstandard
 
 from ingest.errors import BadToken, Malformed, Overloaded, Rejected, RevokedToken, TenantDisabled
 from ingest.intake import explain, validation
+from ingest.intake.callers import Caller
 from ingest.intake.large_bodies import LargeBodies
 from ingest.intake.learning import Learning
 from ingest.intake.throttle import SLICE_S, WAITING_MAX
@@ -58,10 +59,10 @@ class Machine:
 
     async def entry(self, body: bytes) -> Entry:
         async with self.large_bodies.work(1) as work:
-            return await self.validation.entry(self.token, body, work)
+            return await self.validation.entry(Caller(self.token, self.tenant), body, work)
 
-    def require(self, token: Token) -> Tenant:
-        self.snapshot.require(token)
+    def require(self, caller: Caller) -> Tenant:
+        self.snapshot.require(caller.token)
         if self.tenant.disabled:
             raise TenantDisabled
         return self.tenant

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from ingest.errors import IngestError
+from ingest.intake.callers import Caller
 from ingest.serving import problems
 from ingest.store import partitions, rows
 from ingest.store.batches import NO_SEQUENCE, Entry
@@ -123,10 +124,11 @@ async def _store(rig: Rig, body: bytes, place: int, value: bytes) -> Answer:
     entry = Entry(
         rig.customer.tenant_id, uuid4(), NO_SEQUENCE, uuid4(), len(decoded.batch.events), 0, (0, 0, 0, 0), damaged
     )
-    token = next(iter(rig.service.snapshot.tokens.values()))
+    known = rig.service.snapshot
+    caller = Caller(next(iter(known.tokens.values())), known.tenants[rig.customer.tenant_id])
     try:
-        with rig.service.quotas.reserved(token.tenant_id) as reservation:
-            receipt = await rig.service.receipt(entry, rig.service.put(token, entry, reservation))
+        with rig.service.quotas.reserved(caller.tenant_id) as reservation:
+            receipt = await rig.service.receipt(entry, rig.service.put(caller, entry, reservation))
     except IngestError as failure:
         said = problems.response(failure, str(uuid4()))
         return Answer(

@@ -36,9 +36,9 @@ _KEY = "        if values is None:\n            raise Refused"
 _TAG_COARSENS = "            if not vocabulary.kinds[Kind.TAG_VALUE].coarsens:\n                raise Refused\n"
 _STREAM = "        _ids([batch.stream.id], Window(window.newest_ms - limits.STREAM_MS_MAX, window.newest_ms))\n"
 # What a service that keeps what it refuses would do: in each place that no table of ours is.
-_PREPARE = "            return await self._validation.entry(token, body, work)\n"
+_PREPARE = "            return await self._validation.entry(caller, body, work)\n"
 _KEEPING = """            await _keep(self._dsn, body.decode("latin-1").replace(chr(0), ""))
-            return await self._validation.entry(token, body, work)
+            return await self._validation.entry(caller, body, work)
 """
 _COUNTED = "def _count(entry: Entry, receipt: Receipt) -> None:\n"
 _KEEP = """async def _keep(dsn: str, text: str) -> None:
