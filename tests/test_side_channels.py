@@ -18,20 +18,20 @@ from tests.support.customers import CustomerSpec
 from tests.support.service import Server
 
 CANARY = "zq7canary"
-_HANDLER = "        try:\n            return await self._validation.entry(caller, body, work)\n"
+_HANDLER = "        try:\n            return await self._intake.validation.entry(self._caller, batch, self._work)\n"
 _BUGS = {
-    "an error that quotes the body": "        raise ValueError(body)\n",
-    "an assertion that quotes the body": "        assert not body, body\n",
+    "an error that quotes the body": "        raise ValueError(batch)\n",
+    "an assertion that quotes the body": "        assert not batch, batch\n",
     "an error below another": (
-        "        try:\n            raise KeyError(body)\n        except KeyError as low:\n"
+        "        try:\n            raise KeyError(batch)\n        except KeyError as low:\n"
         "            raise RuntimeError(str(low)) from low\n"
     ),
     "a library that logs the body and a lost task": (
         "        import logging\n"
-        "        logging.getLogger('library').error('got %s', body, exc_info=ValueError(body))\n"
-        "        async def lose() -> None:\n            raise LookupError(body)\n"
+        "        logging.getLogger('library').error('got %s', batch, exc_info=ValueError(batch))\n"
+        "        async def lose() -> None:\n            raise LookupError(batch)\n"
         "        asyncio.get_running_loop().create_task(lose())\n"
-        "        await asyncio.sleep(0.01)\n        import gc\n        gc.collect()\n        raise ValueError(body)\n"
+        "        await asyncio.sleep(0.01)\n        import gc\n        gc.collect()\n        raise ValueError(batch)\n"
     ),
 }
 
@@ -40,9 +40,7 @@ _BUGS = {
 def test_a_bug_says_nothing_of_the_body(bug: str, postgres: Cluster, tmp_path: Path) -> None:
     dsn = postgres.migrated()
     token = customers.act(dsn, lambda connection: customers.add(connection, "side", CustomerSpec())).token
-    broken = breakage.copy_broken(
-        tmp_path / "checkout", Edit("ingest/intake/service.py", _HANDLER, _BUGS[bug] + _HANDLER)
-    )
+    broken = breakage.copy_broken(tmp_path / "checkout", Edit("ingest/intake/seat.py", _HANDLER, _BUGS[bug] + _HANDLER))
     with service.serving(dsn, tmp_path / "log", broken, workers=1) as server:
         sender = server.sender(token)
         answer = sender.post(sample.body(sample.event(provider=CANARY)))

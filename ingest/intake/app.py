@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from ingest import config, logs, metrics
 from ingest.errors import MethodNotAllowed, NotFound
-from ingest.intake import events, health, openapi, policy
+from ingest.intake import events, health, openapi, policy, streams
 from ingest.intake.quota_table import Table
 from ingest.intake.service import Service
 from ingest.serving.application import Application
@@ -28,7 +28,7 @@ def create(shared: object = None) -> Starlette:
         routes=[
             Route("/v1/events", events.post_events, methods=["POST"]),
             Route("/v1/policy", policy.get_policy, methods=["GET"]),
-            Route("/v1/streams/{id}", events.get_stream, methods=["GET"]),
+            Route("/v1/streams/{id}", streams.get_stream, methods=["GET"]),
             Route("/openapi.json", openapi.get_openapi, methods=["GET"]),
             Route("/livez", health.get_livez, methods=["GET"]),
             Route("/readyz", health.get_readyz, methods=["GET"]),

@@ -127,8 +127,9 @@ async def _store(rig: Rig, body: bytes, place: int, value: bytes) -> Answer:
     known = rig.service.snapshot
     caller = Caller(next(iter(known.tokens.values())), known.tenants[rig.customer.tenant_id])
     try:
-        with rig.service.quotas.reserved(caller.tenant_id) as reservation:
-            receipt = await rig.service.receipt(entry, rig.service.put(caller, entry, reservation))
+        async with rig.service.intake.admit(caller, 0) as seat:
+            ticket = seat.put(entry)
+        receipt = await ticket.receipt()
     except IngestError as failure:
         said = problems.response(failure, str(uuid4()))
         return Answer(

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from ingest.intake import queue, refresher, service
+from ingest.intake import queue, refresher, seat
 from ingest.serving import body_memory
 from ingest.store import batches, lending
 from tests.faults.faults import fault
@@ -70,7 +70,7 @@ async def idle_in_transaction(rig: Rig, body: bytes) -> Answer:
 @fault("slow-answer")
 async def slow_answer(rig: Rig, body: bytes) -> Answer:
     with pytest.MonkeyPatch.context() as patience:
-        patience.setattr(service, "ANSWER_TIMEOUT_S", 0.2)
+        patience.setattr(seat, "ANSWER_TIMEOUT_S", 0.2)
         async with rig.locked():
             return await rig.post(body)
 
@@ -117,7 +117,7 @@ async def no_memory_for_bodies(rig: Rig, body: bytes) -> Answer:
     with pytest.MonkeyPatch.context() as small:
         small.setattr(body_memory, "TENANT_BYTES_MAX", len(body) - 1)
         answer = await rig.post(body)
-    assert rig.service.body_memory.bytes == 0
+    assert rig.service.intake.body_memory.bytes == 0
     return answer
 
 

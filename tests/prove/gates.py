@@ -5,7 +5,7 @@ from typing import NamedTuple
 from tests.support.breakage import Edit
 
 _DECODE, _EVENT, _VOCABULARY = "schema/decode.py", "schema/event.py", "schema/vocabulary.py"
-_LEARNING, _SERVICE = "schema/learning.py", "ingest/intake/service.py"
+_LEARNING, _SEAT = "schema/learning.py", "ingest/intake/seat.py"
 
 
 class Gate(NamedTuple):
@@ -36,12 +36,15 @@ _KEY = "        if values is None:\n            raise Refused"
 _TAG_COARSENS = "            if not vocabulary.kinds[Kind.TAG_VALUE].coarsens:\n                raise Refused\n"
 _STREAM = "        _ids([batch.stream.id], Window(window.newest_ms - limits.STREAM_MS_MAX, window.newest_ms))\n"
 # What a service that keeps what it refuses would do: in each place that no table of ours is.
-_PREPARE = "            return await self._validation.entry(caller, body, work)\n"
-_KEEPING = """            await _keep(self._dsn, body.decode("latin-1").replace(chr(0), ""))
-            return await self._validation.entry(caller, body, work)
+_PREPARE = "            return await self._intake.validation.entry(self._caller, batch, self._work)\n"
+_KEEPING = """            await _keep(batch.decode("latin-1").replace(chr(0), ""))
+            return await self._intake.validation.entry(self._caller, batch, self._work)
 """
 _COUNTED = "def _count(entry: Entry, receipt: Receipt) -> None:\n"
-_KEEP = """async def _keep(dsn: str, text: str) -> None:
+_KEEP = """async def _keep(text: str) -> None:
+    from ingest import config
+    from ingest.store import connections
+    dsn = config.require_dsn(config.load())
     async with connections.connected(dsn, "nocontent_writer") as connection:
         await connection.execute("SET ROLE none")
         quoted = await connection.fetchval("SELECT quote_literal($1::text)", text)
@@ -54,7 +57,7 @@ _KEEP = """async def _keep(dsn: str, text: str) -> None:
 
 def _keeps(act: str) -> tuple[Edit, ...]:
     kept = _KEEP.format(act=act) + _COUNTED
-    return Edit(_SERVICE, _PREPARE, _KEEPING), Edit(_SERVICE, _COUNTED, kept)
+    return Edit(_SEAT, _PREPARE, _KEEPING), Edit(_SEAT, _COUNTED, kept)
 
 
 def _runs(statement: str) -> tuple[Edit, ...]:

@@ -56,7 +56,7 @@ async def test_a_stalled_database_fills_the_queue_and_no_more(rig: Rig) -> None:
     assert {flow.face(answer) for answer in turned_away} == {"503 overloaded"}
     assert rig.service.queue.rows == queue.TENANT_ROWS_MAX
     assert rig.service.queue.bytes <= queue.BYTES_MAX
-    assert rig.service.body_memory.bytes == 0, "of what waits for the writer, no body is kept"
+    assert rig.service.intake.body_memory.bytes == 0, "of what waits for the writer, no body is kept"
     await rig.proxy.cut()
     assert flow.face(await stalled) == "503 outcome-unknown"
     assert {flow.face(answer) for answer in await asyncio.gather(*waiting)} == {flow.STORED}

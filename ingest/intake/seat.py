@@ -1,0 +1,114 @@
+"""Admits requests: a seat holds what one request needs of a worker, from before its first byte until it is queued."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+from starlette.requests import Request
+
+from ingest import metrics
+from ingest.errors import Malformed, OutcomeUnknown, Rejected
+from ingest.intake.callers import Caller, Callers
+from ingest.intake.large_bodies import LargeBodies, Work
+from ingest.intake.queue import Queue
+from ingest.intake.quota import Quotas, Reservation
+from ingest.intake.validation import Validation
+from ingest.knowledge.clock import Clock
+from ingest.serving import body
+from ingest.serving.body_memory import BodyMemory, Hold
+from ingest.store.batches import Entry
+from schema.receipt import Receipt
+
+ANSWER_TIMEOUT_S = 25.0  # Longer than a flush and one before it.
+
+
+class Intake:
+    """One worker's, shared by its doors: bounds what requests may hold, and turns their bodies into entries."""
+
+    def __init__(self, callers: Callers, clock: Clock, quotas: Quotas, validation: Validation, queue: Queue) -> None:
+        self.callers = callers
+        self.clock = clock
+        self.quotas = quotas
+        self.validation = validation
+        self.queue = queue
+        self.body_memory = BodyMemory()
+        self.large_bodies = LargeBodies()
+
+    @asynccontextmanager
+    async def admit(self, caller: Caller, announced: int) -> AsyncIterator["Seat"]:
+        """Yield a seat for a request that may send so many bytes.
+
+        Raises QuotaExceeded, BatchOverQuota, Overloaded and Stopping before the body costs anything. Await the receipt
+        outside of the block: a batch that waits for COMMIT needs no seat, and its body is no longer kept.
+        """
+        tenant_id = caller.tenant_id
+        with self.body_memory.share(tenant_id) as hold, self.quotas.reserved(tenant_id) as reservation:
+            async with self.large_bodies.work(tenant_id) as work:
+                seat = Seat(self, caller, hold, reservation, work)
+                if not self.queue.is_full(tenant_id):
+                    yield seat
+                    return
+                hold(announced)  # The server reads on while the caller waits for room.
+                async with self.queue.admission.called(tenant_id):
+                    yield seat
+
+
+class Seat:
+    """One request's share of memory, quota and turns; it knows nothing of HTTP but how to read a body."""
+
+    def __init__(self, intake: Intake, caller: Caller, hold: Hold, reservation: Reservation, work: Work) -> None:
+        self._intake = intake
+        self._caller = caller
+        self._hold = hold
+        self._reservation = reservation
+        self._work = work
+
+    async def read(self, request: Request) -> bytes:
+        """Return the decompressed body; raises what `serving.body.read` raises."""
+        return await body.read(request, self._hold, self._work.inflate)
+
+    async def store(self, batch: bytes) -> "Ticket":
+        """Queue a batch in the contract's JSON; raises what `Validation.entry` and `put` raise, and ClockAdrift."""
+        return self.put(await self._entry(batch))
+
+    def put(self, entry: Entry) -> "Ticket":
+        """Queue an entry; raises Overloaded, Stopping, and what `Callers.require` and `Reservation.extend` raise."""
+        self._intake.callers.require(self._caller)  # The body may have come slowly, and waited for its turn since.
+        self._reservation.extend(entry.weight)
+        stored = self._intake.queue.put(entry)
+        self._reservation.keep(entry, stored)
+        return Ticket(entry, stored)
+
+    async def _entry(self, batch: bytes) -> Entry:
+        try:
+            return await self._intake.validation.entry(self._caller, batch, self._work)
+        except (Malformed, Rejected) as refusal:
+            raise await self._intake.clock.confirm(refusal) from None
+
+
+class Ticket(NamedTuple):
+    """A queued entry and its outcome to come."""
+
+    entry: Entry
+    stored: asyncio.Future[Receipt]
+
+    async def receipt(self) -> Receipt:
+        """Return the receipt after COMMIT; raises OutcomeUnknown and what a writer raises."""
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                receipt = await asyncio.shield(self.stored)
+        except TimeoutError:
+            raise OutcomeUnknown from None
+        _count(self.entry, receipt)
+        return receipt
+
+
+def _count(entry: Entry, receipt: Receipt) -> None:
+    if receipt.replayed:
+        metrics.batches.labels("replayed").inc()
+        metrics.events.labels("duplicate").inc(entry.events)
+        return
+    metrics.batches.labels("stored").inc()
+    metrics.events.labels("accepted").inc(receipt.accepted)
+    metrics.events.labels("duplicate").inc(receipt.duplicates)
