@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from ingest import config, logs, metrics
 from ingest.errors import MethodNotAllowed, NotFound
-from ingest.intake import events, health, openapi, policy, streams
+from ingest.intake import events, health, openapi, policies, policy, streams
 from ingest.intake.quota_table import Table
 from ingest.intake.service import Service
 from ingest.serving.application import Application
@@ -27,7 +27,7 @@ def create(shared: object = None) -> Starlette:
     app = Starlette(
         routes=[
             Route("/v1/events", events.post_events, methods=["POST"]),
-            Route("/v1/policy", policy.get_policy, methods=["GET"]),
+            Route("/v1/policy", policies.get_policy, methods=["GET"]),
             Route("/v1/streams/{id}", streams.get_stream, methods=["GET"]),
             Route("/openapi.json", openapi.get_openapi, methods=["GET"]),
             Route("/livez", health.get_livez, methods=["GET"]),
@@ -40,7 +40,7 @@ def create(shared: object = None) -> Starlette:
     # An OTLP exporter takes a redirect for success, and loses its data.
     app.router.redirect_slashes = False
     app.state.rebalancer = Rebalancer([AWAY], 0)  # Of one worker; the supervisor has one for several.
-    app.state.policies = policy.Policies()
+    app.state.policies = policies.Policies()
     app.state.quotas = shared if isinstance(shared, Table) else Table()  # The same.
     app.state.tasks = Tasks()
     return app

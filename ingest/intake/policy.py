@@ -1,38 +1,19 @@
-"""`GET /v1/policy`: the rules, bounds and terms in force, and what an event can hold at most.
-
-It is long, and many reporters ask for it: made once for each change, kept as gzip in bounded memory, and answered by
-turns of the tenants with rests between.
-"""
+"""The policy of a tenant: the rules, bounds and terms in force, and what an event can hold at most."""
 
 import hashlib
-from collections.abc import Iterator
 from functools import cache
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
-from starlette.requests import Request
-from starlette.responses import Response
 
-from ingest.errors import Overloaded
-from ingest.intake import auth, capacity
-from ingest.intake.throttle import Throttle
-from ingest.serving import documents
-from ingest.serving.documents import Document
-from ingest.store.fairness import TooManyWaiters
-from ingest.store.snapshot import Snapshot, Tenant
+from ingest.intake import capacity
 from schema import composition, limits
 from schema.event import DROP_REASONS, TERMS_MAX, Batch, Event, Kind
 from schema.rules import RULES
-from schema.vocabulary import GRAMMAR
+from schema.vocabulary import GRAMMAR, Vocabulary
 
 _BOUNDS = {name.lower(): value for name, value in vars(limits).items() if name.isupper()}
-
-
-KEPT_BYTES_MAX = 16 * 1024 * 1024  # Some 200 policies.
-WAITING_MAX = 256  # Requests of one tenant.
-REST_S = 0.008  # After each, some five times what sending it takes: at most 125 in a second.
-_Version = tuple[int, int, int, int]
 
 
 class Policy(Struct, frozen=True):
@@ -60,7 +41,7 @@ class Policy(Struct, frozen=True):
 
 @cache
 def digest() -> str:
-    """Tell this policy from another."""
+    """Return the SHA-256 of what every tenant's policy shares: contract, bounds, grammar, rules and spellings."""
     schemas = msgspec.json.schema_components([Batch], ref_template="{name}")
     grammar = {kind.name: pattern for kind, pattern in GRAMMAR.items()}
     sizes = {kind.name: size for kind, size in TERMS_MAX.items()}
@@ -82,76 +63,8 @@ def spellings() -> dict[str, list[str]]:
     }
 
 
-async def get_policy(request: Request) -> Response:
-    """Give the policy as it is for the token's tenant, unless the sender has it."""
-    caller = auth.require(request, "policy:read")
-    service = auth.service_of(request)
-    policies = request.app.state.policies
-    assert isinstance(policies, Policies)
-    tag = policies.tag(service.snapshot, caller.tenant_id)
-    if tag is None or not documents.is_known(request, tag):
-        document = await policies.document(service.snapshot, caller.tenant_id)
-        if not documents.is_known(request, document.tag):
-            return documents.response(request, document)
-        tag = document.tag
-    return documents.not_modified(request, tag)
-
-
-class Policies:
-    """One worker's, as of the last change of each tenant's."""
-
-    def __init__(self) -> None:
-        self._throttle = Throttle(WAITING_MAX, REST_S)
-        self._tags: dict[int, tuple[_Version, str]] = {}
-        self._kept: dict[int, Document] = {}  # The longest unused first.
-        self.bytes = 0
-
-    def tag(self, snapshot: Snapshot, tenant_id: int) -> str | None:
-        """Return the tag of a tenant's policy, if it was made since it changed."""
-        version, tag = self._tags.get(tenant_id, (None, None))
-        return tag if version == _version(snapshot, tenant_id) else None
-
-    async def document(self, snapshot: Snapshot, tenant_id: int) -> Document:
-        """Return a tenant's policy when it is its turn; raises Overloaded."""
-        found: list[Document] = []
-
-        def steps() -> Iterator[None]:
-            document = self._kept.get(tenant_id) if self.tag(snapshot, tenant_id) else None
-            if document is None:
-                version = _version(snapshot, tenant_id)
-                plain = msgspec.json.encode(_policy(snapshot.tenants[tenant_id], snapshot.retention_days))
-                yield
-                document = yield from documents.compress(plain)
-                self._tags[tenant_id] = version, document.tag
-            found.append(document)
-            self._keep(tenant_id, document)
-
-        try:
-            await self._throttle.run(tenant_id, steps())
-        except TooManyWaiters:
-            raise Overloaded from None
-        return found[0]
-
-    def _keep(self, tenant_id: int, document: Document) -> None:
-        """Put it behind all others, and forget those that were not used for longest."""
-        self._forget(tenant_id)
-        self._kept[tenant_id] = document
-        self.bytes += len(document.compressed)
-        while self.bytes > KEPT_BYTES_MAX:
-            self._forget(next(iter(self._kept)))
-
-    def _forget(self, tenant_id: int) -> None:
-        document = self._kept.pop(tenant_id, None)
-        if document is not None:
-            self.bytes -= len(document.compressed)
-
-
-def _version(snapshot: Snapshot, tenant_id: int) -> _Version:
-    return snapshot.era, snapshot.shipped_revision, snapshot.tenants[tenant_id].revision, snapshot.retention_days
-
-
-def _policy(tenant: Tenant, retention_days: int) -> Policy:
-    vocabulary = tenant.vocabulary
+def of(vocabulary: Vocabulary, retention_days: int) -> Policy:
+    """Return the policy of a tenant with this vocabulary."""
     held = capacity.of_event(retention_days)
     kinds = (Kind.TASK_CATEGORY, Kind.PROVIDER, Kind.MODEL)
     return Policy(

@@ -8,8 +8,7 @@ from typing import Protocol
 import pytest
 
 from ingest.errors import Overloaded
-from ingest.intake import policy
-from ingest.intake.policy import Policies
+from ingest.intake.policies import Policies
 from ingest.serving import documents
 from ingest.store.snapshot import Snapshot, Tenant
 from schema.event import Kind
@@ -125,7 +124,7 @@ async def test_what_is_kept_is_bounded_and_a_tag_outlives_its_document(
 ) -> None:
     policies = Policies()
     size = len((await policies.document(known, 1)).compressed)
-    monkeypatch.setattr(policy, "KEPT_BYTES_MAX", 3 * size + 100)
+    monkeypatch.setattr("ingest.intake.policies.KEPT_BYTES_MAX", 3 * size + 100)
     for tenant_id in known.tenants:
         await policies.document(known, tenant_id)
         assert policies.bytes <= 3 * size + 100
@@ -148,7 +147,7 @@ async def test_another_tenant_waits_for_one_answer_and_not_for_fifty(known: Snap
 
 
 async def test_a_tenant_has_only_so_many_waiting(known: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(policy, "WAITING_MAX", 3)
+    monkeypatch.setattr("ingest.intake.policies.WAITING_MAX", 3)
     policies = Policies()
     answers = await asyncio.gather(*(policies.document(known, 1) for _ in range(6)), return_exceptions=True)
     assert sum(isinstance(answer, Overloaded) for answer in answers) == 2
