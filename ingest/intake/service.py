@@ -62,4 +62,5 @@ class Service:
         await self.tasks.stop()
 
     def _quota_of(self, tenant_id: int) -> int | None:
-        return self.snapshot.tenants[tenant_id].events_per_minute_max
+        known = self.snapshot.tenants.get(tenant_id)  # A restored database may not have it any more.
+        return known.events_per_minute_max if known else None

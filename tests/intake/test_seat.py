@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from ingest.errors import QuotaExceeded, Rejected, RevokedToken, Stopping
+from ingest.errors import BadToken, QuotaExceeded, Rejected, RevokedToken, Stopping
 from ingest.intake.callers import Caller
 from ingest.intake.service import Service
 from ingest.store import connections, snapshot, tokens
@@ -87,3 +87,12 @@ async def test_a_seat_does_not_outlive_a_revocation(service: Service, database: 
         with pytest.raises(RevokedToken):
             await seat.store(sample.body())
     assert left(service) == QUOTA
+
+
+async def test_a_tenant_that_is_forgotten_meanwhile_is_refused_and_is_no_bug(service: Service) -> None:
+    caller = caller_of(service)
+    async with service.intake.admit(caller, 0) as seat:
+        service.snapshot.forget()
+        with pytest.raises(BadToken):
+            await seat.store(sample.body())
+    assert service.quotas.left(caller.tenant_id) is None
