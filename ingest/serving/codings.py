@@ -88,8 +88,13 @@ def unzstd(wire: bytes) -> bytes:
 def _gunzip(wire: bytes) -> Steps[bytes]:
     view, at, size = memoryview(wire), 0, 0
     members: list[bytes] = []
+    # RFC 1952: a member ends with its size. If that is a lie, the first step stops all the same.
+    if is_large := int.from_bytes(wire[-4:], "little") > AT_ONCE_BYTES:
+        yield
+    step_bytes = STEP_BYTES if is_large else AT_ONCE_BYTES
     for _ in range(MEMBERS_MAX):
-        member, at = yield from _member(view, at, BODY_BYTES_MAX - size)
+        member, at = yield from _member(view, at, BODY_BYTES_MAX - size, step_bytes)
+        step_bytes = STEP_BYTES
         members.append(member)
         size += len(member)
         if at == len(wire) or (wire[at] == 0 and wire.count(0, at) == len(wire) - at):
@@ -97,11 +102,11 @@ def _gunzip(wire: bytes) -> Steps[bytes]:
     raise BadEncoding
 
 
-def _member(view: memoryview, at: int, room: int) -> Steps[tuple[bytes, int]]:
+def _member(view: memoryview, at: int, room: int, step_bytes: int) -> Steps[tuple[bytes, int]]:
     """Inflate the member that begins at a place, and return where it ends too."""
     inflater = zlib.decompressobj(_GZIP)
     parts: list[bytes] = []
-    piece_bytes, step_bytes = (_PIECE_BYTES, STEP_BYTES) if at else (_FIRST_BYTES, AT_ONCE_BYTES)
+    piece_bytes = _PIECE_BYTES if at else _FIRST_BYTES
     while True:
         piece = view[at : at + piece_bytes]
         try:
