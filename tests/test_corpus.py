@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from ingest.intake.explain import explain
-from ingest.serving.problems import FACES
+from ingest.intake.problems import FACES
 from schema.decode import Refused, decode
 from schema.rules import RULES
 from schema.vocabulary import Mode

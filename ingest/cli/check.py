@@ -8,9 +8,11 @@ from pathlib import Path
 import msgspec
 
 from ingest.cli.arguments import Subparsers
-from ingest.errors import BadEncoding, BodyTooLarge, CannotStart, Rejected
+from ingest.errors import CannotStart
+from ingest.intake.errors import Rejected
 from ingest.intake.explain import explain
 from ingest.serving import codings
+from ingest.serving.errors import BadEncoding, BodyTooLarge
 from schema import limits
 from schema.decode import Refused, Window, decode
 from schema.event import Kind

@@ -12,14 +12,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ingest import config, logs, metrics
-from ingest.errors import MethodNotAllowed, NotFound
 from ingest.intake import events, health, openapi, policies, policy, streams
+from ingest.intake.problems import FACES
 from ingest.intake.quota_table import Table
 from ingest.intake.service import Service
+from ingest.serving import boundary
 from ingest.serving.application import Application
 from ingest.serving.boundary import Boundary
+from ingest.serving.errors import MethodNotAllowed, NotFound
 from ingest.serving.rebalance import AWAY, Rebalancer
 from ingest.serving.tasks import Tasks
+
+boundary.declare(FACES)
 
 
 def create(shared: object = None) -> Starlette:
@@ -33,7 +37,7 @@ def create(shared: object = None) -> Starlette:
             Route("/livez", health.get_livez, methods=["GET"]),
             Route("/readyz", health.get_readyz, methods=["GET"]),
         ],
-        middleware=[Middleware(Boundary)],
+        middleware=[Middleware(Boundary, faces=FACES)],
         exception_handlers={HTTPException: _router_says_no},
         lifespan=_lifespan,
     )

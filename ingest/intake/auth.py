@@ -4,10 +4,11 @@ import re
 
 from starlette.requests import Request
 
-from ingest.errors import BadToken, NoToken, QueryNotEmpty, ScopeMissing
 from ingest.intake.callers import Caller
 from ingest.intake.service import Service
+from ingest.knowledge.errors import BadToken, NoToken, ScopeMissing
 from ingest.serving.connection import KNOWN
+from ingest.serving.errors import QueryNotEmpty
 
 _BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +nct_([0-9a-f]{12})_([A-Za-z0-9_-]{43})\Z")
 

@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
-from ingest.errors import TenantDisabled, Unavailable
+from ingest.errors import Unavailable
 from ingest.intake.refresher import Refresher
+from ingest.knowledge.errors import TenantDisabled
 from ingest.store.snapshot import Tenant, Token
 
 

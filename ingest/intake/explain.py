@@ -12,8 +12,8 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Raw, Struct
 
-from ingest.errors import Malformed, Rejected
 from ingest.intake import misfits
+from ingest.intake.errors import Malformed, Rejected
 from ingest.intake.explain_values import TERMS, Full, Verdicts
 from ingest.serving import steps
 from ingest.serving.steps import Steps

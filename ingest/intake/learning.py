@@ -3,7 +3,7 @@
 import time
 
 from ingest import logs, metrics
-from ingest.errors import Rejected
+from ingest.intake.errors import Rejected
 from ingest.store import snapshot, vocabulary
 from ingest.store.lending import Connections
 from ingest.store.snapshot import Snapshot

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from ingest.errors import BatchOverQuota, Overloaded, QuotaExceeded
+from ingest.errors import Overloaded
+from ingest.intake.errors import BatchOverQuota, QuotaExceeded
 from ingest.intake.quota_table import Table, TableFull, Usage
 from ingest.store import streams
 from ingest.store.batches import NO_SEQUENCE, Entry

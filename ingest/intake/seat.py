@@ -8,8 +8,8 @@ from typing import NamedTuple
 from starlette.requests import Request
 
 from ingest import metrics
-from ingest.errors import Malformed, OutcomeUnknown, Rejected
 from ingest.intake.callers import Caller, Callers
+from ingest.intake.errors import Malformed, Rejected
 from ingest.intake.large_bodies import LargeBodies, Work
 from ingest.intake.queue import Queue
 from ingest.intake.quota import Quotas, Reservation
@@ -18,6 +18,7 @@ from ingest.knowledge.clock import Clock
 from ingest.serving import body
 from ingest.serving.body_memory import BodyMemory, Hold
 from ingest.store.batches import Entry
+from ingest.store.errors import OutcomeUnknown
 from schema.receipt import Receipt
 
 ANSWER_TIMEOUT_S = 25.0  # Longer than a flush and one before it.
@@ -84,7 +85,8 @@ class Seat:
         try:
             return await self._intake.validation.entry(self._caller, batch, self._work)
         except (Malformed, Rejected) as refusal:
-            raise await self._intake.clock.confirm(refusal) from None
+            certain = await self._intake.clock.confirm(refusal.violations)
+            raise refusal if certain == refusal.violations else Rejected(certain) from None
 
 
 class Ticket(NamedTuple):

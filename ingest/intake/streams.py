@@ -8,9 +8,9 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingest.errors import StreamNotFound
 from ingest.intake import auth
 from ingest.store import streams
+from ingest.store.errors import StreamNotFound
 
 LOOK_UP_S_MAX = 2.0  # The tenant's learning waits for it.
 _encoder = msgspec.json.Encoder()

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from ingest.errors import Malformed, Overloaded, Rejected
+from ingest.errors import Overloaded
 from ingest.intake import explain
 from ingest.intake.callers import Caller
+from ingest.intake.errors import Malformed, Rejected
 from ingest.intake.explain import Explanation
 from ingest.intake.large_bodies import SMALL_BYTES, Work
 from ingest.intake.learning import Learning

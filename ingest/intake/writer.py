@@ -6,11 +6,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
 from ingest import logs, metrics
-from ingest.errors import IngestError, OutcomeUnknown, Unavailable
+from ingest.errors import IngestError, Unavailable
 from ingest.intake.queue import Queue, Waiting
 from ingest.store import batches, connections, endings
 from ingest.store.batches import Entry, Outcome
 from ingest.store.endings import Act, Ending
+from ingest.store.errors import OutcomeUnknown
 from schema.receipt import Receipt
 
 ATTEMPTS_MAX = 3  # Of a transaction that PostgreSQL asks to repeat: a deadlock, a conflict.

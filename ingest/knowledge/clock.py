@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from ingest import logs, metrics
-from ingest.errors import ClockAdrift, Malformed, Rejected, Unavailable
+from ingest.errors import Unavailable
+from ingest.knowledge.errors import ClockAdrift
+from schema.rules import Violation
 
 OFFSET_S_MAX = 60.0  # Between the two clocks. A fifth of what an event may be ahead of ours (AHEAD_MS_MAX).
 STEP_DOUBT_S = 300.0  # How long a step of PostgreSQL's clock is in doubt: long enough for a retry or an operator.
@@ -71,14 +73,14 @@ class Clock:
             await asyncio.wait_for(self._is_asked.wait(), longest_s - REREAD_S)
         self._is_asked.clear()
 
-    async def confirm(self, refusal: Malformed | Rejected) -> Malformed | Rejected:
-        """Return a refusal without what a clock may be to blame for; raises ClockAdrift if nothing is left.
+    async def confirm(self, violations: tuple[Violation, ...]) -> tuple[Violation, ...]:
+        """Return violations without those that a clock may be to blame for; raises ClockAdrift if none is left.
 
         Whoever is refused drops the batch, so PostgreSQL is asked for its time once more: this machine may have slept.
         """
-        certain = tuple(violation for violation in refusal.violations if violation.rule not in TIME_RULES)
-        if certain == refusal.violations:
-            return refusal
+        certain = tuple(violation for violation in violations if violation.rule not in TIME_RULES)
+        if certain == violations:
+            return violations
         waiting = asyncio.get_running_loop().create_future()
         self._asking.append((self._elapsed_s(), waiting))
         self._is_asked.set()
@@ -87,10 +89,10 @@ class Clock:
         except TimeoutError:
             raise Unavailable from None
         if not self.is_doubtful:
-            return refusal
+            return violations
         if not certain:
             raise ClockAdrift
-        return Rejected(certain)
+        return certain
 
     def tell(self) -> None:
         """Tell the metrics, and the log when the clocks begin or cease to disagree."""

@@ -5,17 +5,13 @@ import random
 
 from starlette.requests import Request
 
-from ingest.errors import SlowBody, WireTooLarge
 from ingest.serving import codings
 from ingest.serving.body_memory import Hold
+from ingest.serving.errors import ClientGone, SlowBody, WireTooLarge
 from schema.limits import WIRE_BYTES_MAX
 
 BODY_TIMEOUT_S = 15.0
 BODY_SPREAD_S = 5.0  # A thousand slow senders who began together are not answered in one moment: others would wait.
-
-
-class ClientGone(Exception):
-    """The connection ended inside the body: there is nobody to answer."""
 
 
 def announced(request: Request) -> int:

@@ -1,12 +1,28 @@
-"""The outermost layer: every request gets an id and every exception a face; only a class and a place reach the log."""
+"""The outermost layer: every request gets an id and every error an answer; only a class and a place reach the log."""
 
 import uuid
+from http import HTTPStatus
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ingest import logs, metrics
 from ingest.errors import Bug, IngestError
 from ingest.serving import problems
+from ingest.serving.errors import ClientGone
+from ingest.serving.problems import Faces
+
+RULES_LOGGED_MAX = 5
+FIELDS = "fields"  # Of a scope's state: a function of the application, whose fields each answer but that of a bug gets.
+_PATHLESS = {HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED}  # Not under /v1/.
+
+
+def declare(faces: Faces) -> None:
+    """Let the counters of all answers begin at 0."""
+    for face in faces.values():
+        metrics.problems.labels(face.problem)
+    for status in {HTTPStatus.OK, HTTPStatus.NOT_MODIFIED, *(face.status for face in faces.values())} - _PATHLESS:
+        metrics.responses.labels(str(status.value))
 
 
 class Boundary:
@@ -15,8 +31,9 @@ class Boundary:
     A request that `serving.connection` cannot read comes with a fault in the scope's state, and is answered alike.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, faces: Faces) -> None:
         self._app = app
+        self._faces = faces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -29,11 +46,13 @@ class Boundary:
         async def send_with_id(message: Message) -> None:
             nonlocal is_answered
             if message["type"] == "http.response.start":
+                fields = scope["state"].get(FIELDS, list)()
                 is_answered = True
                 if scope["path"].startswith("/v1/"):
                     metrics.responses.labels(str(message["status"])).inc()
                 message["headers"] = [
                     *message["headers"],
+                    *fields,
                     (b"x-request-id", request_id.encode()),
                     *_goodbye(scope),
                 ]
@@ -42,20 +61,32 @@ class Boundary:
         scope["app"].state.rebalancer.enter()
         try:
             await self._serve(scope, receive, send_with_id)
-        except IngestError as error:
-            await problems.response(error, request_id)(scope, receive, send_with_id)
         except Exception as error:
             # The message may quote the request, so nobody sees it: not the sender, not the log, not the server.
             logs.error("bug", request_id=request_id, error=type(error).__name__, place=logs.place_of(error))
+            scope["state"].pop(FIELDS, None)  # The bug may be there.
             if not is_answered:
-                await problems.response(Bug(), request_id)(scope, receive, send_with_id)
+                await self._answer(Bug(), request_id)(scope, receive, send_with_id)
         finally:
             scope["app"].state.rebalancer.leave()
 
+    def _answer(self, error: IngestError, request_id: str) -> Response:
+        """Count and log an error, and return what it is answered with."""
+        face = self._faces[type(error)]
+        metrics.problems.labels(face.problem).inc()
+        rules = list(dict.fromkeys(violation.rule for violation in error.violations))[:RULES_LOGGED_MAX]
+        logs.info("refused", request_id=request_id, problem=face.problem, rules=rules)
+        return problems.response(error, face, request_id)
+
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if "fault" in scope["state"]:
-            raise scope["state"]["fault"]
-        await self._app(scope, receive, send)
+        try:
+            if "fault" in scope["state"]:
+                raise scope["state"]["fault"]
+            await self._app(scope, receive, send)
+        except IngestError as error:
+            await self._answer(error, scope["state"]["request_id"])(scope, receive, send)
+        except ClientGone:
+            await Response(status_code=HTTPStatus.REQUEST_TIMEOUT)(scope, receive, send)  # To nobody.
 
 
 def _goodbye(scope: Scope) -> list[tuple[bytes, bytes]]:

@@ -11,8 +11,8 @@ from typing import Literal
 
 import zstandard
 
-from ingest.errors import BadEncoding, BodyTooLarge, EncodingUnsupported, MediaTypeUnsupported
 from ingest.serving import steps
+from ingest.serving.errors import BadEncoding, BodyTooLarge, EncodingUnsupported, MediaTypeUnsupported
 from ingest.serving.steps import Steps
 from schema.limits import BODY_BYTES_MAX
 

@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Scope
 
-from ingest.errors import IngestError, SlowHead
+from ingest.errors import IngestError
 from ingest.serving import http1
+from ingest.serving.errors import SlowHead
 from ingest.serving.exchange import Exchange
 from ingest.serving.http1 import Fields, Head
 from ingest.serving.wire import Wire

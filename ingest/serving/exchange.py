@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from starlette.types import Message
 
-from ingest.errors import BadRequest
+from ingest.serving.errors import BadRequest
 from ingest.serving.http1 import Chunks, Fields, Head
 from ingest.serving.wire import RECEIVE_BYTES, Wire
 

@@ -16,9 +16,18 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 from starlette.types import Receive, Scope, Send
 
-from ingest import errors, logs
+from ingest import logs
+from ingest.errors import IngestError, Unavailable
 from ingest.logs import signals
 from ingest.serving.connection import Connection, Connections
+from ingest.serving.errors import (
+    BadRequest,
+    HeadTooLarge,
+    MethodNotAllowed,
+    NotFound,
+    SlowHead,
+    VersionUnsupported,
+)
 from ingest.serving.http1 import Fields
 from ingest.serving.wire import Wire
 
@@ -28,22 +37,23 @@ SHARE_MAX = 0.25  # Of a core: whoever asks more often than that waits.
 BACKLOG = 64
 TEXT = b"text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = b"application/openmetrics-text; version=1.0.0; charset=utf-8"
+_PLAIN = b"text/plain; charset=utf-8"
 _ASKED = b"application/openmetrics-text"
 _FIELDS: Fields = [
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"x-content-type-options", b"nosniff"),
 ]
-_STATUSES: Mapping[type[errors.IngestError], int] = {
-    errors.BadRequest: 400,
-    errors.SlowHead: 408,
-    errors.HeadTooLarge: 431,
-    errors.VersionUnsupported: 505,
+# A scraper is a person's or a tool's, and reads no problem.
+_FACES: Mapping[type[IngestError], tuple[int, bytes]] = {
+    BadRequest: (400, b"not HTTP/1.1\n"),
+    NotFound: (404, b"only /metrics is here\n"),
+    MethodNotAllowed: (405, b"only GET and HEAD\n"),
+    SlowHead: (408, b"too slow\n"),
+    HeadTooLarge: (431, b"too long\n"),
+    Unavailable: (503, b"the samples cannot be read now\n"),
+    VersionUnsupported: (505, b"only HTTP/1.1\n"),
 }
-_WORDS = {
-    400: b"not HTTP/1.1\n", 404: b"only /metrics is here\n", 405: b"only GET and HEAD\n", 408: b"too slow\n",
-    431: b"too long\n", 503: b"the samples cannot be read now\n", 505: b"only HTTP/1.1\n",
-}  # fmt: skip
 
 
 class Samples:
@@ -79,31 +89,32 @@ class Exposition:
         self._openmetrics = Samples(lambda: _openmetrics(registry))
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        status, media_type, body = await self._answer(scope)
-        fields = [(b"content-type", media_type), (b"content-length", b"%d" % len(body))]
-        if status == 405:  # noqa: PLR2004 (RFC 9110, section 15.5.6)
-            fields.append((b"allow", b"GET, HEAD"))
+        allow: Fields = []
+        try:
+            status, (media_type, body) = 200, await self._samples(scope)
+        except IngestError as error:
+            media_type, (status, body) = _PLAIN, _FACES[type(error)]
+            if isinstance(error, MethodNotAllowed):
+                allow = [(b"allow", error.allow.encode("ascii"))]
+        fields = [(b"content-type", media_type), (b"content-length", b"%d" % len(body)), *allow]
         await send({"type": "http.response.start", "status": status, "headers": fields})
         await send({"type": "http.response.body", "body": body})
 
-    async def _answer(self, scope: Scope) -> tuple[int, bytes, bytes]:
-        status = self._refusal(scope)
-        if not status:
-            wants_openmetrics = any(name == b"accept" and _ASKED in value.lower() for name, value in scope["headers"])
-            try:
-                if wants_openmetrics:
-                    return 200, OPENMETRICS, await self._openmetrics.read()
-                return 200, TEXT, await self._text.read()
-            except OSError:  # No more open files, or the folder of the samples is gone.
-                status = 503
-        return status, b"text/plain; charset=utf-8", _WORDS[status]
-
-    def _refusal(self, scope: Scope) -> int:
-        if fault := scope["state"].get("fault"):
-            return _STATUSES[type(fault)]
+    async def _samples(self, scope: Scope) -> tuple[bytes, bytes]:
+        """Return the samples and their media type; raises an error of `_FACES`."""
+        if "fault" in scope["state"]:
+            raise scope["state"]["fault"]
         if scope["raw_path"] != b"/metrics":
-            return 404
-        return 0 if scope["method"] in {"GET", "HEAD"} else 405
+            raise NotFound
+        if scope["method"] not in {"GET", "HEAD"}:
+            raise MethodNotAllowed("GET, HEAD")
+        wants_openmetrics = any(name == b"accept" and _ASKED in value.lower() for name, value in scope["headers"])
+        try:
+            if wants_openmetrics:
+                return OPENMETRICS, await self._openmetrics.read()
+            return TEXT, await self._text.read()
+        except OSError:  # No more open files, or the folder of the samples is gone.
+            raise Unavailable from None
 
 
 def _openmetrics(registry: CollectorRegistry) -> bytes:

@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from ingest.errors import BadRequest, HeadTooLarge, VersionUnsupported
+from ingest.serving.errors import BadRequest, HeadTooLarge, VersionUnsupported
 
 HEAD_BYTES_MAX = 16_384
 FIELDS_MAX = 100

@@ -13,9 +13,9 @@ from uuid import UUID
 import asyncpg
 
 from ingest import metrics
-from ingest.errors import SequenceReused
 from ingest.store import rows, session
 from ingest.store.connections import Connection
+from ingest.store.errors import SequenceReused
 from schema.event import DROP_REASONS
 from schema.receipt import Receipt
 

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import asyncpg
 
 from ingest import metrics
-from ingest.errors import IngestError, OutcomeUnknown, Unavailable, Unstorable
+from ingest.errors import IngestError, Unavailable
+from ingest.store.errors import OutcomeUnknown, Unstorable
 
 
 class Act(enum.Enum):

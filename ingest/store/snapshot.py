@@ -11,8 +11,9 @@ from typing import NamedTuple
 import asyncpg
 
 from ingest import logs
-from ingest.errors import BadToken, ClockAdrift, ExpiredToken, RevokedToken, Unavailable
+from ingest.errors import Unavailable
 from ingest.knowledge.clock import Clock
+from ingest.knowledge.errors import BadToken, ClockAdrift, ExpiredToken, RevokedToken
 from ingest.store.connections import Connection
 from ingest.store.retention import FIRST_DAYS, Retention
 from schema.decode import Window

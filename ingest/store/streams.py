@@ -7,8 +7,8 @@ from uuid import UUID
 import asyncpg
 from msgspec import Meta, Struct
 
-from ingest.errors import StreamNotFound
 from ingest.store.connections import Connection
+from ingest.store.errors import StreamNotFound
 from schema import limits
 from schema.event import DROP_REASONS
 

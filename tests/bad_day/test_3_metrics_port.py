@@ -53,7 +53,7 @@ ASKED = {
     "a long head": (f"GET /metrics HTTP/1.1\nHost: x\nX-Note: {'@' * 2_000}\n\n", 431),
     "bytes": ("\x16\x03\x01\x00@", 400),
 }  # fmt: skip
-_BODIES = {word: status for status, word in exposition._WORDS.items()}  # noqa: SLF001 (what it may say)
+_BODIES = {word: status for status, word in exposition._FACES.values()}  # noqa: SLF001 (what it may say)
 
 
 @pytest.fixture(scope="module")

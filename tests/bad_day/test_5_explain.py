@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from ingest.errors import Rejected
 from ingest.intake import explain
+from ingest.intake.errors import Rejected
 from ingest.intake.explain import Explanation
 from schema import limits
 from schema.decode import Refused, decode

@@ -10,10 +10,11 @@ from collections.abc import Callable
 import pytest
 import zstandard
 
-from ingest.errors import BadEncoding, BodyTooLarge, Overloaded
+from ingest.errors import Overloaded
 from ingest.intake import large_bodies
 from ingest.intake.large_bodies import REST_S_MAX, SHARE_MAX, LargeBodies
 from ingest.serving import codings
+from ingest.serving.errors import BadEncoding, BodyTooLarge
 from ingest.serving.steps import Steps
 from schema.decode import Refused
 from schema.limits import BODY_BYTES_MAX

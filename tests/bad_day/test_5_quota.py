@@ -11,8 +11,8 @@ from uuid import UUID
 
 import pytest
 
-from ingest.errors import BatchOverQuota, QuotaExceeded
 from ingest.intake import quota_table
+from ingest.intake.errors import BatchOverQuota, QuotaExceeded
 from ingest.intake.quota import Quotas
 from ingest.intake.quota_table import Table, TableFull, Usage
 from ingest.store import connections

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field, replace
 import pytest
 import zstandard
 
-from ingest.errors import BadToken, Malformed, Overloaded, Rejected, RevokedToken, TenantDisabled
+from ingest.errors import Overloaded
 from ingest.intake import explain, validation
 from ingest.intake.callers import Caller
+from ingest.intake.errors import Malformed, Rejected
 from ingest.intake.large_bodies import LargeBodies
 from ingest.intake.learning import Learning
 from ingest.intake.throttle import SLICE_S, WAITING_MAX
 from ingest.intake.validation import Validation
+from ingest.knowledge.errors import BadToken, RevokedToken, TenantDisabled
 from ingest.serving import codings
 from ingest.store.batches import Entry
 from ingest.store.lending import Connections

@@ -11,8 +11,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.errors import BadEncoding, BodyTooLarge, EncodingUnsupported, MediaTypeUnsupported
 from ingest.serving import codings
+from ingest.serving.errors import BadEncoding, BodyTooLarge, EncodingUnsupported, MediaTypeUnsupported
 from schema.limits import BODY_BYTES_MAX
 from tests.support import sample, wire
 from tests.support.customers import Customer

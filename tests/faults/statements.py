@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 from ingest.errors import IngestError
 from ingest.intake.callers import Caller
+from ingest.intake.problems import FACES
 from ingest.serving import problems
 from ingest.store import partitions, rows
 from ingest.store.batches import NO_SEQUENCE, Entry
@@ -131,7 +132,7 @@ async def _store(rig: Rig, body: bytes, place: int, value: bytes) -> Answer:
             ticket = seat.put(entry)
         receipt = await ticket.receipt()
     except IngestError as failure:
-        said = problems.response(failure, str(uuid4()))
+        said = problems.response(failure, FACES[type(failure)], str(uuid4()))
         return Answer(
             said.status_code, dict(said.headers) | {"x-request-id": _id_of(bytes(said.body))}, bytes(said.body)
         )

@@ -16,10 +16,10 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from ingest.errors import IngestError, OutcomeUnknown, Unavailable
+from ingest.errors import IngestError, Unavailable
 from ingest.intake.queue import Queue
 from ingest.intake.writer import Writer
-from ingest.store import batches, rows
+from ingest.store import batches, errors, rows
 from ingest.store.batches import NO_SEQUENCE, Entry
 from schema.decode import decode
 from schema.receipt import Receipt
@@ -245,7 +245,7 @@ async def test_what_the_primary_has_and_the_standby_has_not_is_not_acknowledged(
         group = [queue.put(each) for each in first]
         await until(lambda: bool(waiting(servers)))
         await asyncio.to_thread(let_go, servers)
-        assert [type(await outcome(each)) for each in group] == [OutcomeUnknown] * 3
+        assert [type(await outcome(each)) for each in group] == [errors.OutcomeUnknown] * 3
     await until(lambda: has(servers.primary.dsn, first))
     async with writing(servers.dsn, writers=3) as queues, asyncio.TaskGroup() as senders:
         retries = [senders.create_task(acknowledged(*each)) for each in zip(queues, again, strict=True)]
@@ -266,8 +266,8 @@ async def test_a_commit_that_waits_too_long_is_given_up_and_so_is_its_retry(
     async with writing(servers.dsn) as (queue,):
         await acknowledged(queue, entry())
         await asyncio.to_thread(servers.detach)
-        assert isinstance(await outcome(queue.put(stuck)), OutcomeUnknown)
-        assert isinstance(await outcome(queue.put(stuck)), OutcomeUnknown | Unavailable)
+        assert isinstance(await outcome(queue.put(stuck)), errors.OutcomeUnknown)
+        assert isinstance(await outcome(queue.put(stuck)), errors.OutcomeUnknown | Unavailable)
         await until(lambda: not waiting(servers))  # Or their backends would add up to max_connections.
         await asyncio.to_thread(servers.attach)
         assert (await acknowledged(queue, stuck)).accepted == 1
@@ -315,6 +315,6 @@ async def _pass_over(servers: Pair) -> None:
         await until(lambda: bool(waiting(servers)) or stuck.done())
         assert not stuck.done()
         await asyncio.to_thread(servers.kill_primary)
-        assert isinstance(await outcome(stuck), OutcomeUnknown)
+        assert isinstance(await outcome(stuck), errors.OutcomeUnknown)
         assert await acknowledged(queue, sent) == Receipt(1, 0)
     await until(lambda: has(servers.standby.dsn, [sent]))

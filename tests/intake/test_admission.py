@@ -11,6 +11,7 @@ import pytest
 from ingest import errors
 from ingest.intake import admission
 from ingest.intake.admission import CALLED_MAX
+from ingest.intake.errors import Malformed
 from ingest.intake.queue import TENANT_ROWS_MAX, Queue
 from ingest.store.batches import Entry
 from schema.limits import EVENTS_MAX
@@ -63,9 +64,9 @@ async def test_who_is_called_and_brings_nothing_makes_room_for_the_next() -> Non
     waiting, sent = full(), list[int]()
 
     async def fails() -> None:
-        with pytest.raises(errors.Malformed):
+        with pytest.raises(Malformed):
             async with waiting.admission.called(1):
-                raise errors.Malformed(())
+                raise Malformed(())
 
     async with asyncio.TaskGroup() as group:
         for _ in range(5):

@@ -1,21 +1,35 @@
 """The table of problems is whole, and each keeps RFC 9457."""
 
+import importlib
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Literal, get_type_hints
 
 import msgspec
 import pytest
 
-from ingest import errors
+from ingest.errors import Bug, IngestError, Overloaded, Stopping, Unavailable
+from ingest.intake.problems import FACES
 from ingest.serving import problems
-from ingest.serving.problems import FACES, Problem
+from ingest.serving.problems import Problem
+from ingest.store.errors import OutcomeUnknown
 from schema.event import Status, StopReason
 from schema.rules import Violation
+from tests.support.service import ROOT
 from tests.support.wire import Sender
 
 
 def test_every_error_has_a_face() -> None:
-    assert set(FACES) == set(errors.IngestError.__subclasses__())
+    for file in sorted((ROOT / "ingest").rglob("errors.py")):  # A type is in the tree once its module is there.
+        importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
+    assert set(FACES) == set(_kinds_of(IngestError))
+
+
+def _kinds_of(error: type[IngestError]) -> Iterator[type[IngestError]]:
+    """Yield all types of an error that code of ours may raise."""
+    for kind in error.__subclasses__():
+        yield kind
+        yield from _kinds_of(kind)
 
 
 def test_no_two_problems_share_a_name() -> None:
@@ -33,15 +47,15 @@ def test_an_unsupported_coding_hears_which_are_right(sender: Sender) -> None:
     assert (answer.status, answer.headers["accept-encoding"]) == (415, "gzip, zstd")
 
 
-@pytest.mark.parametrize("error", [errors.Overloaded, errors.Unavailable, errors.OutcomeUnknown, errors.Stopping])
-def test_what_is_ours_asks_for_a_retry(error: type[errors.IngestError]) -> None:
-    answer = problems.response(error(), "00000000-0000-4000-8000-000000000000")
+@pytest.mark.parametrize("error", [Overloaded, Unavailable, OutcomeUnknown, Stopping])
+def test_what_is_ours_asks_for_a_retry(error: type[IngestError]) -> None:
+    answer = problems.response(error(), FACES[error], "00000000-0000-4000-8000-000000000000")
     assert answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
     assert int(answer.headers["retry-after"]) > 0
 
 
 def test_a_bug_is_a_problem_without_a_word_of_its_cause() -> None:
-    answer = problems.response(errors.Bug(), "00000000-0000-4000-8000-000000000000")
+    answer = problems.response(Bug(), FACES[Bug], "00000000-0000-4000-8000-000000000000")
     assert msgspec.json.decode(answer.body, type=Problem) == Problem(
         type="urn:nocontent:problem:bug",
         title="A mistake of ours; the operator's log has the place",

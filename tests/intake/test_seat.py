@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from ingest.errors import BadToken, QuotaExceeded, Rejected, RevokedToken, Stopping
+from ingest.errors import Stopping
 from ingest.intake.callers import Caller
+from ingest.intake.errors import QuotaExceeded, Rejected
 from ingest.intake.service import Service
+from ingest.knowledge.errors import BadToken, RevokedToken
 from ingest.store import connections, snapshot, tokens
 from schema.receipt import Receipt
 from tests.support import customers, direct, sample

@@ -11,12 +11,13 @@ import pytest
 from prometheus_client import REGISTRY
 
 from ingest import metrics
-from ingest.errors import IngestError, OutcomeUnknown, SequenceReused, Unavailable
+from ingest.errors import IngestError, Unavailable
 from ingest.intake import writer
 from ingest.intake.queue import Queue
 from ingest.intake.writer import Writer
 from ingest.store import endings, rows
 from ingest.store.batches import NO_SEQUENCE, Entry
+from ingest.store.errors import OutcomeUnknown, SequenceReused
 from schema.decode import decode
 from schema.receipt import Receipt
 from schema.vocabulary import Mode

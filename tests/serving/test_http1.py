@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.errors import BadRequest, IngestError
+from ingest.errors import IngestError
 from ingest.serving import http1
+from ingest.serving.errors import BadRequest
 
 _LINES = [
     b"Host: x", b"Host: [::1]:80", b"Content-Length: 5", b"Content-Length: 05", b"Transfer-Encoding: chunked",

@@ -13,12 +13,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ingest import errors
+from ingest.errors import IngestError, NotReady
 from ingest.intake import openapi
-from ingest.serving import problems
+from ingest.intake.errors import Malformed, QuotaExceeded, Rejected
+from ingest.intake.problems import FACES
 from ingest.serving.boundary import Boundary
+from ingest.serving.errors import MethodNotAllowed
 from ingest.serving.listener import Listener, serve
 from ingest.serving.rebalance import AWAY, Rebalancer
+from ingest.serving.tasks import Tasks
 from schema.rules import Violation
 from tests.support import sample, service, wire
 from tests.support.service import Server, wait_until
@@ -31,12 +34,12 @@ SAID = {
     "x-content-type-options": "nosniff",
 }
 PATHS = [*msgspec.json.decode(openapi.document())["paths"], "/openapi.json", "/nothing", "/v1/events?q=1"]
-KNOWN: dict[str, errors.IngestError] = {
-    errors.Malformed.__name__: errors.Malformed((Violation("content.prompt", ""),)),
-    errors.Rejected.__name__: errors.Rejected((Violation("content.prompt", "/events/0/*"),)),
-    errors.QuotaExceeded.__name__: errors.QuotaExceeded(3),
-    errors.MethodNotAllowed.__name__: errors.MethodNotAllowed("GET"),
-    errors.NotReady.__name__: errors.NotReady(("database",)),
+KNOWN: dict[str, IngestError] = {
+    Malformed.__name__: Malformed((Violation("content.prompt", ""),)),
+    Rejected.__name__: Rejected((Violation("content.prompt", "/events/0/*"),)),
+    QuotaExceeded.__name__: QuotaExceeded(3),
+    MethodNotAllowed.__name__: MethodNotAllowed("GET"),
+    NotReady.__name__: NotReady(("database",)),
 }
 
 
@@ -67,13 +70,14 @@ def test_what_is_not_http_is_answered_with_the_headers_too(server: Server, garba
 
 async def test_every_problem_has_the_headers() -> None:
     raised: dict[str, Exception] = {"Exception": Exception("A bug's words.")}
-    raised |= {kind.__name__: KNOWN.get(kind.__name__) or kind() for kind in problems.FACES}
+    raised |= {kind.__name__: KNOWN.get(kind.__name__) or kind() for kind in FACES}
 
     async def fail(request: Request) -> Response:
         raise raised[request.path_params["name"]]
 
-    app = Starlette(routes=[Route("/{name}", fail)], middleware=[Middleware(Boundary)])
+    app = Starlette(routes=[Route("/{name}", fail)], middleware=[Middleware(Boundary, faces=FACES)])
     app.state.rebalancer = Rebalancer([AWAY], 0)
+    app.state.tasks = Tasks()
     listener = Listener()
     listener.bind = [f"127.0.0.1:{service.free_ports(1)[0]}"]
     stop = asyncio.Event()
@@ -86,8 +90,7 @@ async def test_every_problem_has_the_headers() -> None:
     stop.set()
     await serving
     assert {name: answer.status for name, answer in answers.items()} == {
-        name: problems.FACES[type(error)].status if isinstance(error, errors.IngestError) else 500
-        for name, error in raised.items()
+        name: FACES[type(error)].status if isinstance(error, IngestError) else 500 for name, error in raised.items()
     }
     assert [name for name, answer in answers.items() if not _says_it_all(answer.headers)] == []
 

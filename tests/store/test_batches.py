@@ -7,10 +7,10 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from ingest.errors import SequenceReused
 from ingest.store import batches, connections, rows
 from ingest.store.batches import NO_SEQUENCE, Entry
 from ingest.store.connections import Connection
+from ingest.store.errors import SequenceReused
 from schema.decode import decode
 from schema.receipt import Receipt
 from schema.vocabulary import Mode

@@ -9,9 +9,9 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from ingest.errors import SequenceReused
 from ingest.store import batches, connections, maintenance, migrate, rows, streams, tokens
 from ingest.store.batches import NO_SEQUENCE, Entry
+from ingest.store.errors import SequenceReused
 from schema.decode import decode
 from schema.event import Kind
 from schema.receipt import Receipt

@@ -15,7 +15,7 @@ import asyncpg
 import pytest
 
 from ingest.config import Settings
-from ingest.errors import Rejected
+from ingest.intake.errors import Rejected
 from ingest.intake.explain import explain
 from ingest.intake.quota_table import Table
 from ingest.intake.service import Service

@@ -14,7 +14,7 @@ import msgspec
 import zstandard
 
 from ingest import logs
-from ingest.serving.problems import FACES
+from ingest.intake.problems import FACES
 from schema.event import Batch, DropReason, Event, Kind, Status, StopReason, Stream
 from schema.rules import RULES
 from schema.vocabulary import shipped_terms

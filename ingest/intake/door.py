@@ -1,0 +1,45 @@
+"""Does what every door that takes events does around a request, whatever the request is answered."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from starlette.requests import Request
+
+from ingest import metrics
+from ingest.errors import IngestError
+from ingest.intake.quota import MINUTE_S, Quotas
+from ingest.serving.application import Headers
+from ingest.serving.boundary import FIELDS
+from ingest.serving.errors import ClientGone
+
+
+@contextmanager
+def measured() -> Iterator[None]:
+    """Time a request and count a refusal by its first rule; a bug is neither."""
+    started = time.perf_counter()
+    try:
+        yield
+    except (IngestError, ClientGone) as error:
+        if isinstance(error, IngestError) and error.violations:
+            metrics.refusals.labels(error.violations[0].rule).inc()
+        metrics.request_seconds.observe(time.perf_counter() - started)
+        raise
+    metrics.request_seconds.observe(time.perf_counter() - started)
+
+
+def announce_quota(request: Request, quotas: Quotas, tenant_id: int) -> None:
+    """Add what is left of the tenant's quota when the request is answered to the answer."""
+    request.scope["state"][FIELDS] = partial(_rate_limit, quotas, tenant_id)
+
+
+def _rate_limit(quotas: Quotas, tenant_id: int) -> Headers:
+    """Return the headers of draft-ietf-httpapi-ratelimit-headers if the tenant has a quota."""
+    left = quotas.left(tenant_id)
+    if left is None:
+        return []
+    return [
+        (b"ratelimit-policy", b'"events";q=%d;w=%d' % (left.quota, MINUTE_S)),
+        (b"ratelimit", b'"events";r=%d;t=%d' % (left.events, left.reset_s)),
+    ]

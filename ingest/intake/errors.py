@@ -1,0 +1,37 @@
+"""Errors of a batch and of its tenant's quota."""
+
+from ingest.errors import IngestError
+from schema.rules import Violation
+from schema.vocabulary import Candidate
+
+
+class Malformed(IngestError):
+    """The body is not one JSON document."""
+
+    def __init__(self, violations: tuple[Violation, ...]) -> None:
+        super().__init__()
+        self.violations = violations
+
+
+class Rejected(IngestError):
+    """The body breaks the contract. Holds rules and pointers, and no bytes of the body.
+
+    `candidates` is what a tenant in mode LEARN may register before decoding again; empty if anything else is wrong.
+    """
+
+    def __init__(self, violations: tuple[Violation, ...], candidates: frozenset[Candidate] = frozenset()) -> None:
+        super().__init__()
+        self.violations = violations
+        self.candidates = candidates
+
+
+class BatchOverQuota(IngestError):
+    """The batch has more events than the tenant may send in a minute."""
+
+
+class QuotaExceeded(IngestError):
+    """The tenant has sent its events of this minute."""
+
+    def __init__(self, reset_s: int) -> None:
+        super().__init__()
+        self.retry_after_s = reset_s
