@@ -12,15 +12,20 @@ from schema.rules import RULES
 from tests.observe.listing import listed
 from tests.support.service import ROOT, environment
 
-_SHOWN = "import ingest.intake.app; from prometheus_client import generate_latest; print(generate_latest().decode())"
+_SHOWN = "import {}; from prometheus_client import generate_latest; print(generate_latest().decode())"
+_SERVING = ", ".join(f"ingest.serving.{file.stem}" for file in sorted((ROOT / "ingest/serving").glob("*.py")))
 # Of the process and the interpreter: those of `serve` are not among them, because it has several processes.
 _LIBRARYS = ("python_", "process_")
 
 
 @pytest.fixture(scope="module")
 def at_start() -> dict[str, Metric]:
-    """What a process shows that has counted nothing yet."""
-    asked = [sys.executable, "-c", _SHOWN]
+    """What a process shows that takes events and has counted nothing yet."""
+    return _shown("ingest.intake.app")
+
+
+def _shown(modules: str) -> dict[str, Metric]:
+    asked = [sys.executable, "-c", _SHOWN.format(modules)]
     ended = subprocess.run(asked, cwd=ROOT, env=environment(""), capture_output=True, check=True, timeout=60)
     families = list(text_string_to_metric_families(ended.stdout.decode()))
     return {
@@ -42,6 +47,10 @@ def values(family: Metric) -> dict[str, frozenset[str]]:
 
 def test_the_list_names_just_the_metrics_that_there_are(at_start: dict[str, Metric]) -> None:
     assert sorted(listed()) == sorted(at_start)
+
+
+def test_a_process_that_takes_no_events_has_the_metrics_of_serving_alone() -> None:
+    assert sorted(_shown(_SERVING)) == sorted(_shown("ingest.serving.metrics"))
 
 
 def test_the_list_has_their_types(at_start: dict[str, Metric]) -> None:

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ingest import config, logs, metrics
-from ingest.intake import events, health, openapi, policies, policy, streams
+from ingest import config, logs
+from ingest.intake import events, health, metrics, openapi, policies, policy, streams
 from ingest.intake.problems import FACES
 from ingest.intake.quota_table import Table
 from ingest.intake.service import Service

@@ -7,8 +7,8 @@ from functools import partial
 
 from starlette.requests import Request
 
-from ingest import metrics
 from ingest.errors import IngestError
+from ingest.intake import metrics
 from ingest.intake.quota import MINUTE_S, Quotas
 from ingest.serving.application import Headers
 from ingest.serving.boundary import FIELDS

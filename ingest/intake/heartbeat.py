@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from ingest import logs, metrics
+from ingest import logs
+from ingest.intake.metrics import queue_age_seconds, snapshot_age_seconds
 from ingest.intake.queue import Queue
+from ingest.serving import metrics
 
 HEARTBEAT_S = 1.0
 PROBES = 10  # Of the loop, between two beats.
@@ -41,9 +43,9 @@ class Heartbeat:
         metrics.workers.set(1)
         metrics.pulse_timestamp_seconds.set_to_current_time()
         metrics.broken_tasks.set(len(self._broken))
-        metrics.queue_age_seconds.set(self._queue.age_s)
+        queue_age_seconds.set(self._queue.age_s)
         # Before the first snapshot its age is that of the worker.
-        metrics.snapshot_age_seconds.set(min(self._snapshot_age_s(), time.monotonic() - self._began))
+        snapshot_age_seconds.set(min(self._snapshot_age_s(), time.monotonic() - self._began))
         cpu_s = time.process_time()
         metrics.cpu_seconds.inc(cpu_s - self._cpu_s)
         self._cpu_s = cpu_s

@@ -2,7 +2,8 @@
 
 import time
 
-from ingest import logs, metrics
+from ingest import logs
+from ingest.intake import metrics
 from ingest.intake.errors import Rejected
 from ingest.store import snapshot, vocabulary
 from ingest.store.lending import Connections

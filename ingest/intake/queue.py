@@ -5,8 +5,8 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-from ingest import metrics
 from ingest.errors import Overloaded, Stopping
+from ingest.intake import metrics
 from ingest.intake.admission import Admission
 from ingest.store.batches import Entry
 from schema.limits import EVENTS_MAX

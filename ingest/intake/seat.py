@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from starlette.requests import Request
 
-from ingest import metrics
+from ingest.intake import metrics
 from ingest.intake.callers import Caller, Callers
 from ingest.intake.errors import Malformed, Rejected
 from ingest.intake.large_bodies import LargeBodies, Work

@@ -5,6 +5,7 @@ from functools import partial
 
 from ingest import logs
 from ingest.config import Settings, require_dsn
+from ingest.intake import metrics
 from ingest.intake.callers import Callers
 from ingest.intake.heartbeat import Heartbeat
 from ingest.intake.learning import Learning
@@ -24,7 +25,7 @@ from ingest.store.snapshot import Snapshot
 class Service:
     """Everything that the HTTP layer of a worker calls, by its parts."""
 
-    def __init__(self, settings: Settings, table: Table, tasks: Tasks) -> None:
+    def __init__(self, settings: Settings, table: Table, tasks: Tasks[metrics.Task]) -> None:
         self._settings = settings
         self._dsn = require_dsn(settings)
         self._writers: list[asyncio.Task[None]] = []

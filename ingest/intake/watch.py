@@ -4,7 +4,8 @@ import time
 from collections.abc import Mapping
 from datetime import UTC
 
-from ingest import logs, metrics
+from ingest import logs
+from ingest.intake import metrics
 from ingest.store import partitions, retention, streams, vocabulary
 from ingest.store.connections import Connection
 from schema.event import Kind

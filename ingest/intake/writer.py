@@ -5,8 +5,9 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
-from ingest import logs, metrics
+from ingest import logs
 from ingest.errors import IngestError, Unavailable
+from ingest.intake import metrics
 from ingest.intake.queue import Queue, Waiting
 from ingest.store import batches, connections, endings
 from ingest.store.batches import Entry, Outcome

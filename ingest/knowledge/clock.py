@@ -11,8 +11,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from ingest import logs, metrics
+from ingest import logs
 from ingest.errors import Unavailable
+from ingest.knowledge import metrics
 from ingest.knowledge.errors import ClockAdrift
 from schema.rules import Violation
 

@@ -39,7 +39,7 @@ class Fields(TypedDict, total=False):
     tenant_id: int
     problem: str  # A type of docs/problems.md.
     rules: list[str]  # Ids of docs/rules.md.
-    task: str  # Of a worker: `metrics.TASKS`.
+    task: str  # Of a worker: `Task` in metrics.py of the room that starts it.
     error: str  # The class of an exception.
     sqlstate: str
     place: str  # module:line of our own code.

@@ -6,9 +6,9 @@ from http import HTTPStatus
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ingest import logs, metrics
+from ingest import logs
 from ingest.errors import Bug, IngestError
-from ingest.serving import problems
+from ingest.serving import metrics, problems
 from ingest.serving.errors import ClientGone
 from ingest.serving.problems import Faces
 

@@ -25,6 +25,7 @@ from ingest.logs import signals, stdio
 from ingest.serving import listener, malloc, process, rebalance, worker_counts
 from ingest.serving.application import Application
 from ingest.serving.listener import Listener, Loop
+from ingest.serving.metrics import Task
 from ingest.serving.rebalance import Rebalancer
 from ingest.serving.tasks import Tasks
 from ingest.serving.worker_counts import WorkerCounts
@@ -212,7 +213,7 @@ def _serve(site: Site, shared: _Shared, events: _Events) -> None:
     worker_counts.reserve()
     application = site.application.create(shared.application)
     application.state.rebalancer = shared.rebalancer
-    tasks: Tasks = application.state.tasks
+    tasks: Tasks[Task] = application.state.tasks
 
     async def until_asked() -> None:
         balancing = tasks.start("balance", shared.rebalancer.run)

@@ -2,23 +2,29 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
 
-from ingest import logs, metrics
+from ingest import logs
+from ingest.serving import metrics
 
 # No more open files, no memory, a time-out, which is an OSError too.
 PASSING = (OSError, MemoryError)
 AGAIN_S = 1.0
+Name_contra = TypeVar("Name_contra", bound=str, contravariant=True)
 
 
-class Tasks:
-    """Runs a worker's tasks until it stops; `broken` names those that a bug has ended before, and `/livez` tells."""
+class Tasks(Generic[Name_contra]):
+    """Runs a worker's tasks until it stops; `broken` names those that a bug has ended before, and `/livez` tells.
+
+    Each room declares the names of the tasks that it starts, as `Task` in its metrics.py.
+    """
 
     def __init__(self) -> None:
         self.broken: set[str] = set()
         self.is_stopping = False
         self._running: list[asyncio.Task[None]] = []
 
-    def start(self, name: metrics.Task, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+    def start(self, name: Name_contra, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         """Start a task that belongs to the worker."""
         task = asyncio.create_task(keep_at(name, work), name=name)
 
@@ -43,7 +49,7 @@ class Tasks:
         await asyncio.gather(*self._running, return_exceptions=True)
 
 
-async def keep_at(name: metrics.Task, work: Callable[[], Awaitable[None]]) -> None:
+async def keep_at(name: str, work: Callable[[], Awaitable[None]]) -> None:
     """Run it, and begin anew a second after something ended it that may pass; a bug is raised."""
     while True:
         try:

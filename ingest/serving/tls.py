@@ -8,8 +8,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from ingest import logs, metrics
+from ingest import logs
 from ingest.errors import CannotStart
+from ingest.serving import metrics
 
 CERT, KEY = "NOCONTENT_TLS_CERT_FILE", "NOCONTENT_TLS_KEY_FILE"
 POLL_S = 2.0

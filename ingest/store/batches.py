@@ -12,8 +12,7 @@ from uuid import UUID
 
 import asyncpg
 
-from ingest import metrics
-from ingest.store import rows, session
+from ingest.store import metrics, rows, session
 from ingest.store.connections import Connection
 from ingest.store.errors import SequenceReused
 from schema.event import DROP_REASONS

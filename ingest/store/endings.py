@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import asyncpg
 
-from ingest import metrics
 from ingest.errors import IngestError, Unavailable
 from ingest.store.errors import OutcomeUnknown, Unstorable
 
@@ -52,6 +51,10 @@ KNOWN: Mapping[str, Ending] = {
     "58": Ending(Act.SPLIT, Unavailable),  # One file cannot be read.
     "XX": Ending(Act.SPLIT, Unavailable),  # One table or index is damaged.
 }
+# What is counted apart (manual, appendix A); any other class is `other`.
+SQLSTATE_CLASSES = (
+    "08", "0A", "22", "23", "25", "26", "28", "3D", "40", "42", "53", "54", "55", "57", "58", "XX",
+)  # fmt: skip
 # Any other: 42 rights and tables, 53 disk and memory, 57014 cancelled. All the operator's.
 AWAY = Ending(Act.WAIT, Unavailable)
 _NO_PARTITION = Ending(Act.SPLIT, Unavailable)  # A 23514 of no constraint: the maintainer is late.
@@ -73,7 +76,7 @@ def outcome(error: BaseException) -> str:
     if not isinstance(error, asyncpg.PostgresError):
         return "lost"
     found = str(error.sqlstate)[:2]
-    return found if found in metrics.SQLSTATE_CLASSES else "other"
+    return found if found in SQLSTATE_CLASSES else "other"
 
 
 def of(error: BaseException) -> Ending:

@@ -10,9 +10,8 @@ import asyncpg
 import pytest
 from prometheus_client import REGISTRY
 
-from ingest import metrics
 from ingest.errors import IngestError, Unavailable
-from ingest.intake import writer
+from ingest.intake import metrics, writer
 from ingest.intake.queue import Queue
 from ingest.intake.writer import Writer
 from ingest.store import endings, rows

@@ -1,0 +1,12 @@
+"""Metrics of a process that stores batches; docs/metrics.md has a row for each."""
+
+from prometheus_client import Counter, Histogram
+
+from ingest.metrics import SECONDS, begin_at_zero
+from schema.event import DROP_REASONS
+
+coarsened_terms = Counter("ingest_coarsened_terms", "Strings stored as `unknown`, as tenants asked.")
+dropped_events = Counter("ingest_dropped_events", "Events that proxies say they lost.", ["reason"])
+commit_seconds = Histogram("ingest_commit_seconds", "COMMIT alone.", buckets=SECONDS)
+
+begin_at_zero(dropped_events, DROP_REASONS)
