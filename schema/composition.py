@@ -1,7 +1,7 @@
 """How an id that is no term is read as one that is: by closed lists, and what is taken away is stored nowhere."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -32,9 +32,6 @@ TAILS = re.compile(
     r"|(?P<context>(?:4|8|16|18|20|24|28|32|48|64|96|100|128|200|256|262|300|400|512)k|[12]m)"
     r"|(?P<budget>1024|2048|4096|8192|16384|32000|32768|64000|65536|128000|262144)"
 )
-_HEAD = re.compile(rf"(?:{HEADS.pattern})-")
-_DIGITS, _LITERAL = "0123456789", re.compile(r"(?<![<a-z])[a-z]+(?![>a-z])")
-_NUMBER_BEGINS, _NUMBER_ENDS = frozenset(f"{_DIGITS}v"), frozenset(f"{_DIGITS}km")  # Of each word of TAILS.
 
 
 @cache
@@ -70,90 +67,27 @@ def tails() -> Mapping[str, str]:
     return {form_of(word): kind for kind, word in rows}
 
 
-_Part = tuple[int, str]  # Where what is left begins or ends, and the kind of what was taken away.
+def bases(form: str) -> Iterator[str]:
+    """Yield what is left of an id without such parts: the least taken away first, what is before it first."""
+    words = ARN.sub("", form, 1).split("-")
+    starts, ends = _cuts(words, heads(), HEADS, 1), _cuts(words[::-1], tails(), TAILS, -1)
+    for taken in range(len(starts) + len(ends) - 1):
+        for behind in range(max(0, taken - len(starts) + 1), min(taken, len(ends) - 1) + 1):
+            yield "-".join(words[starts[taken - behind] : len(words) - ends[behind]])
 
 
-@cache
-def _listed_heads() -> Mapping[str, list[tuple[str, str]]]:
-    """Return the listed parts before an id, each with the mark behind it and its kind, by their first word."""
-    return _grouped((part.split("-")[0], f"{part}-", kind) for part, kind in heads().items())
-
-
-@cache
-def _listed_tails() -> Mapping[str, list[tuple[str, str]]]:
-    """Return the listed parts behind an id, each with the mark before it and its kind, by their last word."""
-    return _grouped((part.split("-")[-1], f"-{part}", kind) for part, kind in tails().items())
-
-
-def _grouped(rows: Iterable[tuple[str, str, str]]) -> Mapping[str, list[tuple[str, str]]]:
-    grouped: dict[str, list[tuple[str, str]]] = {}
-    for word, part, kind in sorted(rows, key=lambda row: len(row[1])):
-        grouped.setdefault(word, []).append((part, kind))
-    return grouped
-
-
-@cache
-def _words_of_parts() -> frozenset[str]:
-    """Return every word that a part has, the numbers at its end left out."""
-    written = "-".join((*heads(), *tails(), *_LITERAL.findall(ARN.pattern + HEADS.pattern + TAILS.pattern)))
-    sides = {f"{side}{other}" for side in ("north", "south", "east", "west", "central") for other in ("east", "west")}
-    return frozenset(word.rstrip(_DIGITS) for word in written.split("-")) | sides
-
-
-def is_strange(word: str) -> bool:
-    """Whether no part has a word: then it is a term's, or there is no term in the id."""
-    return word[:1] not in _DIGITS and word.rstrip(_DIGITS) not in _words_of_parts()
-
-
-def bases(form: str) -> list[str]:
-    """Return what is left of an id without such parts: the least taken away first, what is before it first."""
-    marked = f"-{ARN.sub('', form, 1) if 'arn-aws' in form else form}-"
-    starts, ends = _cuts(marked, 1, _heads_at), _cuts(marked, len(marked) - 1, _tails_at)
-    return [
-        marked[starts[taken - behind] : ends[behind]]
-        for taken in range(len(starts) + len(ends) - 1)
-        for behind in range(max(0, taken - len(starts) + 1), min(taken, len(ends) - 1) + 1)
-    ]
-
-
-def _cuts(marked: str, outermost: int, parts_at: Callable[[str, int], list[_Part]]) -> list[int]:
-    """Return where what is left may begin, or end: the fewest parts taken away first, no kind of part twice."""
-    cuts: dict[int, tuple[str, ...]] = {outermost: ()}  # With the kinds that were taken.
-    reached = [outermost]
+def _cuts(words: list[str], parts: Mapping[str, str], numbers: re.Pattern[str], step: int) -> list[int]:
+    """Return how many words may be taken away: the fewest parts first, no kind of part twice."""
+    cuts: dict[int, frozenset[str]] = {0: frozenset()}  # With the kinds that were taken.
+    reached = [0]
     for _ in range(limits.SPELLING_PARTS_MAX):
-        froms, reached = reached, []
-        for place in froms:
-            for cut, kind in parts_at(marked, place):
-                if kind not in cuts[place] and cut not in cuts:
-                    cuts[cut] = (*cuts[place], kind)
-                    reached.append(cut)
-        if not reached:
-            break
+        starts, reached = reached, []
+        for start in starts:
+            for end in range(start + 1, min(start + _PART_WORDS, len(words)) + 1):
+                part = "-".join(words[start:end][::step])
+                found = numbers.fullmatch(part)
+                kind = parts.get(part) or (found and found.lastgroup)
+                if kind and kind not in cuts[start] and end not in cuts:
+                    cuts[end] = cuts[start] | {kind}
+                    reached.append(end)
     return list(cuts)
-
-
-def _heads_at(marked: str, start: int) -> list[_Part]:
-    """Return the parts that begin there, the shortest first."""
-    listed = _listed_heads().get(marked[start : marked.find("-", start)], ())
-    found = [(start + len(part), kind) for part, kind in listed if marked.startswith(part, start)]
-    number = _HEAD.match(marked, start)
-    if number and number.lastgroup and all(cut != number.end() for cut, _ in found):
-        return sorted([*found, (number.end(), number.lastgroup)])
-    return found
-
-
-def _tails_at(marked: str, end: int) -> list[_Part]:
-    """Return the parts that end there, the shortest first."""
-    begin = marked.rfind("-", 0, end)
-    listed = _listed_tails().get(marked[begin + 1 : end], ())
-    found = [(end - len(part), kind) for part, kind in listed if marked.endswith(part, 0, end)]
-    if marked[end - 1] not in _NUMBER_ENDS:
-        return found
-    for _ in range(_PART_WORDS):
-        if begin < 0 or marked[begin + 1] not in _NUMBER_BEGINS:
-            break
-        number = TAILS.fullmatch(marked, begin + 1, end)
-        if number and number.lastgroup and all(cut != begin for cut, _ in found):
-            found.append((begin, number.lastgroup))
-        begin = marked.rfind("-", 0, begin)
-    return sorted(found, reverse=True) if len(found) > 1 else found

@@ -1,13 +1,14 @@
 """Terms: the only strings there are, and the look-up that a batch passes. What bars a new one is in `gauntlet`."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from enum import IntEnum
 from functools import cache
+from itertools import chain
 from typing import NamedTuple
 
 from . import limits
-from .composition import aliases, bases, form_of, is_strange, shipped
+from .composition import aliases, bases, form_of, shipped
 from .event import Kind
 
 UNKNOWN = "unknown"  # A term of every kind, for what a proxy does not know or a tenant does not want kept.
@@ -83,7 +84,8 @@ class Vocabulary:
             for term in gone:  # The values of a key stay, for when it is declared again.
                 (self.tag_keys if kind is Kind.TAG_KEY else self.tag_values.get(parent, {})).pop(term, None)
         else:
-            self.kinds[kind].own.drop(gone)
+            own = self.kinds[kind].own
+            self.kinds[kind].own = Names({each: term_id for each, term_id in own.items() if each not in gone})
             self.kinds[kind].retired |= gone
         self.forget()
 
@@ -104,41 +106,20 @@ class Names(dict[str, int]):
     def __init__(self, terms: Mapping[str, int]) -> None:
         super().__init__()
         self.forms: dict[str, str] = {}
-        self.rivals: dict[str, set[str]] = {}  # All terms of a form that several have.
-        self.words: set[str] = set()  # Of the forms, and of those that went.
         for term, term_id in terms.items():
             self[term] = term_id
 
     def __setitem__(self, term: str, term_id: int) -> None:
         super().__setitem__(term, term_id)
         if term != UNKNOWN:
-            self._enter(form_of(term), term)
+            form = form_of(term)
+            self.forms[form] = min(term, self.forms.get(form, term), key=_plainness)
 
     def absorb(self, others: "Names") -> None:
         self.update(others)
         for form, term in others.forms.items():
-            self._enter(form, term)
-        for form, rivals in others.rivals.items():
-            for term in rivals:
-                self._enter(form, term)
-
-    def drop(self, terms: Collection[str]) -> None:
-        """Remove terms; of those that stay only the ones of the same form are looked at."""
-        gone = {term for term in terms if self.pop(term, None) is not None}
-        for form in set(map(form_of, gone)):
-            left = self.rivals.pop(form, gone) - gone
-            if left:
-                self.forms[form] = min(left, key=_plainness)
-            else:
-                del self.forms[form]
-            if len(left) > 1:
-                self.rivals[form] = left
-
-    def _enter(self, form: str, term: str) -> None:
-        self.words.update(form.split("-"))
-        if (known := self.forms.setdefault(form, term)) != term:
-            self.rivals.setdefault(form, {known}).add(term)
-            self.forms[form] = min(term, known, key=_plainness)
+            if (known := self.forms.setdefault(form, term)) != term:
+                self.forms[form] = min(term, known, key=_plainness)
 
 
 def _plainness(term: str) -> tuple[bool, int, str]:
@@ -186,24 +167,10 @@ class Terms(dict[str, int]):
         if (term_id := self.exact(term)) is not None or term in self.retired or len(term) > limits.MODEL_CHARS_MAX:
             return term_id
         form = form_of(term)
-        term_id = self._first((form, aliases(self.kind).get(form, "")))
-        if term_id is not None or self.kind is not Kind.MODEL:
-            return term_id
-        own, shipped = self.own.words, self.shipped.words
-        if any(word not in shipped and word not in own and is_strange(word) for word in form.split("-")):
-            return None  # As nearly all that is coarsened: soon told, where its bases would take ten times as long.
-        return self._first(bases(form))
-
-    def _first(self, bases: Sequence[str]) -> int | None:
-        """Return the id of the first that is the form of a term, the tenant's own before the catalogue's."""
-        own, shipped = self.own.forms, self.shipped.forms
-        if own.keys().isdisjoint(bases) and shipped.keys().isdisjoint(bases):
-            return None
-        for base in bases:
-            if base in own:
-                return self.own[own[base]]
-            if base in shipped:
-                return self.shipped[shipped[base]]
+        for base in chain((form, aliases(self.kind).get(form, "")), bases(form) if self.kind is Kind.MODEL else ()):
+            for names in (self.own, self.shipped):
+                if base in names.forms:
+                    return names[names.forms[base]]
         return None
 
 

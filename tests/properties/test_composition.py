@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from math import log2, perm
 from re import _parser  # type: ignore[attr-defined]  # The one reader of patterns that there is.
 
@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schema import limits
-from schema.composition import ARN, HEADS, TAILS, aliases, bases, form_of, heads, shipped, tails
+from schema.composition import HEADS, TAILS, aliases, bases, form_of, heads, shipped, tails
 from schema.event import Kind
 from schema.vocabulary import Names, shipped_terms
-from tests.schema.test_composition import TERMS, read, vocabulary
+from tests.schema.test_composition import TERMS, read
 from tests.support.gauge import SHIPPED
 
 REMAINDER_BITS_MAX = 180  # docs/policy.md
@@ -133,79 +133,3 @@ def test_the_bases_of_an_id_are_parts_of_it_and_few(words: list[str]) -> None:
     found = list(bases(form))
     assert len(found) <= (5 * limits.SPELLING_PARTS_MAX + 1) ** 2
     assert all(base in form for base in found)
-
-
-def plain_bases(form: str) -> Iterator[str]:
-    """Yield what `bases` returns, by trying every part in every place."""
-    words = ARN.sub("", form, 1).split("-")
-    starts, ends = plain_cuts(words, heads(), HEADS, 1), plain_cuts(words[::-1], tails(), TAILS, -1)
-    for taken in range(len(starts) + len(ends) - 1):
-        for behind in range(max(0, taken - len(starts) + 1), min(taken, len(ends) - 1) + 1):
-            yield "-".join(words[starts[taken - behind] : len(words) - ends[behind]])
-
-
-def plain_cuts(words: list[str], parts: Mapping[str, str], numbers: re.Pattern[str], step: int) -> list[int]:
-    cuts: dict[int, frozenset[str]] = {0: frozenset()}
-    reached = [0]
-    for _ in range(limits.SPELLING_PARTS_MAX):
-        starts, reached = reached, []
-        for start in starts:
-            for end in range(start + 1, min(start + 5, len(words)) + 1):
-                part = "-".join(words[start:end][::step])
-                found = numbers.fullmatch(part)
-                kind = parts.get(part) or (found and found.lastgroup)
-                if kind and kind not in cuts[start] and end not in cuts:
-                    cuts[end] = cuts[start] | {kind}
-                    reached.append(end)
-    return list(cuts)
-
-
-# Of the patterns, and of lists of several words.
-NUMBERS = """
-us-east-1 us-gov-west-1 europe-west4 ap-northeast-1 us us-gov eu-central 1-month-commitment 6-month max-x-max max
-low-1024-x-1024 max-max-x-max 2025-01-01 2025-01 01-2025 05-20 20250101-v1 2025-01-01-v1 250101 0613 v1-0 v1 0 001
-128k 1m 8192 k m x
-arn-aws-bedrock-us-east-1-618033988749-inference-profile arn-aws-bedrock-eu-central-1-foundation-model north 1 -
-""".split()
-PARTS = st.sampled_from([*sorted(heads())[::5], *sorted(tails()), *NUMBERS, *sorted(map(form_of, TERMS)), "zz17", ""])
-
-
-@given(st.lists(PARTS, min_size=1, max_size=9))
-def test_bases_are_those_of_the_plain_way(parts: list[str]) -> None:
-    form = "-".join(parts)
-    assert bases(form) == list(plain_bases(form))
-
-
-@given(st.lists(PARTS, min_size=1, max_size=9))
-def test_an_id_is_read_as_the_plain_way_reads_it(parts: list[str]) -> None:
-    models = KNOWN.kinds[Kind.MODEL]
-    spelling = "-".join(parts)[: limits.MODEL_CHARS_MAX]
-    form = form_of(spelling)
-    forms = (
-        names.forms[base]
-        for base in (form, *plain_bases(form))
-        for names in (models.own, models.shipped)
-        if base in names.forms
-    )
-    assert models.find(spelling) == (
-        models.exact(spelling) if spelling in models.shipped else models.exact(next(forms, "none"))
-    )
-
-
-KNOWN = vocabulary()
-TERM = st.text("aA.-_1", min_size=1, max_size=4)
-
-
-@given(st.lists(st.tuples(st.booleans(), st.lists(TERM, max_size=6)), max_size=8))
-def test_names_that_came_and_went_are_those_made_anew(acts: list[tuple[bool, list[str]]]) -> None:
-    names, left = Names({}), dict[str, int]()
-    for comes, terms in acts:
-        if comes:
-            names.absorb(Names({term: len(term) for term in terms}))
-            left |= {term: len(term) for term in terms}
-        else:
-            names.drop(set(terms))
-            left = {term: term_id for term, term_id in left.items() if term not in terms}
-    anew = Names(left)
-    assert (dict(names), names.forms, names.rivals) == (dict(anew), anew.forms, anew.rivals)
-    assert anew.words <= names.words
