@@ -15,8 +15,8 @@ from bench.child import ROOT, ChildFailed
 from bench.cluster import EVENTS, Cluster, Stage
 from bench.install import NODE, PEERS_VENV, PHOENIX_VENV
 from bench.scenario import Scenario
-from ingest.config import Settings
 from ingest.demo import local_service
+from ingest.demo.settings import DemoSettings
 from ingest.serving import process
 
 READY_WAIT_S = 120.0  # Phoenix migrates its database first.
@@ -52,7 +52,7 @@ def serving(cluster: Cluster, stage: Stage, scenario: Scenario, log: Path) -> It
 @contextmanager
 def _ours(stage: Stage, scenario: Scenario, log: Path) -> Iterator[Target]:
     port, metrics_port = _free_ports(2)
-    settings = Settings(
+    settings = DemoSettings(
         dsn=stage.dsn,
         bind=f"127.0.0.1:{port}",
         metrics_bind=f"127.0.0.1:{metrics_port}",

@@ -6,7 +6,10 @@ import pytest
 
 from ingest import config
 from ingest.__main__ import main
+from ingest.cli import processes
 from ingest.errors import CannotStart
+from ingest.intake.settings import IntakeSettings
+from ingest.serving.settings import ServingSettings
 
 _SECRET = "hunter2correcthorse"
 _DSN = f"postgresql://ingest:{_SECRET}@db.example/nocontent"
@@ -15,7 +18,7 @@ _DSN = f"postgresql://ingest:{_SECRET}@db.example/nocontent"
 @pytest.mark.parametrize("name", ["NOCONTENT_DNS", "NOCONTENT_", "NOCONTENT_bind_", "NOCONTENT_BIND_FILE"])
 def test_an_unknown_name_is_refused_by_name_and_without_its_value(name: str) -> None:
     with pytest.raises(CannotStart, match=name) as refused:
-        config.load({name: _SECRET})
+        processes.load({name: _SECRET})
     assert _SECRET not in str(refused.value)
 
 
@@ -29,38 +32,38 @@ def test_an_unknown_name_is_refused_by_name_and_without_its_value(name: str) -> 
 )  # fmt: skip
 def test_a_bad_value_is_refused_with_what_it_must_be(name: str, value: str) -> None:
     with pytest.raises(CannotStart, match=f"NOCONTENT_{name} must be: "):
-        config.load({f"NOCONTENT_{name}": value})
+        processes.load({f"NOCONTENT_{name}": value})
 
 
 def test_what_is_not_ours_is_not_looked_at() -> None:
-    assert config.load({"PATH": "/bin", "PGPASSWORD": _SECRET, "nocontent_dsn": "x"}) == config.Settings()
+    assert processes.load({"PATH": "/bin", "PGPASSWORD": _SECRET, "nocontent_dsn": "x"}) == processes.Settings()
 
 
 def test_values_get_their_types() -> None:
-    loaded = config.load({"NOCONTENT_WORKERS": "3", "NOCONTENT_MAINTAIN": "false", "NOCONTENT_BIND": "0.0.0.0:80"})
+    loaded = processes.load({"NOCONTENT_WORKERS": "3", "NOCONTENT_MAINTAIN": "false", "NOCONTENT_BIND": "0.0.0.0:80"})
     assert (loaded.workers, loaded.maintain, loaded.bind) == (3, False, "0.0.0.0:80")
 
 
 def test_the_dsn_may_stand_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "dsn").write_text(_DSN + "\n")
-    assert config.load({"NOCONTENT_DSN_FILE": str(tmp_path / "dsn")}).dsn == _DSN
+    assert processes.load({"NOCONTENT_DSN_FILE": str(tmp_path / "dsn")}).dsn == _DSN
 
 
 def test_a_file_that_is_not_there_is_told_by_the_variables_name(tmp_path: Path) -> None:
     with pytest.raises(CannotStart, match="NOCONTENT_DSN_FILE"):
-        config.load({"NOCONTENT_DSN_FILE": str(tmp_path / "nothing")})
+        processes.load({"NOCONTENT_DSN_FILE": str(tmp_path / "nothing")})
 
 
 def test_both_a_dsn_and_its_file_are_one_too_many(tmp_path: Path) -> None:
     (tmp_path / "dsn").write_text(_DSN)
     with pytest.raises(CannotStart, match="both"):
-        config.load({"NOCONTENT_DSN": _DSN, "NOCONTENT_DSN_FILE": str(tmp_path / "dsn")})
+        processes.load({"NOCONTENT_DSN": _DSN, "NOCONTENT_DSN_FILE": str(tmp_path / "dsn")})
 
 
 @pytest.mark.parametrize(("given", "missing"), [("CERT", "KEY"), ("KEY", "CERT")])
 def test_a_certificate_and_its_key_go_together(given: str, missing: str) -> None:
     with pytest.raises(CannotStart, match=f"NOCONTENT_TLS_{missing}_FILE must be"):
-        config.load({f"NOCONTENT_TLS_{given}_FILE": "/tls/file"})
+        processes.load({f"NOCONTENT_TLS_{given}_FILE": "/tls/file"})
 
 
 @pytest.mark.parametrize(
@@ -73,7 +76,7 @@ def test_a_certificate_and_its_key_go_together(given: str, missing: str) -> None
     ],
 )
 def test_a_password_is_covered_however_it_is_written(dsn: str) -> None:
-    shown = str(config.masked(config.load({"NOCONTENT_DSN": dsn})))
+    shown = str(config.masked(processes.load({"NOCONTENT_DSN": dsn})))
     assert _SECRET not in shown
     assert "****" in shown
 
@@ -107,3 +110,19 @@ def test_without_a_database_the_way_to_one_is_told(
     monkeypatch.delenv("NOCONTENT_DSN", raising=False)
     assert main(["serve"]) == 2
     assert "NOCONTENT_DSN" in capsys.readouterr().err
+
+
+def test_a_room_reads_its_own_settings_and_leaves_those_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOCONTENT_DSN", _DSN)
+    monkeypatch.setenv("NOCONTENT_WORKERS", "many")
+    assert config.load_own(IntakeSettings) == IntakeSettings(dsn=_DSN)
+    monkeypatch.setenv("NOCONTENT_WRITER_CONNECTIONS", "many")
+    with pytest.raises(CannotStart, match="NOCONTENT_WRITER_CONNECTIONS must be: "):
+        config.load_own(IntakeSettings)
+
+
+def test_a_process_without_a_database_has_no_setting_for_one() -> None:
+    """Nor does it read a file that might name one."""
+    with pytest.raises(CannotStart, match="NOCONTENT_DSN_FILE is no setting") as refused:
+        config.load(ServingSettings, {"NOCONTENT_DSN_FILE": "/nothing"})
+    assert "NOCONTENT_DSN," not in str(refused.value)

@@ -5,11 +5,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from ingest import config
+from ingest.cli import processes
 from ingest.cli.arguments import Subparsers
 from ingest.errors import CannotStart
 from ingest.store import connections
 from ingest.store.connections import Connection
+from ingest.store.database import require_dsn
 
 Act = Callable[[Connection, argparse.Namespace], Awaitable[int]]
 
@@ -27,7 +28,7 @@ class Acts(NamedTuple):
         return command
 
     async def _run(self, act: Act, args: argparse.Namespace) -> int:
-        connection = await connections.connect_as_operator(config.require_dsn(config.load()), "nocontent_control")
+        connection = await connections.connect_as_operator(require_dsn(processes.load()), "nocontent_control")
         try:
             return await act(connection, args)
         except connections.PostgresError as refused:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import dataclasses
 import http.client
 import json
 import secrets
@@ -16,15 +17,16 @@ from pathlib import Path
 import msgspec
 from tqdm import tqdm
 
-from ingest import config, embedded
-from ingest.cli import trace
+from ingest import embedded
+from ingest.cli import processes, trace
 from ingest.cli.arguments import Subparsers
 from ingest.cli.refusals import Bad, bad_requests
-from ingest.config import Settings
 from ingest.demo import local_service
+from ingest.demo.settings import DemoSettings
 from ingest.errors import CannotStart
 from ingest.serving import problems
 from ingest.store import connections, summary
+from ingest.store.database import require_dsn
 from schema.ids import uuid7
 from schema.limits import RETENTION_DAYS_MAX
 
@@ -47,7 +49,7 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
 def _demo(args: argparse.Namespace) -> int:
     # SIGTERM ends it the way Ctrl-C does, so that everything it started ends too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    wanted = config.load()
+    wanted = processes.load()
     folder = local_service.own_folder(Path(wanted.data_dir))
     try:
         with _database(wanted) as dsn:
@@ -55,14 +57,14 @@ def _demo(args: argparse.Namespace) -> int:
                 local_service.free_address(wanted.bind),
                 local_service.free_address(wanted.metrics_bind),
             )
-            settings = msgspec.structs.replace(wanted, dsn=dsn, bind=bind, metrics_bind=metrics_bind)
+            settings = dataclasses.replace(wanted, dsn=dsn, bind=bind, metrics_bind=metrics_bind)
             token = asyncio.run(local_service.prepare(settings, TENANT, TAGS))
             _keep_secret(folder / "token", token)
             # In our own PostgreSQL the server is no superuser, as it should be in yours.
             served = (
                 settings
                 if wanted.dsn
-                else msgspec.structs.replace(settings, dsn=asyncio.run(local_service.as_service(dsn)))
+                else dataclasses.replace(settings, dsn=asyncio.run(local_service.as_service(dsn)))
             )
             with local_service.serving(served, folder / "serve.log") as service:
                 _Tour(settings, token).run()
@@ -75,10 +77,10 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _database(wanted: Settings) -> Iterator[str]:
+def _database(wanted: DemoSettings) -> Iterator[str]:
     if wanted.dsn:
         print("using the PostgreSQL of NOCONTENT_DSN")
-        yield config.require_dsn(wanted)
+        yield require_dsn(wanted)
         return
     started = time.monotonic()
     with embedded.start(Path(wanted.data_dir).resolve() / "postgres") as server:
@@ -94,7 +96,7 @@ def _keep_secret(path: Path, text: str) -> None:
 class _Tour:
     """Sends everything and says what became of it."""
 
-    def __init__(self, settings: Settings, token: str) -> None:
+    def __init__(self, settings: DemoSettings, token: str) -> None:
         self._settings = settings
         self._token = token
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}

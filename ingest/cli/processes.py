@@ -1,13 +1,34 @@
-"""Every kind of process that serves: its command, its application, and its role in the database.
+"""Every kind of process that serves: its command, its application, its settings, and its role in the database.
 
 An application is imported when its process starts, and no sooner, so that no process loads the rooms of another.
 """
 
 import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
+from ingest import config
+from ingest.demo.settings import DemoSettings
+from ingest.intake.settings import IntakeSettings
 from ingest.serving.application import Application
+from ingest.serving.settings import ServingSettings
 from ingest.store.connections import Role
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeSettings(IntakeSettings, ServingSettings):
+    """Of `serve`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(DemoSettings, ServeSettings):
+    """Of any command: one environment may start them all, so each knows the settings of the others."""
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings, of the environment or another; raises CannotStart as `config.load`."""
+    return config.load(Settings, environ)
 
 
 class Process(NamedTuple):

@@ -11,17 +11,20 @@ from contextlib import suppress
 from tqdm import tqdm
 
 from ingest import config, logs
+from ingest.cli import processes
 from ingest.cli.arguments import Subparsers
-from ingest.cli.processes import PROCESSES
-from ingest.config import Settings
+from ingest.cli.processes import PROCESSES, Settings
 from ingest.errors import CannotStart
+from ingest.intake.settings import IntakeSettings
 from ingest.logs import stdio
 from ingest.serving import exposition, process, supervisor
 from ingest.serving.connection import backlog
 from ingest.serving.listener import Listener
+from ingest.serving.settings import ServingSettings
 from ingest.serving.worker_counts import WorkerCounts
 from ingest.store import connections, hosts, maintenance, migrate, privileges, settings
 from ingest.store.connections import Role
+from ingest.store.database import require_dsn
 from ingest.store.partitions import Kept
 
 GRACEFUL_TIMEOUT_S = 30.0  # Longer than a request waits for its COMMIT.
@@ -62,22 +65,22 @@ def _command(
 
 
 def _settings_help() -> str:
-    lines = [f"  {name:31} {meaning} (default: {default!r})" for name, meaning, default in config.describe()]
+    lines = [f"  {name:31} {meaning} (default: {default!r})" for name, meaning, default in config.describe(Settings)]
     return "\n".join(["settings, from the environment:", *lines])
 
 
 def _serve(args: argparse.Namespace) -> int:
     if args.print_config:
-        for name, value in config.masked(config.load()).items():
+        for name, value in config.masked(processes.load()).items():
             print(f"{config.PREFIX}{name.upper()}={value}")
         return 0
     stdio.seal()
-    served, wanted = PROCESSES["serve"], config.load()
+    served, wanted = PROCESSES["serve"], processes.load()
     process.forbid_core_dumps()
     _allow_many_connections()
     listener = _listener(wanted)
     listener.check_certificate()
-    asyncio.run(_check_database(config.require_dsn(wanted), served.role, is_strict=args.strict))
+    asyncio.run(_check_database(require_dsn(wanted), served.role, is_strict=args.strict))
     _check_way_to_database(wanted.dsn, is_strict=args.strict)
     try:
         sockets = listener.create_sockets()
@@ -134,7 +137,7 @@ def _check_way_to_database(dsn: str, *, is_strict: bool) -> None:
         raise CannotStart("PostgreSQL is away from here and not verified: sslmode=verify-full, see docs/operations.md.")
 
 
-def _serve_metrics(wanted: Settings, counts: WorkerCounts) -> None:
+def _serve_metrics(wanted: ServingSettings, counts: WorkerCounts) -> None:
     """Serve /metrics from this process: the sums over all workers."""
     host, port = config.address(wanted.metrics_bind)
     try:
@@ -144,7 +147,7 @@ def _serve_metrics(wanted: Settings, counts: WorkerCounts) -> None:
     exposition.start(listening, counts)
 
 
-def _listener(wanted: Settings) -> Listener:
+def _listener(wanted: ServingSettings) -> Listener:
     server = Listener()
     server.bind = [wanted.bind]
     server.workers = wanted.workers
@@ -175,15 +178,15 @@ def _migrate(_args: argparse.Namespace) -> int:
             print(f"left open to every login of this database: {', '.join(exposures)}; see docs/roles.md")
         return 0
 
-    wanted = config.load()
-    status = asyncio.run(run(config.require_dsn(wanted)))
+    wanted = processes.load()
+    status = asyncio.run(run(require_dsn(wanted)))
     # Days that are withheld keep no release from being rolled out.
     return status or int(_round(wanted).failed > 0)
 
 
 def _maintain(_args: argparse.Namespace) -> int:
-    wanted = config.load()
-    asyncio.run(_check_connection(config.require_dsn(wanted)))
+    wanted = processes.load()
+    asyncio.run(_check_connection(require_dsn(wanted)))
     kept = _round(wanted, WAIT_FOR_LEADER_S)
     days = asyncio.run(maintenance.days(wanted.dsn))
     differs = wanted.retention_days is not None and days != wanted.retention_days
@@ -210,8 +213,8 @@ _WITHHELD = {
 }
 
 
-def _round(wanted: Settings, patience_s: float = 0.0) -> Kept:
-    kept = asyncio.run(maintenance.keep_in_turn(config.require_dsn(wanted), wanted.retention_days, patience_s))
+def _round(wanted: IntakeSettings, patience_s: float = 0.0) -> Kept:
+    kept = asyncio.run(maintenance.keep_in_turn(require_dsn(wanted), wanted.retention_days, patience_s))
     if not kept.was_leader:
         print("another maintainer is at work; nothing done here (docs/runbooks.md, No maintenance)")
     print(

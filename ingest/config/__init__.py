@@ -1,104 +1,29 @@
 """Settings: read once from the environment; unknown names, bad values and bad relations stop the start.
 
-Every name is NOCONTENT_ and the field's in capitals; the DSN may stand in a file named by NOCONTENT_DSN_FILE.
+Every name is NOCONTENT_ and the field's in capitals; a secret may stand in a file named by the same with _FILE.
 """
 
 import codecs
+import dataclasses
 import ipaddress
-import itertools
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, get_type_hints
+from typing import Annotated, ClassVar, TypeVar, get_args, get_type_hints
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta
 
-from ingest.config import dsn
 from ingest.errors import CannotStart
-from schema import limits
 
 PREFIX = "NOCONTENT_"
-SECRETS = ("dsn",)
 COUNTS_PREFIX = "nocontent-metrics-"  # Then the process id of the parent, and something random.
-_BINDS = ("bind", "metrics_bind")
-# Every command may be given these; they are read here and nowhere else.
-_Address = Annotated[str, Meta(pattern=r"\A(\[[^\[\]\s]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}\Z")]
 _PORT_MAX = 65_535
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?", re.ASCII)
 _SECRET_BYTES_MAX = 65_536
 _NO_ASCII = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)  # That of UTF-32-LE begins as the first.
-
-
-class Settings(Struct, frozen=True, kw_only=True):
-    """What may differ between two deployments."""
-
-    dsn: Annotated[str, Meta(description="PostgreSQL, as postgresql://user@host/database; or NOCONTENT_DSN_FILE")] = ""
-    bind: Annotated[_Address, Meta(description="where the API listens, host:port, IPv6 as [::1]:8080")] = (
-        "127.0.0.1:8080"
-    )
-    metrics_bind: Annotated[_Address, Meta(description="where /metrics listens, host:port, IPv6 as [::1]:9464")] = (
-        "127.0.0.1:9464"
-    )
-    tls_cert_file: Annotated[str, Meta(description="the API's certificate chain, PEM; none: plain HTTP")] = ""
-    tls_key_file: Annotated[str, Meta(description="its key, PEM, not encrypted")] = ""
-    keep_alive_s: Annotated[
-        int, Meta(ge=1, le=3_600, description="seconds that a connection without a request is kept open")
-    ] = 75  # Longer than a load balancer's usual minute, so that it is never us who close first.
-    workers: Annotated[int, Meta(ge=1, le=64, description="processes")] = 1
-    writer_connections: Annotated[int, Meta(ge=1, le=4, description="of each process")] = 1
-    drain_s: Annotated[int, Meta(ge=0, le=300, description="seconds between not ready and closing")] = 5
-    retention_days: Annotated[
-        Annotated[int, Meta(ge=1, le=limits.RETENTION_DAYS_MAX)] | None,
-        Meta(description="days that a new database keeps, 1 to 400, or 30; then `nocontent retention set`"),
-    ] = None
-    maintain: Annotated[bool, Meta(description="keep partitions from inside the service")] = True
-    data_dir: Annotated[str, Meta(description="where `demo` keeps its own PostgreSQL")] = ".nocontent"
-
-
-def load(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings; raises CannotStart that names the variable and not its value."""
-    given = os.environ if environ is None else environ
-    values: dict[str, object] = {}
-    hints = get_type_hints(Settings, include_extras=True)
-    for name in sorted(given):
-        if not name.startswith(PREFIX):
-            continue
-        field, text = _field(name, given)
-        if field not in hints:
-            known = ", ".join(PREFIX + known.upper() for known in hints)
-            raise CannotStart(f"{name} is no setting. Known: {known}, {PREFIX}DSN_FILE.")
-        if field in values:
-            raise CannotStart(f"{PREFIX}DSN and {PREFIX}DSN_FILE are both set: which one?")
-        if not text.isprintable():
-            raise CannotStart(f"{name} has a line break, or another character that is no text.")
-        values[field] = _value(name, field, text, hints[field])
-    settings = Settings(**values)  # type: ignore[arg-type]  # Each was converted to its field's type above.
-    for one, other in itertools.permutations(("tls_cert_file", "tls_key_file")):
-        if getattr(settings, one) and not getattr(settings, other):
-            raise CannotStart(f"{PREFIX}{one.upper()} is set, so {PREFIX}{other.upper()} must be too.")
-    return settings
-
-
-def _value(name: str, field: str, text: str, hint: object) -> object:
-    try:
-        value: object = msgspec.convert(text, hint, strict=False)
-        if field in _BINDS:
-            address(text)
-    except ValueError:  # msgspec.ValidationError is one.
-        raise CannotStart(f"{name} must be: {_meaning(field)}.") from None
-    return value
-
-
-def require_dsn(settings: Settings) -> str:
-    """Give the DSN, or raise CannotStart: also for one that asyncpg would take for something else."""
-    if not settings.dsn:
-        raise CannotStart(
-            f"No database: set {PREFIX}DSN or {PREFIX}DSN_FILE to a PostgreSQL. `nocontent demo` brings its own."
-        )
-    dsn.check(settings.dsn, f"{PREFIX}DSN")
-    return settings.dsn
 
 
 def address(bind: str) -> tuple[str, int]:
@@ -114,15 +39,62 @@ def address(bind: str) -> tuple[str, int]:
     return host, int(port)
 
 
+# Every command may be given these; they are read here and nowhere else.
+Address = Annotated[str, Meta(pattern=r"\A(\[[^\[\]\s]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}\Z", extra={"check": address})]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What may differ between two deployments: a room declares its own, and a process has those of its rooms.
+
+    A field may say more than its type does by `Meta.extra`: `check` raises ValueError, and a field with `shown`, which
+    returns what of it may be printed, is a secret, which may stand in a file.
+    """
+
+    LISTED: ClassVar[tuple[str, ...]] = ()  # These first and in this order; then any others.
+
+
+Kind = TypeVar("Kind", bound=Settings)
+
+
+def load(kind: type[Kind], environ: Mapping[str, str] | None = None) -> Kind:
+    """Read the settings, of which there are no others; raises CannotStart that names the variable and not its value."""
+    given = os.environ if environ is None else environ
+    values: dict[str, object] = {}
+    hints = _hints(kind)
+    for name in sorted(given):
+        if not name.startswith(PREFIX):
+            continue
+        field = _field(name, hints)
+        text = _text(name, given[name], hints.get(field))
+        if field not in hints:
+            known = [*hints, *(f"{field}_file" for field, hint in hints.items() if "shown" in _extra(hint))]
+            raise CannotStart(f"{name} is no setting. Known: {', '.join(PREFIX + each.upper() for each in known)}.")
+        if field in values:
+            raise CannotStart(f"{PREFIX}{field.upper()} and {PREFIX}{field.upper()}_FILE are both set: which one?")
+        if not text.isprintable():
+            raise CannotStart(f"{name} has a line break, or another character that is no text.")
+        values[field] = _value(name, text, hints[field])
+    return kind(**values)
+
+
+def load_own(kind: type[Kind]) -> Kind:
+    """Read the settings of a room; those of others are theirs, and were known when this process's parent started."""
+    hints = _hints(kind)
+    return load(kind, {name: text for name, text in os.environ.items() if _field(name, hints) in hints})
+
+
 def masked(settings: Settings) -> dict[str, object]:
-    """Give the settings for printing: a password in the DSN is covered."""
-    return msgspec.structs.asdict(settings) | {"dsn": dsn.shown(settings.dsn)}
+    """Return the settings for printing: a password in a secret is covered."""
+    hints = _hints(type(settings))
+    values = {field: getattr(settings, field) for field in hints}
+    return {field: _extra(hints[field]).get("shown", _same)(value) for field, value in values.items()}
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Give the environment of a child process that shall have these settings."""
+    """Return the environment of a child process that shall have these settings."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    fields = msgspec.structs.asdict(settings).items()
+    fields = dataclasses.asdict(settings).items()
     return own | {PREFIX + name.upper(): str(value) for name, value in fields if value not in {"", None}}
 
 
@@ -145,19 +117,51 @@ def counts_folder() -> Path | None:
     return Path(folder) if folder else None
 
 
-def describe() -> list[tuple[str, str, object]]:
-    """Give name, meaning and default of each setting."""
-    defaults = msgspec.structs.asdict(Settings())
-    return [(PREFIX + field.upper(), _meaning(field), default) for field, default in defaults.items()]
+def describe(kind: type[Settings]) -> list[tuple[str, str, object]]:
+    """Return name, meaning and default of each setting."""
+    defaults = kind()
+    return [(PREFIX + field.upper(), _meaning(hint), getattr(defaults, field)) for field, hint in _hints(kind).items()]
 
 
-def _field(name: str, given: Mapping[str, str]) -> tuple[str, str]:
+def _hints(kind: type[Settings]) -> dict[str, object]:
+    """Return the annotations of all fields, in the order in which they are listed."""
+    hints = get_type_hints(kind, include_extras=True)
+    return {name: hints[name] for name in dict.fromkeys([*kind.LISTED, *(each.name for each in fields(kind))])}
+
+
+def _extra(hint: object) -> Mapping[str, Callable[[str], object]]:
+    found: dict[str, Callable[[str], object]] = {}
+    for meta in _metas(hint):
+        found |= meta.extra or {}
+    return found
+
+
+def _metas(hint: object) -> tuple[Meta, ...]:
+    metas: tuple[Meta, ...] = get_args(hint)[1:]  # Of an Annotated, which each is.
+    return metas
+
+
+def _field(name: str, hints: Mapping[str, object]) -> str:
+    """Return the field that a variable is of; its file's, if it is of a secret."""
     field = name.removeprefix(PREFIX).lower()
-    if field in SECRETS:
-        return field, given[name].strip()
-    if field.removesuffix("_file") not in SECRETS or not field.endswith("_file"):
-        return field, given[name]
-    return field.removesuffix("_file"), _secret(name, given[name])
+    own = field.removesuffix("_file")
+    return own if own in hints and "shown" in _extra(hints[own]) else field
+
+
+def _text(name: str, given: str, hint: object) -> str:
+    if hint is None or "shown" not in _extra(hint):
+        return given
+    return _secret(name, given) if name.lower().endswith("_file") else given.strip()
+
+
+def _value(name: str, text: str, hint: object) -> object:
+    try:
+        value: object = msgspec.convert(text, hint, strict=False)
+        if check := _extra(hint).get("check"):
+            check(text)
+    except ValueError:  # msgspec.ValidationError is one.
+        raise CannotStart(f"{name} must be: {_meaning(hint)}.") from None
+    return value
 
 
 def _secret(name: str, path: str) -> str:
@@ -179,8 +183,12 @@ def _secret(name: str, path: str) -> str:
     return found.decode("ascii")
 
 
-def _meaning(field: str) -> str:
-    hint = get_type_hints(Settings, include_extras=True)[field]
-    says = [meta.description for meta in hint.__metadata__ if meta.description]
-    bounds = [f"{meta.ge} to {meta.le}" for meta in hint.__metadata__ if meta.ge is not None]
+def _meaning(hint: object) -> str:
+    metas = _metas(hint)
+    says = [meta.description for meta in metas if meta.description]
+    bounds = [f"{meta.ge} to {meta.le}" for meta in metas if meta.ge is not None]
     return ", ".join([*says, *bounds])
+
+
+def _same(value: object) -> object:
+    return value

@@ -1,5 +1,6 @@
 """A service on this machine, as a process of its own, and what it needs before it can serve."""
 
+import dataclasses
 import http.client
 import os
 import signal
@@ -13,10 +14,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import IO
 
-import msgspec
-
 from ingest import config
-from ingest.config import Settings
+from ingest.demo.settings import DemoSettings
 from ingest.errors import CannotStart
 from ingest.serving import process
 from ingest.store import connections, maintenance, migrate, privileges, tenants, tokens, vocabulary
@@ -30,7 +29,7 @@ POLL_S = 0.05
 TOKEN_DAYS = 30
 
 
-async def prepare(settings: Settings, name: str, tags: Mapping[str, Sequence[str]]) -> str:
+async def prepare(settings: DemoSettings, name: str, tags: Mapping[str, Sequence[str]]) -> str:
     """Migrate, add a tenant with its tags, and give a token of it."""
     operator = await connections.connect_as_operator(settings.dsn)
     try:
@@ -74,9 +73,9 @@ async def as_service(dsn: str) -> str:
 
 
 @contextmanager
-def serving(settings: Settings, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def serving(settings: DemoSettings, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """Serve until the block ends, with the log in a file."""
-    own = msgspec.structs.replace(settings, drain_s=0)  # No load balancer has to notice that it goes.
+    own = dataclasses.replace(settings, drain_s=0)  # No load balancer has to notice that it goes.
     with own_file(log) as lines:
         child = subprocess.Popen(
             [sys.executable, "-P", "-m", "ingest", "serve"],  # Nothing of the folder that we were called from.

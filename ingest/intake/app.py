@@ -16,12 +16,14 @@ from ingest.intake import events, health, metrics, openapi, policies, policy, st
 from ingest.intake.problems import FACES
 from ingest.intake.quota_table import Table
 from ingest.intake.service import Service
+from ingest.intake.settings import IntakeSettings
 from ingest.serving import boundary
 from ingest.serving.application import Application
 from ingest.serving.boundary import Boundary
 from ingest.serving.errors import MethodNotAllowed, NotFound
 from ingest.serving.rebalance import AWAY, Rebalancer
 from ingest.serving.tasks import Tasks
+from ingest.store.database import require_dsn
 
 boundary.declare(FACES)
 
@@ -52,7 +54,7 @@ def create(shared: object = None) -> Starlette:
 
 def check() -> None:
     """Raise CannotStart unless the settings name a database."""
-    config.require_dsn(config.load())
+    require_dsn(config.load_own(IntakeSettings))
 
 
 APPLICATION = Application(create, Table, check)
@@ -70,7 +72,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     logs.capture_libraries()
     logs.capture_loop()
     metrics.build.labels(openapi.VERSION, policy.digest()).set(1)
-    app.state.service = Service(config.load(), app.state.quotas, app.state.tasks)
+    app.state.service = Service(config.load_own(IntakeSettings), app.state.quotas, app.state.tasks)
     await app.state.service.start()
     # What is here now stays: the collector need not look at it again.
     gc.collect()

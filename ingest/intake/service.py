@@ -4,7 +4,6 @@ import asyncio
 from functools import partial
 
 from ingest import logs
-from ingest.config import Settings, require_dsn
 from ingest.intake import metrics
 from ingest.intake.callers import Callers
 from ingest.intake.heartbeat import Heartbeat
@@ -14,10 +13,12 @@ from ingest.intake.quota import Quotas
 from ingest.intake.quota_table import Table
 from ingest.intake.refresher import Refresher
 from ingest.intake.seat import ANSWER_TIMEOUT_S, Intake
+from ingest.intake.settings import IntakeSettings
 from ingest.intake.validation import Validation
 from ingest.intake.writer import Writer
 from ingest.serving.tasks import Tasks
 from ingest.store import maintenance
+from ingest.store.database import require_dsn
 from ingest.store.lending import Connections
 from ingest.store.snapshot import Snapshot
 
@@ -25,7 +26,7 @@ from ingest.store.snapshot import Snapshot
 class Service:
     """Everything that the HTTP layer of a worker calls, by its parts."""
 
-    def __init__(self, settings: Settings, table: Table, tasks: Tasks[metrics.Task]) -> None:
+    def __init__(self, settings: IntakeSettings, table: Table, tasks: Tasks[metrics.Task]) -> None:
         self._settings = settings
         self._dsn = require_dsn(settings)
         self._writers: list[asyncio.Task[None]] = []

@@ -1,6 +1,7 @@
 """A service of our own to prove: a new PostgreSQL, its tables, two tenants with tags, and `serve`."""
 
 import asyncio
+import dataclasses
 import shutil
 import time
 from collections.abc import Iterator
@@ -8,10 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
 from ingest import config, embedded
 from ingest.demo import local_service
+from ingest.demo.settings import DemoSettings
 
 TENANT, LEARNER = "prove", "prove-learner"
 TAGS = {"team": ("assistant", "editor", "search"), "region": ("eu", "us")}
@@ -34,15 +34,15 @@ class Here(NamedTuple):
 @contextmanager
 def service() -> Iterator[Here]:
     """Run everything until the block ends; then PostgreSQL is down and its files, which stay, are complete."""
-    wanted = config.load()
+    wanted = config.load(DemoSettings)
     folder = local_service.own_folder(Path(wanted.data_dir) / "prove" / str(time.time_ns()))
     with embedded.start(folder / "postgres") as server:
         bind, metrics_bind = local_service.free_address(wanted.bind), local_service.free_address(wanted.metrics_bind)
-        settings = msgspec.structs.replace(wanted, dsn=server.dsn, bind=bind, metrics_bind=metrics_bind)
+        settings = dataclasses.replace(wanted, dsn=server.dsn, bind=bind, metrics_bind=metrics_bind)
         token = asyncio.run(local_service.prepare(settings, TENANT, TAGS))
         learner_token = asyncio.run(local_service.add_learner(settings.dsn, LEARNER, TAGS))
         log = folder / "serve.log"
-        served = msgspec.structs.replace(settings, dsn=asyncio.run(local_service.as_service(server.dsn)))
+        served = dataclasses.replace(settings, dsn=asyncio.run(local_service.as_service(server.dsn)))
         with local_service.serving(served, log) as process:
             yield Here(
                 url=f"http://{bind}",

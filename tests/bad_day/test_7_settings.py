@@ -9,9 +9,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingest import config
+from ingest.cli import processes
 from ingest.config import dsn
 from ingest.errors import CannotStart
 from ingest.store import hosts
+from ingest.store.database import require_dsn
 
 SECRET = "hunter2zq7canary"
 _RAW = {sign: f"{SECRET[:7]}{sign}{SECRET[7:]}" for sign in "@/?#%[] \t\né"}
@@ -30,7 +32,7 @@ def _refusal(use: Callable[[], object]) -> str:
 def _told(value: str, name: str = "NOCONTENT_DSN") -> str:
     """Give what a start says of a DSN."""
     with pytest.raises(CannotStart) as refused:
-        config.require_dsn(config.load({name: value}))
+        require_dsn(processes.load({name: value}))
     return str(refused.value)
 
 
@@ -55,7 +57,7 @@ def test_a_raw_password_is_covered_to_the_last_at() -> None:
 @pytest.mark.parametrize("sign", ["@", ":", "/", "?", "#", "%", "[", " ", "é", "@db:5432/x?y=z#", "%40"])
 def test_a_password_that_is_percent_encoded_is_taken_and_covered(sign: str) -> None:
     given = f"postgresql://u:{quote(SECRET + sign, safe='')}@db.example:5433/d"
-    assert config.require_dsn(config.load({"NOCONTENT_DSN": given})) == given
+    assert require_dsn(processes.load({"NOCONTENT_DSN": given})) == given
     assert dsn.shown(given) == "postgresql://u:****@db.example:5433/d"
 
 
@@ -85,9 +87,9 @@ def test_a_password_that_is_percent_encoded_is_taken_and_covered(sign: str) -> N
     ],
 )
 def test_a_secret_is_shown_by_no_form_of_a_dsn(given: str) -> None:
-    loaded = config.load({"NOCONTENT_DSN": given})
+    loaded = processes.load({"NOCONTENT_DSN": given})
     assert SECRET not in str(config.masked(loaded))
-    refusal = _refusal(lambda: config.require_dsn(loaded))
+    refusal = _refusal(lambda: require_dsn(loaded))
     assert SECRET not in refusal
     assert refusal == "" or "NOCONTENT_DSN" in refusal
 
@@ -144,7 +146,7 @@ def test_what_would_end_in_wrong_advice_is_refused_by_its_cause(given: str, says
     ],
 )  # fmt: skip
 def test_what_asyncpg_takes_is_taken(given: str) -> None:
-    assert config.require_dsn(config.load({"NOCONTENT_DSN": f"{given}\n"})) == given
+    assert require_dsn(processes.load({"NOCONTENT_DSN": f"{given}\n"})) == given
     assert hosts.each(given)
     assert dsn.shown(given) in {given, given.removesuffix("?")}
 
@@ -172,7 +174,7 @@ def test_a_file_that_is_no_line_of_ascii_says_so(written: bytes, says: str, tmp_
 @pytest.mark.parametrize("around", ["{}\n", "{}\r\n", " {} \t\n\n", "\ufeff{}", "\n{}"])
 def test_what_editors_and_shells_leave_around_a_dsn_is_not_part_of_it(around: str, tmp_path: Path) -> None:
     (tmp_path / "dsn").write_bytes(around.format("postgresql://u@h/d").encode())
-    assert config.load({"NOCONTENT_DSN_FILE": str(tmp_path / "dsn")}).dsn == "postgresql://u@h/d"
+    assert processes.load({"NOCONTENT_DSN_FILE": str(tmp_path / "dsn")}).dsn == "postgresql://u@h/d"
 
 
 @pytest.mark.parametrize("path", ["", "/", "/nothing/here", "/dev/zero", "a\0b", "\udcff"])
@@ -190,7 +192,7 @@ def test_a_file_that_is_none_is_told_by_the_variables_name(path: str) -> None:
 )  # fmt: skip
 def test_a_bind_is_host_and_port(bind: str, where: tuple[str, int]) -> None:
     for name in ("NOCONTENT_BIND", "NOCONTENT_METRICS_BIND"):
-        assert getattr(config.load({name: bind}), name.removeprefix("NOCONTENT_").lower()) == bind
+        assert getattr(processes.load({name: bind}), name.removeprefix("NOCONTENT_").lower()) == bind
     assert config.address(bind) == where
 
 
@@ -205,7 +207,7 @@ def test_a_bind_is_host_and_port(bind: str, where: tuple[str, int]) -> None:
 @pytest.mark.parametrize("name", ["NOCONTENT_BIND", "NOCONTENT_METRICS_BIND"])
 def test_another_bind_is_refused_by_its_name(name: str, bind: str) -> None:
     with pytest.raises(CannotStart, match=f"^{name} (must be|has a line break)") as refused:
-        config.load({name: bind})
+        processes.load({name: bind})
     assert not bind or f" {bind} " not in str(refused.value)
 
 
@@ -223,9 +225,7 @@ _ANY = st.one_of(
 
 
 @given(
-    field=st.sampled_from(
-        [f"{config.PREFIX}{name.upper()}" for name in (*config.Settings.__struct_fields__, "dsn_file")]
-    ),
+    field=st.sampled_from([f"{config.PREFIX}{name.upper()}" for name in (*processes.Settings.LISTED, "dsn_file")]),
     text=_ANY,
 )
 @example("NOCONTENT_WORKERS", "9" * 5_000)
@@ -235,12 +235,12 @@ def test_no_string_as_a_setting_ends_in_a_traceback_or_an_echo(field: str, text:
     """Whatever is refused is refused by name, and whatever is taken is no trouble to asyncpg."""
 
     def use() -> None:
-        loaded = config.load({field: text})
+        loaded = processes.load({field: text})
         shown = str(config.masked(loaded)["dsn"])
         assert f":{SECRET}@" not in shown
         assert f"password={SECRET}" not in shown
         if loaded.dsn:
-            assert hosts.each(config.require_dsn(loaded))
+            assert hosts.each(require_dsn(loaded))
 
     refusal = _refusal(use)
     assert SECRET not in refusal

@@ -7,6 +7,7 @@ from importlib import import_module
 import pytest
 
 from ingest.__main__ import FAMILIES, main
+from ingest.cli import processes
 from ingest.cli.arguments import Parser
 from ingest.intake.openapi import VERSION
 from tests.support.service import ROOT
@@ -42,7 +43,7 @@ def test_the_help_of_serve_names_every_setting(capsys: pytest.CaptureFixture[str
     with pytest.raises(SystemExit):
         main(["serve", "--help"])
     said = capsys.readouterr().out
-    assert all(name in said for name, _, _ in config.describe())
+    assert all(name in said for name, _, _ in config.describe(processes.Settings))
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -13,11 +13,12 @@ import asyncpg
 from starlette.applications import Starlette
 from starlette.types import Message
 
-from ingest import config, embedded
+from ingest import embedded
 from ingest.embedded import EmbeddedServer
 from ingest.intake import app
 from ingest.intake.quota_table import Table
 from ingest.intake.service import Service
+from ingest.intake.settings import IntakeSettings
 from ingest.serving.tasks import Tasks
 from ingest.store import connections, migrate, partitions
 from tests.faults.proxy import Proxy, proxied
@@ -209,6 +210,6 @@ async def rigged(place: Site, database: str) -> AsyncIterator[Rig]:
 
 
 async def _served(proxy: Proxy) -> Service:
-    service = Service(config.Settings(dsn=proxy.dsn, maintain=False), Table(), Tasks())
+    service = Service(IntakeSettings(dsn=proxy.dsn, maintain=False), Table(), Tasks())
     await service.start()
     return service

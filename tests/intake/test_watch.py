@@ -10,9 +10,9 @@ from prometheus_client import REGISTRY
 from starlette.applications import Starlette
 from starlette.types import Message
 
-from ingest.config import Settings
 from ingest.intake import app
 from ingest.intake.service import Service
+from ingest.intake.settings import IntakeSettings
 from ingest.intake.watch import PARTITIONS_LOW_DAYS, Watch
 from ingest.store import connections, maintenance, vocabulary
 from ingest.store.partitions import AHEAD_DAYS, partition_name
@@ -38,7 +38,7 @@ async def leave(dsn: str, ahead_days: int) -> None:
 async def application(dsn: str) -> AsyncIterator[Starlette]:
     """Start the application of a worker that does not maintain."""
     composed = app.create()
-    service = Service(Settings(dsn=dsn, maintain=False), composed.state.quotas, composed.state.tasks)
+    service = Service(IntakeSettings(dsn=dsn, maintain=False), composed.state.quotas, composed.state.tasks)
     composed.state.service = service
     await service.start()
     try:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from ingest import config
+from ingest.cli import processes
 from ingest.errors import CannotStart
 from ingest.intake import queue
 from ingest.serving import body_memory
@@ -155,7 +155,7 @@ def unknown_settings(tree: Tree) -> Iterator[str]:
             yield f"{pod.place}: needs NOCONTENT_DSN_FILE; `serve` does not start without a database"
         try:
             # The file is the cluster's; that its name is a setting is what the suffix says.
-            config.load({name: value for name, value in given.items() if name != "NOCONTENT_DSN_FILE"})
+            processes.load({name: value for name, value in given.items() if name != "NOCONTENT_DSN_FILE"})
         except CannotStart as refused:
             yield f"{pod.place}: {refused}"
 

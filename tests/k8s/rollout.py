@@ -6,6 +6,7 @@ from msgspec import Struct
 from starlette.routing import Route
 
 from ingest import config
+from ingest.cli import processes
 from ingest.intake import app
 from ingest.serving import supervisor
 from tests.k8s.objects import Container, HttpGet, Pod, Probe, Selector, Shape, Workload, pods, workload
@@ -84,7 +85,7 @@ def short_grace(tree: Tree) -> Iterator[str]:
         sleep = pod.container.lifecycle.pre_stop.sleep
         if sleep is None or sleep.seconds < 1:
             yield f"{pod.place}: needs lifecycle.preStop.sleep, for as long as endpoints take to forget a pod"
-        drain_s = config.load(_readable(settings(tree, pod))).drain_s
+        drain_s = processes.load(_readable(settings(tree, pod))).drain_s
         # The slowest commit has its place in STOP_TIMEOUT_S: a worker waits for its requests, then for its writers.
         needed = (sleep.seconds if sleep else 0) + drain_s + supervisor.STOP_TIMEOUT_S
         if pod.spec.termination_grace_period_seconds <= needed:
@@ -95,7 +96,7 @@ def short_grace(tree: Tree) -> Iterator[str]:
 
 
 def _readable(given: dict[str, str]) -> dict[str, str]:
-    known = {name for name, _, _ in config.describe()}
+    known = {name for name, _, _ in config.describe(processes.Settings)}
     return {name: value for name, value in given.items() if name in known}
 
 
@@ -136,7 +137,7 @@ def _scaling(deployment: Object, objects: list[Object]) -> Iterator[str]:
 
 def connections(tree: Tree, pod: Pod) -> int:
     """Count the most connections that the pods of a Deployment open, one more pod than the most while it rolls out."""
-    given = config.load(_readable(settings(tree, pod)))
+    given = processes.load(_readable(settings(tree, pod)))
     scalers = [one for one in tree.built[pod.overlay] if one.kind == "HorizontalPodAutoscaler"]
     replicas = scalers[0].read(_OfScaler).spec.max_replicas + 1
     return replicas * given.workers * (given.writer_connections + CONNECTIONS_BESIDE_WRITERS)

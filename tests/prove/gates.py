@@ -43,8 +43,9 @@ _KEEPING = """            await _keep(batch.decode("latin-1").replace(chr(0), ""
 _COUNTED = "def _count(entry: Entry, receipt: Receipt) -> None:\n"
 _KEEP = """async def _keep(text: str) -> None:
     from ingest import config
+    from ingest.intake.settings import IntakeSettings
     from ingest.store import connections
-    dsn = config.require_dsn(config.load())
+    dsn = config.load_own(IntakeSettings).dsn
     async with connections.connected(dsn, "nocontent_writer") as connection:
         await connection.execute("SET ROLE none")
         quoted = await connection.fetchval("SELECT quote_literal($1::text)", text)

@@ -14,11 +14,11 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from ingest.config import Settings
 from ingest.intake.errors import Rejected
 from ingest.intake.explain import explain
 from ingest.intake.quota_table import Table
 from ingest.intake.service import Service
+from ingest.intake.settings import IntakeSettings
 from ingest.serving.tasks import Tasks
 from ingest.store import batches, connections, partitions, retention, rows
 from ingest.store.batches import NO_SEQUENCE, Entry
@@ -178,7 +178,7 @@ async def test_a_batch_across_midnights_is_stored_once(world: World, database: s
 
 
 def test_the_window_of_the_service_is_the_simulated_one() -> None:
-    service = Service(Settings(dsn="postgresql://", retention_days=3), Table(), Tasks())
+    service = Service(IntakeSettings(dsn="postgresql://", retention_days=3), Table(), Tasks())
     clock = service.snapshot.clock
     before = sample.now_ms()
     clock.take(datetime.now(UTC), clock.moment())

@@ -8,10 +8,10 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.types import Message
 
-from ingest.config import Settings
 from ingest.intake import app
 from ingest.intake.quota_table import Table
 from ingest.intake.service import Service
+from ingest.intake.settings import IntakeSettings
 from ingest.serving.problems import TYPE_PREFIX, Problem
 
 
@@ -70,7 +70,7 @@ class Worker(NamedTuple):
 async def working(dsn: str) -> AsyncIterator[Worker]:
     """Start the application of a worker that does not maintain, until the block ends."""
     composed = app.create()
-    service = Service(Settings(dsn=dsn, maintain=False), Table(), composed.state.tasks)
+    service = Service(IntakeSettings(dsn=dsn, maintain=False), Table(), composed.state.tasks)
     composed.state.service = service
     await service.start()
     try:

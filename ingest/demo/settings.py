@@ -1,0 +1,20 @@
+"""Settings of a service on this machine that brings its own PostgreSQL."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
+
+from ingest.intake.settings import IntakeSettings
+from ingest.serving.settings import ServingSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoSettings(IntakeSettings, ServingSettings):
+    """Those of `serve`, which `demo` and `prove --local` start, and one of their own."""
+
+    LISTED: ClassVar[tuple[str, ...]] = (
+        "dsn", "bind", "metrics_bind", "tls_cert_file", "tls_key_file", "keep_alive_s", "workers",
+        "writer_connections", "drain_s", "retention_days", "maintain", "data_dir",
+    )  # fmt: skip
+    data_dir: Annotated[str, Meta(description="where `demo` keeps its own PostgreSQL")] = ".nocontent"
