@@ -1,1 +1,1 @@
-"""The promise: what an event may be, why a body is refused, and no more. Needs msgspec and the standard library."""
+"""The promise: what an event may contain and why a body is refused. Needs only msgspec and the standard library."""

@@ -1,4 +1,4 @@
-"""How an id that is no term is read as one that is: by closed lists, and what is taken away is stored nowhere."""
+"""Spellings: an unregistered id stands for a term once prefixes and suffixes of closed lists are removed."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,12 +10,12 @@ from .event import Kind
 
 _CATALOGUE = Path(__file__).parent / "catalogue"
 _MARKS = str.maketrans("._:/@+~", "-------")
-_PART_WORDS = 5  # Of the longest part of an id.
+_PART_WORDS = 5  # In the longest prefix or suffix.
 ARN = re.compile(
     r"(?:bedrock-(?:converse-)?)?arn-aws(?:-us-gov|-cn)?-bedrock-(?:us|eu|ap|ca|sa|me|af|il|mx|cn)(?:-gov)?"
     r"-(?:north|south|east|west|central)(?:east|west)?-[1-9](?:-[0-9]{12})?-(?:foundation-model|inference-profile)-"
 )
-# Parts with numbers, by kind: before an id beside prefixes.txt, behind it beside suffixes.txt.
+# Prefixes and suffixes that contain numbers, by kind; prefixes.txt and suffixes.txt list the others.
 HEADS = re.compile(
     r"(?P<region>(?:us|eu|europe|ap|asia|ca|sa|me|af|il|mx|cn)(?:-gov)?"
     r"-(?:north|south|east|west|central)(?:east|west)?-?[1-9])"
@@ -36,39 +36,39 @@ TAILS = re.compile(
 
 @cache
 def shipped(name: str) -> tuple[str, ...]:
-    """Return the lines of a list of the catalogue."""
+    """Return the lines of one of the catalogue's lists."""
     return tuple((_CATALOGUE / f"{name}.txt").read_text("ascii").splitlines())
 
 
 def form_of(term: str) -> str:
-    """Return the words and numbers of a term, which neither case nor the marks between them change."""
-    name = term.removeprefix("~").removeprefix("@").lower()  # OpenRouter's and Cloudflare's; no other mark begins one.
+    """Return a term's words and numbers in lower case, joined by single dashes."""
+    name = term.removeprefix("~").removeprefix("@").lower()  # OpenRouter's and Cloudflare's.
     return name.translate(_MARKS).replace("--", "-") if term.isascii() else ""
 
 
 @cache
 def aliases(kind: Kind) -> Mapping[str, str]:
-    """Return the forms of other names of shipped terms, each with the form of its term."""
+    """Map the form of each alias of a shipped term to the form of that term."""
     rows = (line.split(" ") for line in shipped("aliases"))
     return {form_of(alias): form_of(term) for name, alias, term in rows if name == kind.name.lower()}
 
 
 @cache
 def heads() -> Mapping[str, str]:
-    """Return what may stand before an id: routers, clouds, makers; each once, so each is a kind of its own."""
+    """Return the prefixes an id may have (routers, clouds, makers), each its own kind, since each may occur once."""
     names = (*shipped("prefixes"), *shipped("providers"), *aliases(Kind.PROVIDER))
     return {form_of(name): form_of(name) for name in names}
 
 
 @cache
 def tails() -> Mapping[str, str]:
-    """Return the words that may stand behind an id, each with its kind: an id has one of each kind at most."""
+    """Map each suffix an id may have to its kind; an id has at most one of each kind."""
     rows = (line.split(" ") for line in shipped("suffixes"))
     return {form_of(word): kind for kind, word in rows}
 
 
 def bases(form: str) -> Iterator[str]:
-    """Yield what is left of an id without such parts: the least taken away first, what is before it first."""
+    """Yield an id without some of its prefixes and suffixes: fewest removed first, and of equals, prefixes first."""
     words = ARN.sub("", form, 1).split("-")
     starts, ends = _cuts(words, heads(), HEADS, 1), _cuts(words[::-1], tails(), TAILS, -1)
     for taken in range(len(starts) + len(ends) - 1):
@@ -77,8 +77,8 @@ def bases(form: str) -> Iterator[str]:
 
 
 def _cuts(words: list[str], parts: Mapping[str, str], numbers: re.Pattern[str], step: int) -> list[int]:
-    """Return how many words may be taken away: the fewest parts first, no kind of part twice."""
-    cuts: dict[int, frozenset[str]] = {0: frozenset()}  # With the kinds that were taken.
+    """Return the numbers of words that can be removed, fewest parts first, with no kind of part removed twice."""
+    cuts: dict[int, frozenset[str]] = {0: frozenset()}  # With the kinds that were removed.
     reached = [0]
     for _ in range(limits.SPELLING_PARTS_MAX):
         starts, reached = reached, []

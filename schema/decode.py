@@ -1,4 +1,4 @@
-"""The only door: bytes in, a batch that passed every gate out, or `Refused`. Nothing else makes a `Decoded`."""
+"""The only way in: `decode` turns a body into a batch that passed every check, or raises `Refused`."""
 
 import struct
 from binascii import unhexlify
@@ -17,15 +17,15 @@ _batch = msgspec.json.Decoder(Batch)
 _tags = msgspec.json.Decoder(dict[str, str])
 _STRINGS = ("event_id", "task_category", "provider", "requested_model", "routed_model", "status")  # Never null.
 _EVENT_QUOTES = 2 * (len(Event.__struct_fields__) + len(_STRINGS))
-_QUOTES_MAX = limits.EVENTS_MAX * (_EVENT_QUOTES + 2 + 4 * limits.TAGS_MAX) + 64  # 64 is more than an envelope has.
-_TAGS_CACHED_MAX, _TAGS_BYTES_MAX = 8_192, 1_024  # Of a tenant, and how long each may be: with spaces, any length.
+_QUOTES_MAX = limits.EVENTS_MAX * (_EVENT_QUOTES + 2 + 4 * limits.TAGS_MAX) + 64  # 64: more than an envelope has.
+_TAGS_CACHED_MAX, _TAGS_BYTES_MAX = 8_192, 1_024  # Per tenant; white space could make one of any length.
 _DELETE = b"\x7f"
 _DAY_MS = 86_400_000
 _Count = Callable[[bytes, bytes], int]
 
 
 class Window(NamedTuple):
-    """The times that an event may have, in milliseconds since 1970, both ends included."""
+    """The times an event may have, in milliseconds since 1970, both ends included."""
 
     oldest_ms: int
     newest_ms: int
@@ -37,24 +37,24 @@ class Window(NamedTuple):
 
 
 class Refused(Exception):
-    """A gate closed. Holds nothing: which one, where and why is found out by whoever wants to tell the sender."""
+    """The body failed a check. Carries no details: the explain path finds out which rule was broken, and where."""
 
 
 class Decoded(NamedTuple):
-    """A batch that passed. Columns are in the order of `events`; nobody checks them again."""
+    """A batch that passed every check, so nothing checks it again. Columns are in the order of `events`."""
 
     batch: Batch
-    event_ids: bytes  # 16 each.
+    event_ids: bytes  # 16 per event.
     term_ids: tuple[list[int], ...]  # Task category, provider, requested model, routed model.
     tags: list[TagSet]
-    coarsened: int  # Strings replaced by `unknown`.
+    coarsened: int  # The number of strings replaced by `unknown`.
 
 
 def decode(body: bytes, vocabulary: Vocabulary, window: Window, count: _Count = bytes.count) -> Decoded:
-    """Decode a body that keeps the contract, or raise Refused; `count` is for whoever has a faster one."""
+    """Decode a body that keeps the contract, or raise Refused; a caller may pass a faster `count`."""
     try:
         return _decode(body, vocabulary, window, count)
-    # msgspec quotes the body in its messages and a UnicodeDecodeError holds all of it: neither goes further.
+    # msgspec quotes the body in its messages and a UnicodeDecodeError holds all of it, so neither may escape.
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise Refused from None
     finally:
@@ -64,14 +64,14 @@ def decode(body: bytes, vocabulary: Vocabulary, window: Window, count: _Count = 
 def _decode(body: bytes, vocabulary: Vocabulary, window: Window, count: _Count) -> Decoded:
     quotes = count(body, b'"')
     if not body.isascii() or b"\\" in body or _DELETE in body or quotes > _QUOTES_MAX:
-        raise Refused  # A raw character below 0x20 is no JSON (RFC 8259); more names would cost the parser too much.
+        raise Refused  # The parser refuses raw characters below 0x20 (RFC 8259); more names would cost it too much.
     batch = _batch.decode(body)
     events = batch.events
     if not events and (batch.stream is UNSET or not batch.dropped):
-        raise Refused  # Nothing to store, or losses that a repeat would count twice.
+        raise Refused  # Nothing to store, or losses that a retry would count twice.
     tags = _tag_sets(events, vocabulary) if events else []
     if quotes != _quotes(batch, tags, body):
-        raise Refused  # A repeated name: JSON readers keep one of the two and drop the other unseen.
+        raise Refused  # A repeated name: a JSON reader keeps one value and silently drops the other.
     _check_parts(events)
     columns: list[list[int]] = []
     coarsened = sum([tag.coarsened for tag in tags]) if vocabulary.kinds[Kind.TAG_VALUE].coarsens else 0
@@ -96,8 +96,8 @@ def _decode(body: bytes, vocabulary: Vocabulary, window: Window, count: _Count) 
 
 
 def _quotes(batch: Batch, tags: Sequence[TagSet], body: bytes) -> int:
-    """Count the quotes of a body with these contents and no name twice; without escapes each string has two."""
-    total = 2 * (bool(batch.events) or b'"events"' in body)  # Which no other string of a batch can be.
+    """Return how many quotes a body with these contents has if no name is repeated: without escapes, two per string."""
+    total = 2 * (bool(batch.events) or b'"events"' in body)  # No other string of a batch can be this.
     total += len(batch.events) * (_EVENT_QUOTES + 2) + sum([tag.quotes for tag in tags])
     total -= 2 * [event.stop_reason for event in batch.events].count(None)
     if batch.stream is not UNSET:
@@ -108,13 +108,13 @@ def _quotes(batch: Batch, tags: Sequence[TagSet], body: bytes) -> int:
 
 
 def _check_parts(events: Sequence[Event]) -> None:
-    for each in events:  # Half the time of any().
+    for each in events:  # Twice as fast as any().
         if each.reasoning_tokens > each.output_tokens or (each.ttft_ms or 0) > each.latency_ms:
             raise Refused
 
 
 def _ids(uuids: Sequence[str], window: Window) -> bytes:
-    """Give the ids' bytes; every one is a UUIDv7 (RFC 9562: version 7, variant 10) whose time is in the window."""
+    """Return the ids' bytes if each is a UUIDv7 (RFC 9562: version 7, variant 10) with its time in the window."""
     count = len(uuids)
     if not count:
         return b""
@@ -125,7 +125,7 @@ def _ids(uuids: Sequence[str], window: Window) -> bytes:
     try:
         ids = unhexlify(text.encode().translate(None, b"-"))
         heads = struct.unpack(f">{2 * count}Q", ids)[::2]
-    except (ValueError, struct.error):  # Not hexadecimal, or a dash too many.
+    except (ValueError, struct.error):  # Not hexadecimal, or with an extra dash.
         raise Refused from None
     if min(heads) >> 16 < window.oldest_ms or max(heads) >> 16 > window.newest_ms:
         raise Refused
@@ -134,8 +134,8 @@ def _ids(uuids: Sequence[str], window: Window) -> bytes:
 
 def _tag_sets(events: Sequence[Event], vocabulary: Vocabulary) -> list[TagSet]:
     known = vocabulary.tags
-    raws = _DELETE.join([event.tags for event in events]).split(_DELETE)  # Half the time of bytes() for each.
-    with suppress(KeyError):  # Most often none is new.
+    raws = _DELETE.join([event.tags for event in events]).split(_DELETE)  # Twice as fast as bytes() for each.
+    with suppress(KeyError):  # Usually none is new.
         return list(map(known.__getitem__, raws))
     if len(known) > _TAGS_CACHED_MAX:
         known.clear()
@@ -146,7 +146,7 @@ def _tag_sets(events: Sequence[Event], vocabulary: Vocabulary) -> list[TagSet]:
 
 def _tag_set(raw: bytes, vocabulary: Vocabulary) -> TagSet:
     quotes = raw.count(b'"')
-    if quotes > 4 * limits.TAGS_MAX:  # Before the parser makes a name of each: there may be 400,000.
+    if quotes > 4 * limits.TAGS_MAX:  # Before the parser makes strings: there may be 400,000.
         raise Refused
     tags = _tags.decode(raw)
     if len(tags) > limits.TAGS_MAX or quotes != 4 * len(tags):
@@ -160,7 +160,7 @@ def _tag_set(raw: bytes, vocabulary: Vocabulary) -> TagSet:
             if not vocabulary.kinds[Kind.TAG_VALUE].coarsens:
                 raise Refused
             coarsened += 1
-            value = UNKNOWN  # noqa: PLW2901 (the literal is what is kept)
+            value = UNKNOWN  # noqa: PLW2901 (only the literal is kept)
         ids.append(values[value])
     padded = (*sorted(ids), 0, 0, 0, 0)[: limits.TAGS_MAX]
     return TagSet(padded, struct.pack(">4h", *padded), 4 * len(tags), coarsened)

@@ -9,7 +9,7 @@ from . import limits
 
 
 class Kind(IntEnum):
-    """What a term is a term of; the value is stored. A tag value belongs to a tag key."""
+    """The kinds of terms, stored by value. A tag value belongs to a tag key."""
 
     TASK_CATEGORY = 1
     PROVIDER = 2
@@ -25,8 +25,8 @@ TERMS_MAX = {
     Kind.TAG_KEY: limits.TAG_KEYS_MAX,
     Kind.TAG_VALUE: limits.TAG_VALUES_MAX,
 }
-# Ids of a tenant's own terms; all others are the shipped catalogue's. An id once given stays, so no part of either may
-# ever go to the other side: more ids go to the catalogue above, or to tenants up to where the catalogue's begin.
+# Ids of a tenant's own terms; all others are the shipped catalogue's. An assigned id is never reassigned, so the two
+# sets may grow only into ids that neither has used.
 OWN_IDS = {
     Kind.TASK_CATEGORY: range(128, 256),
     Kind.PROVIDER: range(128, 512),
@@ -37,7 +37,7 @@ OWN_IDS = {
 assert all(ids.stop <= TERMS_MAX[kind] for kind, ids in OWN_IDS.items())
 assert len(OWN_IDS[Kind.TAG_KEY]) >= limits.TAGS_MAX
 
-# `extra` is read by ingest.intake.capacity; decode checks what it says: a UUIDv7 in the window, a term of that kind.
+# ingest.intake.capacity reads `extra`; decode enforces it: a UUIDv7 in the window, a term of that kind.
 EventId = Annotated[str, Meta(min_length=36, max_length=36, extra={"uuid": 7}, extra_json_schema={"format": "uuid"})]
 _TERM = Meta(max_length=limits.STRING_CHARS_MAX)
 TaskCategory = Annotated[str, _TERM, Meta(extra={"kind": Kind.TASK_CATEGORY})]
@@ -46,16 +46,16 @@ Model = Annotated[str, _TERM, Meta(extra={"kind": Kind.MODEL})]
 InputTokens = Annotated[int, Meta(ge=0, le=limits.INPUT_TOKENS_MAX)]
 OutputTokens = Annotated[int, Meta(ge=0, le=limits.OUTPUT_TOKENS_MAX)]
 NanoUsd = Annotated[int, Meta(ge=0, le=limits.COST_NANOUSD_MAX)]
-# Of `digits` significant ones; ingest.store.rows rounds.
+# Stored with `digits` significant digits; ingest.store.rows rounds.
 Milliseconds = Annotated[int, Meta(ge=0, le=limits.LATENCY_MS_MAX), Meta(extra={"digits": limits.LATENCY_DIGITS})]
 Status = Literal["ok", "error", "timeout", "rate_limited", "cancelled", "refused"]
 StopReason = Literal[
     "end_turn", "max_tokens", "stop_sequence", "tool_use", "content_filter", "pause_turn", "context_window", "other"
 ]
-Word = Status | StopReason | Literal["unknown", "null"]  # What an explanation may offer in place of a value.
-# Every code of RFC 9110's five classes: nginx (494-499), IIS, AWS (460, 561), Cloudflare (520-530) have made up many.
+Word = Status | StopReason | Literal["unknown", "null"]  # What an explanation may suggest instead of a value.
+# Every code of RFC 9110's five classes: nginx (494-499), IIS, AWS (460, 561) and Cloudflare (520-530) add their own.
 HttpStatus = Annotated[int, Meta(ge=limits.HTTP_STATUS_MIN, le=limits.HTTP_STATUS_MAX)]
-# Kept as raw bytes: the same few objects come again and again, so decode looks the bytes up (`Vocabulary.tags`).
+# Kept as raw bytes: the same few objects recur, so decode looks the bytes up in `Vocabulary.tags`.
 Tags = Annotated[
     Raw,
     Meta(
@@ -71,7 +71,7 @@ Tags = Annotated[
 
 
 class Event(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """One request that a proxy routed. Every field is required; null says unknown, which is not zero."""
+    """One request that a proxy routed. Every field is required; null means unknown, which is not zero."""
 
     event_id: EventId
     task_category: TaskCategory
@@ -100,9 +100,9 @@ class Event(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 
 
 class Stream(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """Where a batch stands in the sequence that one reporter sends; a replay returns the first receipt."""
+    """A batch's place in the sequence of batches from one reporter; a replay returns the first receipt."""
 
-    id: EventId  # A UUIDv7 too: any UUID at all could be somebody's key.
+    id: EventId  # A UUIDv7 too: an arbitrary UUID could be somebody's key.
     sequence: Annotated[int, Meta(ge=0, le=limits.SEQUENCE_MAX)]
 
 
@@ -120,7 +120,7 @@ Dropped = Annotated[
 class Batch(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """The body of `POST /v1/events`."""
 
-    events: Annotated[list[Event], Meta(min_length=0, max_length=limits.EVENTS_MAX)] = []  # None: losses alone.
+    events: Annotated[list[Event], Meta(min_length=0, max_length=limits.EVENTS_MAX)] = []  # Empty: losses only.
     stream: Stream | UnsetType = UNSET
     dropped: Dropped | UnsetType = UNSET
 
@@ -128,5 +128,5 @@ class Batch(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 STATUS_CODES = {name: code for code, name in enumerate(get_args(Status))}
 STOP_REASON_CODES = {None: 0} | {name: code for code, name in enumerate(get_args(StopReason), 1)}
 DROP_REASONS: tuple[DropReason, ...] = get_args(DropReason)
-assert len(STATUS_CODES) <= 2**3  # Their share of `events.outcome`.
+assert len(STATUS_CODES) <= 2**3  # Its bits in `events.outcome`.
 assert len(STOP_REASON_CODES) <= 2**4

@@ -1,7 +1,7 @@
-"""The gauntlet: what bars a new term from a vocabulary. It refuses only, and runs once for each term.
+"""The gauntlet: detectors that bar a new term from a vocabulary. Each term runs it once; it can only refuse.
 
-A term is read in three ways: by patterns of keys, addresses and numbers; by how surprising its letters are to somebody
-who knows the catalogue (`letters.py`); and by its words against shipped lists (`reading.py`, `lexicon.py`).
+Three kinds of detectors look at a term: patterns of keys, addresses and numbers; the improbability of its letters given
+the catalogue (`letters.py`); and its words, compared with shipped lists (`reading.py`, `lexicon.py`).
 """
 
 import base64
@@ -18,18 +18,18 @@ from .reading import COMMON, KNOWN, SURELY_FAMILY, SURELY_GIVEN, is_strange, par
 from .rules import rule_of_name, rule_of_value
 from .vocabulary import GRAMMAR, UNKNOWN
 
-SURPRISE_BITS_MAX = 36  # 16 random characters have some 55; 1 of 70 ids of a model hub has more than this.
-DIGITS_MAX = 8  # In a row, marks between them aside: a date has them, a phone number has more.
+SURPRISE_BITS_MAX = 36  # 16 random characters have about 55; 1 in 70 ids of a model hub exceeds this.
+DIGITS_MAX = 8  # In a row, ignoring marks between them: a date has 8, a phone number has more.
 NAMES_MAX = 3
 WORD_CHARS_MAX = 17
 SEGMENTS_MAX = 3
-FREE_WORDS_MAX = 3  # Common words that nothing in the catalogue or in operations has.
-OTHER_WORDS_MAX = 4  # The same and strange ones; twice as many in a model id, whose makers invent words.
-VERB_WORDS_MIN = 3  # In a model id that begins with a verb; one more in other terms, which name what is done.
-SENTENCE_WEIGHT = 2  # Of a word that only sentences have; one that is a letter or a region too has 1.
+FREE_WORDS_MAX = 3  # Common words found neither in the catalogue nor in operations.txt.
+OTHER_WORDS_MAX = 4  # Those and unknown ones; doubled for a model id, because makers invent words.
+VERB_WORDS_MIN = 3  # In a model id that begins with a verb; one more in other terms, which often name an action.
+SENTENCE_WEIGHT = 2  # Of a word that only occurs in sentences; one that is also a letter or a region weighs 1.
 SENTENCE_WORDS_MIN = 5  # Around one such word.
 
-# What the makers of fine-tunes put around a name that people chose.
+# What fine-tuning services put around a name that people chose.
 _DRESS = re.compile(r"ft:|(?<=:)[A-Za-z0-9]{8}(?=\Z|:ckpt-)|arn:aws[a-z-]*:[a-z]+:[a-z0-9-]*:[0-9]{12}:")
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
 _TLD = r"(?:com|net|org|io|de|nl|fr|uk|co|eu|ai|me)"
@@ -65,7 +65,7 @@ _Words = Sequence[str]
 
 
 def fault(kind: Kind, term: str) -> str | None:
-    """Return the rule that bars a term from a vocabulary, or None."""
+    """Return the id of the rule that bars a term from a vocabulary, or None."""
     if not re.match(GRAMMAR[kind], term) or term == UNKNOWN:
         return "vocabulary.bad-term"
     if rule := (rule_of_name(term) if kind is Kind.TAG_KEY else None) or rule_of_value(term):
@@ -105,7 +105,7 @@ def _by_words(kind: Kind, term: str, parts: Sequence[_Words]) -> str | None:
 
 
 def _is_password(term: str) -> bool:
-    """Whether a term is a word of passwords, or any common word or name with a number, letters being digits perhaps."""
+    """Return whether a term is a common password, or a common word or name with a number or with digits for letters."""
     if _AT.search(term):
         return True
     if not (found := _WORD_AND_NUMBER.fullmatch(term)):
@@ -127,7 +127,7 @@ def _is_number(term: str) -> bool:
 
 
 def _is_encoded(run: str) -> bool:
-    """Whether a run is base64, base32 or hex of printable text."""
+    """Return whether a run is base64, base32 or hex of printable text."""
     for decode in (base64.b64decode, base64.b32decode, binascii.unhexlify):
         try:
             text = decode(run[: len(run) // 8 * 8].upper() if decode is base64.b32decode else run[: len(run) // 4 * 4])
@@ -139,14 +139,14 @@ def _is_encoded(run: str) -> bool:
 
 
 def _is_turned(words: _Words) -> bool:
-    """Whether words that nobody knows are common ones by rot13 or backwards."""
+    """Return whether unknown words become common ones by rot13 or when reversed."""
     strange = [word for word in words if len(word) > 1 and word not in KNOWN]
     turned = [codecs.encode(word, "rot13") for word in strange], [word[::-1] for word in strange]
     return any(sum(word in COMMON for word in these) > max(1, len(words) // 2) for these in turned)
 
 
 def _has_street(part: _Words) -> bool:
-    """Whether a house number, a name and a word for a street stand in a row, or the street before the number."""
+    """Return whether a part reads as a house number, a name and a word for a street, or as a street and a number."""
     for place, word in enumerate(part):
         before, after = part[max(0, place - 4) : place], part[place + 2 : place + 5]
         if word in STREETS and any(map(str.isdigit, before[:-1])) and before[-1].isalpha():
@@ -157,7 +157,7 @@ def _has_street(part: _Words) -> bool:
 
 
 def _has_names(part: _Words) -> bool:
-    """Whether a given and a family name stand together, one of which at least is no word besides."""
+    """Return whether a given and a family name are adjacent, at least one of which is not also a common word."""
     names = _names(part)
     for first, second in pairwise(names):
         surely = {first, second} & _SURELY
@@ -170,7 +170,7 @@ def _has_names(part: _Words) -> bool:
 
 
 def _is_name(part: _Words) -> bool:
-    """Whether two or three words are names or strange, and nothing else."""
+    """Return whether a part is just two or three words that are names or unknown."""
     names = _names(part)
     are_strange = all(name in GIVEN or name in FAMILY or is_strange(name) for name in names)
     return 1 < len(names) <= NAMES_MAX and are_strange and any(name not in KNOWN for name in names)
@@ -181,7 +181,7 @@ def _names(part: _Words) -> list[str]:
 
 
 def _is_prose(words: _Words, *, is_model: bool) -> bool:
-    """Whether words read as a sentence: by those that only sentences have, by a verb before others, by their number."""
+    """Return whether words read as a sentence: by words typical of sentences, by a leading verb, or by their number."""
     if words and words[0] in _BEGINNINGS and len(words) >= VERB_WORDS_MIN + (not is_model):
         return True
     if any(len(word) > WORD_CHARS_MAX and is_strange(word) and len(segmented(word)) > SEGMENTS_MAX for word in words):

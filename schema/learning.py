@@ -1,7 +1,7 @@
-"""What traffic may teach in mode `learn`: names made of shipped words and short numbers, with no letter of its own.
+"""Terms that traffic may register in mode `learn`: names made only of shipped words and short numbers.
 
-A model is a sibling of a catalogued one: its words unchanged, one version, size or variant and the date of its own.
-Any other term is up to four words of operations (words/operations.txt) and six digits.
+A model must be a sibling of a catalogued one: the same words, with one other version, size or variant and its own date.
+Any other term has up to four words from words/operations.txt and six digits.
 """
 
 import re
@@ -30,11 +30,11 @@ _PART = re.compile(rf"(?<![0-9])(?<![0-9][.])(?:{_SIZE}|{_VERSION})")
 VARIANTS = "mini nano micro pro max lite flash turbo fast high low thinking instruct chat preview latest exp beta free"
 _VARIANT = re.compile(rf"[-:](?:{VARIANTS.replace(' ', '|')})\Z")
 _PIECE = re.compile(r"(?P<word>[A-Za-z]+)[0-9]{0,2}|[0-9]{1,4}")
-_Part = tuple[str, str, str]  # Of a size, or of a version: major and minor.
+_Part = tuple[str, str, str]  # A size, or a version's major and minor number.
 
 
 def is_learnable(kind: Kind, term: str) -> bool:
-    """Whether traffic may register a term: no detector bars it, and it has no word that is not shipped."""
+    """Return whether traffic may register a term: no detector bars it, and all its words are shipped."""
     is_made = _is_sibling(term) if kind is Kind.MODEL else kind is not Kind.TAG_KEY and _is_operational(term)
     return is_made and fault(kind, term) is None
 
@@ -48,7 +48,7 @@ def _is_operational(term: str) -> bool:
 
 
 def _is_shipped(piece: str) -> bool:
-    """Whether a piece is a short number, or a word of operations as words are written, with a number or without."""
+    """Return whether a piece is a short number, or a normally cased word of operations with or without a number."""
     found = _PIECE.fullmatch(piece)
     word = (found["word"] if found else None) or piece
     is_known = piece.lower() in OPERATIONS or word.lower() in OPERATIONS
@@ -57,7 +57,7 @@ def _is_shipped(piece: str) -> bool:
 
 
 def _read(model: str) -> tuple[str, tuple[_Part, ...]]:
-    """Take an id apart: its words with marks for numbers, the date left out; and its numbers."""
+    """Split an id into its words, with marks in place of numbers and without the date, and its numbers."""
     parts: list[_Part] = []
 
     def mark(found: re.Match[str]) -> str:
@@ -70,7 +70,7 @@ def _read(model: str) -> tuple[str, tuple[_Part, ...]]:
 
 @cache
 def families() -> dict[str, set[tuple[_Part, ...]]]:
-    """Return the catalogued ids by their words, each with its numbers; made when first asked for, in 0.1 s."""
+    """Return the numbers of the catalogued ids, by the ids' words; the first call takes 0.1 s."""
     found: dict[str, set[tuple[_Part, ...]]] = {}
     for model in shipped_terms(Kind.MODEL):
         family, parts = _read(model)
@@ -87,7 +87,7 @@ def _is_sibling(model: str) -> bool:
 
 
 def _is_near(parts: tuple[_Part, ...], known: tuple[_Part, ...]) -> bool:
-    """Whether ids of one family differ in one number at most, and by a step that a maker takes."""
+    """Return whether ids of one family differ in at most one number, and by a step that makers take."""
     changed = [(new, old) for new, old in zip(parts, known, strict=True) if new != old]
     return not changed or (len(changed) == 1 and _is_step(*changed[0]))
 

@@ -1,4 +1,4 @@
-"""How surprising the letters of a term are to somebody who knows the catalogue: keys are, names are not."""
+"""How improbable a term's letters are, judged by the catalogue and word lists: keys are improbable, names are not."""
 
 import math
 import re
@@ -11,13 +11,13 @@ from .lexicon import CATALOGUED, ENGLISH, FAMILY, GIVEN, OPERATIONS, VERBS
 from .vocabulary import shipped_terms
 
 BITS_USUAL = 5.5  # A character of a real id has 2.5 bits on average, a random one 9.
-CASE_BITS = 1.0  # More, for a capital after a small letter.
+CASE_BITS = 1.0  # Added for a capital after a lower-case letter.
 _PIECE = re.compile(r"[A-Za-z0-9]+")
 _ALPHABET = 37
 
 
 class _Counts(NamedTuple):
-    """Of letters and digits, a mark standing for the beginning of a word."""
+    """Counts of adjacent letters and digits; dashes mark the beginning of a word."""
 
     three: Counter[str]
     two: Counter[str]
@@ -27,7 +27,7 @@ class _Counts(NamedTuple):
 
 @cache
 def _counts() -> _Counts:
-    """Count each letter or digit after the two before it; made when first asked for, in 0.1 s."""
+    """Count each letter or digit after the two before it; the first call takes 0.1 s."""
     pieces = {piece.lower() for model in shipped_terms(Kind.MODEL) for piece in _PIECE.findall(model)}
     three: Counter[str] = Counter()
     for piece in pieces | OPERATIONS | ENGLISH | VERBS | GIVEN | FAMILY | CATALOGUED:
@@ -45,14 +45,14 @@ def _counts() -> _Counts:
 
 @lru_cache(_ALPHABET**3)
 def _bits(three: str) -> float:
-    """Return the bits of a letter or digit after the two before it, shorter contexts filling in where it is new."""
+    """Return the bits of a letter or digit after the two before it, smoothed by the one before it if rare."""
     counts = _counts()
     likely = (counts.two[three[1:]] + 0.5 / _ALPHABET) / (counts.after_one[three[1]] + 0.5)
     return -math.log2((counts.three[three] + 4 * likely) / (counts.after_two[three[:2]] + 4))
 
 
 def surprise(term: str) -> float:
-    """Return the bits over the usual ones in the most surprising stretch of a term."""
+    """Return the bits beyond the usual in the most improbable stretch of a term."""
     most = now = 0.0
     for piece in _PIECE.findall(term):
         marked = f"--{piece}".lower()

@@ -11,8 +11,8 @@ def _words(name: str) -> frozenset[str]:
     return frozenset((Path(__file__).parent / "words" / f"{name}.txt").read_text("ascii").split())
 
 
-SENTENCE = _words("sentence")  # Pronouns, articles, auxiliaries, question words: what makes a sentence of words.
-PARTICLES = _words("particles")  # Short words of several languages, which are letters of models and regions too.
+SENTENCE = _words("sentence")  # Pronouns, articles, auxiliaries, question words.
+PARTICLES = _words("particles")  # Short words of several languages that also occur in models and regions.
 VERBS = _words("verbs")
 ENGLISH = _words("english")
 GIVEN, FAMILY = _words("given"), _words("family")

@@ -1,4 +1,4 @@
-"""How a term reads: its parts and words, in small letters, with words that were written as one cut apart."""
+"""Split a term into parts and lower-case words, including words that were written as one."""
 
 import re
 from functools import lru_cache
@@ -7,15 +7,15 @@ from .lexicon import ENGLISH, FAMILY, GIVEN, PARTICLES, PLAIN, SENTENCE, VERBS
 
 COMMON = SENTENCE | VERBS | ENGLISH
 KNOWN = COMMON | PLAIN
-SURELY_GIVEN, SURELY_FAMILY = GIVEN - KNOWN, FAMILY - KNOWN  # Names that are no words.
-SHORT = 2  # In `a22b`, `LateOn` and `KaLM` a piece of so many letters is no word, unless the pieces are many.
+SURELY_GIVEN, SURELY_FAMILY = GIVEN - KNOWN, FAMILY - KNOWN  # Names that are not also words.
+SHORT = 2  # A piece this short is not a word (`a22b`, `LateOn`, `KaLM`), unless there are many pieces.
 PIECES_MAX = 3
 JOINED_CHARS_MIN = 9
 JOINED_WORDS_MIN = 4
-JOINED_LETTERS_MIN = 3.2  # A word, on average.
-JOINED_SHARE_MIN = 0.75  # Of the letters, those of known words.
+JOINED_LETTERS_MIN = 3.2  # Per word, on average.
+JOINED_SHARE_MIN = 0.75  # Of the letters that belong to known words.
 WORD_CHARS_MAX = 14  # Of a known word,
-STEM_CHARS_MIN = 5  # and of another form of one.
+STEM_CHARS_MIN = 5  # and of an inflected form.
 _JOINABLE = KNOWN | PARTICLES | GIVEN
 _SMALL = re.compile(r"[a-z]{2}")
 _TOKEN = re.compile(r"[^-_.+~]+")
@@ -24,13 +24,13 @@ _ENDINGS = (("ies", "y"), ("es", ""), ("s", ""), ("ing", ""), ("ing", "e"), ("ed
 
 
 def parts_of(term: str) -> tuple[tuple[str, ...], ...]:
-    """Take a term apart at `/`, `:` and `@`, and each part into words and numbers; what is in capitals stays so."""
+    """Split a term at `/`, `:` and `@`, and each part into words and numbers; acronyms keep their capitals."""
     whole = term if _SMALL.search(term) else term.lower()
     return tuple(tuple(_words(part)) for part in re.split(r"[/:@]", whole))
 
 
 def stem(word: str) -> str:
-    """Return the known word of which another is a form, else the word itself."""
+    """Return the known word that a word is an inflected form of, else the word itself."""
     for ending, instead in _ENDINGS:
         if word.endswith(ending) and (found := word.removesuffix(ending) + instead) in KNOWN:
             return found
@@ -38,7 +38,7 @@ def stem(word: str) -> str:
 
 
 def is_strange(word: str) -> bool:
-    """Whether nobody knows a word; names are not asked for, nor is what is too short or an acronym."""
+    """Return whether a word is unknown, ignoring lists of names; acronyms and very short words never are."""
     return len(word) > SHORT + 1 and word.islower() and word not in KNOWN and stem(word) not in KNOWN
 
 
@@ -55,7 +55,7 @@ def _words(part: str) -> list[str]:
 
 @lru_cache(4_096)
 def unjoined(word: str) -> tuple[str, ...]:
-    """Cut a strange word into the two names of a person, or into the words that it is made of if these are many."""
+    """Split an unknown word into a person's two names, or into the known words it is made of if there are enough."""
     if len(word) < JOINED_CHARS_MIN or not is_strange(word) or word in GIVEN or word in FAMILY:
         return (word,)
     for place in range(3, len(word) - 2):
@@ -68,7 +68,7 @@ def unjoined(word: str) -> tuple[str, ...]:
 
 
 def segmented(word: str) -> tuple[str, ...]:
-    """Cut a word into known ones, long before short, and single letters that fit nowhere, as few as can be."""
+    """Split a word into known words, preferring long ones, with as few single letters left over as possible."""
     cheapest: list[tuple[int, tuple[str, ...]]] = [(0, ())]
     for end in range(1, len(word) + 1):
         cost, parts = cheapest[end - 1]

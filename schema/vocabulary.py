@@ -1,4 +1,4 @@
-"""Terms: the only strings there are, and the look-up that a batch passes. What bars a new one is in `gauntlet`."""
+"""Terms, the only strings a batch may contain, and their look-up. `gauntlet` decides which new ones may be added."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from . import limits
 from .composition import aliases, bases, form_of, shipped
 from .event import Kind
 
-UNKNOWN = "unknown"  # A term of every kind, for what a proxy does not know or a tenant does not want kept.
+UNKNOWN = "unknown"  # A term of every kind: a proxy does not know the value, or the tenant does not want it kept.
 UNKNOWN_ID = 0
 _MODEL = re.compile(rf"[A-Za-z0-9@~][A-Za-z0-9._:/@+-]{{0,{limits.TERM_CHARS_MAX - 1}}}\Z")
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
@@ -20,24 +20,24 @@ GRAMMAR = {kind: {Kind.MODEL: _MODEL, Kind.TAG_VALUE: _VALUE}.get(kind, _SLUG).p
 
 
 class Mode(IntEnum):
-    """What a tenant does with a term that is not registered; the value is stored."""
+    """How a tenant treats terms that are not registered; stored by value."""
 
     REFUSE = 0
-    COARSEN = 1  # Store `unknown`, count it, keep nothing.
-    LEARN = 2  # Register it, if it has no fault and the budget allows.
+    COARSEN = 1  # Store `unknown` instead and count it.
+    LEARN = 2  # Register it, if no detector bars it and the budget allows.
 
 
 class TagSet(NamedTuple):
-    """The tags of an event: term ids in ascending order, 0 where there is none, and the quotes in its JSON."""
+    """The tags of an event: term ids in ascending order, padded with 0, and the number of quotes in their JSON."""
 
     ids: tuple[int, ...]
-    packed: bytes  # The same, two bytes each, big-endian.
+    packed: bytes  # The ids, two bytes each, big-endian.
     quotes: int
     coarsened: int
 
 
 class Candidate(NamedTuple):
-    """A faultless term that a tenant in mode LEARN may register; `parent` is its tag key's id, or 0."""
+    """A term that a tenant in mode LEARN may register; `parent` is its tag key's id, or 0."""
 
     kind: Kind
     parent: int
@@ -45,7 +45,7 @@ class Candidate(NamedTuple):
 
 
 class Vocabulary:
-    """What one tenant may say: its own terms over the shipped catalogue, and its mode for each kind."""
+    """The terms one tenant may send, its own over the shipped catalogue's, and its mode for each kind."""
 
     __slots__ = ("kinds", "modes", "tag_keys", "tag_values", "tags")
 
@@ -66,7 +66,7 @@ class Vocabulary:
         self.update(kind, parent, {term: term_id})
 
     def update(self, kind: Kind, parent: int, terms: Mapping[str, int]) -> None:
-        """Register terms of one kind that storage holds."""
+        """Add stored terms of one kind."""
         if kind is Kind.TAG_KEY:
             self.tag_keys.update(terms)
             self.tag_values = {key_id: {} for key_id in terms.values()} | self.tag_values
@@ -78,10 +78,10 @@ class Vocabulary:
         self.forget()
 
     def remove(self, kind: Kind, parent: int, *terms: str) -> None:
-        """Refuse terms from now on; rows that have them keep them. `unknown` stays."""
+        """Refuse terms from now on; stored rows keep them. `unknown` cannot be removed."""
         gone = set(terms) - {UNKNOWN}
         if kind in {Kind.TAG_KEY, Kind.TAG_VALUE}:
-            for term in gone:  # The values of a key stay, for when it is declared again.
+            for term in gone:  # A key's values stay, in case it is declared again.
                 (self.tag_keys if kind is Kind.TAG_KEY else self.tag_values.get(parent, {})).pop(term, None)
         else:
             own = self.kinds[kind].own
@@ -90,7 +90,7 @@ class Vocabulary:
         self.forget()
 
     def forget(self) -> None:
-        """Look everything up again, because terms came or went."""
+        """Clear the caches, because terms were added or removed."""
         self.tags.clear()
         for terms in self.kinds.values():
             terms.forget()
@@ -101,7 +101,7 @@ class Vocabulary:
 
 
 class Names(dict[str, int]):
-    """Terms of one kind and owner to their ids, and the term that each form stands for."""
+    """The ids of one owner's terms of one kind, and the term that each form stands for."""
 
     def __init__(self, terms: Mapping[str, int]) -> None:
         super().__init__()
@@ -123,12 +123,12 @@ class Names(dict[str, int]):
 
 
 def _plainness(term: str) -> tuple[bool, int, str]:
-    """Sort the term first that others of its form are stored as: lower-case, with the fewest dots."""
+    """Return a sort key: of terms with one form, the lower-case one with the fewest dots comes first and is stored."""
     return term != term.lower(), term.count("."), term
 
 
 class Terms(dict[str, int]):
-    """What strings of a kind stand for: a bounded cache of terms and their spellings; a miss is a KeyError or 0."""
+    """Ids of strings of one kind: a bounded cache of terms and spellings; an unknown string is a KeyError or 0."""
 
     __slots__ = ("coarsens", "kind", "own", "read", "retired", "shipped")
 
@@ -138,7 +138,7 @@ class Terms(dict[str, int]):
         self.shipped = shipped if isinstance(shipped, Names) else Names(shipped)
         self.own = Names({UNKNOWN: UNKNOWN_ID})
         self.retired: set[str] = set()
-        self.read: set[str] = set()  # Of this batch, and no longer: what is coarsened is not kept.
+        self.read: set[str] = set()  # Strings of this batch only: coarsened strings are not kept.
         self.coarsens = False
 
     def __missing__(self, term: str) -> int:
@@ -163,7 +163,7 @@ class Terms(dict[str, int]):
         return self.own.get(term, self.shipped.get(term))
 
     def find(self, term: str) -> int | None:
-        """Return the id of a term, or of the one that a string is a spelling of; no mode changes it."""
+        """Return the id of a term, or of the term that a string is a spelling of, whatever the mode."""
         if (term_id := self.exact(term)) is not None or term in self.retired or len(term) > limits.MODEL_CHARS_MAX:
             return term_id
         form = form_of(term)
@@ -176,6 +176,6 @@ class Terms(dict[str, int]):
 
 @cache
 def shipped_terms(kind: Kind) -> tuple[str, ...]:
-    """Give the catalogue's terms of a kind; the database gives them ids when it is migrated."""
+    """Return the catalogue's terms of a kind; a migration assigns their ids."""
     names = {Kind.TASK_CATEGORY: "task_categories", Kind.PROVIDER: "providers", Kind.MODEL: "models"}
     return shipped(names[kind]) if kind in names else ()
