@@ -23,11 +23,11 @@ _KNOWLEDGE: Faces = {
     NoToken: Face(
         HTTPStatus.UNAUTHORIZED, "no-token", "Send one Authorization: Bearer header", headers=_UNAUTHENTICATED
     ),
-    BadToken: Face(HTTPStatus.UNAUTHORIZED, "bad-token", "The token is not known here", headers=_INVALID_TOKEN),
+    BadToken: Face(HTTPStatus.UNAUTHORIZED, "bad-token", "The token is unknown", headers=_INVALID_TOKEN),
     ExpiredToken: Face(HTTPStatus.UNAUTHORIZED, "expired-token", "The token has expired", headers=_INVALID_TOKEN),
     RevokedToken: Face(HTTPStatus.UNAUTHORIZED, "revoked-token", "The token was revoked", headers=_INVALID_TOKEN),
     ScopeMissing: Face(
-        HTTPStatus.FORBIDDEN, "scope-missing", "The token does not have the scope for this", headers=_INSUFFICIENT_SCOPE
+        HTTPStatus.FORBIDDEN, "scope-missing", "The token lacks the required scope", headers=_INSUFFICIENT_SCOPE
     ),
     TenantDisabled: Face(HTTPStatus.FORBIDDEN, "tenant-disabled", "The tenant is disabled"),
     ClockAdrift: Face(
@@ -37,22 +37,24 @@ _KNOWLEDGE: Faces = {
 _STORE: Faces = {
     StreamNotFound: Face(HTTPStatus.NOT_FOUND, "stream-not-found", "This tenant has sent no such stream"),
     SequenceReused: Face(
-        HTTPStatus.CONFLICT, "sequence-reused", "The (stream, sequence) was used for a batch of other events"
+        HTTPStatus.CONFLICT, "sequence-reused", "The (stream, sequence) was already used for other events"
     ),
     Unstorable: Face(
         HTTPStatus.UNPROCESSABLE_ENTITY, "unstorable", "The database refused a value that the contract allows"
     ),
     OutcomeUnknown: Face(
-        HTTPStatus.SERVICE_UNAVAILABLE, "outcome-unknown", "Send the batch again: what was stored will not be twice", 2
+        HTTPStatus.SERVICE_UNAVAILABLE, "outcome-unknown", "Send the batch again: no event is stored twice", 2
     ),
 }
 _INTAKE: Faces = {
     Malformed: Face(HTTPStatus.BAD_REQUEST, "malformed", "The body is not one JSON document"),
     BatchOverQuota: Face(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "batch-over-quota", "The batch has more events than a minute's whole quota"
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "batch-over-quota",
+        "The batch has more events than the quota of a whole minute",
     ),
     Rejected: Face(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "rejected", "The batch breaks the contract; nothing of it was stored or kept"
+        HTTPStatus.UNPROCESSABLE_ENTITY, "rejected", "The batch breaks the contract; none of it was stored or kept"
     ),
     QuotaExceeded: Face(HTTPStatus.TOO_MANY_REQUESTS, "quota-exceeded", "The tenant's quota is used up", 1),
 }

@@ -9,22 +9,28 @@ from ingest.metrics import SECONDS, begin_at_zero
 
 Task = Literal["balance", "certificate"]
 
-responses = Counter("ingest_responses", "Answers under /v1/.", ["status"])
-problems = Counter("ingest_problems", "Problems answered, by type.", ["problem"])
-moved_senders = Counter("ingest_moved_senders", "Connections closed for a worker with less to do.")
+responses = Counter("ingest_responses", "Responses to requests under /v1/.", ["status"])
+problems = Counter("ingest_problems", "Problem responses, by type.", ["problem"])
+moved_senders = Counter("ingest_moved_senders", "Connections closed so that their senders reach a less busy worker.")
 certificate_not_after_seconds = Gauge(
-    "ingest_certificate_not_after_timestamp_seconds", "When the served certificate ends.", multiprocess_mode="livemin"
+    "ingest_certificate_not_after_timestamp_seconds",
+    "Expiry of the certificate in use; 0: no TLS.",
+    multiprocess_mode="livemin",
 )
-workers = Gauge("ingest_workers", "Workers that run.", multiprocess_mode="livesum")
-broken_tasks = Gauge("ingest_broken_tasks", "Tasks of workers that have ended.", multiprocess_mode="livesum")
-task_restarts = Counter("ingest_task_restarts", "Tasks of workers begun anew after what may pass.", ["task"])
+workers = Gauge("ingest_workers", "Running workers.", multiprocess_mode="livesum")
+broken_tasks = Gauge(
+    "ingest_broken_tasks", "Tasks of workers that have ended and should not have.", multiprocess_mode="livesum"
+)
+task_restarts = Counter("ingest_task_restarts", "Tasks of workers restarted after a transient error.", ["task"])
 pulse_timestamp_seconds = Gauge(
-    "ingest_pulse_timestamp_seconds", "When the worker that is behind was last seen.", multiprocess_mode="livemin"
+    "ingest_pulse_timestamp_seconds",
+    "Last heartbeat of the worker that is furthest behind.",
+    multiprocess_mode="livemin",
 )
-log_lines_lost = Counter("ingest_log_lines_lost", "Log lines that reached nobody.", ["reason"])
+log_lines_lost = Counter("ingest_log_lines_lost", "Log lines that could not be written.", ["reason"])
 resident_bytes = Gauge("ingest_resident_bytes", "Memory of the workers.", multiprocess_mode="livesum")
 loop_lag_seconds = Histogram(
-    "ingest_loop_lag_seconds", "How late a worker is at what is due, ten times a second.", buckets=SECONDS
+    "ingest_loop_lag_seconds", "Delay of a worker's event loop, measured ten times a second.", buckets=SECONDS
 )
 cpu_seconds = Counter("ingest_cpu_seconds", "CPU time of the workers.")
 

@@ -72,12 +72,14 @@ FACES: Faces = {
     ),
     SlowHead: Face(HTTPStatus.REQUEST_TIMEOUT, "slow-head", "The request's head did not arrive in time"),
     VersionUnsupported: Face(
-        HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "version-unsupported", "Send HTTP/1.1; there is no HTTP/2 here"
+        HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "version-unsupported", "Send HTTP/1.1; HTTP/2 is not supported"
     ),
-    QueryNotEmpty: Face(HTTPStatus.BAD_REQUEST, "query-not-empty", "The URL may have no query string"),
-    BadEncoding: Face(HTTPStatus.BAD_REQUEST, "bad-encoding", "The body is not what Content-Encoding says"),
+    QueryNotEmpty: Face(HTTPStatus.BAD_REQUEST, "query-not-empty", "The URL must not have a query string"),
+    BadEncoding: Face(HTTPStatus.BAD_REQUEST, "bad-encoding", "The body does not match its Content-Encoding"),
     NotFound: Face(HTTPStatus.NOT_FOUND, "not-found", "There is no such path"),
-    MethodNotAllowed: Face(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", "See the Allow header"),
+    MethodNotAllowed: Face(
+        HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", "The path has other methods: see Allow"
+    ),
     SlowBody: Face(HTTPStatus.REQUEST_TIMEOUT, "slow-body", "The body did not arrive in time"),
     WireTooLarge: Face(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "wire-too-large", "The body has too many bytes"),
     BodyTooLarge: Face(
@@ -93,10 +95,12 @@ FACES: Faces = {
         headers={"Accept-Encoding": "gzip, zstd"},
     ),
     Overloaded: Face(HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", "The queue is full; nothing was stored", 1),
-    Unavailable: Face(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "The database is away; nothing was stored", 2),
+    Unavailable: Face(
+        HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "The database is unavailable; nothing was stored", 2
+    ),
     Stopping: Face(HTTPStatus.SERVICE_UNAVAILABLE, "stopping", "The service is stopping; nothing was stored", 1),
     NotReady: Face(HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", "Not ready for traffic", 2),
-    Bug: Face(HTTPStatus.INTERNAL_SERVER_ERROR, "bug", "A mistake of ours; the operator's log has the place"),
+    Bug: Face(HTTPStatus.INTERNAL_SERVER_ERROR, "bug", "A bug in the service; the operator's log shows where"),
 }
 
 

@@ -5,8 +5,8 @@ from prometheus_client import Counter, Histogram
 from ingest.metrics import SECONDS, begin_at_zero
 from schema.event import DROP_REASONS
 
-coarsened_terms = Counter("ingest_coarsened_terms", "Strings stored as `unknown`, as tenants asked.")
-dropped_events = Counter("ingest_dropped_events", "Events that proxies say they lost.", ["reason"])
-commit_seconds = Histogram("ingest_commit_seconds", "COMMIT alone.", buckets=SECONDS)
+coarsened_terms = Counter("ingest_coarsened_terms", "Strings stored as `unknown` for tenants in mode coarsen.")
+dropped_events = Counter("ingest_dropped_events", "Events that proxies report as lost.", ["reason"])
+commit_seconds = Histogram("ingest_commit_seconds", "Time of COMMIT alone.", buckets=SECONDS)
 
 begin_at_zero(dropped_events, DROP_REASONS)

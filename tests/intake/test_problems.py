@@ -58,7 +58,7 @@ def test_a_bug_is_a_problem_without_a_word_of_its_cause() -> None:
     answer = problems.response(Bug(), FACES[Bug], "00000000-0000-4000-8000-000000000000")
     assert msgspec.json.decode(answer.body, type=Problem) == Problem(
         type="urn:nocontent:problem:bug",
-        title="A mistake of ours; the operator's log has the place",
+        title="A bug in the service; the operator's log shows where",
         status=500,
         instance="urn:uuid:00000000-0000-4000-8000-000000000000",
     )
