@@ -1,4 +1,4 @@
-"""`nocontent`, also `python -m ingest`: parses the command line and says what went wrong in one sentence."""
+"""`nocontent`, also `python -m ingest`: run a command, and report an error in one sentence."""
 
 import argparse
 import errno
@@ -17,18 +17,18 @@ _DESCRIPTION = """\
 nocontent: a telemetry ingestion API for LLM proxies that cannot store a prompt.
 
 a first deployment:
-  nocontent migrate                                  make or update the tables
+  nocontent migrate                                  create or update the tables
   nocontent tenant add acme                          a customer whose proxies send
   nocontent tags declare acme team                   opt in to a tag key
   nocontent vocabulary add acme tag:team search      and to a value of it
   nocontent token issue acme                         prints the token, once
-  nocontent serve                                    take events
+  nocontent serve                                    accept events
 
 to look around:
   nocontent demo                                     everything at once, with a PostgreSQL of its own
-  nocontent check batch.json                         would this body be accepted, and if not, why
+  nocontent check batch.json                         check whether a body would be accepted, and if not, why
   nocontent policy --capacity                        what an event can hold, in bits
-  nocontent prove --local                            try to get content in, some 36,000 ways
+  nocontent prove --local                            try to get content in, in some 36,000 ways
 """
 
 # The commands of each file of `ingest.cli`. Only that of the command is imported: `tenant` needs no HTTP server, and
@@ -46,7 +46,7 @@ _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 def run() -> int:
-    """Run the command of this process; gives its exit status."""
+    """Run the command of this process and return its exit status."""
     stdio.hold_open()
     logs.capture()
     stdio.tolerate()
@@ -54,21 +54,21 @@ def run() -> int:
         status = main(sys.argv[1:])
         if sys.stdout is not None:
             sys.stdout.flush()
-    except BrokenPipeError:  # Whoever read us, such as `head`, has read enough.
+    except BrokenPipeError:  # The reader, such as `head`, has read enough.
         status = 0
     except OSError as refused:
         if refused.errno not in _DISK_FULL:
             raise
-        stdio.tell("nocontent: the disk is full, or there is no place for what the command prints")
+        stdio.tell("nocontent: the disk is full, or the output cannot be written")
         status = 1
     else:
         return status
-    sys.stdout = None  # Python would complain once more at exit.
+    sys.stdout = None  # Python would complain again at exit.
     return status
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; gives its exit status."""
+    """Run a command and return its exit status."""
     given = sys.argv[1:] if argv is None else argv
     args = _parser(*given[:1]).parse_args(given)
     try:
@@ -76,11 +76,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CannotStart as failure:
         stdio.tell(f"nocontent: {failure}")
     except UnknownTenant:
-        stdio.tell("nocontent: there is no tenant of that name; see `nocontent tenant list`")
+        stdio.tell("nocontent: no tenant has that name; see `nocontent tenant list`")
     except VocabularyFull:
         stdio.tell("nocontent: this tenant has no ids left for terms of this kind")
     except Unavailable:
-        stdio.tell("nocontent: the database does not answer")
+        stdio.tell("nocontent: the database does not respond")
     except KeyboardInterrupt:
         return 130
     return 2

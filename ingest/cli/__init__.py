@@ -1,1 +1,1 @@
-"""The command line: one file a family of commands, each with an `add` that declares them."""
+"""The command line: each file declares a family of commands with `add`."""

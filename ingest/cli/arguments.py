@@ -12,10 +12,10 @@ _COMPLAINT = re.compile(
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong with the arguments and never quotes one: a key may have been pasted in its place."""
+    """A parser whose errors never quote an argument, because it may be a key pasted by mistake."""
 
     def error(self, message: str) -> NoReturn:
-        """Print usage and the complaint, without its value, and end with status 2."""
+        """Print the usage and the error without the argument's value, and exit with status 2."""
         if known := _COMPLAINT.match(message):
             _, choose, choices = message.partition("(choose from ")
             message = f"{known['argument'] or ''}{known['what'].replace(' _span', '')} {choose}{choices}".rstrip()

@@ -1,4 +1,4 @@
-"""`check`: runs the gates on a file, offline, and explains."""
+"""`check`: decode a file offline as the service would, and explain a refusal."""
 
 import argparse
 import sys
@@ -20,14 +20,14 @@ from schema.rules import RULES
 from schema.vocabulary import Mode, Vocabulary, shipped_terms
 
 _EPILOG = """\
-Without --policy the terms are those of the shipped catalogue and no tag is declared. To check as a tenant:
+Without --policy, the terms are the shipped catalogue's and no tags are declared. To check as a tenant:
   curl -sS -H "Authorization: Bearer $TOKEN" https://…/v1/policy > policy.json
   nocontent check --policy policy.json batch.json
 """
 
 
 class _Policy(msgspec.Struct, frozen=True):
-    """What of `GET /v1/policy` the gates need."""
+    """The fields of `GET /v1/policy` that decoding needs."""
 
     retention_days: int
     terms: dict[str, list[str]]
@@ -37,12 +37,12 @@ class _Policy(msgspec.Struct, frozen=True):
 
 def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     """Declare the command."""
-    says = "would this body be accepted, and if not, why; nothing is sent"
+    says = "check whether a body would be accepted, and if not, why; nothing is sent"
     command = commands.add_parser(
         "check", help=says, description=says, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     command.add_argument("file", help="a body of POST /v1/events; .gz and .zst are decompressed; - for standard input")
-    command.add_argument("--policy", help="the answer of GET /v1/policy")
+    command.add_argument("--policy", help="a file with the response of GET /v1/policy")
     command.set_defaults(run=_check)
 
 
@@ -62,7 +62,7 @@ def _check(args: argparse.Namespace) -> int:
     for rule, pointer, use in refusal.violations:
         print(f"{rule:34} {pointer or '/':28} {RULES[rule].says}{f' Here: {use}.' if use else ''}")
     if isinstance(refusal, Rejected) and refusal.candidates:
-        print(f"accepted, if the budget allows to learn {len(refusal.candidates)} terms", file=sys.stderr)
+        print(f"accepted, if the budget allows {len(refusal.candidates)} new terms", file=sys.stderr)
         return 0
     print(f"refused: {len(refusal.violations)} violations", file=sys.stderr)
     return 1
@@ -77,7 +77,7 @@ def _read(name: str) -> bytes:
     except OSError:
         raise CannotStart("The file cannot be read.") from None
     except (BadEncoding, BodyTooLarge):
-        raise CannotStart("The file is not what its name says, or too large once decompressed.") from None
+        raise CannotStart("The file is not in the format its name says, or is too large once decompressed.") from None
 
 
 def _policy(name: str | None) -> _Policy:
@@ -87,11 +87,11 @@ def _policy(name: str | None) -> _Policy:
     try:
         return msgspec.json.decode(Path(name).read_bytes(), type=_Policy)
     except (OSError, msgspec.MsgspecError):
-        raise CannotStart("The policy is not the answer of GET /v1/policy.") from None
+        raise CannotStart("The policy file is not a response of GET /v1/policy.") from None
 
 
 def _vocabulary(policy: _Policy) -> Vocabulary:
-    """Number the terms in any way: nothing is stored."""
+    """Return a vocabulary with arbitrary ids: nothing is stored."""
     shipped = {
         kind: {term: number for number, term in enumerate(policy.terms.get(kind.name.lower(), []), 1)} for kind in Kind
     }

@@ -1,4 +1,4 @@
-"""`tenant`, `token`, `reader`, `vocabulary`, `tags`: what an operator says. Workers follow the database in a second."""
+"""`tenant`, `token`, `reader`, `vocabulary`, `tags`: an operator's acts, which workers follow within a second."""
 
 import argparse
 import sys
@@ -15,22 +15,22 @@ from ingest.store.connections import Connection
 from schema.event import Kind
 from schema.vocabulary import Candidate, Mode
 
-_ADVICE = ": is a name out of grammar?"  # The schema's own checks bar one.
+_ADVICE = ": does a name break the grammar?"  # The tables have CHECKs on names.
 _KINDS = {"category": Kind.TASK_CATEGORY, "provider": Kind.PROVIDER, "model": Kind.MODEL}
 _MODED = {**_KINDS, "tag": Kind.TAG_VALUE}
-_SPAN_MAX = 36_500.0  # Of days, a century; PostgreSQL's times and Python's hold far more.
+_SPAN_MAX = 36_500.0  # Days: a century, which PostgreSQL's and Python's times can hold.
 _ID_HELP = "the 12 characters after nct_, as `token list` shows them"
-_MISSING = "nocontent: there is no {}token of that id; see `nocontent token list`"
+_MISSING = "nocontent: no {}token has that id; see `nocontent token list`"
 _KIND_HELP = "category, provider, model, or tag:KEY for values of a declared tag key"
 
 
 def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
-    """Declare the commands of an operator."""
+    """Declare the operator's commands."""
     _add_tenant(_family(commands, "tenant", "customers whose proxies send"))
     _add_token(_family(commands, "token", "bearer tokens of a tenant"))
     _add_reader(_family(commands, "reader", "database logins that read a tenant's rows"))
-    _add_vocabulary(_family(commands, "vocabulary", "the terms that a tenant may send, beside the shipped catalogue"))
-    tags = _family(commands, "tags", "tag keys that a tenant opted in to")
+    _add_vocabulary(_family(commands, "vocabulary", "terms a tenant may send in addition to the shipped catalogue"))
+    tags = _family(commands, "tags", "tag keys a tenant has opted in to")
     declare = tags.add("declare", _declare, "opt in to tag keys; a key that names content or a credential is refused")
     declare.add_argument("tenant")
     declare.add_argument("key", nargs="+")
@@ -39,47 +39,47 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
 def _add_tenant(family: Acts) -> None:
     family.add("add", _tenant_add, "add a tenant").add_argument("tenant", help="a short lower-case name")
     family.add("list", _tenant_list, "list tenants with their modes and quotas")
-    mode = family.add("mode", _tenant_mode, "say what becomes of a term that is not registered")
+    mode = family.add("mode", _tenant_mode, "set how terms that are not registered are treated")
     mode.add_argument("tenant")
     mode.add_argument("kind", choices=[*_MODED])
     mode.add_argument(
-        "mode", choices=[mode.name.lower() for mode in Mode], help="refuse it, store `unknown`, or learn it"
+        "mode", choices=[mode.name.lower() for mode in Mode], help="refuse them, store `unknown`, or learn them"
     )
-    quota = family.add("quota", _tenant_quota, "limit a tenant's events in a minute")
+    quota = family.add("quota", _tenant_quota, "limit a tenant's events per minute")
     quota.add_argument("tenant")
     quota.add_argument("events_per_minute", type=int, help="0 for no limit")
-    family.add("disable", _tenant_disable, "stop taking a tenant's events").add_argument("tenant")
-    family.add("enable", _tenant_enable, "take them again").add_argument("tenant")
+    family.add("disable", _tenant_disable, "stop accepting a tenant's events").add_argument("tenant")
+    family.add("enable", _tenant_enable, "accept a disabled tenant's events again").add_argument("tenant")
 
 
 def _add_token(family: Acts) -> None:
     issue = family.add("issue", _token_issue, "print a new token, once; only its SHA-256 is stored")
     issue.add_argument("tenant")
     issue.add_argument(
-        "--scope", action="append", choices=tokens.SCOPES, help="may be given again (default: all but the last)"
+        "--scope", action="append", choices=tokens.SCOPES, help="may be repeated (default: all but the last)"
     )
     issue.add_argument("--days", type=_span, help="until it expires (default: never)")
-    rotate = family.add("rotate", _token_rotate, "print a token's successor, once, and let the old one end soon")
+    rotate = family.add("rotate", _token_rotate, "print a token's successor, once; the old one expires soon")
     rotate.add_argument("tenant")
     rotate.add_argument("token_id", help=_ID_HELP)
-    rotate.add_argument("--overlap", type=_span, default=24.0, metavar="HOURS", help="that both work (default: 24)")
-    rotate.add_argument("--days", type=_span, help="until the new one expires (default: as many as the old one had)")
+    rotate.add_argument("--overlap", type=_span, default=24.0, metavar="HOURS", help="while both work (default: 24)")
+    rotate.add_argument("--days", type=_span, help="until the new one expires (default: the old one's lifetime)")
     revoke = family.add("revoke", _token_revoke, "revoke a token; every worker follows within seconds")
     revoke.add_argument("token_id", help=_ID_HELP)
     family.add("list", _token_list, "list tokens, without their secrets").add_argument("tenant", nargs="?")
 
 
 def _add_reader(family: Acts) -> None:
-    let = family.add("add", _reader_add, "let a login, which has the role nocontent_reader, read a tenant")
-    stop = family.add("remove", _reader_remove, "let it no more; its next query finds nothing")
-    for command in (let, stop):
+    grant = family.add("add", _reader_add, "allow a login that has the role nocontent_reader to read a tenant")
+    revoke = family.add("remove", _reader_remove, "revoke a login's read access, from its next query on")
+    for command in (grant, revoke):
         command.add_argument("tenant")
         command.add_argument("login", help="the name of a PostgreSQL role that can log in")
-    family.add("list", _reader_list, "list who reads which tenant").add_argument("tenant", nargs="?")
+    family.add("list", _reader_list, "list the logins that may read a tenant").add_argument("tenant", nargs="?")
 
 
 def _span(text: str) -> float:
-    """Read an amount of time, of argparse's: a ValueError is told with the usage."""
+    """Parse an amount of time; argparse turns a ValueError into a usage error."""
     amount = float(text)
     if not 0 <= amount <= _SPAN_MAX:
         raise ValueError
@@ -87,16 +87,16 @@ def _span(text: str) -> float:
 
 
 def _add_vocabulary(family: Acts) -> None:
-    add_terms = family.add("add", _vocabulary_add, "register terms; each passes the same checks that refuse a secret")
-    remove = family.add("remove", _vocabulary_remove, "refuse terms from now on; rows that have them keep them")
+    add_terms = family.add("add", _vocabulary_add, "register terms that pass the detectors of secrets and prose")
+    remove = family.add("remove", _vocabulary_remove, "refuse terms from now on; stored rows keep them")
     for command in (add_terms, remove):
         command.add_argument("tenant")
         command.add_argument("kind", help=_KIND_HELP)
         command.add_argument("term", nargs="+")
-    bring = family.add("import", _vocabulary_import, "register the terms of a file, one a line")
-    bring.add_argument("tenant")
-    bring.add_argument("kind", help=_KIND_HELP)
-    bring.add_argument("file", help="- for standard input")
+    import_file = family.add("import", _vocabulary_import, "register the terms in a file, one per line")
+    import_file.add_argument("tenant")
+    import_file.add_argument("kind", help=_KIND_HELP)
+    import_file.add_argument("file", help="- for standard input")
     show = family.add("list", _vocabulary_list, "list a tenant's own terms")
     show.add_argument("tenant")
 
@@ -161,8 +161,8 @@ async def _token_rotate(connection: Connection, args: argparse.Namespace) -> int
     if rotated is None:
         print(_MISSING.format("good "), file=sys.stderr)
         return 1
-    new = f"until {rotated.expires_at:%Y-%m-%d %H:%M} UTC" if rotated.expires_at else "for good"
-    print(f"the new one works {new}, the old one until {rotated.old_expires_at:%Y-%m-%d %H:%M} UTC", file=sys.stderr)
+    new = f"until {rotated.expires_at:%Y-%m-%d %H:%M} UTC" if rotated.expires_at else "without end"
+    print(f"the new token works {new}, the old one until {rotated.old_expires_at:%Y-%m-%d %H:%M} UTC", file=sys.stderr)
     print(rotated.token)
     return 0
 
@@ -213,7 +213,7 @@ async def _vocabulary_import(connection: Connection, args: argparse.Namespace) -
     try:
         text = sys.stdin.read() if args.file == "-" else Path(args.file).read_text("ascii")  # noqa: ASYNC240 (alone)
     except (OSError, UnicodeDecodeError):
-        raise CannotStart("The file cannot be read, or is not ASCII.") from None
+        raise CannotStart("The file cannot be read or is not ASCII.") from None
     lines = {number: line.strip() for number, line in enumerate(text.splitlines(), 1)}
     return await _register(connection, args, Given("line", {number: line for number, line in lines.items() if line}))
 
@@ -228,7 +228,7 @@ async def _vocabulary_remove(connection: Connection, args: argparse.Namespace) -
     tenant = await tenants.find(connection, args.tenant)
     kind, parent = await _kind(connection, tenant, args.kind)
     removed = [await vocabulary.remove(connection, tenant, Candidate(kind, parent, term)) for term in args.term]
-    print(f"{sum(removed)} removed, {len(removed) - sum(removed)} were not there")
+    print(f"{sum(removed)} removed, {len(removed) - sum(removed)} not found")
     return 0 if all(removed) else 1
 
 

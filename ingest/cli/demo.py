@@ -1,4 +1,4 @@
-"""`demo`: the whole service on this machine, fed with a real trace and with what must be refused."""
+"""`demo`: run the whole service on this machine, and send it a real trace and requests that must be refused."""
 
 import argparse
 import asyncio
@@ -33,21 +33,19 @@ from schema.limits import RETENTION_DAYS_MAX
 TENANT = "demo"
 TAGS = {"team": ("assistant", "editor", "search")}
 BATCH_EVENTS = 1_000
-REBATCH_EVENTS = 700  # The second time in other batches: then it is the events that are known, not the batch.
+REBATCH_EVENTS = 700  # Other batches the second time, so that the events are duplicates and no batch is a replay.
 
 
 def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     """Declare the command."""
-    says = (
-        "start everything on this machine, send a real trace twice and what must be refused, and show what became of it"
-    )
+    says = "start the service on this machine, send a real trace twice and what must be refused, and show the results"
     demo = commands.add_parser("demo", help=says, description=says)
-    demo.add_argument("--once", action="store_true", help="end after the summary")
+    demo.add_argument("--once", action="store_true", help="exit after the summary")
     demo.set_defaults(run=_demo)
 
 
 def _demo(args: argparse.Namespace) -> int:
-    # SIGTERM ends it the way Ctrl-C does, so that everything it started ends too.
+    # SIGTERM acts like Ctrl-C, so that every process started here ends too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     wanted = processes.load()
     folder = local_service.own_folder(Path(wanted.data_dir))
@@ -60,7 +58,7 @@ def _demo(args: argparse.Namespace) -> int:
             settings = dataclasses.replace(wanted, dsn=dsn, bind=bind, metrics_bind=metrics_bind)
             token = asyncio.run(local_service.prepare(settings, TENANT, TAGS))
             _keep_secret(folder / "token", token)
-            # In our own PostgreSQL the server is no superuser, as it should be in yours.
+            # In our own PostgreSQL the server's login is not a superuser either.
             served = (
                 settings
                 if wanted.dsn
@@ -94,7 +92,7 @@ def _keep_secret(path: Path, text: str) -> None:
 
 
 class _Tour:
-    """Sends everything and says what became of it."""
+    """Sends everything and prints the results."""
 
     def __init__(self, settings: DemoSettings, token: str) -> None:
         self._settings = settings
@@ -189,7 +187,7 @@ class _Tour:
         return answer.status, json.loads(answer.read())
 
     def _send(self, bad: Bad) -> tuple[int, problems.Problem]:
-        """Send on a connection of its own; the answer may come before the body is through."""
+        """Send over a new connection; the response may arrive before the body is sent."""
         connection = http.client.HTTPConnection(self._settings.bind, timeout=60)
         with suppress(BrokenPipeError, ConnectionResetError):
             connection.request("POST", f"/v1/events{bad.query}", bad.body, self._headers | dict(bad.headers))

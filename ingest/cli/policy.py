@@ -1,4 +1,4 @@
-"""`policy`: the rules and bounds of this version, and what an event can hold."""
+"""`policy`: print the rules and bounds of this version, and the bits that an event can hold."""
 
 import argparse
 
@@ -15,7 +15,9 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     says = "print the rules and bounds of this version; a tenant's own terms are in GET /v1/policy"
     command = commands.add_parser("policy", help=says, description=says)
     command.add_argument(
-        "--capacity", action="store_true", help="only the bits that one stored event and one batch can hold, by field"
+        "--capacity",
+        action="store_true",
+        help="print only the bits that one stored event and one batch can hold, by field",
     )
     command.set_defaults(run=_policy)
 

@@ -1,6 +1,6 @@
-"""Every kind of process that serves: its command, its application, its settings, and its role in the database.
+"""Every kind of serving process: its command, its application, its settings, and its role in the database.
 
-An application is imported when its process starts, and no sooner, so that no process loads the rooms of another.
+An application is imported only when its process starts, so that no process loads another's packages.
 """
 
 import importlib
@@ -32,7 +32,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 class Process(NamedTuple):
-    """A kind of process; `role` is what its connections to PostgreSQL are, if it may have any."""
+    """A kind of process; `role` is the PostgreSQL role of its connections, or None if it may have none."""
 
     application: str  # module:name
     role: Role | None

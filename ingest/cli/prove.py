@@ -1,4 +1,4 @@
-"""`prove`: the conformance kit against a running service, or against one that it starts here."""
+"""`prove`: run the conformance kit against a running service, or against one started here."""
 
 import argparse
 import asyncio
@@ -30,23 +30,25 @@ _SEED_BITS = 32
 def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     """Declare the command."""
     says = (
-        "try to get content and keys into a service, look for them everywhere, and report; status 0 says that it held"
+        "try to get content and keys into a service, search for them everywhere, and report; status 0: none was found"
     )
     command = commands.add_parser("prove", help=says, description=says)
-    command.add_argument("--url", help="of the service, as http://host:port")
-    command.add_argument("--token", help="of a tenant that refuses unknown terms; its good batches are stored")
+    command.add_argument("--url", help="the service, as http://host:port")
+    command.add_argument("--token", help="the token of a tenant that refuses unknown terms; stores good batches")
     command.add_argument(
-        "--learner-token", metavar="TOKEN", help="of a tenant in mode learn, with vocabulary:write; learns a few terms"
+        "--learner-token", metavar="TOKEN", help="one with vocabulary:write of a tenant in mode learn; learns terms"
     )
-    command.add_argument("--local", action="store_true", help="start PostgreSQL and the service here, and search all")
+    command.add_argument(
+        "--local", action="store_true", help="start PostgreSQL and the service here, and search everything"
+    )
     _add_bounds(command)
     _add_places(command)
-    command.add_argument("--report-dir", type=Path, help="write report.json, .junit.xml, .md and .html there")
+    command.add_argument("--report-dir", type=Path, help="write report.json, .junit.xml, .md and .html to this folder")
     command.set_defaults(run=_prove)
 
 
 def _add_bounds(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--cases", type=_positive, metavar="N", help="an even share of all (default: all)")
+    command.add_argument("--cases", type=_positive, metavar="N", help="send an even sample (default: all)")
     command.add_argument("--time", type=float, default=TIME_S, metavar="S", help=f"stop after S seconds ({TIME_S:.0f})")
     command.add_argument("--concurrency", type=_positive, default=CONCURRENCY, help=f"connections ({CONCURRENCY})")
     command.add_argument("--seed", type=int, help="repeat the choices of another run; the canaries are new")
@@ -54,7 +56,9 @@ def _add_bounds(command: argparse.ArgumentParser) -> None:
 
 
 def _add_places(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--logs", nargs="+", type=Path, default=[], metavar="FILE", help="search these, or folders")
+    command.add_argument(
+        "--logs", nargs="+", type=Path, default=[], metavar="FILE", help="search these files or folders"
+    )
     command.add_argument("--metrics-url", metavar="URL", help="search these metrics")
     command.add_argument("--dsn", help="search every table of this database")
     command.add_argument("--data-dir", type=Path, metavar="DIR", help="search all files of this PostgreSQL")
@@ -67,11 +71,11 @@ def _prove(args: argparse.Namespace) -> int:
     try:
         finished, searched = _locally(args) if args.local else _remotely(args)
     except ValueError:
-        raise CannotStart("That is no URL: http://host:port.") from None
+        raise CannotStart("The URL is not of the form http://host:port.") from None
     for one in searched:
-        # A login may be kept from what stands apart, such as large objects; the report says so.
+        # A login may lack access to parts, such as large objects; the report says so.
         if one.place in {"database", "metrics", "logs", "data files"} and one.unread and not one.bytes:
-            raise CannotStart(f"Nothing of the {one.place} could be read.")
+            raise CannotStart(f"The {one.place} could not be read at all.")
     whole = summary.summed(finished, searched, _host(args))
     print(summary.as_text(whole))
     if args.report_dir:
@@ -82,17 +86,17 @@ def _prove(args: argparse.Namespace) -> int:
 
 def _remotely(args: argparse.Namespace) -> tuple[Run, list[SearchResult]]:
     if not args.url or not args.token:
-        raise CannotStart("Name the service by --url and --token, or start one here by --local.")
+        raise CannotStart("Name a service with --url and --token, or start one here with --local.")
     for path in (*args.logs, args.data_dir):
         if path and not path.exists():
-            raise CannotStart(f"There is no {path} to search.")
+            raise CannotStart(f"{path} does not exist and cannot be searched.")
     finished = asyncio.run(run.run(_wanted(args, args.url, args.token), _progress("cases")))
     searched = asyncio.run(_search_live(args, finished))
     return finished, [*searched, *_search_files(args, finished)]
 
 
 def _locally(args: argparse.Namespace) -> tuple[Run, list[SearchResult]]:
-    """Search what runs while it runs, and files when PostgreSQL has written all; they stay if one has a find."""
+    """Search processes while they run, then files once PostgreSQL has stopped; keep files with a find."""
     # SIGTERM ends it the way Ctrl-C does, so that everything it started ends too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with local.service() as here:
@@ -115,7 +119,7 @@ def _wanted(args: argparse.Namespace, url: str, token: str) -> Plan:
     possible = tuple(name for name in FAMILIES if learner_token or name not in LEARNING)
     families = tuple(args.family or possible)
     if others := set(families) - set(possible):
-        raise CannotStart(f"Name a tenant in mode learn by --learner-token to prove {', '.join(sorted(others))}.")
+        raise CannotStart(f"Pass --learner-token of a tenant in mode learn to prove {', '.join(sorted(others))}.")
     concurrency = min(args.concurrency, CONCURRENCY_MAX)
     return Plan(address(url), token.encode("ascii"), learner_token, families, seed, concurrency, args.cases, args.time)
 
@@ -128,7 +132,7 @@ async def _search_live(args: argparse.Namespace, finished: Run) -> list[SearchRe
         try:
             searched.extend(await search.in_metrics(canaries, address(args.metrics_url), path))
         except OSError:
-            raise CannotStart("There is nothing that answers at the URL of the metrics.") from None
+            raise CannotStart("Nothing responds at the URL of the metrics.") from None
     if args.dsn:
         dsn.check(args.dsn, "--dsn")
         with _bar("tables", None) as step:

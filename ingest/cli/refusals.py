@@ -1,4 +1,4 @@
-"""The demo's bad bodies: what must be refused, and by which rule or problem."""
+"""The demo's bad requests, each with the rule or problem it must be refused with."""
 
 import gzip
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ _encode = msgspec.json.encode
 
 
 class Bad(NamedTuple):
-    """A request that must be refused with this rule, or, where no gate looked at the body, this problem."""
+    """A request that must be refused with this rule, or with this problem if its body was not examined."""
 
     what: str
     expected: str
@@ -21,7 +21,7 @@ class Bad(NamedTuple):
 
 
 def bad_requests(good: Mapping[str, object], old_id: str) -> list[Bad]:
-    """Give one of each kind, made from a good event."""
+    """Return one bad request of each kind, made from a good event."""
     said = "Our Q3 layoffs list is in the attached file; summarize it."
     body = _encode({"events": [good]})
     return [

@@ -1,4 +1,4 @@
-"""Registers the terms of a command or file, and says what became of them: by place, never by value."""
+"""Register the terms of a command or file and report the outcome, naming terms by place and never by value."""
 
 import sys
 from collections import Counter
@@ -15,18 +15,18 @@ from schema.event import OWN_IDS, Kind
 from schema.rules import RULES
 from schema.vocabulary import Candidate
 
-_LONG = 10  # Terms from which there is a progress bar.
+_LONG = 10  # From this many terms on, show a progress bar.
 
 
 class Given(NamedTuple):
-    """Terms by their places, and what a place is called."""
+    """Terms by their places, and the word for a place."""
 
     place: str
     terms: Mapping[int, str]
 
 
 async def register(connection: Connection, tenant_id: int, kind_and_parent: tuple[Kind, int], given: Given) -> int:
-    """Register what there is room for, print the counts, and return a command's status."""
+    """Register the terms that there are ids left for, print the counts, and return the exit status."""
     kind, parent = kind_and_parent
     counts: Counter[Outcome | None] = Counter()
     roomless: list[int] = []
@@ -34,7 +34,7 @@ async def register(connection: Connection, tenant_id: int, kind_and_parent: tupl
     for place, term in tqdm(terms, unit="term", disable=not sys.stderr.isatty() or len(terms) < _LONG):
         try:
             added = await vocabulary.register(connection, tenant_id, Candidate(kind, parent, term))
-        except VocabularyFull:  # Later ones may be there already: they are looked at too.
+        except VocabularyFull:  # Later terms may be registered already, so go on.
             roomless.append(place)
             continue
         say_refused(given.place, place, added if isinstance(added, str) else None)
@@ -42,11 +42,11 @@ async def register(connection: Connection, tenant_id: int, kind_and_parent: tupl
     said = [
         f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome] or outcome is Outcome.REGISTERED
     ]
-    print(", ".join([*said, f"{counts[None]} refused", *([f"{len(roomless)} without room"] if roomless else [])]))
+    print(", ".join([*said, f"{counts[None]} refused", *([f"{len(roomless)} without an id"] if roomless else [])]))
     if roomless:
         stdio.tell(
-            f"nocontent: no room for {given.place} {spans(roomless)}: the tenant's {len(OWN_IDS[kind]):,} ids of this"
-            " kind are used up, and an id once given stays; what was registered before is kept"
+            f"nocontent: no id left for {given.place} {spans(roomless)}: the tenant's {len(OWN_IDS[kind]):,} ids"
+            " of this kind are used up, and ids are never reassigned; terms registered before are kept"
         )
     return 1 if counts[None] or roomless else 0
 
@@ -59,7 +59,7 @@ def say_refused(name: str, place: int, rule: str | None) -> int:
 
 
 def spans(places: Iterable[int]) -> str:
-    """Write ascending numbers as spans: 3-5, 9."""
+    """Format ascending numbers as spans: 3-5, 9."""
     found: list[list[int]] = []
     for place in places:
         if found and place == found[-1][1] + 1:

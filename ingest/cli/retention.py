@@ -1,4 +1,4 @@
-"""`retention`: how long events are kept, as an audited act. No clock and no node's setting changes it."""
+"""`retention`: show and set how long events are kept. Only these audited acts change it, no clock and no setting."""
 
 import argparse
 from datetime import date
@@ -14,26 +14,28 @@ _ADVICE = "; see docs/roles.md."
 
 def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     """Declare the commands."""
-    says = "how many days of events the database keeps"
+    says = "show and set how many days of events the database keeps"
     family = acts.family(commands, "retention", says, _ADVICE)
-    family.add("show", _show, "print the days kept, the oldest day that is safe, and what waits to be dropped")
-    change = family.add("set", _set, "keep so many days; if they are fewer, the next round drops those beyond")
+    family.add("show", _show, "print the days kept, the oldest protected day, and the days that wait to be dropped")
+    change = family.add("set", _set, "keep this many days; if fewer than now, the next round drops the others")
     change.add_argument("days", type=int, choices=range(1, RETENTION_DAYS_MAX + 1), metavar="DAYS")
-    catch_up = family.add("catch-up", _catch_up, "let maintenance drop a backlog at once; without a day, only show it")
+    catch_up = family.add("catch-up", _catch_up, "release a backlog to be dropped at once; without a day, only show it")
     catch_up.add_argument(
-        "before", type=date.fromisoformat, nargs="?", metavar="DAY", help="the first to keep, 2026-01-31"
+        "before", type=date.fromisoformat, nargs="?", metavar="DAY", help="the first day to keep, such as 2026-01-31"
     )
 
 
 async def _show(connection: Connection, _args: argparse.Namespace) -> int:
     known = await retention.read(connection)
     if known is None:
-        print("no retention yet: the first round of `nocontent maintain` begins with that of its environment")
+        print("no retention yet: the first round of `nocontent maintain` sets that of its environment")
         return 0
     at = await retention.read_time(connection)
     behind = retention.behind_days(known, at.now)
     print(f"{known.days} days are kept; nothing from {known.horizon} on may be deleted")
-    print(f"{behind} days past that wait; a day was last let go at {known.advanced_at:%Y-%m-%d %H:%M} UTC")
+    print(
+        f"{behind} days before that wait to be dropped; the last release was at {known.advanced_at:%Y-%m-%d %H:%M} UTC"
+    )
     print(f"PostgreSQL's clock shows {at.now:%Y-%m-%d %H:%M} UTC; this machine's {'dis' * at.is_adrift}agrees")
     return 0
 
@@ -56,6 +58,6 @@ async def _catch_up(connection: Connection, args: argparse.Namespace) -> int:
         print("nothing waits to be dropped")
         return 0
     due = retention.due(known.days, at.now)
-    print(f"PostgreSQL's clock shows {at.now:%Y-%m-%d %H:%M} UTC. If that is right, {behind} days before {due} may go:")
+    print(f"PostgreSQL's clock shows {at.now:%Y-%m-%d %H:%M} UTC. If that is right, {behind} days before {due} can go:")
     print(f"nocontent retention catch-up {due}")
     return 1

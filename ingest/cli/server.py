@@ -1,4 +1,4 @@
-"""`serve`, `migrate`, `maintain`, `config`."""
+"""`serve`, `migrate`, `maintain`: run the service, create its tables, and maintain their partitions."""
 
 import argparse
 import asyncio
@@ -28,26 +28,26 @@ from ingest.store.database import require_dsn
 from ingest.store.partitions import Kept
 
 GRACEFUL_TIMEOUT_S = 30.0  # Longer than a request waits for its COMMIT.
-HANDSHAKE_TIMEOUT_S = 10.0  # Of Hypercorn's 60: until then a connection costs memory, and nobody knows whose it is.
-# Each connection is an open file, of some 15 KB; where no more may be opened, new connections are closed unanswered.
+HANDSHAKE_TIMEOUT_S = 10.0  # Hypercorn's default is 60: until then an unknown peer holds memory.
+# Each connection is an open file and takes about 15 KB; beyond the limit, new connections are closed at once.
 OPEN_FILES_MAX = 65_536
-WAIT_FOR_LEADER_S = 30.0  # Of `maintain`: a round of another takes a few seconds, if it does not hang.
+WAIT_FOR_LEADER_S = 30.0  # In `maintain`: another maintainer's round takes a few seconds unless it hangs.
 
 
 def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
-    """Declare the commands of a server."""
+    """Declare the server's commands."""
     serve = _command(
-        commands, "serve", _serve, "take events until SIGTERM; SIGHUP replaces the workers", _settings_help()
+        commands, "serve", _serve, "accept events until SIGTERM; SIGHUP replaces the workers", _settings_help()
     )
     serve.add_argument(
-        "--print-config", action="store_true", help="print the settings in force, secrets masked, and end"
+        "--print-config", action="store_true", help="print the settings in force, secrets masked, and exit"
     )
     serve.add_argument(
         "--strict", action="store_true",
-        help="refuse a PostgreSQL that is not verified or could hold values in its log or elsewhere, or a mighty login",
+        help="refuse a PostgreSQL that is not verified or could log or store values, and an overprivileged login",
     )  # fmt: skip
-    _command(commands, "migrate", _migrate, "make or update the tables; safe to repeat, and on many nodes at once")
-    _command(commands, "maintain", _maintain, "create partitions ahead and drop what the horizon lets go, once")
+    _command(commands, "migrate", _migrate, "create or update the tables; safe to repeat, and on many nodes at once")
+    _command(commands, "maintain", _maintain, "create partitions ahead and drop those before the horizon, once")
 
 
 def _command(
@@ -86,7 +86,7 @@ def _serve(args: argparse.Namespace) -> int:
         sockets = listener.create_sockets()
     except OSError:
         raise CannotStart(
-            "NOCONTENT_BIND is in use, or not an address of this machine, or a port that only root may take."
+            "NOCONTENT_BIND is in use, is not an address of this machine, or needs root for its port."
         ) from None
     counts = WorkerCounts()
     try:
@@ -98,11 +98,11 @@ def _serve(args: argparse.Namespace) -> int:
 
 
 def _allow_many_connections() -> None:
-    """Raise the soft limit of open files, which is 1,024 in most places, as far as the hard one lets us."""
+    """Raise the soft limit of open files, often 1,024, as far as the hard limit and OPEN_FILES_MAX allow."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES_MAX)
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        with suppress(ValueError):  # macOS has a bound of its own below an infinite hard limit.
+        with suppress(ValueError):  # macOS has a lower bound even if the hard limit is infinite.
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
@@ -124,9 +124,9 @@ async def _check_database(dsn: str, role: Role | None, *, is_strict: bool) -> No
     if leaks and is_strict:
         raise CannotStart(f"PostgreSQL's own log could hold values: see {', '.join(leaks)} in docs/operations.md.")
     if excess and is_strict:
-        raise CannotStart(f"This login may do more than a server needs: {', '.join(excess)}. See docs/roles.md.")
+        raise CannotStart(f"The login has privileges a server does not need: {', '.join(excess)}. See docs/roles.md.")
     if exposures and is_strict:
-        raise CannotStart(f"Any login could keep text in this database: {', '.join(exposures)}. See docs/roles.md.")
+        raise CannotStart(f"Any login could store text in this database: {', '.join(exposures)}. See docs/roles.md.")
 
 
 def _check_way_to_database(dsn: str, *, is_strict: bool) -> None:
@@ -134,16 +134,16 @@ def _check_way_to_database(dsn: str, *, is_strict: bool) -> None:
         return
     logs.warning("database-not-verified")
     if is_strict:
-        raise CannotStart("PostgreSQL is away from here and not verified: sslmode=verify-full, see docs/operations.md.")
+        raise CannotStart("PostgreSQL is remote and not verified: use sslmode=verify-full, see docs/operations.md.")
 
 
 def _serve_metrics(wanted: ServingSettings, counts: WorkerCounts) -> None:
-    """Serve /metrics from this process: the sums over all workers."""
+    """Serve /metrics of all workers from this process."""
     host, port = config.address(wanted.metrics_bind)
     try:
         listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError:
-        raise CannotStart("NOCONTENT_METRICS_BIND is in use, or not an address of this machine.") from None
+        raise CannotStart("NOCONTENT_METRICS_BIND is in use or is not an address of this machine.") from None
     exposition.start(listening, counts)
 
 
@@ -151,7 +151,7 @@ def _listener(wanted: ServingSettings) -> Listener:
     server = Listener()
     server.bind = [wanted.bind]
     server.workers = wanted.workers
-    # Its lines have paths, referers and user agents: text that a stranger chose.
+    # Access logs have paths, referrers and user agents: text chosen by strangers.
     server.accesslog = None
     server.errorlog = None
     server.backlog = backlog()
@@ -175,12 +175,12 @@ def _migrate(_args: argparse.Namespace) -> int:
             await connections.close(connection)
         print("\n".join(f"applied {name}" for name in ran) or "up to date")
         if exposures:
-            print(f"left open to every login of this database: {', '.join(exposures)}; see docs/roles.md")
+            print(f"open to every login of this database: {', '.join(exposures)}; see docs/roles.md")
         return 0
 
     wanted = processes.load()
     status = asyncio.run(run(require_dsn(wanted)))
-    # Days that are withheld keep no release from being rolled out.
+    # Withheld days do not fail a migration, so they block no release.
     return status or int(_round(wanted).failed > 0)
 
 
@@ -192,37 +192,37 @@ def _maintain(_args: argparse.Namespace) -> int:
     differs = wanted.retention_days is not None and days != wanted.retention_days
     if differs:
         print(
-            f"{config.PREFIX}RETENTION_DAYS is {wanted.retention_days} and the database keeps {days} days, which holds:"
+            f"{config.PREFIX}RETENTION_DAYS is {wanted.retention_days}, but the database's {days} days apply:"
             f" `nocontent retention set {wanted.retention_days}` changes it"
         )
-    # A day that somebody still reads costs room; one that cannot be created will cost events; and whoever expects days
-    # to go hears that they stay.
+    # A postponed drop only costs space, but a day that cannot be created will cost events, and an operator who expects
+    # days to be dropped must learn that they were not.
     return int(kept.failed > 0 or kept.is_held_back or differs or not kept.was_leader)
 
 
 async def _check_connection(dsn: str) -> None:
-    """Raise CannotStart, which says what to do, where a round of maintenance would only say that it failed."""
+    """Raise CannotStart, which says what to do, before a round of maintenance that would only report a failure."""
     await connections.close(await connections.connect_as_operator(dsn, "nocontent_maintainer"))
 
 
 _WITHHELD = {
     "": "",
-    "too-soon": "a round lets one day go, and a day later the next",
+    "too-soon": "maintenance releases one day per day",
     "clock-adrift": "this machine's clock and PostgreSQL's disagree",
-    "clock-went-back": "PostgreSQL's clock shows an earlier time than when a day was last let go",
+    "clock-went-back": "PostgreSQL's clock shows a time before the last release of a day",
 }
 
 
 def _round(wanted: IntakeSettings, patience_s: float = 0.0) -> Kept:
     kept = asyncio.run(maintenance.keep_in_turn(require_dsn(wanted), wanted.retention_days, patience_s))
     if not kept.was_leader:
-        print("another maintainer is at work; nothing done here (docs/runbooks.md, No maintenance)")
+        print("another maintainer is running; nothing done here (docs/runbooks.md, No maintenance)")
     print(
         f"partitions: {kept.created} created, {kept.dropped} dropped, {kept.postponed} postponed,"
         f" {kept.ahead_days} days ahead"
     )
     if kept.failed:
-        print(f"not created: {kept.failed}; see the maintenance-failed lines")
+        print(f"not created: {kept.failed}; see the maintenance-failed log lines")
     if kept.is_held_back:
         print(
             f"not dropped: {kept.behind_days} days past retention, because {_WITHHELD[kept.withheld]};"

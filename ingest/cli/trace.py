@@ -1,7 +1,7 @@
 """The demo's events: a real trace of arrival times and token counts (see ingest/demo/trace/ATTRIBUTION.md).
 
-The trace has no more than that, so categories, models, costs and latencies are made up here, by rule: a router that
-sends what is short to a smaller model. Prices are list prices in USD for a million tokens.
+The trace has nothing else, so categories, models, costs and latencies are made up by the rules of a router that sends
+short requests to smaller models. Prices are list prices in USD per million tokens.
 """
 
 import csv
@@ -14,7 +14,7 @@ from schema.ids import uuid7
 
 _FILE = Path(__file__).parent.parent / "demo" / "trace" / "azure_llm_inference_2023.csv"
 _REQUESTED = "claude-opus-4-5"
-_PRICES = {  # Input and output, as in genai-prices 0.2.3.
+_PRICES = {  # Input and output, from genai-prices 0.2.3.
     "claude-opus-4-5": (5.0, 25.0),
     "claude-sonnet-4-5": (3.0, 15.0),
     "claude-haiku-4-5": (1.0, 5.0),
@@ -42,14 +42,14 @@ def read() -> list[Arrival]:
 
 
 def events(arrivals: list[Arrival], ends_at_ms: int) -> Iterator[dict[str, object]]:
-    """Give the events as a proxy would report them, the last one at `ends_at_ms`."""
+    """Yield the events as a proxy would report them, the last one at `ends_at_ms`."""
     starts_at_ms = ends_at_ms - arrivals[-1].offset_ms
     for arrival in arrivals:
         yield event(arrival, starts_at_ms + arrival.offset_ms)
 
 
 def event(arrival: Arrival, at_ms: int) -> dict[str, object]:
-    """Give one event; its id is new."""
+    """Return one event with a new id."""
     category, team = _SERVICES[arrival.service]
     routed = _route(arrival)
     latency_ms = _TTFT_MS + _MS_PER_TOKEN * arrival.generated_tokens
@@ -88,6 +88,6 @@ def _route(arrival: Arrival) -> str:
 
 
 def _cost(model: str, arrival: Arrival) -> int:
-    """Nano-USD: a USD for a million tokens is 1,000 nano-USD for one."""
+    """Return nano-USD: 1 USD per million tokens is 1,000 nano-USD per token."""
     price_in, price_out = _PRICES[model]
     return round(1_000 * (price_in * arrival.context_tokens + price_out * arrival.generated_tokens))

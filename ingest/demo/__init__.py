@@ -1,1 +1,1 @@
-"""Runs the service with a PostgreSQL of its own and sample traffic, for a first look."""
+"""The service with its own PostgreSQL and sample traffic, for a first look."""

@@ -1,4 +1,4 @@
-"""A service on this machine, as a process of its own, and what it needs before it can serve."""
+"""A service on this machine in a process of its own, and its preparation: tables, a tenant, a token, a login."""
 
 import dataclasses
 import http.client
@@ -30,7 +30,7 @@ TOKEN_DAYS = 30
 
 
 async def prepare(settings: DemoSettings, name: str, tags: Mapping[str, Sequence[str]]) -> str:
-    """Migrate, add a tenant with its tags, and give a token of it."""
+    """Migrate, add a tenant with tags, and return a token for it."""
     operator = await connections.connect_as_operator(settings.dsn)
     try:
         await migrate.migrate(operator)
@@ -43,7 +43,7 @@ async def prepare(settings: DemoSettings, name: str, tags: Mapping[str, Sequence
 
 
 async def add_learner(dsn: str, name: str, tags: Mapping[str, Sequence[str]]) -> str:
-    """Add a tenant that is in mode `learn` for every kind, and return a token that may teach it."""
+    """Add a tenant in mode `learn` for every kind, and return a token with `vocabulary:write`."""
     async with connections.connected(dsn, "nocontent_control") as connection:
         tenant = await _add_tenant(connection, name, tags)
         for kind in tenants.KINDS_WITH_MODE:
@@ -63,7 +63,7 @@ async def _add_tenant(connection: Connection, name: str, tags: Mapping[str, Sequ
 
 
 async def as_service(dsn: str) -> str:
-    """Make a server's login, which is no superuser, in an embedded PostgreSQL; gives the DSN for it."""
+    """Create a server's login, not a superuser, in an embedded PostgreSQL, and return a DSN for it."""
     operator = await connections.connect_as_operator(dsn)
     try:
         await privileges.make_service_login(operator)
@@ -75,10 +75,10 @@ async def as_service(dsn: str) -> str:
 @contextmanager
 def serving(settings: DemoSettings, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """Serve until the block ends, with the log in a file."""
-    own = dataclasses.replace(settings, drain_s=0)  # No load balancer has to notice that it goes.
+    own = dataclasses.replace(settings, drain_s=0)  # No load balancer to wait for.
     with own_file(log) as lines:
         child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "ingest", "serve"],  # Nothing of the folder that we were called from.
+            [sys.executable, "-P", "-m", "ingest", "serve"],  # -P: import nothing from the caller's folder.
             env=config.environment(own) | {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONSAFEPATH": "1"},
             stdout=lines,
             stderr=lines,
@@ -97,21 +97,21 @@ def serving(settings: DemoSettings, log: Path) -> Iterator["subprocess.Popen[byt
 
 
 def own_file(path: Path) -> IO[bytes]:
-    """Make a file that only we may read, in the place of what is there: another's file, or a link to somewhere."""
+    """Create a file that only we may read, replacing what is there, be it another user's file or a link."""
     try:
         path.unlink(missing_ok=True)
         return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb")
     except OSError:
-        raise CannotStart("NOCONTENT_DATA_DIR has a file that this user cannot replace.") from None
+        raise CannotStart("NOCONTENT_DATA_DIR contains a file that this user cannot replace.") from None
 
 
 def own_folder(path: Path) -> Path:
-    """Make a folder for what we keep, or raise CannotStart."""
+    """Create a folder for our files, or raise CannotStart."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         return path.resolve()
     except (OSError, RuntimeError):  # RuntimeError: a link to itself.
-        raise CannotStart("NOCONTENT_DATA_DIR is no folder that this user can make or use.") from None
+        raise CannotStart("NOCONTENT_DATA_DIR is not a folder that this user can create or use.") from None
 
 
 def _wait_ready(bind: str, child: "subprocess.Popen[bytes]", log: Path) -> None:
@@ -127,18 +127,18 @@ def _wait_ready(bind: str, child: "subprocess.Popen[bytes]", log: Path) -> None:
         finally:
             connection.close()
         time.sleep(POLL_S)
-    raise CannotStart(f"The service did not become ready; its log is {log}.")
+    raise CannotStart(f"The service did not become ready; see its log, {log}.")
 
 
 def free_address(bind: str) -> str:
-    """Give the address, or the same host with a free port where it is taken."""
+    """Return the address, or the same host with a free port if it is taken."""
     host, port = config.address(bind)
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError:
-            with suppress(OSError):  # Not an address of this machine, which the service will say.
+            with suppress(OSError):  # Not an address of this machine; the service will report that.
                 probe.bind((host, 0))
                 return f"{bind.rpartition(':')[0]}:{probe.getsockname()[1]}"
     return bind

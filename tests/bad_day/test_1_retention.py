@@ -207,7 +207,7 @@ def test_a_typo_in_the_setting_of_a_node_drops_nothing_and_is_told(full: str, ru
     for _ in range(3):
         status, said = run("maintain", retention_days=3)
         assert status == 1
-        assert "NOCONTENT_RETENTION_DAYS is 3 and the database keeps 30 days" in said
+        assert "NOCONTENT_RETENTION_DAYS is 3, but the database's 30 days apply" in said
     assert stored(full) == (STORED, STORED)
     assert run("maintain", retention_days=30)[0] == 0
     assert run("maintain")[0] == 0
@@ -246,7 +246,7 @@ def test_a_backlog_is_let_go_by_an_act_that_names_the_day(full: str, run: Run) -
     cluster.run(full, f"ALTER TABLE {partitions.partition_name(OLDEST - timedelta(5))} OWNER TO nocontent_maintainer")
     status, said = run("maintain")
     assert status == 1
-    assert "not dropped: 9 days past retention, because a round lets one day go" in said
+    assert "not dropped: 9 days past retention, because maintenance releases one day per day" in said
     status, said = run("retention", "catch-up")
     assert (status, said.splitlines()[-1]) == (1, f"nocontent retention catch-up {OLDEST}")
     for day in (OLDEST + timedelta(1), OLDEST - timedelta(30)):
@@ -262,7 +262,7 @@ def test_a_clock_that_went_back_is_told_and_an_act_goes_on_from_there(full: str,
     cluster.run(full, "UPDATE retention SET horizon = horizon - 1, advanced_at = now() + interval '45 days'")
     status, said = run("maintain")
     assert status == 1
-    assert "PostgreSQL's clock shows an earlier time" in said
+    assert "PostgreSQL's clock shows a time before" in said
     assert run("retention", "catch-up", str(OLDEST))[0] == 0
     assert run("maintain")[0] == 0
 

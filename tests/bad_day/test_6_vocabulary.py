@@ -137,12 +137,12 @@ def test_an_import_that_meets_the_end_of_the_room_says_how_far_it_came(run: Run,
     file = tmp_path / "providers"
     file.write_text("\n".join(terms), "ascii")
     status, said, errors = run(f"vocabulary import acme provider {file}")
-    assert (status, said) == (1, "2 registered, 2 registered before, 1 shipped anyway, 1 refused, 3 without room\n")
-    assert "no room for line 5-6, 10: the tenant's 384 ids" in errors
+    assert (status, said) == (1, "2 registered, 2 registered before, 1 shipped anyway, 1 refused, 3 without an id\n")
+    assert "no id left for line 5-6, 10: the tenant's 384 ids" in errors
     assert "line 9: secret.anthropic-key" in errors
     assert not [term for term in terms if term and term in errors]
     assert run(f"vocabulary import acme provider {file}")[1] == (
-        "0 registered, 4 registered before, 1 shipped anyway, 1 refused, 3 without room\n"
+        "0 registered, 4 registered before, 1 shipped anyway, 1 refused, 3 without an id\n"
     )
 
 

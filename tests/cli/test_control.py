@@ -92,7 +92,7 @@ def test_a_rotated_token_ends_soon_and_its_successor_is_like_it(run: Run, databa
     status, token, said = run(f"token rotate acme {old} --overlap 2")
     assert status == 0
     assert re.fullmatch(r"nct_[0-9a-f]{12}_[A-Za-z0-9_-]{43}\n", token)
-    assert re.fullmatch(r"the new one works until \S+ \S+ UTC, the old one until \S+ \S+ UTC\n", said)
+    assert re.fullmatch(r"the new token works until \S+ \S+ UTC,  the old one until \S+ \S+ UTC\n", said)
     rows = cluster.fetch(
         database,
         "SELECT token_id, scopes, extract(epoch FROM expires_at - now())::float AS left_s FROM ingest_tokens "
@@ -153,7 +153,7 @@ def test_words_are_declared_added_listed_and_removed(run: Run) -> None:
     listed = [tuple(line.split()) for line in run("vocabulary list acme")[1].splitlines()]
     assert ("tag:team", "search") in listed
     assert ("model", "acme-model-1") in listed
-    assert run("vocabulary remove acme tag:team ads")[1] == "1 removed, 0 were not there\n"
+    assert run("vocabulary remove acme tag:team ads")[1] == "1 removed, 0 not found\n"
     assert run("vocabulary remove acme tag:team ads")[0] == 1
     assert ("tag:team", "ads") not in [tuple(line.split()) for line in run("vocabulary list acme")[1].splitlines()]
 

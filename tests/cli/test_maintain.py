@@ -37,6 +37,6 @@ def test_a_day_that_cannot_be_created_is_a_failure(database: str) -> None:
         1,
         [
             "partitions: 0 created, 0 dropped, 0 postponed, 6 days ahead",
-            "not created: 1; see the maintenance-failed lines",
+            "not created: 1; see the maintenance-failed log lines",
         ],
     )
