@@ -47,7 +47,7 @@ fuzz-coverage: $(VENV)/.dev ## the same led by coverage, on the decoder alone (L
 	@$(PIP_INSTALL) -r requirements-fuzz.lock
 	$(BIN)/python -m tests.fuzz.coverage $(ARGS)
 
-prove: $(VENV)/.run ## try to get content in, some 36,000 ways, and look for it everywhere (ARGS="--cases 500": fewer)
+prove: $(VENV)/.run ## try to get content in, in some 36,000 ways, and search for it everywhere (ARGS="--cases 500": fewer)
 	$(BIN)/nocontent prove --local $(ARGS)
 
 prove-breaks: $(VENV)/.dev ## the same against copies of the service without one gate: each must be noticed

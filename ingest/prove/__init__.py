@@ -1,1 +1,1 @@
-"""The conformance kit: tries to get content and keys into a running service, and finds that it cannot."""
+"""The conformance kit: try to get content and keys into a running service, and search for them everywhere."""

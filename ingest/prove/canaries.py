@@ -1,4 +1,4 @@
-"""Canaries: words made for one run, each of one case; finds them again in whatever bytes they may have become."""
+"""Canaries: random words made for one run, one per case, and a search that finds them in many encodings."""
 
 import base64
 import codecs
@@ -8,37 +8,37 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
-MARKER_LETTERS = 10  # 47 random bits: no accident in a terabyte.
+MARKER_LETTERS = 10  # 47 random bits: no chance match in a terabyte.
 NUMBER_LETTERS = 4
 NUMBERS_MAX = 26**NUMBER_LETTERS
-END = "z"  # In some writings the last letter depends on what comes after it: let it be none that tells.
-FIND_BYTES = 512  # The longest form of a canary is shorter: who reads in pieces lets them overlap by this.
+END = "z"  # In some encodings the last letter depends on what follows, so it carries no information.
+FIND_BYTES = 512  # Longer than any form of a canary; a reader of pieces overlaps them by this much.
 _LETTERS = string.ascii_lowercase
 
 
 class Find(NamedTuple):
-    """A canary that is where it may not be; the canary is empty if too little of it is left to tell the case."""
+    """A canary found where none may be; the canary is empty if too little of it is left to identify the case."""
 
     form: str
     canary: str
 
 
 class Form(NamedTuple):
-    """A way to write a canary. `encode` gives the bytes that stand for it whatever stands around it."""
+    """A way to write a canary. `encode` returns the bytes that do not depend on the text around it."""
 
     name: str
     encode: Callable[[bytes], bytes]
-    is_cased: bool = False  # Letters' case matters: base64.
+    is_cased: bool = False  # Case matters, as in base64.
 
 
 def _base64(text: bytes, *, shift: int) -> bytes:
-    """Three bytes make four characters, so a text has three writings; the outer characters depend on its neighbours."""
+    """Encode a text at one of its three alignments, without outer characters that depend on its neighbours."""
     whole = base64.b64encode(bytes(shift) + text + b"\0\0")
     return whole[-(-shift * 8 // 6) : (shift + len(text)) * 8 // 6]
 
 
 def _base32(text: bytes, *, shift: int) -> bytes:
-    """Five bytes make eight characters."""
+    """Encode a text at one of its five alignments."""
     whole = base64.b32encode(bytes(shift) + text + b"\0\0\0\0")
     return whole[-(-shift * 8 // 5) : (shift + len(text)) * 8 // 5]
 
@@ -58,7 +58,7 @@ def rot13(text: bytes) -> bytes:
 
 
 def full_width(text: str) -> str:
-    """Write printable ASCII in the letters of U+FF01 to U+FF5E."""
+    """Map printable ASCII to U+FF01 to U+FF5E."""
     return "".join(chr(ord(letter) + 0xFEE0) if "!" <= letter <= "~" else letter for letter in text)
 
 
@@ -77,7 +77,7 @@ FORMS = (
     Form("u-escape", partial(_each, letter="\\u{:04x}")),
     Form("x-escape", partial(_each, letter="\\x{:02x}")),
     Form("octal-escape", partial(_each, letter="\\{:03o}")),
-    # A JSON string has the backslash twice.
+    # In a JSON string the backslash is doubled.
     Form("u-escape in JSON", partial(_each, letter="\\\\u{:04x}")),
     Form("x-escape in JSON", partial(_each, letter="\\\\x{:02x}")),
     Form("octal-escape in JSON", partial(_each, letter="\\\\{:03o}")),
@@ -92,7 +92,7 @@ FORMS = (
 
 
 class Canaries:
-    """All canaries of a run: a marker that they share, and a number of each, all in lower-case letters."""
+    """All canaries of a run: each has the run's marker and its own number, in lower-case letters."""
 
     def __init__(self, secret: bytes) -> None:
         digest = int.from_bytes(hashlib.sha256(b"canaries of " + secret).digest(), "big")
@@ -103,13 +103,13 @@ class Canaries:
         self._folded = [(form, needle.lower()) for form, needle in needles if not form.is_cased]
 
     def make(self) -> str:
-        """Give the next canary."""
+        """Return the next canary."""
         assert self._made < NUMBERS_MAX
         self._made += 1
         return self._canary(self._made - 1)
 
     def find(self, data: bytes) -> Iterator[Find]:
-        """Give the first canary of every form."""
+        """Yield the first canary in every form."""
         folded = data.lower()
         for form, needle in self._folded:
             if (at := folded.find(needle)) >= 0:
@@ -122,7 +122,7 @@ class Canaries:
         return self.marker + _letters(number, NUMBER_LETTERS) + END
 
     def _named(self, form: Form, around: bytes) -> Find:
-        """Read the number letter by letter; a letter's writing may leave several to choose from until the next."""
+        """Read the number letter by letter; a form may leave several candidates until the next letter."""
         read = [self.marker]
         for letters in (*[_LETTERS] * NUMBER_LETTERS, END):
             longer = [start + letter for start in read for letter in letters]

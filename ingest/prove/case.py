@@ -1,4 +1,4 @@
-"""What a case is: one request, and what may become of it."""
+"""A case: one request with a canary, and the outcome that a correct service may have."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -10,28 +10,28 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 
 class Expected(StrEnum):
-    """What a service that keeps its promise does; in no case may the canary be found anywhere."""
+    """The outcome if the service keeps its promise; the canary must never be found anywhere."""
 
     REFUSED = "refused"  # 4xx and a problem document.
-    IGNORED = "ignored"  # What holds the canary is not part of the contract: 200 without a trace of it, or 4xx.
+    IGNORED = "ignored"  # The contract has no place for the canary: 200 without a trace of it, or 4xx.
     ACCEPTED = "accepted"  # 200, every event counted.
-    UNSPOKEN = "unspoken"  # Of another protocol: 4xx or 505 in HTTP/1.1, or the end of the connection.
-    BROKEN = "broken"  # Hardly HTTP: any answer under 500, one that says so, or none.
+    UNSPOKEN = "unspoken"  # Another protocol: 4xx or 505 in HTTP/1.1, or a closed connection.
+    BROKEN = "broken"  # Hardly HTTP: a status below 500, 501 or 505, or no response.
 
 
 class Request(NamedTuple):
-    """A request before host and token are put in."""
+    """A request without its host and token."""
 
     body: bytes = b""
-    headers: Headers = ()  # Beside the usual ones; one of the same name stands instead.
+    headers: Headers = ()  # In addition to the usual ones, or replacing one of the same name.
     method: bytes = b"POST"
     target: bytes = EVENTS
-    without: tuple[bytes, ...] = ()  # Names of usual headers to leave out.
-    frames: bytes = b""  # Of HTTP/2: if there are any, the request comes in frames after these.
-    wire: bytes = b""  # If there is any, all that is sent: %HOST% and %TOKEN% are filled in.
+    without: tuple[bytes, ...] = ()  # Usual headers to leave out, by name.
+    frames: bytes = b""  # HTTP/2 frames; if not empty, the request follows them in frames.
+    wire: bytes = b""  # If not empty, sent instead of all else, with %HOST% and %TOKEN% filled in.
 
     def encoded(self, host: bytes, token: bytes, prefix: bytes = b"") -> bytes:
-        """Give the bytes to send."""
+        """Return the bytes to send."""
         if self.wire:
             return self.wire.replace(b"%HOST%", host).replace(b"%TOKEN%", token)
         if self.frames:
@@ -59,17 +59,17 @@ class Request(NamedTuple):
 
 
 class Case(NamedTuple):
-    """A request with its canary; `name` says what it tries, in words that hold nothing of it."""
+    """A request with its canary; `name` describes the attempt without quoting it."""
 
     name: str
     canary: str
     request: Request
     expected: Expected = Expected.REFUSED
-    events: int = 1  # How many an accepted batch has.
+    events: int = 1  # The number of events, if the batch is accepted.
     is_alone: bool = False  # Sent on a connection of its own, read until it closes.
     is_of_learner: bool = False  # Sent with the token of the tenant in mode `learn`.
 
 
 def refused(name: str, canary: str, body: bytes) -> Case:
-    """Give the commonest case: a body that must be refused."""
+    """Return the most common case: a body that must be refused."""
     return Case(name, canary, Request(body))

@@ -1,4 +1,4 @@
-"""HTTP/1.1 by hand over asyncio streams: it has to send what no HTTP library would."""
+"""An HTTP/1.1 client over asyncio streams that can send what no HTTP library would."""
 
 import asyncio
 import contextlib
@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 
 ANSWER_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 10.0
-QUIET_S = 1.0  # After which a connection that was left open has said all.
+QUIET_S = 1.0  # After this long without data, a response on an open connection is complete.
 ANSWER_BYTES_MAX = 16_777_216
 HEAD_BYTES_MAX = 65_536
 _LOST = (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError, ssl.SSLError)
 
 
 class Answer(NamedTuple):
-    """What came back: status 0 where it was no HTTP or nothing; `wire` is every byte of it."""
+    """A response; status 0 if it was not HTTP or empty. `wire` has all its bytes."""
 
     status: int
     headers: dict[str, str]
@@ -27,7 +27,7 @@ NOTHING = Answer(0, {}, b"", b"")
 
 
 class Address(NamedTuple):
-    """Where the service is."""
+    """The address of the service."""
 
     host: str
     port: int
@@ -41,7 +41,7 @@ class Address(NamedTuple):
 
 
 def address(url: str) -> Address:
-    """Read a URL; raises ValueError."""
+    """Parse a URL, or raise ValueError."""
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.username:
         raise ValueError
@@ -51,14 +51,14 @@ def address(url: str) -> Address:
 
 
 class Connection:
-    """Keeps a connection while both sides want to."""
+    """A connection that is kept open while both sides want to."""
 
     def __init__(self, to: Address) -> None:
         self._to = to
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def send(self, wire: bytes) -> Answer:
-        """Send a request and give its answer; once more if a kept connection was closed under us. Raises OSError."""
+        """Send a request and return its response; retry once if a kept connection was closed. Raises OSError."""
         is_kept = self._streams is not None
         answer = await self._try(wire)
         return await self._try(wire) if is_kept and answer is NOTHING else answer
@@ -77,7 +77,7 @@ class Connection:
         reader, writer = self._streams
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                writer.write(wire)  # Nobody waits until it is written: the answer may come before.
+                writer.write(wire)  # Not drained: the response may come before all is written.
                 answer = await _read(reader)
         except _LOST:
             await self.close()
@@ -88,7 +88,7 @@ class Connection:
 
 
 async def send_alone(to: Address, wire: bytes) -> Answer:
-    """Send bytes on a connection of their own and give all that comes back. Raises OSError."""
+    """Send bytes over a new connection and return all that comes back. Raises OSError."""
     reader, writer = await _connect(to)
     said = bytearray()
     writer.write(wire)
@@ -100,7 +100,7 @@ async def send_alone(to: Address, wire: bytes) -> Answer:
                 break
             said += part
     except _LOST:
-        pass  # A reset, or silence: what was said is said.
+        pass  # A reset, or silence: keep what was received.
     finally:
         writer.transport.abort()
     return _parsed(bytes(said))
@@ -120,7 +120,7 @@ async def _read(reader: asyncio.StreamReader) -> Answer:
         size = int(headers["content-length"])
         body = await reader.readexactly(size) if size <= ANSWER_BYTES_MAX else b""
     else:
-        body = await reader.read(ANSWER_BYTES_MAX)  # Chunked, or until the end: such a connection is not kept.
+        body = await reader.read(ANSWER_BYTES_MAX)  # Chunked, or until the end: the connection is not kept.
     return Answer(status, headers, body, head + body)
 
 

@@ -1,4 +1,4 @@
-"""The families: small generators, each of one way to get content in; the last ones are of what must be let in."""
+"""The families: small generators, each for one way to get content in; the last make bodies that must be accepted."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
@@ -31,7 +31,7 @@ from ingest.prove.cases import (
 from ingest.prove.kit import Kit
 
 Family = Callable[[Kit], Iterator[Case]]
-# Of the tenant in mode `learn`, whose policy and token they are made and sent with.
+# Made with the policy and sent with the token of the tenant in mode `learn`.
 LEARNING: Mapping[str, Family] = {
     "learning-identifiers": learning.learning_identifiers,
     "learning-wrappings": learning.learning_wrappings,
@@ -81,14 +81,14 @@ FAMILIES: Mapping[str, Family] = {
 
 
 class Planned(NamedTuple):
-    """A case of a family."""
+    """A case and its family."""
 
     family: str
     case: Case
 
 
 def plan(kit: Kit, names: Sequence[str], count: int | None = None) -> list[Planned]:
-    """Give the cases of some families, mixed by the kit's chance; if there are more than `count`, an even share."""
+    """Return the cases of some families in random order, or an even sample if there are more than `count`."""
     planned = [Planned(name, case) for name in names for case in _cases(name, kit)]
     kit.random.shuffle(planned)
     if count is None or count >= len(planned):
@@ -107,7 +107,7 @@ def _cases(name: str, kit: Kit) -> Iterator[Case]:
 
 
 def digest(planned: Sequence[Planned]) -> str:
-    """Give the SHA-256 of the case list: what was sent, in the order of sending, without host and token."""
+    """Return the SHA-256 of the case list: the requests in the order of sending, without host and token."""
     whole = sha256()
     for family, case in planned:
         body = sha256(case.request.encoded(b"host", b"token")).hexdigest()

@@ -1,6 +1,6 @@
-"""What keys look like: one line a format.
+"""The formats of keys, one per line.
 
-{l} is the canary, {u} the same in capitals, {h} in hex, {g} as a UUID, {b} in base64; the rest is filler of the usual
+{l} is the canary, {u} the canary in capitals, {h} in hex, {g} as a UUID, {b} in base64; the rest is filler of the usual
 alphabet and length.
 """
 
@@ -159,13 +159,13 @@ FORMATS = dict(line.split(maxsplit=1) for line in _FORMATS.strip().splitlines())
 
 
 def keys(canary: str) -> Iterator[tuple[str, str]]:
-    """Give a key of every format, each with the same canary."""
+    """Return a key of every format, each with the same canary."""
     for name in FORMATS:
         yield name, key(name, canary)
 
 
 def key(name: str, canary: str) -> str:
-    """Give a key of one format."""
+    """Return a key of one format."""
     raw = canary.encode("ascii")
     return FORMATS[name].format(
         l=canary,

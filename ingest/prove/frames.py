@@ -1,16 +1,16 @@
-"""A request in frames of HTTP/2 (RFC 9113), for a service that is not to take it."""
+"""A request in HTTP/2 frames (RFC 9113), which the service must not accept."""
 
 import struct
 from collections.abc import Mapping
 
 _DATA, _HEADERS, _PRIORITY, _SETTINGS = 0, 1, 2, 4
 _END_STREAM, _END_HEADERS = 1, 4
-_STRING_BYTES_MAX = 126  # Longer ones have a longer head: RFC 7541, section 5.1.
+_STRING_BYTES_MAX = 126  # Longer strings need a longer prefix: RFC 7541, section 5.1.
 _FRAME_BYTES_MAX = 16_384
 
 
 def request(fields: Mapping[bytes, bytes], body: bytes) -> bytes:
-    """Give the first stream of a connection, pseudo-header fields first; literal, and nothing indexed."""
+    """Return the first stream of a connection, with pseudo-header fields first, as literals without indexing."""
     block = b"".join(b"\0" + _string(name) + _string(value) for name, value in fields.items())
     pieces = [body[at : at + _FRAME_BYTES_MAX] for at in range(0, len(body), _FRAME_BYTES_MAX)] or [b""]
     data = b"".join(_frame(_DATA, 0, 1, piece) for piece in pieces[:-1])
@@ -18,7 +18,7 @@ def request(fields: Mapping[bytes, bytes], body: bytes) -> bytes:
 
 
 def priorities(count: int) -> bytes:
-    """Give so many frames that a server looks at and that ask for nothing."""
+    """Return PRIORITY frames, which a server reads but which request nothing."""
     return _frame(_PRIORITY, 0, 1, bytes(4) + b"\x10") * count
 
 

@@ -1,4 +1,4 @@
-"""What families make their cases from: the policy in force, fresh canaries, good events, and one seeded chance."""
+"""The kit that families make cases from: the policy in force, canaries, good events, and one seeded random source."""
 
 import json
 import re
@@ -15,7 +15,7 @@ Json = dict[str, object]
 
 
 class Policy(Struct, frozen=True):
-    """What the kit reads of `GET /v1/policy`."""
+    """The fields that the kit reads of `GET /v1/policy`."""
 
     digest: str
     retention_days: int
@@ -26,19 +26,19 @@ class Policy(Struct, frozen=True):
     modes: dict[str, str]
     terms: dict[str, list[str]]
     tags: dict[str, list[str]]
-    spellings: dict[str, list[str]] = {}  # A service of before has none.
+    spellings: dict[str, list[str]] = {}  # Older services have none.
 
 
 class Kit:
-    """Given to every family; makes the same from the same secret, seed and time."""
+    """The material for every family, determined by secret, seed and time."""
 
     def __init__(self, policy: Policy, secret: bytes, seed: int, now_ms: int) -> None:
         self.policy = policy
         self.canaries = Canaries(secret)
         self.seed = seed
-        self.random = Random(seed)  # noqa: S311 (choices that shall repeat)
+        self.random = Random(seed)  # noqa: S311 (choices must be repeatable)
         self.now_ms = now_ms
-        self.learner: Kit | None = None  # For the tenant in mode `learn`, if one was named.
+        self.learner: Kit | None = None  # For the tenant in mode `learn`, if there is one.
         self._known: dict[str, frozenset[str]] = {}
         self.tags: Json = {key: values[0] for key, values in list(policy.tags.items())[:1]}
         self._good: Json = {
@@ -54,7 +54,7 @@ class Kit:
         }  # fmt: skip
 
     def add_learner(self, policy: Policy) -> None:
-        """Make the kit of the tenant in mode `learn`, which shares canaries and chance."""
+        """Make the kit of the tenant in mode `learn`, which shares the canaries and the random source."""
         self.learner = Kit(policy, b"", self.seed, self.now_ms)
         self.learner.canaries, self.learner.random = self.canaries, self.random
 
@@ -62,22 +62,22 @@ class Kit:
         return self.canaries.make()
 
     def uuid7(self, at_ms: int | None = None) -> str:
-        """Return a UUIDv7 of now or of another time."""
+        """Return a UUIDv7 for now or another time."""
         return str(ids.uuid7(self.now_ms if at_ms is None else at_ms, self.random.getrandbits(80)))
 
     def event(self, changed: Mapping[str, object] = {}) -> Json:
-        """Give a good event with a new id, with what is changed or added."""
+        """Return a good event with a new id, with fields changed or added."""
         return {"event_id": self.uuid7(), **self._good, **changed}
 
     def body(self, changed: Mapping[str, object] = {}, envelope: Mapping[str, object] = {}) -> bytes:
-        """Give a body with one event."""
+        """Return a body with one event."""
         return self.batch([self.event(changed)], envelope)
 
     def batch(self, events: Sequence[object], envelope: Mapping[str, object] = {}) -> bytes:
         return text({**envelope, "events": events})
 
     def is_known(self, field: str, string: str) -> bool:
-        """Whether the policy says that a string is a term of a field, in other case and marks, or another name."""
+        """Return whether the policy makes a string a term of a field: in other case and marks, or as an alias."""
         kind = "model" if field.endswith("model") else field
         if not self.policy.spellings or string in self.policy.terms[kind]:
             return string in self.policy.terms[kind]
@@ -98,12 +98,12 @@ def _form(string: str) -> str:
 
 
 def text(value: object) -> bytes:
-    """Write JSON as compactly as senders do, other letters than ASCII as UTF-8."""
+    """Encode JSON compactly, with non-ASCII letters as UTF-8."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
 def read_policy(body: bytes) -> Policy:
-    """Read a policy; raises msgspec.MsgspecError."""
+    """Decode a policy; raises msgspec.MsgspecError."""
     return msgspec.json.decode(body, type=Policy)
 
 

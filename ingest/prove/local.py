@@ -1,4 +1,4 @@
-"""A service of our own to prove: a new PostgreSQL, its tables, two tenants with tags, and `serve`."""
+"""A local service to prove: a new PostgreSQL, its tables, two tenants with tags, and `serve`."""
 
 import asyncio
 import dataclasses
@@ -18,7 +18,7 @@ TAGS = {"team": ("assistant", "editor", "search"), "region": ("eu", "us")}
 
 
 class Here(NamedTuple):
-    """What to prove and where to look."""
+    """The local service, its tokens, and the places to search."""
 
     url: str
     metrics_url: str
@@ -33,7 +33,7 @@ class Here(NamedTuple):
 
 @contextmanager
 def service() -> Iterator[Here]:
-    """Run everything until the block ends; then PostgreSQL is down and its files, which stay, are complete."""
+    """Run everything until the block ends; PostgreSQL is then stopped, and its complete files stay."""
     wanted = config.load(DemoSettings)
     folder = local_service.own_folder(Path(wanted.data_dir) / "prove" / str(time.time_ns()))
     with embedded.start(folder / "postgres") as server:
@@ -58,7 +58,7 @@ def service() -> Iterator[Here]:
 
 
 def remove(here: Here) -> None:
-    """Remove what a run left. PostgreSQL's files may be elsewhere than asked, where its account can reach them."""
+    """Remove a run's files. PostgreSQL's may be in another folder, which its account can reach."""
     for path in (here.data_dir, here.folder):
         shutil.rmtree(path, ignore_errors=True)
     for log in here.logs:

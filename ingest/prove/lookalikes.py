@@ -1,4 +1,4 @@
-"""Ways to write a name so that a list of names does not know it."""
+"""Ways to write a name so that a list of names misses it."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ def _inside(letter: str) -> Callable[[str], str]:
 
 
 def _shifted(first: int) -> Callable[[str], str]:
-    """Write letters in another alphabet of Unicode's that starts at a code point."""
+    """Map letters to another Unicode alphabet, which starts at a code point."""
     return lambda name: "".join(chr(first + ord(letter) - ord("a")) if letter.islower() else letter for letter in name)
 
 

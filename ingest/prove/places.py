@@ -1,4 +1,4 @@
-"""Every place of a body where a string can stand, and the body that has it there."""
+"""Every place in a body where a string can stand, with a function that makes the body."""
 
 from collections.abc import Callable, Mapping
 
@@ -11,12 +11,12 @@ _OTHERS = ("input_tokens", "cost_nanousd", "baseline_cost_nanousd", "ttft_ms", "
 
 
 def in_field(field: str) -> Put:
-    """Put a value where a field has its own."""
+    """Return a function that puts a value into a field."""
     return lambda kit, value: kit.body({field: value})
 
 
 def in_tag(kit: Kit, value: object) -> bytes:
-    """Put a value under a declared tag key, or, where there is none, under any."""
+    """Put a value under a declared tag key, or under any if there is none."""
     return kit.body({"tags": {next(iter(kit.tags), "team"): value}})
 
 
@@ -40,7 +40,7 @@ def in_sequence(kit: Kit, value: object) -> bytes:
     return kit.body(envelope={"stream": {"id": kit.uuid7(), "sequence": value}})
 
 
-# A value in a place that the contract knows.
+# A value in a place that the contract has.
 VALUES: Mapping[str, Put] = {
     **{f"in {field}": in_field(field) for field in (*_STRINGS, *_OTHERS)},
     "in a tag": in_tag,
@@ -53,7 +53,7 @@ VALUES: Mapping[str, Put] = {
     "for an event": lambda kit, value: kit.batch([kit.event(), value]),
 }
 
-# A string where the contract has a name, or under a name that it has not.
+# A string in place of a name of the contract, or under a name that the contract does not have.
 NAMES: Mapping[str, Put] = {
     "as a tag key": as_tag_key,
     "under an undeclared tag key": beside_tags,

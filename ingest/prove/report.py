@@ -1,4 +1,4 @@
-"""Writes a summary for machines, CI and whoever signs."""
+"""Reports of a summary: JSON for machines, JUnit XML for CI, Markdown and HTML to be signed."""
 
 from collections.abc import Iterator
 from html import escape
@@ -11,14 +11,14 @@ from ingest.prove.canaries import FORMS
 from ingest.prove.run import Outcome, Run
 from ingest.prove.summary import FamilySum, PlaceSum, Summary
 
-_PAGE_LINES_MAX = 40  # Of finds and faults: it is one page.
+_PAGE_LINES_MAX = 40  # Finds and faults that fit on one page.
 _COLUMNS = ("family", "cases", "refused", "ignored", "accepted", "no answer", "faults")
 _SAYS = (
-    "Every case is one HTTP request with a canary of its own: a word made for this run that nobody can know. Refused: "
-    "answered with a 4xx problem that names rules and no value. Ignored: the canary stood in a part of the request "
+    "Every case is one HTTP request with a canary of its own: a random word made for this run. Refused: "
+    "answered with a 4xx problem that names rules and no value. Ignored: the canary was in a part of the request "
     "that the contract does not have, and the rest was stored without it. Accepted: good batches, which must be "
-    "stored. Every answer and every place below was searched for every canary, in "
-    f"{len(FORMS)} writings of it."
+    "stored. Every response and every place below was searched for every canary, in "
+    f"{len(FORMS)} encodings."
 )
 _STYLE = (
     "body{font:14px/1.4 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#1a1a1a}"
@@ -40,7 +40,7 @@ def write(summary: Summary, run: Run, folder: Path) -> None:
 
 
 def junit(summary: Summary, outcomes: list[Outcome]) -> str:
-    """Give a suite for each family and one for the places."""
+    """Return a suite for each family and one for the places."""
     bad = sum(_is_bad(place) for place in summary.places) + bool(summary.policy_faults)
     faults = bad + sum(one.faults for one in summary.families)
     tests = summary.cases_sent + len(summary.places) + 1
@@ -71,7 +71,7 @@ def _is_bad(place: PlaceSum) -> bool:
 
 
 def markdown(summary: Summary) -> str:
-    """Give the page as Markdown."""
+    """Return the page as Markdown."""
     lines = ["# Proof that content is refused", "", f"**Verdict: {summary.verdict.upper()}**", "", _SAYS, ""]
     lines += ["| | |", "|---|---|", *(f"| {name} | `{value}` |" for name, value in _facts(summary)), ""]
     lines += [f"| {' | '.join(_COLUMNS)} |", f"|---|{'---:|' * (len(_COLUMNS) - 1)}"]
@@ -83,7 +83,7 @@ def markdown(summary: Summary) -> str:
 
 
 def html(summary: Summary) -> str:
-    """Give the page as HTML, to be printed and signed."""
+    """Return the page as HTML, to be printed and signed."""
     parts = [
         f"<!doctype html><html lang=en><meta charset=utf-8><title>Proof</title><style>{_STYLE}</style>",
         f"<h1>Proof that content is refused: <span class={summary.verdict}>{summary.verdict.upper()}</span></h1>",

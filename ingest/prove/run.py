@@ -1,4 +1,4 @@
-"""Sends every case, a bounded number at a time, and keeps what became of each."""
+"""A run: send every case, a bounded number at a time, and keep each outcome."""
 
 import asyncio
 import secrets
@@ -19,7 +19,7 @@ from ingest.prove.kit import Kit, Policy, read_policy
 from ingest.prove.verdict import fault
 
 SECRET_BYTES = 32
-BUSY = frozenset({429, 503})  # Not a verdict on the case: asked again.
+BUSY = frozenset({429, 503})  # Not a verdict on the case: retried.
 BUSY_TRIES_MAX = 4
 BUSY_WAIT_S_MAX = 10.0
 _OK = 200
@@ -27,11 +27,11 @@ _POLICY = Request(method=b"GET", target=b"/v1/policy")
 
 
 class Plan(NamedTuple):
-    """What to run, and how hard."""
+    """The families to run, and the bounds of the run."""
 
     to: Address
     token: bytes
-    learner_token: bytes | None  # Of a tenant in mode `learn`.
+    learner_token: bytes | None  # The token of a tenant in mode `learn`.
     families: tuple[str, ...]
     seed: int
     concurrency: int
@@ -40,7 +40,7 @@ class Plan(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a case; `fault` is empty if the service kept its promise."""
+    """The outcome of a case; `fault` is empty if the service kept its promise."""
 
     planned: Planned
     status: int
@@ -48,7 +48,7 @@ class Outcome(NamedTuple):
 
 
 class Run(NamedTuple):
-    """A finished run. Two policies that differ mean that the cases taught the service something."""
+    """A finished run. If its two policies differ, the service learned something from the cases."""
 
     kit: Kit
     planned: list[Planned]
@@ -60,7 +60,7 @@ class Run(NamedTuple):
 
 
 async def run(wanted: Plan, progress: Callable[[int], Callable[[int], object]]) -> Run:
-    """Run; raises CannotStart if the service cannot be asked at all. `progress(total)` gives what counts cases."""
+    """Run the plan; raises CannotStart if the service is unreachable. `progress(total)` returns a counter of cases."""
     policy = await _policy(wanted.to, wanted.token)
     if others := _kinds_not_in(policy, "refuse"):
         raise CannotStart(f"The tenant does not refuse unknown terms ({others}): prove with one that does.")
@@ -82,9 +82,9 @@ async def run(wanted: Plan, progress: Callable[[int], Callable[[int], object]]) 
 def _policy_faults(kit: Kit, before: Policy, after: Policy) -> list[str]:
     faults = []
     if (before.terms, before.tags) != (after.terms, after.tags):
-        faults.append("the vocabulary is another one after the run")
+        faults.append("the run changed the vocabulary")
     if list(kit.canaries.find(msgspec.json.encode(after))):
-        faults.append("the policy holds a canary")
+        faults.append("the policy contains a canary")
     return faults
 
 
@@ -93,9 +93,9 @@ def _learner_faults(kit: Kit, before: Policy, after: Policy) -> list[str]:
     lessons = {term for terms in LESSONS.values() for term in terms}
     known, learned = _strings(before), _strings(after)
     if not known <= learned <= known | lessons:
-        faults.append("the tenant in mode learn has learned what was no lesson")
+        faults.append("the tenant in mode learn learned a term that it should not")
     if list(kit.canaries.find(msgspec.json.encode(after))):
-        faults.append("the policy of the tenant in mode learn holds a canary")
+        faults.append("the policy of the tenant in mode learn contains a canary")
     return faults
 
 
@@ -108,7 +108,7 @@ def _kinds_not_in(policy: Policy, mode: str) -> str:
 
 
 class _Sender:
-    """One worker for each connection, all taking from the same list until it, or the time, is over."""
+    """One worker per connection; all take cases from one list until it or the time ends."""
 
     def __init__(self, wanted: Plan, kit: Kit, count: Callable[[int], object]) -> None:
         self._wanted = wanted
@@ -124,7 +124,7 @@ class _Sender:
                 for _ in range(self._wanted.concurrency):
                     workers.create_task(self._work(waiting))
         except* OSError:
-            raise CannotStart("The service cannot be reached any more.") from None
+            raise CannotStart("The service can no longer be reached.") from None
         return self._outcomes
 
     async def _work(self, waiting: Iterator[Planned]) -> None:
@@ -174,7 +174,7 @@ async def _policy(to: Address, token: bytes) -> Policy:
     try:
         return read_policy(answer.body)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        raise CannotStart("GET /v1/policy did not answer with a policy.") from None
+        raise CannotStart("GET /v1/policy did not return a policy.") from None
 
 
 class _Info(msgspec.Struct):
@@ -198,4 +198,4 @@ async def _get(to: Address, token: bytes, request: Request) -> Answer:
         try:
             return await connection.send(request.encoded(to.authority, token, to.prefix))
         except OSError:
-            raise CannotStart("There is nothing that answers at that URL.") from None
+            raise CannotStart("Nothing responds at that URL.") from None

@@ -1,4 +1,4 @@
-"""Looks for canaries where a service may have left them: files, metrics, tables, memory."""
+"""The search for canaries in places where a service may leave them: files, metrics, tables, memory."""
 
 import os
 import re
@@ -11,21 +11,21 @@ from ingest.prove.client import Address, send_alone
 from ingest.store import dump
 
 _PIECE_BYTES = 8_388_608
-_FINDS_MAX = 100  # In one place; more say nothing new.
+_FINDS_MAX = 100  # In one place; more add nothing.
 
 
 class SearchResult(NamedTuple):
-    """A place that was searched. What is not gated is reported, and is no reason to fail."""
+    """A searched place. Finds in a place that is not gated are reported but do not fail the run."""
 
     place: str
     bytes: int
-    finds: tuple[tuple[str, Find], ...]  # Where in the place, and what.
+    finds: tuple[tuple[str, Find], ...]  # Each with its position in the place.
     unread: tuple[str, ...] = ()
     is_gated: bool = True
 
 
 class _Finder:
-    """Searches one stream of pieces after another, with what a border between two may have cut."""
+    """A search of streams of pieces that also finds what a border between two pieces cuts."""
 
     def __init__(self, canaries: Canaries) -> None:
         self._canaries = canaries
@@ -51,7 +51,7 @@ class _Finder:
 
 
 def in_files(place: str, canaries: Canaries, paths: Iterable[Path], step: Callable[[], object]) -> SearchResult:
-    """Search files, and all files below folders."""
+    """Search files and all files below folders."""
     finder = _Finder(canaries)
     for path in paths:
         for file in _files(path):
@@ -62,7 +62,7 @@ def in_files(place: str, canaries: Canaries, paths: Iterable[Path], step: Callab
                 if file.parent.name == _WAL:
                     _read_wal(finder, file)
             except FileNotFoundError:
-                continue  # It was removed meanwhile: a running PostgreSQL does that.
+                continue  # Removed meanwhile, as a running PostgreSQL does.
             except OSError:
                 finder.unread.append(str(file))
             step()
@@ -75,7 +75,7 @@ _LONG_HEADER = 2  # XLP_LONG_HEADER of access/xlog_internal.h; with it a page's 
 
 
 def _read_wal(finder: _Finder, file: Path) -> None:
-    """Search a segment without the headers of its pages: a record goes on behind the next one."""
+    """Read a segment without its page headers, because a record continues after the next header."""
     finder.start()
     for piece in _pieces(file):
         pages = (piece[at : at + _PAGE_BYTES] for at in range(0, len(piece), _PAGE_BYTES))
@@ -92,7 +92,7 @@ def _files(path: Path) -> Iterator[Path]:
     for folder, _, names in os.walk(path):
         for name in names:
             file = Path(folder, name)
-            if file.is_file():  # Neither a socket nor a pipe.
+            if file.is_file():  # Not a socket or a pipe.
                 yield file
 
 
@@ -102,7 +102,7 @@ def _pieces(file: Path) -> Iterator[bytes]:
             yield piece
 
 
-# What a stranger may send to the port of the metrics; each stands for a place that an HTTP server may echo or log.
+# Requests that a stranger may send to the metrics port, each with a canary where an HTTP server may echo or log it.
 _STRANGERS = (
     b"GET %(path)b?%(word)b HTTP/1.1\r\nHost: %(host)b\r\nConnection: close\r\n\r\n",
     b"GET %(path)b?name[]=%(word)b HTTP/1.1\r\nHost: %(host)b\r\nConnection: close\r\n\r\n",
@@ -124,7 +124,7 @@ _STRANGERS = (
 
 
 async def in_metrics(canaries: Canaries, to: Address, path: str) -> list[SearchResult]:
-    """Search what strangers hear at the port of the metrics, and then what Prometheus would read. Raises OSError."""
+    """Search the metrics port's responses to strangers, and then the metrics that Prometheus reads. Raises OSError."""
     port, metrics = _Finder(canaries), _Finder(canaries)
     for number, wire in enumerate(_STRANGERS, 1):
         told = {b"path": path.encode(), b"host": to.authority, b"word": canaries.make().encode()}
@@ -139,7 +139,7 @@ async def in_metrics(canaries: Canaries, to: Address, path: str) -> list[SearchR
 
 
 _LARGE_OBJECTS = "large objects"
-# Where text is kept that is in no table of ours, by what a report calls it.
+# Places outside our tables that keep text, by their names in a report.
 _APART = {
     "audit": ("audit",),
     _LARGE_OBJECTS: ("pg_largeobject", "pg_largeobject_metadata"),
@@ -155,7 +155,7 @@ _PLACES = {table: place for place, tables in _APART.items() for table in tables}
 
 
 async def in_database(canaries: Canaries, dsn: str, step: Callable[[], object]) -> list[SearchResult]:
-    """Search every row of every table that the login may read, and every large object; raises CannotStart."""
+    """Search every row of every table that the login may read, and all large objects; raises CannotStart."""
     finders = {place: _Finder(canaries) for place in ("database", *_APART)}
     last = ""
     async for table, piece in _pieces_of_database(dsn):
@@ -182,7 +182,7 @@ _WRITABLE = re.compile(r"([0-9a-f]+)-([0-9a-f]+) .w.. \S+ \S+ \S+ *(.*)")
 
 
 def in_memory(canaries: Canaries, pids: Iterable[int]) -> SearchResult:
-    """Search the writable memory of processes and their children (proc(5)); what was freed still stands there."""
+    """Search the writable memory of processes and their children (proc(5)), which includes freed memory."""
     finder = _Finder(canaries)
     for pid in pids:
         for process in _family(pid):
@@ -203,12 +203,12 @@ def _read_memory(finder: _Finder, pid: int) -> None:
                     memory.seek(start)
                     piece = memory.read(min(_PIECE_BYTES, int(last, 16) - start))
                 except (OSError, OverflowError):
-                    break  # A device's or the kernel's own.
+                    break  # A device's or the kernel's memory.
                 finder.read(f"process {pid} {name}".strip(), piece)
 
 
 def _family(pid: int) -> list[int]:
-    """Give a process and all that it started."""
+    """Return a process and all its descendants."""
     found = [pid]
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in task.read_text().split():

@@ -1,4 +1,4 @@
-"""What the APIs of this field send and answer; `@` stands where a person's or a model's words stand."""
+"""Requests and responses of the APIs of this field; `@` marks a person's or a model's words."""
 
 import json
 
@@ -52,12 +52,12 @@ _DULL = "hello"
 
 
 def leaves(name: str) -> int:
-    """Count the places of words in a shape."""
+    """Return the number of places for words in a shape."""
     return SHAPES[name].count('"@"')
 
 
 def filled(name: str, leaf: int, words: str) -> dict[str, object]:
-    """Give a shape with words in one place and a dull one in the others."""
+    """Return a shape with words in one place and a neutral word in the others."""
     parts = SHAPES[name].split('"@"')
     dull = json.dumps(_DULL)
     whole = dull.join(parts[: leaf + 1]) + json.dumps(words) + dull.join(parts[leaf + 1 :])

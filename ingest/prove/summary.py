@@ -1,4 +1,4 @@
-"""What a run found, summed up once."""
+"""The summary of a run, for the terminal and every report."""
 
 import time
 from collections import Counter
@@ -12,25 +12,25 @@ from ingest.prove.run import Outcome, Run
 from ingest.prove.search import SearchResult
 
 PASS, FAIL = "pass", "fail"
-FAULTS_MAX = 500  # That a report lists; it counts all.
+FAULTS_MAX = 500  # Listed in a report, which counts all.
 _TEXT_FAULTS_MAX = 20
 _OK = 200
 
 
 class FamilySum(Struct, frozen=True):
-    """How the cases of a family ended."""
+    """The outcomes of a family's cases, counted."""
 
     family: str
     cases: int
     refused: int
-    ignored: int  # Answered with 200, and the canary left no trace.
+    ignored: int  # 200, without a trace of the canary.
     accepted: int
-    unanswered: int  # Of what is not HTTP.
+    unanswered: int  # Cases that are not HTTP.
     faults: int
 
 
 class FaultLine(Struct, frozen=True):
-    """A case in which the promise was not kept."""
+    """A case in which the service broke its promise."""
 
     family: str
     case: str
@@ -50,7 +50,7 @@ class PlaceSum(Struct, frozen=True):
 
 
 class Summary(Struct, frozen=True):
-    """The whole of it."""
+    """The summary of a run."""
 
     verdict: str
     url_host: str
@@ -62,7 +62,7 @@ class Summary(Struct, frozen=True):
     cases_sent: int
     cases_sha256: str
     seed: int
-    marker: str  # What all canaries of the run begin with.
+    marker: str  # The prefix of the run's canaries.
     families: list[FamilySum]
     totals: FamilySum
     places: list[PlaceSum]
@@ -71,7 +71,7 @@ class Summary(Struct, frozen=True):
 
 
 def summed(run: Run, searched: list[SearchResult], url_host: str) -> Summary:
-    """Sum up; the verdict is pass if nothing was found and every case that was sent went as it must."""
+    """Sum up; the verdict is pass if no canary was found and every case sent had its expected outcome."""
     faulty = [outcome for outcome in run.outcomes if outcome.fault]
     places = [_place(run, one) for one in searched]
     is_found = any(place.finds and place.is_gated for place in places)
@@ -140,7 +140,7 @@ def _place(run: Run, searched: SearchResult) -> PlaceSum:
 
 
 def as_text(summary: Summary) -> str:
-    """Give the summary for a terminal."""
+    """Return the summary for a terminal."""
     lines = [
         f"{'family':22} {'cases':>7} {'refused':>8} {'ignored':>8} {'accepted':>9} {'no answer':>10} {'faults':>7}"
     ]

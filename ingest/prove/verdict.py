@@ -1,4 +1,4 @@
-"""Whether an answer keeps the promise; if not, why, in words that hold nothing of the case."""
+"""The verdict on a response: whether it keeps the promise, and if not, why, without quoting the case."""
 
 from typing import get_args
 
@@ -14,9 +14,9 @@ from schema.event import Status, StopReason
 _OK = 200
 _CLIENT = 400
 _SERVER = 500
-# What no sender did wrong, and what a body cannot be the reason for.
+# Problems that no sender causes, and that no body can be the reason for.
 _NOT_FOR_A_BODY = frozenset({401, 403, 408, 429})
-_NOT_SPOKEN = frozenset({501, 505})  # Of HTTP itself: RFC 9112, section 6.1; RFC 9110, section 15.6.6.
+_NOT_SPOKEN = frozenset({501, 505})  # Statuses of HTTP itself: RFC 9112, section 6.1; RFC 9110, section 15.6.6.
 _PROBLEM = "application/problem+json"
 _ENVELOPE = frozenset({"", "*", "events", "stream", "dropped", "id", "sequence"})
 _WORDS = frozenset({None, "unknown", "null", *get_args(Status), *get_args(StopReason)})
@@ -41,7 +41,7 @@ class _Receipt(Struct, frozen=True):
 
 
 def fault(case: Case, answer: Answer, policy: Policy, canaries: Canaries) -> str | None:
-    """Give what is wrong with an answer, or None."""
+    """Return a response's fault, or None."""
     for found in canaries.find(answer.wire):
         return f"the answer holds the canary ({found.form})"
     if case.expected is Expected.UNSPOKEN:
@@ -83,19 +83,19 @@ def _of_receipt(case: Case, answer: Answer) -> str | None:
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return "200 without a receipt"
     if receipt.accepted + receipt.duplicates != case.events:
-        return "200 and not every event counted"
-    return "200 and a term was replaced" if receipt.coarsened else None
+        return "200, but not every event was counted"
+    return "200, but a term was replaced" if receipt.coarsened else None
 
 
 def _of_problem(answer: Answer, policy: Policy) -> str | None:
     if answer.headers.get("content-type") != _PROBLEM:
-        return "a refusal that is no problem document"
+        return "a refusal without a problem document"
     try:
         problem = msgspec.json.decode(answer.body, type=_Problem)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        return "a problem document that cannot be read"
+        return "a problem document that cannot be decoded"
     if problem.status != answer.status:
-        return "a problem document of another status"
+        return "a problem document with another status"
     if any(violation.rule not in policy.rules for violation in problem.violations):
         return "a rule that the policy does not have"
     if any(violation.use not in _WORDS for violation in problem.violations):

@@ -1,4 +1,4 @@
-"""Names that hold content or credentials in the APIs of this field, and things that people write in prompts."""
+"""Names of content and credentials in the APIs of this field, and sentences that people write in prompts."""
 
 CONTENT = """
 answer args arguments audio b64 body candidates caption chat choices chunk chunks citations code comment completion
@@ -18,7 +18,7 @@ cookie credentials csrf database_url dsn headers id_token jwt otp passphrase pas
 secret session set_cookie signing_key ssh_key token virtual_key x_api_key
 """.split()
 
-# Stand-ins are filled with the canary of the case.
+# Placeholders are replaced by the case's canary.
 SENTENCES = (
     "Our Q3 layoffs list is in the attached file {}; summarize it.",
     "{} says: the patient has been HIV positive since 2019.",

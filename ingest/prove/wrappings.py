@@ -1,6 +1,6 @@
-"""Ways to write a text so that it is not seen for what it is.
+"""Ways to encode a text so that it is not recognised.
 
-Where a canary would not be found in the writing, it stands in clear beside it.
+If a canary could not be found in the encoded text, the plain canary stands beside it.
 """
 
 import base64

@@ -92,7 +92,7 @@ def test_a_rotated_token_ends_soon_and_its_successor_is_like_it(run: Run, databa
     status, token, said = run(f"token rotate acme {old} --overlap 2")
     assert status == 0
     assert re.fullmatch(r"nct_[0-9a-f]{12}_[A-Za-z0-9_-]{43}\n", token)
-    assert re.fullmatch(r"the new token works until \S+ \S+ UTC,  the old one until \S+ \S+ UTC\n", said)
+    assert re.fullmatch(r"the new token works until \S+ \S+ UTC, the old one until \S+ \S+ UTC\n", said)
     rows = cluster.fetch(
         database,
         "SELECT token_id, scopes, extract(epoch FROM expires_at - now())::float AS left_s FROM ingest_tokens "
@@ -197,7 +197,7 @@ def test_a_file_of_words_is_imported(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("token issue nobody", "no tenant of that name"),
+        ("token issue nobody", "no tenant has that name"),
         ("vocabulary add acme colour red", "A kind is"),
         ("vocabulary add acme tag:team search", "tags declare"),
         ("vocabulary import acme model /nothing/there", "cannot be read"),

@@ -73,8 +73,8 @@ _BROKEN: dict[str, tuple[Callable[[bytes], tuple[int, bytes]], str]] = {
         lambda _: (422, _problem(violations=[{"rule": "shape.escape", "pointer": "/events/0/salary"}])),
         "a pointer with a name that the contract does not have",
     ),
-    "answers in prose": (lambda _: (422, b"no"), "a problem document that cannot be read"),
-    "says another status": (lambda _: (422, _problem(status=400)), "a problem document of another status"),
+    "answers in prose": (lambda _: (422, b"no"), "a problem document that cannot be decoded"),
+    "says another status": (lambda _: (422, _problem(status=400)), "a problem document with another status"),
 }
 
 

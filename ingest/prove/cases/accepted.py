@@ -1,4 +1,4 @@
-"""Good batches, each of which must be stored: every bound, enum, null, and way to write and compress them."""
+"""Good batches that must be stored: every bound, enum and null, and every way to write and compress them."""
 
 import gzip
 import json
@@ -12,7 +12,7 @@ from ingest.prove.kit import Json, Kit, text
 from schema import event
 
 _NULLABLE = ("baseline_cost_nanousd", "ttft_ms", "http_status", "stop_reason")
-_MODELS_MAX = 400  # Of the model ids that the policy lists: an even share.
+_MODELS_MAX = 400  # An even sample of the policy's model ids.
 _DAY_MS = 86_400_000
 
 
@@ -59,7 +59,7 @@ def _values(kit: Kit) -> Iterator[tuple[str, Json]]:
 
 
 def _losses(kit: Kit) -> Iterator[tuple[str, Json]]:
-    """Give the rest of batches of a stream that have no event."""
+    """Yield the envelopes of batches that only report losses."""
     for reason in kit.policy.drop_reasons:
         yield f"losses alone, {reason}", {"dropped": {reason: kit.policy.bounds["dropped_max"]}}
     yield "losses alone, none", {"dropped": dict.fromkeys(kit.policy.drop_reasons, 0)}
@@ -92,7 +92,7 @@ def accepted_terms(kit: Kit) -> Iterator[Case]:
 
 
 def accepted_forms(kit: Kit) -> Iterator[Case]:
-    """The same batch written in other ways that are the same JSON."""
+    """Yield one batch, written in other ways that are the same JSON."""
     for number, write in enumerate(_WRITERS):
         for coding, (encode, headers) in _CODINGS.items():
             for events in (1, 2, 20):

@@ -1,4 +1,4 @@
-"""What the APIs of the field really send and answer, sent here."""
+"""Real requests and responses of the APIs of this field, sent as events."""
 
 from collections.abc import Callable, Iterator, Mapping
 

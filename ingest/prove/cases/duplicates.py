@@ -1,4 +1,4 @@
-"""One name twice in an object: readers of JSON keep one of the two and drop the other unseen."""
+"""A name repeated in an object: JSON readers keep one value and silently drop the other."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -48,7 +48,7 @@ def _value(what: str, canary: str) -> bytes:
 
 
 def _put(body: bytes, name: str, member: bytes, order: str) -> bytes:
-    """Put a member before the one of that name, or at the end of its object."""
+    """Insert a member before the one of that name, or at the end of its object."""
     at = body.index(text(name) + b":")
     if order == "first":
         return body[:at] + member + b"," + body[at:]

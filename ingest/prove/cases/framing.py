@@ -1,4 +1,4 @@
-"""Content where HTTP/1.1 itself has room: trailers, chunk extensions, what comes before and after a request."""
+"""Content in HTTP/1.1's own framing: trailers, chunk extensions, bytes before and after a request."""
 
 from collections.abc import Iterator, Mapping
 
@@ -17,7 +17,7 @@ _CHUNKED = _HEAD + "Transfer-Encoding: chunked\n"
 _GET = "GET /livez HTTP/1.1\nHost: %HOST%\nConnection: close\n"
 _UPGRADE = _GET.replace("close", "Upgrade")
 _BODY, _SIZE, _HEX, _ = "%BODY%", "%SIZE%", "%HEX%", ""
-# `@` is the canary; a line ends in CR LF. The body is a good batch.
+# `@` is the canary; lines end in CR LF. The body is a good batch.
 _GOOD: Mapping[str, str] = {
     "a trailer": f"{_CHUNKED}\n{_HEX}\n{_BODY}\n0\nX-Note: @\n\n",
     "a trailer of content": f"{_CHUNKED}Trailer: Prompt\n\n{_HEX}\n{_BODY}\n0\nPrompt: @\n\n",

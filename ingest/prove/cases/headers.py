@@ -1,4 +1,4 @@
-"""Content in headers: no part of the contract, so a good batch may be stored, and nothing of them anywhere."""
+"""Content in headers, which are not part of the contract: a good batch may be stored, but no header anywhere."""
 
 import base64
 from collections.abc import Callable, Iterator, Mapping
@@ -47,7 +47,7 @@ def plain_headers(kit: Kit) -> Iterator[Case]:
 
 
 def headers_of_refused(kit: Kit) -> Iterator[Case]:
-    """The same with a body that is refused: it is on errors that services log what they got."""
+    """Yield the same headers with a refused body, because services log requests on errors."""
     for place, name in enumerate(_NAMES):
         for what in ("a sentence", "a key"):
             canary = kit.canary()
@@ -57,7 +57,7 @@ def headers_of_refused(kit: Kit) -> Iterator[Case]:
 
 
 def header_syntax(kit: Kit) -> Iterator[Case]:
-    """Headers that the service does read, and headers that are hardly headers."""
+    """Yield headers that the service reads, and headers with broken syntax."""
     for what, headers in _READ.items():
         for value in ("a word", "a sentence", "base64"):
             canary = kit.canary()

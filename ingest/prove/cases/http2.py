@@ -1,4 +1,4 @@
-"""HTTP/2, which is not spoken here: good batches and bad ones in its frames, and upgrades to it."""
+"""HTTP/2, which the service does not support: good and bad batches in its frames, and upgrades to it."""
 
 from collections.abc import Iterator, Mapping
 
@@ -8,7 +8,7 @@ from ingest.prove.kit import Kit
 from ingest.prove.words import SENTENCES
 
 _PRIORITIES = 2_000
-# `@` is the canary or a sentence with it.
+# `@` is the canary, or a sentence with it.
 _FIELDS: Mapping[str, Headers] = {
     "a note": ((b"x-note", b"@"),),
     "a prompt": ((b"prompt", b"@"),),
@@ -28,7 +28,7 @@ Authorization: Bearer %TOKEN%
 Content-Type: application/json
 Content-Length: %SIZE%
 """
-# Of which all but the batch is to be passed over: RFC 9110, section 7.8.
+# The service must ignore everything but the batch: RFC 9110, section 7.8.
 _UPGRADES: Mapping[str, str] = {
     "h2c": "Connection: Upgrade, close\nUpgrade: h2c\nX-Note: @\n",
     "h2c with settings": "Connection: Upgrade, HTTP2-Settings, close\nUpgrade: h2c\nHTTP2-Settings: @\n",
@@ -42,7 +42,7 @@ _UPGRADES: Mapping[str, str] = {
 
 
 def http2(kit: Kit) -> Iterator[Case]:
-    """Nothing of a batch that comes in frames may be stored: its answer is HTTP/1.1, and no."""
+    """Yield batches in frames, of which nothing may be stored: the service refuses them in HTTP/1.1."""
     for what, fields in _FIELDS.items():
         canary = kit.canary()
         filled = tuple((name.replace(b"@", canary.encode()), of.replace(b"@", canary.encode())) for name, of in fields)

@@ -1,4 +1,4 @@
-"""Ids that are no UUIDv7 of now: sixteen bytes that a sender chose, in whatever form a reader of UUIDs takes."""
+"""Ids that are not current UUIDv7s: sixteen chosen bytes, in every form that a UUID parser may accept."""
 
 from collections.abc import Callable, Iterator, Mapping
 from uuid import UUID
@@ -16,7 +16,7 @@ _WHERE: Mapping[str, _Put] = {
 
 
 def hostile_ids(kit: Kit) -> Iterator[Case]:
-    """The canary is in a header, too: of an id that is half text no search could tell."""
+    """Yield ids with a canary; it is in a header too, because a search cannot find one that is half an id."""
     for where, put in _WHERE.items():
         for what, make in _FORMS.items():
             canary = kit.canary()
@@ -48,7 +48,7 @@ def _variant(digit: str) -> Callable[[str, str], str]:
 
 
 def _of_text(_good: str, canary: str) -> str:
-    """Write the canary's fifteen bytes as a UUID of no version."""
+    """Write the canary's fifteen bytes as a UUID without a version."""
     return str(UUID(bytes=canary.encode() + b"!"))
 
 

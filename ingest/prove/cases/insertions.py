@@ -1,4 +1,4 @@
-"""Text put between any two tokens of a good body."""
+"""Text inserted between any two tokens of a good body."""
 
 import re
 from collections.abc import Iterator

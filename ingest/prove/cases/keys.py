@@ -21,7 +21,7 @@ _DRESSES = ("api_key={}", "Authorization: Bearer {}", "gpt-4o-{}", "https://x.in
 
 
 def dressed_keys(kit: Kit) -> Iterator[Case]:
-    """The same as a part of something, under a credential's name, or encoded."""
+    """Yield the same keys inside other text, under a credential's name, or encoded."""
     for place, name in enumerate(FORMATS):
         for dress in _DRESSES:
             canary = kit.canary()

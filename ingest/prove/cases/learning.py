@@ -1,4 +1,4 @@
-"""What a tenant in mode `learn` must not learn, in every field that it learns from; and a few terms that it must."""
+"""Terms that a tenant in mode `learn` must not learn, in every field it learns from; and a few that it must."""
 
 import string
 from collections.abc import Iterator, Mapping
@@ -12,14 +12,14 @@ from ingest.prove.wrappings import WRAPPINGS
 
 _FIELDS: Mapping[str, Put] = {**{field: in_field(field) for field in TERMS}, "a tag": in_tag}
 _PLACES: Mapping[str, Put] = {**_FIELDS, "a tag key": as_tag_key}
-# What would be learned if it were not for what stands in the gap.
+# Terms that would be learned but for the text in the gap.
 _DRESSES = """
 {} claude-opus-{} claude-{}-5 claude-opus-6-{} claude-opus-6@{} gpt-{} gpt-5.4-{} gpt-7:{} {}/gpt-7 {}-gpt-7
 gpt-5-2027-01-01-{} llama-{}-70b-instruct {}-70b-instruct qwen4-235b-{} gemini-4-pro.{}
 prod-{} {}-eu payments-{}-eu team.{} {}-2 {}2 v2.{} {}/search build:{} {}_prod
 """.split()
 _KEY_DRESSES = ("{}", "claude-opus-6-{}", "{}-prod")
-# Of ordinary words alone: no canary stands in them, so that only their sense could bar them.
+# Only ordinary words, without a canary, so that only their meaning could bar them.
 _PROMPTS = """
 summarize the attached contract for legal
 translate this email to french
@@ -47,10 +47,10 @@ _ALPHABETS = {
     "small letters and digits": string.ascii_lowercase + string.digits,
     "letters and digits": string.ascii_letters + string.digits,
 }
-_RANDOM_CHARS_MIN, _RANDOM_CHARS_MAX = 20, 40  # A shorter string may well be a word and a number: `eu12-ca3`.
-_RANDOM_STRINGS = 5  # Of each alphabet and mark, for each field.
+_RANDOM_CHARS_MIN, _RANDOM_CHARS_MAX = 20, 40  # A shorter one may be a word and a number: `eu12-ca3`.
+_RANDOM_STRINGS = 5  # For each alphabet, mark and field.
 _MARK_EVERY = 5
-# Within what may be learned (schema/learning.py), and fewer than a day's budget.
+# Learnable (schema/learning.py), and fewer than a day's budget.
 LESSONS: Mapping[str, tuple[str, ...]] = {
     "requested_model": ("claude-opus-6-20270301", "gpt-7"),
     "routed_model": ("gemini-4-pro", "llama-3.5-70b-instruct"),
@@ -112,7 +112,7 @@ def _random(kit: Kit, alphabet: str, marks: str) -> str:
 
 
 def accepted_lessons(kit: Kit) -> Iterator[Case]:
-    """The control: a tenant that learns nothing at all would pass the others."""
+    """Yield the control: a tenant that learns nothing at all would pass the others."""
     for where, terms in LESSONS.items():
         for term in terms:
             yield Case(f"{term} for {where}", kit.canary(), Request(_FIELDS[where](kit, term)), Expected.ACCEPTED)

@@ -10,11 +10,11 @@ from ingest.prove.places import TERMS
 from ingest.prove.words import CONTENT, CREDENTIALS, SENTENCES
 
 _WHERE = ("in an event", "in the tags", "beside the events")
-_EVERY = 3  # Of the names: 28 to 42 of each kind of look-alike.
+_EVERY = 3  # One name in three: 28 to 42 of each kind of look-alike.
 
 
 def lookalike_names(kit: Kit) -> Iterator[Case]:
-    """Names of content that a list of names would not have."""
+    """Yield names of content that a list of names would miss."""
     names = (*CONTENT, *CREDENTIALS)
     for place, (look, alter) in enumerate(LOOKALIKES.items()):
         for name in names[place % _EVERY :: _EVERY]:
@@ -28,7 +28,7 @@ def lookalike_names(kit: Kit) -> Iterator[Case]:
 
 
 def lookalike_fields(kit: Kit) -> Iterator[Case]:
-    """Names that look like those of the contract, beside them and instead of them."""
+    """Yield names that look like the contract's, beside them and instead of them."""
     for look, alter in LOOKALIKES.items():
         for field in kit.policy.fields:
             altered = alter(field)
@@ -42,7 +42,7 @@ def lookalike_fields(kit: Kit) -> Iterator[Case]:
 
 
 def lookalike_values(kit: Kit) -> Iterator[Case]:
-    """Terms that look like registered ones; the canary is in a header."""
+    """Yield terms that look like registered ones; the canary is in a header."""
     for look, alter in LOOKALIKES.items():
         for field in TERMS:
             term = str(kit.event()[field])

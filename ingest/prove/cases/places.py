@@ -1,4 +1,4 @@
-"""Content under its own name wherever a name can stand, and below it at every depth."""
+"""Content under its usual names wherever a name can stand, and nested at every depth."""
 
 from collections.abc import Callable, Iterator, Mapping
 

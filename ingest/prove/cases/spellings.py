@@ -1,4 +1,4 @@
-"""Content in every place of a model id that is read as a term; and such ids without content, which are let in."""
+"""Content in every part of a model id that is a spelling of a term; and such ids without content, to be accepted."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from ingest.prove.kit import Kit
 
 _FIELDS = ("requested_model", "routed_model")
 _MARKS = "-/:.@_"
-# Parts of ids around a term, which stands where there is none between them.
+# Prefixes and suffixes of an id; a term stands between them.
 _AROUND = (
     ("openrouter anthropic", "thinking free"),
     ("bedrock us-gov-west-1 1-month-commitment anthropic", "20310203 v1 0"),
@@ -53,5 +53,5 @@ def accepted_spellings(kit: Kit) -> Iterator[Case]:
 
 
 def _term(kit: Kit) -> str:
-    """Return a term of the policy that is none with other parts around it."""
+    """Return a term of the policy without prefixes or suffixes."""
     return "claude-opus-4-5" if "claude-opus-4-5" in kit.policy.terms["model"] else kit.policy.terms["model"][0]

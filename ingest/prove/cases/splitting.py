@@ -1,4 +1,4 @@
-"""Content in pieces: a word to an event, a letter to a tag, one bad event among many good ones."""
+"""Content in pieces: a word per event, a letter per tag, one bad event among many good ones."""
 
 import string
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _SIZES = (2, 3, 10, 100, 500)
 
 
 def split_words(kit: Kit) -> Iterator[Case]:
-    """A sentence over the events of a batch; and each word alone, with the canary in a header."""
+    """Yield a sentence spread over a batch's events, and each word alone, with the canary in a header."""
     for field in (*TERMS, "tag"):
         for number, sentence in enumerate(SENTENCES):
             canary = kit.canary()
@@ -25,7 +25,7 @@ def split_words(kit: Kit) -> Iterator[Case]:
 
 
 def split_letters(kit: Kit) -> Iterator[Case]:
-    """A canary in pieces over tags, events and fields; and each letter alone. The canary is in a header, too."""
+    """Yield a canary spread over tags, events and fields, and each letter alone; the canary is also in a header."""
     for step in (1, 2, 3, 4, 7):
         canary = kit.canary()
         yield _beside(f"{step} a tag", canary, kit.body({"tags": _tags(_pieces(canary, step))}))
@@ -43,7 +43,7 @@ def split_letters(kit: Kit) -> Iterator[Case]:
 
 
 def one_in_many(kit: Kit) -> Iterator[Case]:
-    """A batch is refused whole: nothing of it may be stored, wherever in it the bad event is."""
+    """Yield batches with one bad event, which must be refused whole wherever it is."""
     for size in _SIZES:
         for place in sorted({0, size // 2, size - 1}):
             for field in (*TERMS, "tag", "note"):

@@ -1,4 +1,4 @@
-"""SQL in every string: what would keep text where no table of ours is, if a string ever became part of a statement."""
+"""SQL in every string: statements that would store text outside our tables if a string became part of one."""
 
 from collections.abc import Iterator
 
@@ -38,7 +38,7 @@ _PARAMETERS = ("application_name", "options", "user", "search_path", "client_enc
 
 
 def start_up(kit: Kit) -> Iterator[Case]:
-    """Parameters of a connection to PostgreSQL, where HTTP has some of its own."""
+    """Yield parameters of a PostgreSQL connection in place of HTTP's own."""
     for name in _PARAMETERS:
         canary = kit.canary()
         target = f"/v1/events?{name}={canary}".encode()

@@ -60,7 +60,7 @@ def _queries(kit: Kit) -> Iterator[Case]:
 
 
 def methods(kit: Kit) -> Iterator[Case]:
-    """Other methods, with content for a body; none but POST may take it."""
+    """Yield other methods with content as a body; only POST may accept one."""
     for method in _METHODS:
         for path in (EVENTS.decode(), *_GETS):
             if method == "GET" and path in _GETS:

@@ -1,4 +1,4 @@
-"""A value of another type than the contract's, for every field."""
+"""Values of a type that the contract does not allow, in every field."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ def wrong_types(kit: Kit) -> Iterator[Case]:
             yield refused(f"{what} for {where}", canary, body)
 
 
-# JSON of a wrong value for every field; `@` is the canary.
+# JSON values that are wrong in every field; `@` is the canary.
 _VALUES = {
     "a string": '"@"',
     "a sentence": f'"{SENTENCES[1].format("@")}"',
@@ -39,7 +39,7 @@ _VALUES = {
 
 
 def hostile_numbers(kit: Kit) -> Iterator[Case]:
-    """Numbers that hold text, or that readers of JSON take for others; the canary is in a header, too."""
+    """Yield numbers that hold text or that JSON readers misread; the canary is also in a header."""
     for where, field, envelope in _fields(kit):
         if field in _NOT_NUMBERS:
             continue
@@ -71,7 +71,7 @@ _NOT_NUMBERS = frozenset(
     "event_id task_category provider requested_model routed_model status stop_reason tags id stream dropped events"
     " streamed cached fallback retried escalated".split()
 )
-_NUMBERS = {  # `@` is the canary's bytes as one number.
+_NUMBERS = {  # `@` is the canary's bytes as a number.
     "all digits": "@",
     "negative digits": "-@",
     "minus one": "-1",

@@ -1,4 +1,4 @@
-"""The whole body wrapped, encoded or compressed; and what containers hold beside it."""
+"""The whole body wrapped, encoded or compressed, and the metadata of its containers."""
 
 import base64
 import gzip
@@ -21,7 +21,7 @@ _ZSTD: Headers = ((b"Content-Encoding", b"zstd"),)
 _FORM: Headers = ((b"Content-Type", b"application/x-www-form-urlencoded"),)
 _MULTIPART: Headers = ((b"Content-Type", b"multipart/form-data; boundary=x"),)
 _PART = b'--x\r\nContent-Disposition: form-data; name="events"; filename="a.json"\r\n\r\n%s\r\n--x--\r\n'
-_EVERY = 40  # Of the bodies of a family: those that are sent compressed.
+_EVERY = 40  # One body in 40 of a family is sent compressed.
 _COMPRESSED = (
     places.unknown_places, types.wrong_types, duplicates.duplicate_names, keys.keys_everywhere, apis.api_shapes,
     dress.dressed_identifiers,
@@ -29,7 +29,7 @@ _COMPRESSED = (
 
 
 def _gzip(body: bytes) -> bytes:
-    return gzip.compress(body, mtime=0)  # Not the time of day: a seed shall repeat a run.
+    return gzip.compress(body, mtime=0)  # A fixed time, so that a seed repeats a run.
 
 
 _BODIES: Mapping[str, tuple[Encode, Headers]] = {
@@ -90,7 +90,7 @@ def wrapped_bodies(kit: Kit) -> Iterator[Case]:
 
 
 def compressed_bodies(kit: Kit) -> Iterator[Case]:
-    """A share of other families' bodies, as gzip and as zstd."""
+    """Yield a sample of other families' bodies, as gzip and as zstd."""
     codings: tuple[tuple[str, Encode, Headers], ...] = (
         ("gzip", _gzip, _GZIP),
         ("zstd", zstandard.compress, _ZSTD),
@@ -102,7 +102,7 @@ def compressed_bodies(kit: Kit) -> Iterator[Case]:
 
 
 def container_metadata(kit: Kit) -> Iterator[Case]:
-    """A good batch in a container that holds more than it."""
+    """Yield a good batch in a container that holds other data as well."""
     for what, (hold, headers) in _CONTAINERS.items():
         for number, sentence in enumerate(SENTENCES):
             canary = kit.canary()
@@ -111,13 +111,13 @@ def container_metadata(kit: Kit) -> Iterator[Case]:
 
 
 def _gzip_with(flag: int, field: bytes, body: bytes) -> bytes:
-    """RFC 1952, section 2.3: the flags say which fields stand between the header and the data."""
+    """Return gzip with extra header fields (RFC 1952, section 2.3), as the flags declare."""
     whole = _gzip(body)
     return whole[:3] + bytes([flag]) + whole[4:10] + field + whole[10:]
 
 
 def _skippable(words: bytes) -> bytes:
-    """RFC 8878, section 3.1.2."""
+    """Return a skippable frame (RFC 8878, section 3.1.2)."""
     return struct.pack("<II", 0x184D2A50, len(words)) + words
 
 

@@ -1,4 +1,4 @@
-"""Text in every wrapping, in every place of a body."""
+"""Text in every encoding, in every place of a body."""
 
 from collections.abc import Iterator
 
