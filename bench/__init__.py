@@ -1,1 +1,1 @@
-"""What the service costs, beside what PostgreSQL allows and what others do: all in one run, in turns, on one server."""
+"""The benchmark: the service, PostgreSQL's limits and other stacks, measured in turns in one run on one server."""

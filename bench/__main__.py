@@ -1,4 +1,4 @@
-"""`python -m bench`: the headline in a quarter of an hour; `--full`: the whole matrix."""
+"""`python -m bench`: the headline figures in a quarter of an hour; `--full`: the whole matrix."""
 
 import argparse
 import shlex
@@ -17,7 +17,7 @@ from bench.scenario import HEADLINE, MATRIX, OURS, PEERS, Scenario
 from bench.soak import Soak
 from bench.trial import Bench, Trial, Wrong
 
-SPARE = 1.3  # Bodies beyond what the fastest round so far has used.
+SPARE = 1.3  # Spare bodies beyond those of the fastest round so far.
 
 
 def main() -> int:
@@ -49,12 +49,12 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--full", action="store_true", help="the whole matrix, about an hour and a half")
-    parser.add_argument("--rounds", type=int, default=5, help="of all scenarios in turns (default: 5)")
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement (default: 4)")
-    parser.add_argument("--only", default="", help="names of scenarios, with commas")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of all scenarios (default: 5)")
+    parser.add_argument("--seconds", type=float, default=4.0, help="duration of each measurement (default: 4)")
+    parser.add_argument("--only", default="", help="comma-separated names of scenarios")
     parser.add_argument("--soak-events", type=int, default=50_000_000, help="0: no soak (default: 50 million)")
     parser.add_argument(
-        "--data-dir", type=Path, default=ROOT / ".bench", help="where PostgreSQL keeps its data meanwhile"
+        "--data-dir", type=Path, default=ROOT / ".bench", help="folder for PostgreSQL's data during the run"
     )
     parser.add_argument("--out", default="latest", help="name of the file in bench/results (default: latest)")
     return parser.parse_args()
@@ -65,7 +65,7 @@ def _is_wanted(scenario: Scenario, only: str) -> bool:
 
 
 def _unavailable(scenarios: Sequence[Scenario]) -> dict[str, str]:
-    """Install what is missing; gives the scenarios that cannot be run here, and why."""
+    """Install what is missing, and return the scenarios that cannot run here, with the reasons."""
     why = install.ensure(dict.fromkeys(scenario.system for scenario in scenarios if scenario.system in PEERS))
     skipped = {scenario.name: why[scenario.system] for scenario in scenarios if scenario.system in why}
     if reason := slowdisk.why_not():
@@ -76,7 +76,7 @@ def _unavailable(scenarios: Sequence[Scenario]) -> dict[str, str]:
 
 
 class _Rounds:
-    """Every scenario once a round, and each round begins with another one: nobody always comes after the same."""
+    """Rounds of all scenarios, each starting with another one so that no scenario always follows the same one."""
 
     def __init__(self, bench: Bench, scenarios: Sequence[Scenario]) -> None:
         self.done: dict[str, list[Trial]] = {scenario.name: [] for scenario in scenarios}

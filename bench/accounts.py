@@ -1,4 +1,4 @@
-"""Many tenants with tokens and tags at once: by COPY, because ten thousand acts of an operator would take minutes."""
+"""Many tenants with tokens and tags, made by COPY, because ten thousand operator's acts would take minutes."""
 
 import asyncio
 import secrets
@@ -11,7 +11,7 @@ from ingest.store.tokens import PREFIX, SCOPES_DEFAULT
 from schema.event import OWN_IDS, Kind
 from schema.vocabulary import UNKNOWN
 
-QUOTA = 2_000_000_000  # Events a minute: never reached, and so always counted.
+QUOTA = 2_000_000_000  # Events per minute: counted, but never reached.
 _TERM_COLUMNS = ("tenant_id", "kind", "term_id", "parent_id", "term", "revision")
 _TOKEN_COLUMNS = ("tenant_id", "token_id", "secret_sha256", "scopes", "revision")
 _BUMP = "UPDATE nocontent.control SET revision = revision + 1 WHERE control_id = 1 RETURNING revision"
@@ -22,7 +22,7 @@ SELECT number, 'tenant-' || number, $3, $2 FROM generate_series(1, $1::integer) 
 
 
 def enroll(dsn: str, tenants: int, tags: Mapping[str, Sequence[str]]) -> list[str]:
-    """Make tenants 1 to n, each with the same tags; gives a token of each."""
+    """Make tenants 1 to n with the same tags, and return a token for each."""
     return asyncio.run(_enroll(dsn, tenants, tags))
 
 
@@ -56,7 +56,7 @@ async def _enroll(dsn: str, tenants: int, tags: Mapping[str, Sequence[str]]) -> 
 
 
 def _terms(tags: Mapping[str, Sequence[str]]) -> Iterator[tuple[int, int, int, str]]:
-    """Give kind, id, parent and term of each; a tenant's ids are the upper half of their kind."""
+    """Yield kind, id, parent and term of each; a tenant's ids are the upper half of their kind's."""
     value_id = OWN_IDS[Kind.TAG_VALUE].start
     for key_id, (key, values) in enumerate(tags.items(), OWN_IDS[Kind.TAG_KEY].start):
         yield Kind.TAG_KEY, key_id, 0, key

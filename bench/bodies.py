@@ -1,4 +1,4 @@
-"""Requests ready for the wire, made before the clock starts: a head, a body, and how many events they carry."""
+"""Requests, encoded before the clock starts: head, body, and number of events."""
 
 import itertools
 import random
@@ -17,16 +17,16 @@ from bench.scenario import Coding, Scenario
 from bench.workload import SENDERS, Clock, Ids, Template, events
 from schema.ids import uuid7
 
-POOL_EVENTS = 8_000  # Different ones; a body has as many as its batch asks for.
+POOL_EVENTS = 8_000  # Distinct events, from which batches are made.
 TEMPLATES_MIN, TEMPLATES_MAX = 4, 64
-ANSWERED_AFTER = 48  # Requests; by then the first of them has its answer, so sending it again is a replay.
+ANSWERED_AFTER = 48  # After this many requests the first is answered, so that repeating it is a replay.
 REMEMBERED = 512
 _GZIP = 16 + zlib.MAX_WBITS
 _LEVEL = 1
 
 
 class Request(NamedTuple):
-    """What goes over the wire."""
+    """An encoded request."""
 
     head: bytes
     body: bytes
@@ -34,7 +34,7 @@ class Request(NamedTuple):
 
 
 class Plan(Struct, kw_only=True):
-    """What a client process shall send, and where."""
+    """The load of one client process, and its target."""
 
     scenario: Scenario
     port: int
@@ -43,13 +43,13 @@ class Plan(Struct, kw_only=True):
     requests: int
     seconds: float
     warm_requests: int
-    warm_events: int  # Of each warm request.
+    warm_events: int  # In each warm-up request.
     warm_seconds: float
-    is_soak: bool = False  # Make bodies while sending: there are too many to keep.
+    is_soak: bool = False  # Make bodies while sending, because there are too many to keep.
 
 
 class _Envelope:
-    """The streams of the senders: each tenant has at least one, and each stream counts its batches."""
+    """The senders' streams: at least one per tenant, each numbering its batches."""
 
     def __init__(self, plan: Plan) -> None:
         lanes = -(-SENDERS // len(plan.tokens)) * len(plan.tokens)
@@ -71,7 +71,7 @@ class _Envelope:
 
 
 def requests(plan: Plan) -> Iterator[Request]:
-    """Give the requests of a plan, warm ones first."""
+    """Yield a plan's requests, those of the warm-up first."""
     if plan.scenario.system == "phoenix":
         return _span_requests(plan)
     return _event_requests(plan)
@@ -113,7 +113,7 @@ def _event_requests(plan: Plan) -> Iterator[Request]:
 
 
 def _spoilt(batch: Sequence[dict[str, object]], place: int) -> list[dict[str, object]]:
-    """Give a batch whose last event has what is refused most: an unregistered model, or a prompt."""
+    """Return a batch whose last event has an unregistered model or a prompt, the most common reasons to refuse."""
     bad = {"routed_model": "house-model-7"} if place % 2 else {"prompt": "Write a poem about the sea, and rhyme it."}
     return [*batch[:-1], batch[-1] | bad]
 

@@ -1,4 +1,4 @@
-"""A process that prepares, waits for its turn, warms up, waits again, measures and tells: both ends of that."""
+"""Child processes that prepare, then warm up and measure when told to, and report: both ends of the pipe."""
 
 import select
 import subprocess
@@ -18,11 +18,11 @@ _PREPARED, _GO = "prepared", "go"
 
 
 class ChildFailed(Exception):
-    """A process of the benchmark ended early; what it said is on the terminal."""
+    """A process of the benchmark ended early; its error is on the terminal."""
 
 
 class Act(Protocol):
-    """What a child does in its turns."""
+    """The work of a child in its turns."""
 
     def warm(self) -> Tally: ...
 
@@ -30,7 +30,7 @@ class Act(Protocol):
 
 
 def play(act: Act) -> None:
-    """Run in the child, once it has prepared: take the turns."""
+    """Take turns, in the child, once it has prepared."""
     print(_PREPARED, flush=True)
     for turn in (act.warm, act.measure):
         sys.stdin.readline()
@@ -48,7 +48,7 @@ class Child:
         assert heard == _PREPARED, heard
 
     def take_turn(self) -> Tally:
-        """Let it warm up the first time, and measure the second."""
+        """Start its next turn: the first warms up, the second measures."""
         self.begin_turn()
         return self.end_turn()
 
@@ -58,7 +58,7 @@ class Child:
         self.process.stdin.flush()
 
     def has_ended(self, wait_s: float) -> bool:
-        """Wait a while for the end of a turn."""
+        """Return whether its turn ends within a while."""
         assert self.process.stdout is not None
         return bool(select.select([self.process.stdout], [], [], wait_s)[0])
 
@@ -75,7 +75,7 @@ class Child:
 
 @contextmanager
 def started(module: str, plan: msgspec.Struct) -> Iterator[Child]:
-    """Start a module as a child with its plan, and end it with the block."""
+    """Start a module as a child with a plan, and stop it when the block ends."""
     child = subprocess.Popen(
         [sys.executable, "-m", module],
         cwd=ROOT,

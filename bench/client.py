@@ -1,4 +1,4 @@
-"""The load generator, a process of its own: `python -m bench.client` with a plan on standard input."""
+"""The load generator's process: `python -m bench.client` with a plan on standard input."""
 
 import gc
 import sys
@@ -13,7 +13,7 @@ from bench.load import Load, Tally
 
 
 class _Client:
-    """One plan."""
+    """A client with one plan."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -25,7 +25,7 @@ class _Client:
         self._gap_s = scenario.batch_events / scenario.events_per_s if scenario.events_per_s else 0.0
         gc.collect()
         gc.freeze()
-        gc.disable()  # A pause of ours would count as latency of theirs.
+        gc.disable()  # Our own pauses would count as the service's latency.
 
     def warm(self) -> Tally:
         self._load = Load(self._plan.port, self._plan.scenario.connections)

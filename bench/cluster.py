@@ -1,4 +1,4 @@
-"""The one PostgreSQL of a run, equally durable for all: databases in it, and what they weigh."""
+"""The one PostgreSQL server of a run, equally durable for all systems, with its databases and their sizes."""
 
 import asyncio
 import shutil
@@ -20,11 +20,11 @@ from ingest.store import migrate, partitions
 SETTINGS = {
     "shared_buffers": "2GB",
     "max_wal_size": "16GB",
-    "min_wal_size": "4GB",  # Segments are made once and used again, so that no system pays for the first round.
-    "checkpoint_timeout": "1h",  # Each measurement begins with a checkpoint of its own.
-    "autovacuum": "off",  # It would run in the turn of whoever comes next.
+    "min_wal_size": "4GB",  # Segments are recycled, so that no system pays to create them.
+    "checkpoint_timeout": "1h",  # Each measurement starts with its own checkpoint.
+    "autovacuum": "off",  # It would run in the next system's turn.
 }
-SEGMENTS = 256  # As many as min_wal_size holds.
+SEGMENTS = 256  # The number that min_wal_size keeps.
 RETENTION_DAYS = 30
 EVENTS = "nocontent.events"
 _TEMPLATE = "migrated"
@@ -32,7 +32,7 @@ _DATA = "nocontent-bench"
 
 
 class Stage(NamedTuple):
-    """A database of ours with tenants, ready for a service."""
+    """A database with our tables and tenants, ready for a service."""
 
     dsn: str
     tokens: Sequence[str]
@@ -42,7 +42,7 @@ class Stage(NamedTuple):
 
 
 class Weight(NamedTuple):
-    """What a table takes on disk, in bytes; its partitions and TOAST are in it."""
+    """The size of a table on disk, in bytes, with its partitions and TOAST."""
 
     heap: int
     indexes: int
@@ -62,19 +62,19 @@ class Cluster:
         return self.dsn.replace("/nocontent?", f"/{database}?")
 
     def create(self, database: str, template: str = "template0") -> str:
-        """Create a database, or leave it as it is; gives its DSN."""
+        """Create a database if it does not exist, and return its DSN."""
         if not fetch(self.dsn, "SELECT FROM pg_database WHERE datname = $1", database):
             execute(self.dsn, f"CREATE DATABASE {database} TEMPLATE {template}")
         return self.of(database)
 
     def migrated(self, database: str) -> str:
-        """Create a database with our tables; gives its DSN."""
+        """Create a database with our tables, and return its DSN."""
         if not fetch(self.dsn, "SELECT FROM pg_database WHERE datname = $1", _TEMPLATE):
             asyncio.run(migrate_database(self.create(_TEMPLATE), RETENTION_DAYS))
         return self.create(database, _TEMPLATE)
 
     def stage(self, tenants: int) -> Stage:
-        """Give a database with this many tenants; the same one each time."""
+        """Return the database with this many tenants, the same one each time."""
         if tenants not in self._stages:
             dsn = self.migrated(f"tenants_{tenants}")
             self._stages[tenants] = Stage(dsn, accounts.enroll(dsn, tenants, TAGS))
@@ -83,9 +83,9 @@ class Cluster:
 
 @contextmanager
 def started(folder: Path, *, is_slowable: bool) -> Iterator[Cluster]:
-    """Start PostgreSQL on fresh data in a folder, and remove that at the end."""
+    """Start PostgreSQL on fresh data in a folder, and remove the data at the end."""
     folder.mkdir(parents=True, exist_ok=True)
-    made, _ = settle(folder.resolve() / _DATA)  # Elsewhere, where PostgreSQL's account cannot reach the folder.
+    made, _ = settle(folder.resolve() / _DATA)  # Another folder if PostgreSQL's account cannot reach this one.
     shutil.rmtree(made, ignore_errors=True)
     try:
         if is_slowable:
@@ -101,7 +101,7 @@ def started(folder: Path, *, is_slowable: bool) -> Iterator[Cluster]:
 
 
 def _make_segments(dsn: str) -> None:
-    """Fill as many WAL segments as a server that has run for a while keeps: making one takes longer than a flush."""
+    """Create the WAL segments that a long-running server keeps, because creating one takes longer than a flush."""
     execute(
         dsn,
         f"""
@@ -114,7 +114,7 @@ def _make_segments(dsn: str) -> None:
 
 
 async def migrate_database(dsn: str, retention_days: int) -> None:
-    """Make our tables, and the partitions of a retention."""
+    """Create our tables and the partitions of the retention."""
     connection = await asyncpg.connect(dsn)
     try:
         await migrate.migrate(connection)
@@ -152,7 +152,7 @@ def wal_bytes(dsn: str) -> int:
 
 
 def weigh(dsn: str, table: str) -> Weight:
-    """Weigh a table with all its partitions."""
+    """Measure a table with all its partitions."""
     row = fetch(dsn, _WEIGHT, table)[0]
     return Weight(row["heap"], row["indexes"])
 

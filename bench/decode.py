@@ -1,7 +1,7 @@
-"""What the gates cost: interleaved rounds in one run, as ratios to a bare typed decode of the same body.
+"""The cost of the gates: ratios to a bare typed decode of the same body, in interleaved rounds of one run.
 
-The bare decode is what a service without gates would write in msgspec: UUIDs, enums, bounded integers, tags as a
-dictionary; strings unchecked. Also the CPU time of the explain path on the worst bodies that fit the bounds.
+A service without gates would write the bare decode in msgspec: UUIDs, enums, bounded integers, tags as a dictionary,
+strings unchecked. Also the CPU time of the explain path on the worst bodies that fit the bounds.
 """
 
 import argparse
@@ -33,7 +33,7 @@ _BareEvent = msgspec.defstruct(
 )
 _BareBatch = msgspec.defstruct(
     "_BareBatch",
-    [("events", list[_BareEvent])],  # type: ignore[valid-type]  # Made above, from the fields of Event.
+    [("events", list[_BareEvent])],  # type: ignore[valid-type]  # Made above from the fields of Event.
     forbid_unknown_fields=True,
 )
 _bare = msgspec.json.Decoder(_BareBatch)
@@ -43,8 +43,8 @@ _wire = msgspec.json.Decoder(Batch)
 def main() -> int:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--events", type=int, default=1_000, help="in the body (default: 1000)")
-    parser.add_argument("--rounds", type=int, default=31, help="of each step, interleaved (default: 31)")
+    parser.add_argument("--events", type=int, default=1_000, help="events in the body (default: 1000)")
+    parser.add_argument("--rounds", type=int, default=31, help="rounds of each step, interleaved (default: 31)")
     args = parser.parse_args()
     vocabulary, window = _vocabulary(), _window()
     body = _body(args.events)
@@ -87,7 +87,7 @@ def _table(seconds: dict[str, list[float]], events: int) -> None:
 
 
 def _explained(body: bytes, vocabulary: Vocabulary, window: Window) -> tuple[float, float]:
-    """Return the milliseconds of a refusal and its explanation, and of the longest of its steps."""
+    """Return the milliseconds of a refusal with its explanation, and of its longest step."""
     ends = [time.process_time()]
     try:
         decode(body, vocabulary, window)

@@ -1,6 +1,6 @@
-"""What size costs: the same load on an empty database and on ones with many rows, partitions, tenants and terms.
+"""The cost of size: one load on an empty database and on ones with many rows, partitions, tenants and terms.
 
-`python -m bench.growth`: in turns on one server; each figure is a ratio to the empty database in the same round.
+`python -m bench.growth` takes turns on one server; each figure is a ratio to the empty database in the same round.
 """
 
 import argparse
@@ -24,30 +24,30 @@ from bench.trial import Bench
 from bench.workload import TAGS
 
 PARTITIONS_BESIDE_RETENTION = 9  # Seven ahead, today, and a day of grace.
-TENANT_TERMS_MAX = 8_000  # A tenant's half of the tag values has 8,192 ids.
-ROW_BYTES = 220  # On disk, with its key.
-SPARE_BYTES = 30_000_000_000  # WAL, and the other databases.
+TENANT_TERMS_MAX = 8_000  # A tenant has 8,192 ids for tag values.
+ROW_BYTES = 220  # On disk, including the key.
+SPARE_BYTES = 30_000_000_000  # For WAL and the other databases.
 
 
 class Size(Struct, frozen=True, kw_only=True):
-    """What a database holds before the load."""
+    """The contents of a database before the load."""
 
     rows: int = 0
     partitions: int = cluster.RETENTION_DAYS + PARTITIONS_BESIDE_RETENTION
     tenants: int = 1
-    terms: int = 0  # Tag values of the tenants, beside the few that all have.
+    terms: int = 0  # The tenants' tag values, in addition to the few that all have.
 
 
 class Point(Struct, frozen=True, kw_only=True):
-    """One size and its cost."""
+    """The cost of one size."""
 
     size: Size
     events_s: Spread
-    ratio: Spread  # To the empty database, round by round.
+    ratio: Spread  # Ratio to the empty database, round by round.
 
 
 class Growth(Struct, frozen=True, kw_only=True):
-    """What growth.json holds."""
+    """The contents of growth.json."""
 
     provenance: Provenance
     command: str
@@ -56,7 +56,7 @@ class Growth(Struct, frozen=True, kw_only=True):
 
 
 def sizes(rows: int) -> dict[str, Size]:
-    """Name the sizes: one that grows at a time, then all."""
+    """Return the sizes by name: those that grow in one way, then in all."""
     return {
         "empty": Size(),
         f"rows {rows // 10:,}": Size(rows=rows // 10),
@@ -73,11 +73,13 @@ def sizes(rows: int) -> dict[str, Size]:
 def main() -> int:
     """Grow, measure, write growth.json and print the table."""
     parser = argparse.ArgumentParser(prog="python -m bench.growth", description=__doc__)
-    parser.add_argument("--rows", type=int, default=10_000_000, help="in the largest (default: 10 million)")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement (default: 4)")
     parser.add_argument(
-        "--data-dir", type=Path, default=ROOT / ".bench", help="where PostgreSQL keeps its data meanwhile"
+        "--rows", type=int, default=10_000_000, help="rows in the largest database (default: 10 million)"
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4.0, help="duration of each measurement (default: 4)")
+    parser.add_argument(
+        "--data-dir", type=Path, default=ROOT / ".bench", help="folder for PostgreSQL's data during the run"
     )
     args = parser.parse_args()
     logs = ROOT / ".bench/logs"
@@ -105,7 +107,7 @@ def main() -> int:
 
 def _rows_that_fit(running: Cluster, rows: int) -> int:
     free = shutil.disk_usage(running.data_dir).free - SPARE_BYTES
-    fitting = min(rows, int(free / ROW_BYTES / 2.1))  # Two of the databases have them all, one a tenth.
+    fitting = min(rows, int(free / ROW_BYTES / 2.1))  # Two databases have all rows, one has a tenth.
     if fitting < rows:
         print(f"the disk has room for {fitting:,} rows and not for {rows:,}", file=sys.stderr)
     assert fitting > 0, "the disk is full"
@@ -125,7 +127,7 @@ def _grow(running: Cluster, name: str, size: Size) -> Stage:
 
 
 def _tags(size: Size) -> Mapping[str, Sequence[str]]:
-    """Give tags with as many values as make up the terms over all tenants; the load uses them all."""
+    """Return tags with enough values to reach the number of terms over all tenants; the load uses them all."""
     each = min(TENANT_TERMS_MAX, -(-size.terms // size.tenants))
     return {**TAGS, "team": tuple(f"team-{number}" for number in range(each))} if each else TAGS
 

@@ -1,4 +1,4 @@
-"""What the peers need, installed on demand into folders of their own; why not, where that does not work."""
+"""Installs the peers' dependencies on demand into their own folders, or reports why it cannot."""
 
 import shutil
 import subprocess
@@ -21,11 +21,11 @@ _REASON_CHARS_MAX = 200
 
 
 class CannotInstall(Exception):
-    """Why a peer cannot be installed here."""
+    """A peer cannot be installed here; the message says why."""
 
 
 def ensure(systems: Iterable[System]) -> dict[System, str]:
-    """Install what these systems need; gives the reasons of those that cannot be."""
+    """Install the dependencies of these systems, and return reasons for those that failed."""
     why: dict[System, str] = {}
     for system in systems:
         try:
@@ -36,7 +36,7 @@ def ensure(systems: Iterable[System]) -> dict[System, str]:
 
 
 def peers() -> None:
-    """Make the environment of the Python peers and of the plots."""
+    """Create the environment of the Python peers and of the plots."""
     _venv(PEERS_VENV, _HERE / "requirements-peers.lock")
 
 

@@ -1,8 +1,8 @@
-"""Instructions of each step of the hot path, counted by callgrind: the same on a busy machine as on an idle one.
+"""Instructions of each step of the hot path, counted by callgrind, which are the same on a busy and an idle machine.
 
-`python -m bench.instructions` compares with instructions.json and fails where a step needs over a tenth more;
-`--record` writes that file. Needs valgrind. Counts are comparable where the Python build and the machine's instruction
-set are the same; elsewhere it says so and passes.
+`python -m bench.instructions` compares with instructions.json and fails if a step needs over a tenth more; `--record`
+writes that file. Needs valgrind. Counts are comparable only if the Python build and the machine's instruction set are
+the same; if not, it prints so and passes.
 """
 
 import argparse
@@ -30,17 +30,17 @@ from bench.workload import EVENTS_PER_MS, Ids, ids_of
 BASELINE = Path(__file__).with_name("instructions.json")
 GROWTH_MAX = 0.10
 REPEATS = 3
-NOW_MS = 1_767_225_600_000  # Any time, but always the same.
-# A function of the C library that nothing else calls, by either of its names: before each call of it callgrind writes
-# its counts down and begins anew. Not by ctypes: libffi's assembly hides the callee.
+NOW_MS = 1_767_225_600_000  # An arbitrary but fixed time.
+# Two names of a C library function that nothing else calls: before each call, callgrind dumps its counts and starts
+# anew. Not called by ctypes, because libffi's assembly hides the callee.
 MARKS = ("getpgid", "__getpgid")
 _PACKAGES = ("msgspec", "numpy", "zstandard")
 
 
 class Counts(Struct, frozen=True, kw_only=True):
-    """What instructions.json holds."""
+    """The contents of instructions.json."""
 
-    build: str  # What must be the same for counts to be comparable.
+    build: str  # Counts are comparable only if this is equal.
     packages: dict[str, str]
     instructions_an_event: dict[str, float]
 
@@ -67,7 +67,7 @@ def main() -> int:
 
 
 def compare(counted: Counts, baseline: Counts) -> int:
-    """Print both; gives 1 where a step has grown too much, and 0 where it has not or nothing can be said."""
+    """Print both counts, and return 1 if a step has grown too much, or 0 if none has or they are not comparable."""
     is_comparable = counted.build == baseline.build
     if not is_comparable:
         print(f"not comparable: recorded on {baseline.build}, this is {counted.build}")
@@ -83,7 +83,7 @@ def compare(counted: Counts, baseline: Counts) -> int:
 
 
 def _build() -> str:
-    """Tell Python, its compiler flags and the instruction set apart, because each changes the counts."""
+    """Return Python's version, its compiler flags and the instruction set, because each changes the counts."""
     flags = sha256(str(sysconfig.get_config_var("CONFIG_ARGS")).encode()).hexdigest()[:8]
     wide = "avx2" if "avx2" in Path("/proc/cpuinfo").read_text("utf-8") else "no-avx2"
     return f"Python {platform.python_version()} {platform.python_compiler()} {flags} {platform.machine()} {wide}"
@@ -105,7 +105,7 @@ def _count() -> dict[str, float]:
         )
         assert ended.returncode == 0, ended.stderr
         counted = {}
-        # A step ends with every second dump: the ones between hold the first run of the next step.
+        # Every second dump is of a step; those between hold the warm-up of the next step.
         for number, line in enumerate(ended.stdout.splitlines(), 1):
             name, _, events = line.rpartition(" ")
             counted[name] = _total(Path(f"{out}.{2 * number}")) / REPEATS / int(events)
@@ -119,7 +119,7 @@ def _total(dump: Path) -> int:
 
 
 def _run_steps() -> None:
-    """Run in callgrind: each step between two marks, after it has run once."""
+    """Run each step under callgrind between two marks, after a first run of it."""
     dice = np.random.default_rng(0)
     at_ms = NOW_MS - 1_000
 

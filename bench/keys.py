@@ -1,7 +1,7 @@
-"""`python -m bench.keys`: the order of the primary key: what it costs to write in three orders of arrival, and to read.
+"""`python -m bench.keys`: the order of the primary key, and its cost for writes in three orders and for reads.
 
-Each table is one day of `events` with another key. Groups of 8,192 rows of 100 tenants are sorted by that key, as the
-service sorts them, and copied, ledger left out; in turns, on one PostgreSQL.
+Each table is one day of `events` with another key. Groups of 8,192 rows of 100 tenants are sorted by that key, as in
+the service, and copied without the ledger, in turns, to one PostgreSQL.
 """
 
 import argparse
@@ -40,7 +40,7 @@ WHERE tenant_id = 7 AND occurred_at >= $1 GROUP BY routed_model
 
 
 class Cost(NamedTuple):
-    """Of one table after one round."""
+    """The cost of one table after one round."""
 
     rows_s: float
     wal_bytes_row: float
@@ -52,7 +52,7 @@ class Cost(NamedTuple):
 def main() -> int:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(prog="python -m bench.keys", description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000, help="of each table (default: a million)")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of each table (default: a million)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--data-dir", type=Path, default=ROOT / ".bench/postgres")
     args = parser.parse_args()
@@ -80,7 +80,7 @@ async def _measure(dsn: str, count: int, rounds: int) -> None:
 
 
 def _groups(order: Order, count: int) -> list["np.ndarray[tuple[int], np.dtype[np.void]]"]:
-    """Make groups of rows that arrive in an order, each of its ids at a random tenant."""
+    """Make groups of rows in an order of arrival, each row of a random tenant."""
     clock = Clock(order, count, time.time_ns() // 1_000_000)
     dice = np.random.default_rng(7)
     made = []
@@ -101,7 +101,7 @@ async def _fill(
     groups: Sequence["np.ndarray[tuple[int], np.dtype[np.void]]"],
     columns: Sequence[str],
 ) -> Cost:
-    """Copy the groups into a fresh table with a key, and read from it as an analyst does."""
+    """Copy the groups into a fresh table with a key, and read from it as an analyst would."""
     await connection.execute("DROP TABLE IF EXISTS keyed")
     await connection.execute("CREATE TABLE keyed (LIKE events)")
     await connection.execute(f"ALTER TABLE keyed ADD PRIMARY KEY ({', '.join(columns)})")
@@ -133,7 +133,7 @@ async def _source(merged: bytes) -> AsyncIterator[bytes]:
 
 
 async def _read(connection: asyncpg.Connection) -> tuple[float, int]:
-    """Ask for one tenant's newer half, warm: milliseconds, and the pages that it took."""
+    """Return the milliseconds and pages of a warm query for one tenant's newer half."""
     middle = await connection.fetchval("SELECT min(occurred_at) + (max(occurred_at) - min(occurred_at)) / 2 FROM keyed")
     plans = [
         (await connection.fetchval("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + _READ.format(table="keyed"), middle))

@@ -1,7 +1,7 @@
-"""The limits: the same rows, made beforehand, copied into the same tables by hand. A process of its own, with a plan.
+"""The limits: the same rows, made in advance and copied into the same tables, by a process of its own with a plan.
 
-`raw_asyncpg_copy` is what Python can do at best: ledger and rows in one transaction, as many rows in it as the service
-merges, sorted the same way. `raw_server_copy` is what PostgreSQL can do: one COPY from a file of its own.
+`raw_asyncpg_copy` is the best that Python can do: ledger and rows in one transaction, with as many rows as the service
+merges, sorted the same way. `raw_server_copy` is the best that PostgreSQL can do: one COPY from a file on the server.
 """
 
 import asyncio
@@ -29,11 +29,11 @@ from tests.support.gauge import SHIPPED
 
 WAYS: tuple[System, ...] = ("raw_server_copy", "raw_asyncpg_copy")
 BATCH_ROWS = 1_000
-GROUP_BATCHES = 8  # 8,000 rows in a transaction: as many whole batches as the service's group takes.
+GROUP_BATCHES = 8  # 8,000 rows per transaction: as many whole batches as a group of the service.
 GROUP_ROWS = BATCH_ROWS * GROUP_BATCHES
 ROWS_PER_S_MAX = 900_000
 WARM_GROUPS = 20
-FILE = "bench-rows"  # In the data folder: that one PostgreSQL's account can read, whoever that is.
+FILE = "bench-rows"  # In the data folder, which PostgreSQL's account can read.
 _COLUMNS = ", ".join(rows.COLUMNS)
 _LEDGER = """
 INSERT INTO nocontent.batches (
@@ -49,7 +49,7 @@ RETURNING tenant_id, stream_id, sequence
 
 
 class Plan(Struct, kw_only=True):
-    """Which limit to reach, and with which file of rows."""
+    """The limit to measure, and the file of rows to copy."""
 
     way: System
     dsn: str
@@ -58,7 +58,7 @@ class Plan(Struct, kw_only=True):
 
 
 def write_rows(path: Path, seconds: float) -> None:
-    """Make as many rows as can be copied in a time, the way the service makes them, ready for COPY."""
+    """Write enough rows to copy for a time, packed for COPY as the service packs them."""
     groups = WARM_GROUPS + round(seconds * ROWS_PER_S_MAX / GROUP_ROWS)
     templates = [Template(events(BATCH_ROWS, seed)) for seed in range(GROUP_BATCHES)]
     now_ms = time.time_ns() // 1_000_000
@@ -75,7 +75,7 @@ def write_rows(path: Path, seconds: float) -> None:
 
 
 def known_vocabulary() -> Vocabulary:
-    """Make what a tenant of ours may say, without a database."""
+    """Return a tenant's vocabulary, made without a database."""
     vocabulary = Vocabulary({}, SHIPPED)
     value_id = 8_192
     for key_id, (key, values) in enumerate(TAGS.items(), 16):
@@ -87,14 +87,14 @@ def known_vocabulary() -> Vocabulary:
 
 
 class _ServerCopy:
-    """One statement."""
+    """One COPY statement from a file on the server."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._rows = (Path(plan.path).stat().st_size - len(rows.HEADER) - len(rows.TRAILER)) // rows.ROW_BYTES
 
     def warm(self) -> Tally:
-        """PostgreSQL has nothing to warm up: the file was read when it was written."""
+        """Do nothing: writing the file put it in the page cache."""
         return _tally(1.0, 0, 0)
 
     def measure(self) -> Tally:
@@ -111,7 +111,7 @@ class _ServerCopy:
 
 
 class _AsyncpgCopy:
-    """A connection, and transactions of ready bytes one after the other."""
+    """A connection that copies prepared bytes, one transaction after the other."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -173,7 +173,7 @@ def _tally(seconds: float, done: int, requests: int) -> Tally:
         statuses={},
         ack_ms=nothing,
         behind_ms_p99=0.0,
-        cpu_s=0.0,  # It stands in the service's place, and is measured there.
+        cpu_s=0.0,  # Measured from outside, in place of the service.
     )
 
 

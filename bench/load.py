@@ -1,6 +1,6 @@
-"""HTTP/1.1 over plain sockets and one select loop: as little work as can be, because it shares the cores it measures.
+"""An HTTP/1.1 client over plain sockets and one select loop, minimal because it shares the cores that it measures.
 
-select() and not epoll: its timeout has microseconds, epoll's and libuv's has milliseconds, and a schedule needs them.
+select() rather than epoll, because a schedule needs its timeout in microseconds; epoll's and libuv's has milliseconds.
 """
 
 import select
@@ -18,11 +18,11 @@ from bench.bodies import Request
 STALL_S = 60.0
 READ_BYTES = 65_536
 OK, REFUSED = 200, 422
-LOST = 0  # In place of a status: the connection ended without an answer.
+LOST = 0  # Instead of a status: the connection ended without a response.
 
 
 class Quantiles(Struct, frozen=True):
-    """Of the times until the answer."""
+    """Quantiles of the latencies."""
 
     p50: float
     p90: float
@@ -32,17 +32,17 @@ class Quantiles(Struct, frozen=True):
 
 
 class Tally(Struct, frozen=True, kw_only=True):
-    """What a client has seen."""
+    """A client's counts and latencies."""
 
     seconds: float
-    events: int  # Of requests answered with 200.
+    events: int  # In requests answered with 200.
     refused_events: int
     requests: int
-    accepted: int  # As the receipts say.
+    accepted: int  # According to the receipts.
     duplicates: int
     statuses: dict[int, int]
     ack_ms: Quantiles
-    behind_ms_p99: float  # How late requests went out: beyond a millisecond the client itself is the limit.
+    behind_ms_p99: float  # Delay of sending: beyond a millisecond, the client is the limit.
     cpu_s: float
 
 
@@ -54,11 +54,11 @@ class _Receipt(Struct):
 class _Answer(NamedTuple):
     status: int
     body: bytes
-    is_last: bool = False  # Of its connection.
+    is_last: bool = False  # The last on its connection.
 
 
 class _Connection:
-    """One sender: at most one request under way."""
+    """A connection with at most one request in flight."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -82,13 +82,13 @@ class _Connection:
         self.send()
 
     def send(self) -> None:
-        """Send what the kernel takes."""
+        """Send as much as the kernel accepts."""
         try:
             sent = self.socket.sendmsg(self._unsent)
         except BlockingIOError:
             return
         except (BrokenPipeError, ConnectionResetError):
-            self._unsent = []  # The answer, or its absence, is still to be read.
+            self._unsent = []  # The response, or its absence, is still to be read.
             return
         while self._unsent and sent >= len(self._unsent[0]):
             sent -= len(self._unsent.pop(0))
@@ -96,7 +96,7 @@ class _Connection:
             self._unsent[0] = self._unsent[0][sent:]
 
     def receive(self) -> _Answer | None:
-        """Give the answer once it is whole."""
+        """Return the response once it is complete."""
         try:
             part = self.socket.recv(READ_BYTES)
         except ConnectionResetError:
@@ -105,7 +105,7 @@ class _Connection:
         answer = _parsed(bytes(self._received)) if part else _Answer(LOST, b"")
         if answer is not None:
             self._received.clear()
-            if self._unsent or not part or answer.is_last:  # Answered before the end of the body, or not at all.
+            if self._unsent or not part or answer.is_last:  # Answered before the whole body was sent, or not at all.
                 self.socket.close()
                 self.socket = self._connect()
                 self._unsent = []
@@ -133,7 +133,7 @@ def _parsed(received: bytes) -> _Answer | None:
 
 
 class Load:
-    """Connections that stay open from the warm-up to the end."""
+    """Load over connections that stay open from the warm-up to the end."""
 
     def __init__(self, port: int, connections: int) -> None:
         self._connections = [_Connection(port) for _ in range(connections)]
@@ -145,10 +145,10 @@ class Load:
         self._receipts = msgspec.json.Decoder(_Receipt)
 
     def run(self, requests: Iterator[Request], gap_s: float, seconds: float) -> Tally:
-        """Send until the requests or the time run out, then wait for what is under way.
+        """Send until the requests or the time run out, then wait for those in flight.
 
-        With a gap, a request is due at its time whether others have been answered or not, and its latency is counted
-        from then; without, it is due when a connection is free.
+        With a gap, a request is due at its time whether or not others have been answered, and its latency counts from
+        then; without one, it is due when a connection is free.
         """
         self._latencies_s, self._behind_s = [], []
         self._statuses, self._events, self._receipt = Counter(), Counter(), _Receipt()
@@ -177,7 +177,7 @@ class Load:
             connection.socket.close()
 
     def _wait(self, busy: set[_Connection], wait_s: float) -> Sequence[_Connection]:
-        """Wait for what the sockets have to say; gives the connections that are free again."""
+        """Wait for the sockets, and return the connections that are free again."""
         sending = [connection for connection in busy if connection.is_sending]
         readable, writable, _ = select.select(busy, sending, (), wait_s)
         assert readable or writable or wait_s < STALL_S, "the service has not answered for a minute"

@@ -1,4 +1,4 @@
-"""Where and of what a figure was taken: without it, a figure says nothing."""
+"""The provenance of figures: the machine, the source and the settings they were taken with."""
 
 import os
 import platform
@@ -25,7 +25,7 @@ _PAGE_BYTES = 8_192
 
 
 class Machine(Struct, frozen=True, kw_only=True):
-    """What it ran on."""
+    """The machine of a run."""
 
     processor: str
     cores: int
@@ -33,21 +33,21 @@ class Machine(Struct, frozen=True, kw_only=True):
     kernel: str
     python: str
     packages: dict[str, str]
-    fdatasync_us: float  # Median of writing 8 KiB within a file, as PostgreSQL does with its log.
-    load_before: float  # The kernel's one-minute average: above 0.5, neighbours were at work.
+    fdatasync_us: float  # Median of syncing an 8 KiB write within a file, as PostgreSQL does with WAL.
+    load_before: float  # The one-minute load average: above 0.5, other processes were running.
 
 
 class Provenance(Struct, frozen=True, kw_only=True):
-    """When, of which source, and where."""
+    """The time, the source and the machine of a run."""
 
     taken_at: str
-    commit: str  # With `+` where files had been changed.
+    commit: str  # With `+` if files had been changed.
     machine: Machine
     postgres: dict[str, str]
 
 
 def look(running: Cluster) -> Provenance:
-    """Describe all of it; before the load starts."""
+    """Return the provenance, before the load starts."""
     rows = cluster.fetch(running.dsn, "SELECT name, setting FROM pg_settings WHERE name = ANY($1)", list(_PARAMETERS))
     return Provenance(
         taken_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -67,7 +67,7 @@ def look(running: Cluster) -> Provenance:
 
 
 def commit() -> str:
-    """Give the commit, with `+` where files differ from it; empty without git."""
+    """Return the commit, with `+` if files differ from it, or an empty string without git."""
     try:
         head = _git("rev-parse", "--short=12", "HEAD")
         return head + ("+" if _git("status", "--porcelain") else "")

@@ -1,4 +1,4 @@
-"""What processes have used, from /proc (proc(5)): CPU of whole trees, and resident memory."""
+"""CPU time and resident memory of trees of processes, from /proc (proc(5))."""
 
 import os
 from pathlib import Path
@@ -9,14 +9,14 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class Usage(NamedTuple):
-    """Of a process with all its descendants."""
+    """CPU time and memory of a process and all its descendants."""
 
     cpu_s: float
     rss_bytes: int
 
 
 def usage(pid: int) -> Usage:
-    """Sum a tree up; the CPU of descendants that have ended and been waited for is in it."""
+    """Sum up a tree, including the CPU time of descendants that have ended and been waited for."""
     ticks = resident = 0
     for each in _tree(pid):
         try:

@@ -1,4 +1,4 @@
-"""The time of each step of the hot path, in nanoseconds an event: `python -m bench.micro`, medians of many rounds."""
+"""`python -m bench.micro`: the nanoseconds per event of each step of the hot path, as medians of many rounds."""
 
 import argparse
 import platform
@@ -15,7 +15,7 @@ _REPEATS = 5
 
 
 class Micro(Struct, frozen=True, kw_only=True):
-    """What micro.json holds."""
+    """The contents of micro.json."""
 
     commit: str
     python: str
@@ -26,7 +26,7 @@ class Micro(Struct, frozen=True, kw_only=True):
 def main() -> int:
     """Time the steps, write micro.json and print the table."""
     parser = argparse.ArgumentParser(prog="python -m bench.micro", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=31, help="of all steps in turns (default: 31)")
+    parser.add_argument("--rounds", type=int, default=31, help="rounds of all steps (default: 31)")
     args = parser.parse_args()
     todo = steps(prepared_now())
     spent: dict[str, list[float]] = {name: [] for name in todo}

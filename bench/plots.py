@@ -1,4 +1,4 @@
-"""Draws docs/img/*.svg from bench/results: `.venv-bench/bin/python -m bench.plots`, because matplotlib is there."""
+"""`.venv-bench/bin/python -m bench.plots`: draw docs/img/*.svg from bench/results, with matplotlib installed there."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench/results"
 IMAGES = ROOT / "docs/img"
 INCHES = (7.2, 3.6)
-# Colours that stay apart for the colour-blind (Okabe and Ito), and on white as on black.
+# Colours that the colour-blind can tell apart (Okabe and Ito), on white and on black.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#7F7F7F"
 _LIMITS = ("raw-server-copy", "raw-asyncpg-copy")
 _OURS = ("ours-2", "ours-1")
@@ -44,7 +44,7 @@ class Cell(TypedDict):
 
 
 class Latest(TypedDict):
-    """What is read of latest.json and matrix.json; bench.results writes them."""
+    """The fields read from latest.json and matrix.json, which bench.results writes."""
 
     commit: str
     machine: str
@@ -61,7 +61,7 @@ class Provenance(TypedDict):
 
 
 class Growth(TypedDict):
-    """What is read of growth.json; bench.growth writes it."""
+    """The fields read from growth.json, which bench.growth writes."""
 
     provenance: Provenance
     rounds: int
@@ -86,7 +86,7 @@ class Line(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """What stands around a picture."""
+    """The title and the axes of a picture."""
 
     file: str
     title: str
@@ -97,7 +97,7 @@ class Frame(NamedTuple):
 
 
 def main() -> int:
-    """Draw what there are results for."""
+    """Draw every picture that there are results for."""
     mpl.rcParams.update(
         {"svg.fonttype": "none", "svg.hashsalt": "nocontent", "font.size": 9, "axes.spines.top": False,
          "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25}
@@ -226,7 +226,7 @@ def _draw_lines(lines: Sequence[Line], frame: Frame) -> None:
 
 
 class _Chart:
-    """A picture with its frame."""
+    """A chart with its frame."""
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame

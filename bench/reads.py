@@ -1,4 +1,4 @@
-"""Reads that people do, on many rows: `python -m bench.reads`. Times, and the plans beside them."""
+"""`python -m bench.reads`: the times and plans of typical queries on many rows."""
 
 import argparse
 import asyncio
@@ -19,7 +19,7 @@ from bench.workload import TAGS
 
 DAYS = 30
 TENANTS = 100
-ASKED = {"largest": 1, "median": 50}  # Of the tenants; `filling` makes the first the largest.
+ASKED = {"largest": 1, "median": 50}  # Tenants; `filling` makes the first the largest.
 REPEATS = 5
 _COST_BY_MODEL = """
 SELECT {model} AS model, count(*) AS events, sum(cost_nanousd) AS cost_nanousd
@@ -44,7 +44,7 @@ QUERIES = {
     "savings by day, 30 days": _SAVINGS_BY_DAY,
     "p95 latency by model, 7 days": _LATENCY_BY_MODEL,
 }
-# What analysts have, and what it is made of: the difference is the price of names for ids.
+# The analysts' view, and the tables below it: the difference is the price of names for ids.
 _VIEW = {"events": "nocontent.readable_events", "model": "routed_model", "savings": "savings_nanousd"}
 _TABLE = {
     "events": "nocontent.events",
@@ -55,7 +55,7 @@ SOURCES = {"view": _VIEW, "table": _TABLE}
 
 
 class Read(Struct, frozen=True, kw_only=True):
-    """One query of one tenant."""
+    """One query on one tenant."""
 
     query: str
     source: str
@@ -67,7 +67,7 @@ class Read(Struct, frozen=True, kw_only=True):
 
 
 class Reads(Struct, frozen=True, kw_only=True):
-    """What reads.json holds."""
+    """The contents of reads.json."""
 
     provenance: Provenance
     command: str
@@ -78,11 +78,11 @@ class Reads(Struct, frozen=True, kw_only=True):
 
 
 def main() -> int:
-    """Fill, ask, write reads.json and print the table."""
+    """Fill the tables, run the queries, write reads.json and print the table."""
     parser = argparse.ArgumentParser(prog="python -m bench.reads", description=__doc__)
     parser.add_argument("--rows", type=int, default=5_000_000, help="(default: 5 million; 50000000: the full measure)")
     parser.add_argument(
-        "--data-dir", type=Path, default=ROOT / ".bench", help="where PostgreSQL keeps its data meanwhile"
+        "--data-dir", type=Path, default=ROOT / ".bench", help="folder for PostgreSQL's data during the run"
     )
     args = parser.parse_args()
     with cluster.started(args.data_dir, is_slowable=False) as running:

@@ -1,4 +1,4 @@
-"""Puts the figures of bench/results into pages of docs, between their marks: `python -m bench.report`."""
+"""`python -m bench.report`: write the figures of bench/results into pages of docs, between their marks."""
 
 import operator
 import re
@@ -33,7 +33,7 @@ _NAMES = {
 
 
 class Aim(NamedTuple):
-    """What we hold ourselves to."""
+    """A performance target of the project."""
 
     says: str
     figure: Callable[[Results], float | None]
@@ -66,7 +66,7 @@ AIMS = (
 
 
 def main() -> int:
-    """Rewrite the pages; says what has no figures yet."""
+    """Rewrite the pages, and print the parts that have no figures yet."""
     for page in PAGES:
         text, missing = filled(page.read_text("utf-8"))
         page.write_text(text, "utf-8")
@@ -76,7 +76,7 @@ def main() -> int:
 
 
 def filled(text: str) -> tuple[str, list[str]]:
-    """Give the page with the figures that there are, and the names of those that there are not."""
+    """Return the page with the figures that exist, and the names of those that do not."""
     missing = []
 
     def fill(found: re.Match[str]) -> str:
@@ -199,7 +199,7 @@ def _plans(path: Path) -> Iterator[str]:
 
 
 def _short(plan: Sequence[str]) -> Iterator[str]:
-    """Give a plan with one partition of each kind: the others look the same."""
+    """Return a plan with one partition of each kind, because the others look the same."""
     seen = set()
     for line in plan:
         kind = re.sub(r"events_p?\d+", "events_*", re.sub(r"\d+(\.\d+)?", "0", line))

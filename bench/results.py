@@ -1,4 +1,4 @@
-"""From rounds to figures: medians with their spread, ratios within a round, the file and the table."""
+"""Figures from rounds: medians with their spread, ratios within a round, the file and the table."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ Rounds = Mapping[str, Sequence[Trial]]
 
 
 class Spread(Struct, frozen=True):
-    """Of a figure over the rounds."""
+    """The spread of a figure over the rounds."""
 
     median: float
     min: float
@@ -33,7 +33,7 @@ class Cell(Struct, frozen=True):
 
 
 class Results(Struct, frozen=True, kw_only=True):
-    """What latest.json holds. Top-level figures are medians; a missing one was not measured."""
+    """The contents of latest.json. Top-level figures are medians; a missing one was not measured."""
 
     provenance: Provenance
     commit: str
@@ -42,7 +42,7 @@ class Results(Struct, frozen=True, kw_only=True):
     rounds: int
     seconds_each: float
     ratio_raw_copy: dict[str, float | None]
-    ratio_peers: dict[str, float | None]  # Of one worker of ours to one process of theirs.
+    ratio_peers: dict[str, float | None]  # One worker of ours to one process of theirs.
     ratio_replayed_50: float | None  # To the same load without a replay.
     ack_ms_p99: dict[str, float]
     bytes_row: dict[str, float]
@@ -58,7 +58,7 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def ratio(rounds: Rounds, name: str, other: str) -> Spread | None:
-    """Compare the throughput of two scenarios, round by round: what disturbs a round disturbs both."""
+    """Return the ratio of two scenarios' throughput, round by round, because a disturbance affects both."""
     mine, theirs = rounds.get(name, ()), rounds.get(other, ())
     ratios = [one.events_s / two.events_s for one, two in zip(mine, theirs, strict=False)]
     return spread(ratios) if ratios else None
@@ -79,7 +79,7 @@ def cells(scenarios: Sequence[Scenario], rounds: Rounds) -> dict[str, Cell]:
 def summarize(
     scenarios: Sequence[Scenario], rounds: Rounds, provenance: Provenance, skipped: dict[str, str], soak: Soak | None
 ) -> Results:
-    """Draw the figures that the project promises from the rounds."""
+    """Compute the figures that the project promises from the rounds."""
     compared: dict[str, Spread | None] = {
         "workers_1": ratio(rounds, OURS.name, LIMIT.name),
         "workers_2": ratio(rounds, OURS_2.name, LIMIT.name),
@@ -109,7 +109,7 @@ def summarize(
 
 
 def _latencies(table: Mapping[str, Cell]) -> dict[str, float]:
-    """Give the p99 of one worker under each open load, by its name: 100k is 100,000 events a second."""
+    """Return the p99 of one worker under each open load, by its name: 100k is 100,000 events per second."""
     loads = {f"{cell.scenario.events_per_s // 1_000}k": cell for cell in table.values()}
     return {load: table[f"open-{load}"].figures["ack_ms_p99"].median for load in loads if f"open-{load}" in table}
 
@@ -135,7 +135,7 @@ _NAMES = (
 
 
 def shown(results: Results, rounds: Rounds) -> str:
-    """Give the table for the terminal."""
+    """Return the table for the terminal."""
     return "\n".join([_GROUPS, _NAMES, *(_line(name, cell, rounds) for name, cell in results.cells.items())])
 
 

@@ -1,4 +1,4 @@
-"""What is measured: one system under one load. `HEADLINE` is what README says; `MATRIX` is everything."""
+"""Scenarios: one system under one load each. `HEADLINE` has README's figures, `MATRIX` has all."""
 
 from typing import Literal
 
@@ -13,11 +13,11 @@ Order = Literal["in-order", "jitter", "late"]
 
 PEERS: tuple[System, ...] = ("fastapi_sqlalchemy", "fastapi_copy", "node_unnest", "phoenix")
 CONNECTIONS = 16
-OPEN_CONNECTIONS = 64  # A sender who is due does not wait for another's answer.
+OPEN_CONNECTIONS = 64  # Enough that a request that is due need not wait for another's response.
 
 
 class Scenario(Struct, frozen=True, kw_only=True):
-    """One cell of the table. Shares are of batches."""
+    """One cell of the table. Fractions are of batches."""
 
     name: str
     system: System = "ours"
@@ -26,13 +26,13 @@ class Scenario(Struct, frozen=True, kw_only=True):
     batch_events: int = 1_000
     coding: Coding = "identity"
     order: Order = "in-order"
-    replayed: float = 0.0  # The same bytes again, after they were answered.
-    repeated: float = 0.0  # Events that were sent before, in another batch.
+    replayed: float = 0.0  # The same bytes again, after the response.
+    repeated: float = 0.0  # Events that were already sent in another batch.
     refused: float = 0.0
     tenants: int = 1
-    events_per_s: int = 0  # Open loop at this rate; 0: closed loop, as fast as answers come.
+    events_per_s: int = 0  # Open loop at this rate; 0: closed loop, as fast as responses come.
     sync_delay_ms: int = 0  # Added to every fdatasync of PostgreSQL.
-    expected_events_s: int = 700_000  # How many bodies to prepare, before a round has told.
+    expected_events_s: int = 700_000  # Determines how many bodies to prepare for the first round.
 
     @property
     def connections(self) -> int:

@@ -1,4 +1,4 @@
-"""Sizes from figures: events a second for each core, bytes an event, and what a rate asks for."""
+"""Sizing from figures: events per second and core, bytes per event, and the resources that a rate needs."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,8 +11,8 @@ from ingest.intake.queue import GROUP_ROWS_MAX
 from ingest.store import rows
 from ingest.store.partitions import AHEAD_DAYS
 
-BUSY_MAX = 0.6  # Of a core: the rest is for peaks, checkpoints, vacuum, reading, and a node that is away.
-JSON_BYTES = 584  # An event of the bench's bodies, uncompressed.
+BUSY_MAX = 0.6  # Of a core: the rest is for peaks, checkpoints, vacuum, reads, and a failed node.
+JSON_BYTES = 584  # An event in the benchmark's bodies, uncompressed.
 DAY_S = 86_400
 RETENTION_DAYS = 30  # The service's default.
 RATES = (1_000, 10_000, 100_000, 1_000_000)
@@ -25,7 +25,7 @@ _SHOWN = {
     "batch-1": "1",
 }
 PLANNED = "tenants-100"
-_BEYOND_DAYS = AHEAD_DAYS + 2  # Ahead, today, and the day at the edge of retention.
+_BEYOND_DAYS = AHEAD_DAYS + 2  # Days ahead, today, and the day at the edge of retention.
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 _WHOLE_FROM = 100
 
@@ -35,7 +35,7 @@ def load(path: Path) -> Mapping[str, Cell]:
 
 
 def per_core(path: Path) -> Iterator[Sequence[str]]:
-    """Give the rows of the table by size of batch."""
+    """Return the rows of the table by batch size."""
     cells = load(path)
     yield "events a batch", "events/s a core of the service", "of PostgreSQL", "B on disk", "heap + key", "B of WAL"
     for name, says in _SHOWN.items():
@@ -53,7 +53,7 @@ def per_core(path: Path) -> Iterator[Sequence[str]]:
 
 
 def rates(path: Path) -> Iterator[Sequence[str]]:
-    """Give the rows of the table by rate, for batches of 1,000 of a hundred tenants."""
+    """Return the rows of the table by rate, for batches of 1,000 from a hundred tenants."""
     own = _median(load(path)[PLANNED])
     yield "events/s", *(f"{rate:,}" for rate in RATES)
     for says, each, form in (
@@ -69,7 +69,7 @@ def rates(path: Path) -> Iterator[Sequence[str]]:
         yield says, *(form(each * rate) for rate in RATES)
 
 
-# Of the plan: deployments side by side, each below what was stored with everything on two cores.
+# The plan: deployments side by side, each below the rate that was stored with everything on two cores.
 CELLS, COPIES, STANDBYS = 8, 3, 2
 SERVICE_NODES, NODE_VCPU, POSTGRES_VCPU = 2, 2, 4
 CONNECTIONS_A_WORKER = 5  # A writer, the refresher, the maintainer, two for requests.
@@ -77,7 +77,7 @@ HOURS_A_MONTH = 730
 
 
 def million(path: Path) -> Iterator[Sequence[str]]:
-    """Give the rows of the plan for the highest of the rates."""
+    """Return the rows of the plan for the highest rate."""
     own = _median(load(path)[PLANNED])
     rate = RATES[-1] / CELLS
     day = rate * DAY_S * _disk_bytes(own)

@@ -1,6 +1,6 @@
-"""A PostgreSQL whose fdatasync can be made slower while it runs: a shim of our own, loaded before the C library.
+"""A PostgreSQL whose fdatasync can be slowed while it runs, by a shim loaded before the C library.
 
-Needs a C compiler and Linux, no root. The delay stands in a file that the shim maps, so nothing is started anew.
+Needs a C compiler and Linux, but not root. The delay is in a file that the shim maps, so nothing is restarted.
 """
 
 import os
@@ -27,27 +27,27 @@ POLL_S = 0.02
 
 
 class SlowDisk:
-    """The file with the delay."""
+    """The file that holds the delay."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.set_delay(0)
 
     def set_delay(self, delay_ms: int) -> None:
-        """From now on every fdatasync takes this much longer."""
+        """Delay every fdatasync by this much from now on."""
         with self._path.open("r+b" if self._path.exists() else "wb") as file:
             file.write(struct.pack("@l", delay_ms * 1_000))
 
 
 def why_not() -> str:
-    """Say why this machine cannot do it; empty if it can."""
+    """Return why this machine cannot do it, or an empty string."""
     return "" if shutil.which("cc") else "no C compiler (cc) to build bench/slowsync.c with"
 
 
 @contextmanager
 def started(data_dir: Path, settings: Mapping[str, str]) -> Iterator[tuple[str, int, SlowDisk]]:
-    """Start PostgreSQL with the shim; gives its DSN, its pid and the disk."""
-    embedded.start(data_dir).stop()  # Makes the cluster and the database.
+    """Start PostgreSQL with the shim; yield its DSN, its pid and the disk."""
+    embedded.start(data_dir).stop()  # Creates the cluster and the database.
     owner = data_dir.stat()
     folder, _ = find_programs(Account(owner.st_uid, owner.st_gid))
     sockets = Path(tempfile.mkdtemp(prefix="nocontent-bench-", dir="/tmp"))

@@ -1,4 +1,4 @@
-"""Fifty million events through one service, to see whether its memory stays where it was."""
+"""Fifty million events through one service, to check that its memory does not grow."""
 
 import shutil
 import statistics
@@ -13,28 +13,28 @@ from bench.scenario import Scenario
 from bench.systems import serving
 from bench.trial import WARM_S, Bench, Wrong
 
-SECONDS_MAX = 300.0  # On a slow machine fewer events have to do.
-BYTES_AN_EVENT = 500  # On disk for a while: heap, key, and WAL up to max_wal_size.
+SECONDS_MAX = 300.0  # A slow machine sends fewer events.
+BYTES_AN_EVENT = 500  # On disk at most: heap, key, and WAL up to max_wal_size.
 SAMPLE_S = 1.0
 
 
 class Soak(Struct, frozen=True, kw_only=True):
-    """What became of the memory. Growth is from the second twentieth of the time to the last."""
+    """The memory over time. Growth is from the second twentieth of the time to the last."""
 
     events: int
     seconds: float
     rss_growth: float
-    rss_mb: list[float]  # Once a second.
+    rss_mb: list[float]  # Sampled once a second.
 
 
 def why_not(bench: Bench, events: int) -> str:
-    """Say why there can be no soak; empty if there can."""
+    """Return why the soak cannot run here, or an empty string."""
     free = shutil.disk_usage(bench.cluster.data_dir).free
     return "" if free > 2 * events * BYTES_AN_EVENT else f"{free / 1e9:.0f} GB of free disk are too few"
 
 
 def run(bench: Bench, scenario: Scenario, events: int, step: Callable[[int], object]) -> Soak:
-    """Send so many events and watch the service, calling `step` with those stored since the last call."""
+    """Send a number of events and watch the service; call `step` with those stored since the last call."""
     stage = bench.cluster.stage(scenario.tenants)
     cluster.execute(stage.dsn, f"TRUNCATE {EVENTS}, nocontent.batches")
     with serving(bench.cluster, stage, scenario, bench.logs / "soak.log") as target:

@@ -8,7 +8,7 @@ _NS_PER_MS = 1_000_000
 
 
 def export_request(events: Sequence[Mapping[str, object]], ends_at_ns: int) -> bytes:
-    """Give an ExportTraceServiceRequest (opentelemetry-proto 1) with a span of its own trace for each event."""
+    """Return an ExportTraceServiceRequest (opentelemetry-proto 1) with one span per event, each in its own trace."""
     scope_spans = b"".join(_field(2, _span(event, ends_at_ns)) for event in events)
     return _field(1, _field(2, scope_spans))
 
@@ -30,7 +30,7 @@ def _span(event: Mapping[str, object], ends_at_ns: int) -> bytes:
 
 
 def _attributes(event: Mapping[str, object]) -> Sequence[tuple[str, object]]:
-    """Give the attributes, by OpenInference's names where it has one."""
+    """Return the attributes, with OpenInference's names where they exist."""
     tags = event["tags"]
     assert isinstance(tags, dict)
     own = {name: value for name, value in event.items() if name not in {"event_id", "tags"} and value is not None}

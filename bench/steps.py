@@ -1,4 +1,4 @@
-"""The steps of the hot path, each by itself on the same batch: what micro times and instructions counts."""
+"""The steps of the hot path, each alone on the same batch: `micro` times them and `instructions` counts them."""
 
 import time
 import zlib
@@ -22,7 +22,7 @@ Step = Callable[[], object]
 
 
 class Prepared:
-    """A batch in every state that it passes through; the same for the same time."""
+    """A batch in every state that it passes through, determined by the time."""
 
     def __init__(self, now_ms: int, ids: Callable[[int], Ids]) -> None:
         templates = [Template(events(EVENTS, seed)) for seed in range(GROUP_BATCHES)]
@@ -46,7 +46,7 @@ def prepared_now() -> Prepared:
 
 
 def steps(batch: Prepared) -> dict[str, tuple[Step, int]]:
-    """Give each step with the events that it handles."""
+    """Return each step with the number of events that it handles."""
     one = {
         "gunzip": lambda: codings.gunzip(batch.gzip),
         "unzstd": lambda: codings.unzstd(batch.zstd),
@@ -63,7 +63,7 @@ def steps(batch: Prepared) -> dict[str, tuple[Step, int]]:
 
 
 def _byte_gate(sent: bytes) -> tuple[bool, bool, bool, int]:
-    """Do what the first gate does, without its private names."""
+    """Repeat the first gate's work without its private names."""
     return sent.isascii(), b"\\" in sent, b"\x7f" in sent, rows.count(sent, b'"')
 
 

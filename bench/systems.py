@@ -1,4 +1,4 @@
-"""The services under load: ours as an operator starts it, and the peers; each until its block ends."""
+"""The services under load, each run until its block ends: ours, as an operator starts it, and the peers."""
 
 import http.client
 import os
@@ -22,25 +22,25 @@ from ingest.serving import process
 READY_WAIT_S = 120.0  # Phoenix migrates its database first.
 STOP_WAIT_S = 30.0
 POLL_S = 0.05
-READY_IN_A_ROW = 8  # A new connection each, so that every worker has likely answered.
+READY_IN_A_ROW = 8  # Each over a new connection, so that probably every worker has answered.
 PEER_TOKEN = "bench"
 _RECENT = timedelta(hours=1)
 
 
 class Target(NamedTuple):
-    """A service that takes requests."""
+    """A running service under load."""
 
     port: int
     pid: int
     dsn: str
     table: str
-    counted: str  # Where the rows of this run are.
+    counted: str  # The SQL that selects this run's rows.
     tokens: Sequence[str]
 
 
 @contextmanager
 def serving(cluster: Cluster, stage: Stage, scenario: Scenario, log: Path) -> Iterator[Target]:
-    """Start what a scenario names."""
+    """Start the system of a scenario."""
     if scenario.system == "ours":
         with _ours(stage, scenario, log) as target:
             yield target
@@ -62,7 +62,7 @@ def _ours(stage: Stage, scenario: Scenario, log: Path) -> Iterator[Target]:
     )
     with local_service.serving(settings, log) as child:
         _wait_ready(child, port, "/readyz")
-        # A time that stands still: rows that were there before may not leave what is counted.
+        # A fixed time, so that the rows from before stay excluded.
         counted = f"{EVENTS} WHERE occurred_at > '{datetime.now(UTC) - _RECENT}'" if stage.keeps_rows else EVENTS
         yield Target(port, child.pid, stage.dsn, EVENTS, counted, stage.tokens)
 

@@ -1,4 +1,4 @@
-"""One measurement of one scenario: everything started, warmed up, measured from outside, checked and stopped."""
+"""One measurement of one scenario: start everything, warm up, measure from outside, check, and stop."""
 
 import time
 from pathlib import Path
@@ -17,7 +17,7 @@ from bench.systems import Target, serving
 
 WARM_S = 1.0
 MANY_TENANTS = 100
-MANY_EVENTS = 250  # Of a tenant's first batch: enough to have nearly all of its tags.
+MANY_EVENTS = 250  # In a tenant's first batch: enough to contain nearly all of its tags.
 MANY_WARM_S = 120.0
 PHOENIX_SPANS = 600
 PHOENIX_BATCH = 100
@@ -26,11 +26,11 @@ PHOENIX_WAIT_S = 300.0
 
 
 class Wrong(Exception):
-    """What was stored is not what was acknowledged, or the service failed: no figure is worth having."""
+    """The stored events differ from the acknowledged ones, or the service failed, so no figure is valid."""
 
 
 class Trial(Struct, frozen=True, kw_only=True):
-    """The figures of one round. CPU is of an answered event, bytes are of a stored row."""
+    """The figures of one round. CPU is per answered event, bytes are per stored row."""
 
     events_s: float
     requests_s: float
@@ -57,7 +57,7 @@ class _Warm(TypedDict):
 
 
 class Bench(NamedTuple):
-    """Where trials run, and for how long each."""
+    """The place and the duration of trials."""
 
     cluster: Cluster
     seconds: float
@@ -65,7 +65,7 @@ class Bench(NamedTuple):
 
 
 class _Reading(NamedTuple):
-    """What everything has used at a moment, and what is stored."""
+    """A reading of all usage, and of what is stored."""
 
     service: meter.Usage
     postgres: meter.Usage
@@ -75,7 +75,7 @@ class _Reading(NamedTuple):
 
 
 def run(bench: Bench, stage: Stage, scenario: Scenario, events_s: float) -> Trial:
-    """Measure a scenario once, with bodies for this many events a second."""
+    """Measure a scenario once, with bodies for this many events per second."""
     if scenario.system in limit.WAYS:
         return _run_limit(bench, scenario)
     with (
@@ -102,7 +102,7 @@ def _run_limit(bench: Bench, scenario: Scenario) -> Trial:
 
 
 def _plan(bench: Bench, stage: Stage, scenario: Scenario, target: Target, events_s: float) -> Plan:
-    if scenario.system == "phoenix":  # A fixed number, because its answers come before its rows.
+    if scenario.system == "phoenix":  # A fixed number, because it responds before it stores.
         scenario = replace(scenario, batch_events=PHOENIX_BATCH)
         events_s = PHOENIX_SPANS / bench.seconds
     each_s = (scenario.events_per_s or events_s) / scenario.batch_events
@@ -118,7 +118,7 @@ def _plan(bench: Bench, stage: Stage, scenario: Scenario, target: Target, events
 
 
 def _warm(scenario: Scenario, each_s: float) -> _Warm:
-    """Say how to warm up: for a while, or, where there are many tenants, until the service has heard of each."""
+    """Return how to warm up: for a while, or with many tenants, until each has sent once."""
     if scenario.tenants > MANY_TENANTS:
         return {"warm_requests": scenario.tenants, "warm_events": MANY_EVENTS, "warm_seconds": MANY_WARM_S}
     requests = 1 if scenario.system == "phoenix" else max(1, round(WARM_S * each_s))
@@ -154,7 +154,7 @@ def _empty(target: Target) -> None:
 
 
 def _await_rows(target: Target, before: int, tally: Tally) -> Tally:
-    """Count the time until the last acknowledged row is there: that is when it is durable."""
+    """Return the time until the last acknowledged row is stored, and so durable."""
     started = time.perf_counter()
     while cluster.count(target.dsn, target.counted) - before < tally.events:
         if time.perf_counter() > started + PHOENIX_WAIT_S:
@@ -172,7 +172,7 @@ def _check(scenario: Scenario, tally: Tally, stored: int) -> None:
     allowed = {OK, REFUSED} if scenario.refused else {OK}
     if not set(tally.statuses) <= allowed:
         raise Wrong(f"{scenario.name}: answers were {tally.statuses} ({LOST}: the connection was lost)")
-    # The receipt of a replay is the first one: it counts events that are stored once.
+    # A replay returns the first receipt, whose events are stored once.
     if scenario.system == "ours" and not scenario.replayed and stored != tally.accepted:
         raise Wrong(f"{scenario.name}: {stored} rows are stored, {tally.accepted} were acknowledged")
 

@@ -1,4 +1,4 @@
-"""What is sent: token counts of a real trace, in words of the catalogue; and UUIDv7s of now for them."""
+"""The workload: events with a real trace's token counts, terms of the catalogue, and fresh UUIDv7s."""
 
 import os
 import random
@@ -19,8 +19,8 @@ TAGS: Mapping[str, Sequence[str]] = {
     "environment": ("prod", "staging", "test"),
     "region": ("ap-south", "eu-west", "us-east"),
 }
-EVENTS_PER_MS = 300  # How fast the senders' clocks run: about as fast as we can store.
-SENDERS = 16  # Each reports what it has seen since its last batch, so batches overlap in time.
+EVENTS_PER_MS = 300  # The rate of the senders' clocks: about as fast as we can store.
+SENDERS = 16  # Each reports the events since its last batch, so batches overlap in time.
 JITTER_MS = 60_000
 LATE_MS_MAX = 86_400_000
 LATE_SHARE = 0.01
@@ -31,7 +31,7 @@ Ids = npt.NDArray[np.uint8]  # A row of 16 bytes for each event.
 
 
 def events(count: int, seed: int, tags: Mapping[str, Sequence[str]] = TAGS) -> list[dict[str, object]]:
-    """Give events with a placeholder for their id; the same for the same seed."""
+    """Return events with a placeholder for their id, determined by the seed."""
     dice = random.Random(seed)
     arrivals = trace.read()
     categories = shipped_terms(Kind.TASK_CATEGORY)
@@ -75,14 +75,14 @@ class Template:
         self._places = (starts[:, None] + _ID_HEX).ravel()
 
     def stamp(self, ids: Ids) -> bytes:
-        """Give the array with these ids."""
+        """Return the array with these ids."""
         stamped = self._bytes.copy()
         stamped[self._places] = np.frombuffer(ids.tobytes().hex().encode(), np.uint8)
         return stamped.tobytes()
 
 
 class Clock:
-    """Makes fresh ids whose times advance as the senders' clocks do, and end at a given time."""
+    """A source of fresh ids whose times advance with the senders' clocks and end at a given time."""
 
     def __init__(self, order: Order, events: int, ends_at_ms: int) -> None:
         self._order = order
@@ -90,7 +90,7 @@ class Clock:
         self._dice = np.random.default_rng()
 
     def take(self, count: int) -> Ids:
-        """Give the ids of the next batch, in the order of their times."""
+        """Return the ids of the next batch, in the order of their times."""
         self._at_ms += count / EVENTS_PER_MS
         return self._ids(self._at_ms - self._dice.random(count) * (SENDERS * count / EVENTS_PER_MS))
 
@@ -104,7 +104,7 @@ class Clock:
 
 
 def ids_of(times_ms: npt.NDArray[np.float64], luck: bytes) -> Ids:
-    """Give UUIDv7s (RFC 9562, section 5.7) of these times in their order, from 16 random bytes for each."""
+    """Return UUIDv7s (RFC 9562, section 5.7) for these times in order, from 16 random bytes each."""
     heads = (np.sort(times_ms).astype(np.uint64) << np.uint64(16)).astype(">u8")
     ids = np.frombuffer(luck, np.uint8).reshape(-1, 16).copy()
     ids[:, :6] = heads.view(np.uint8).reshape(-1, 8)[:, :6]
