@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the image with what there is, and prints the line for the overlays: image.sh NAME [push]
+# Builds the image with the builder that is installed, and prints the line for the overlays: image.sh NAME [push]
 set -eu
 cd "$(dirname "$0")/.."
 name=$1 push=${2:-}

@@ -1,4 +1,4 @@
-"""What all tests share: one PostgreSQL, fresh databases in it, and one service with two workers."""
+"""Fixtures for all tests: one PostgreSQL, fresh databases in it, and one service with two workers."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -14,8 +14,8 @@ from tests.support.customers import Customer
 from tests.support.service import Logged, Server
 from tests.support.wire import Sender
 
-# The files that take longest, each more than a fiftieth of the whole. Whoever runs several at a time begins with them:
-# one that begins last is waited for by all others.
+# The slowest files, each over a fiftieth of the whole run. Parallel runs start with them, so that no worker waits for
+# one that starts last.
 LONGEST = (
     "faults/test_kills.py", "serving/test_rollout.py", "soak/test_soak.py", "faults/test_outcomes.py",
     "bad_day/test_2_logs.py", "gates/test_each_gate_matters.py", "bad_day/test_1_retention.py", "store/test_tls.py",
@@ -38,7 +38,7 @@ def postgres() -> Iterator[Cluster]:
 
 @pytest.fixture
 def database(postgres: Cluster) -> Iterator[str]:
-    """The DSN of a fresh database with all tables."""
+    """Return the DSN of a fresh database with all tables."""
     dsn = postgres.migrated()
     yield dsn
     postgres.drop(dsn)
@@ -46,7 +46,7 @@ def database(postgres: Cluster) -> Iterator[str]:
 
 @pytest.fixture
 def run(database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs command lines on a fresh database, which has the tenant acme."""
+    """Return a function that runs command lines on a fresh database, which has the tenant acme."""
     monkeypatch.setenv("NOCONTENT_DSN", database)
     run = runner(capsys)
     assert run("tenant add acme")[0] == 0
@@ -55,7 +55,7 @@ def run(database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
 
 @pytest.fixture(scope="module")
 def shared_database(postgres: Cluster) -> Iterator[str]:
-    """The DSN of a database that the tests of a file share: for those that leave it as it was."""
+    """Return the DSN of a database for those tests of a file that leave it unchanged."""
     dsn = postgres.migrated()
     yield dsn
     postgres.drop(dsn)
@@ -68,7 +68,7 @@ def served_database(postgres: Cluster) -> str:
 
 @pytest.fixture(scope="session")
 def tenants(served_database: str) -> dict[str, Customer]:
-    """The tenants of `customers.PREPARED`, in the database of the service."""
+    """Return the tenants of `customers.PREPARED`, in the service's database."""
     return customers.prepare(served_database)
 
 
@@ -91,7 +91,7 @@ def watch(server: Server) -> Iterator[Watch]:
 
 @pytest.fixture
 def sender_of(server: Server, tenants: dict[str, Customer]) -> Iterator[Callable[[str], Sender]]:
-    """Gives a sender with the token of a prepared tenant."""
+    """Return a function that returns a sender with a prepared tenant's token."""
     made: list[Sender] = []
 
     def make(name: str) -> Sender:
@@ -110,14 +110,14 @@ def sender(sender_of: Callable[[str], Sender]) -> Sender:
 
 @pytest.fixture(autouse=True)
 def _own_lines() -> Iterator[None]:
-    """A thread writes lines: those of a test come before its output ends, and not between two tests."""
+    """Flush the log after each test, because a thread writes it and lines could land between two tests."""
     yield
     logs.flush()
 
 
 @pytest.fixture
 def logged(capfd: pytest.CaptureFixture[str]) -> Logged:
-    """Gives the lines that this process has logged since the last time it was asked, and nothing of other tests."""
+    """Return a function that returns the lines logged since its last call, and none of other tests."""
 
     def read() -> list[dict[str, object]]:
         logs.flush()

@@ -1,4 +1,4 @@
-"""A copy of the checkout in which one thing is broken, and what the suite says of it."""
+"""A copy of the checkout with one thing broken, and the tests run in it."""
 
 import shutil
 import subprocess
@@ -10,7 +10,7 @@ from schema.vocabulary import Mode
 from tests.support.service import ROOT, environment
 
 _COPIED = ("schema", "ingest", "tests", "docs", "pyproject.toml")
-# Bytecode comes along: that of a file that is edited is older, and not used.
+# Bytecode is copied too; that of an edited file is older than the file, and so ignored.
 _UNSEEN = shutil.ignore_patterns("trace", "*.pyc.*")
 _PLUGINS = ("-p", "asyncio", "-p", "timeout")  # And no other is loaded.
 _DECIDE = """
@@ -26,7 +26,7 @@ except Refused:
 
 
 class Edit(NamedTuple):
-    """A piece of source that comes once in a file, and what takes its place."""
+    """A piece of source that occurs once in a file, and its replacement."""
 
     file: str
     old: str
@@ -50,14 +50,14 @@ def copy_broken(folder: Path, *edits: Edit) -> Path:
 
 
 def accepts(checkout: Path, body: bytes, mode: Mode) -> bool:
-    """Tell whether the gates of a checkout let a body pass, for a tenant of a mode."""
+    """Return whether the gates of a checkout accept a body for a tenant in a mode."""
     ended = _python(checkout, "-c", _DECIDE, mode.name, stdin=body)
     assert ended.returncode == 0 or ended.stderr.strip() == b"refused", ended.stderr.decode()
     return ended.returncode == 0
 
 
 def failed(checkout: Path, *tests: str) -> bool:
-    """Run tests in a checkout; tells whether one failed, and not whether it could not be run."""
+    """Run tests in a checkout, and return whether one failed; assert that they could be run."""
     ended = _python(checkout, "-m", "pytest", "-qx", "-p", "no:cacheprovider", *_PLUGINS, "--timeout=60", *tests)
     assert ended.returncode in {0, 1}, ended.stdout.decode()
     return ended.returncode == 1

@@ -1,4 +1,4 @@
-"""Certificates of an authority of the test's own, in files as an operator has them."""
+"""Certificates of the tests' own authority, in files as an operator has them."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ DAYS = 30
 
 
 class Pair(NamedTuple):
-    """A chain and its key, and the certificate of whoever has signed them."""
+    """A chain with its key, and the certificate of its authority."""
 
     cert: Path
     key: Path
@@ -23,7 +23,7 @@ class Pair(NamedTuple):
         return self.cert, self.key
 
     def trusted(self) -> ssl.SSLContext:
-        """Give the context of a sender that checks chain and name."""
+        """Return the TLS context of a sender that verifies chain and name."""
         return ssl.create_default_context(cafile=str(self.root))
 
     @property
@@ -31,13 +31,13 @@ class Pair(NamedTuple):
         return x509.load_pem_x509_certificate(self.cert.read_bytes()).not_valid_after_utc.timestamp()
 
     def take(self, other: "Pair") -> None:
-        """Write another pair over this one, the chain first."""
+        """Overwrite this pair's files with another, the chain first."""
         self.cert.write_bytes(other.cert.read_bytes())
         self.key.write_bytes(other.key.read_bytes())
 
 
 class Authority:
-    """Issues certificates."""
+    """An authority that issues certificates."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -46,7 +46,7 @@ class Authority:
         self._ca.cert_pem.write_to_path(self.root)
 
     def issue(self, file: str, *names: str, user: str | None = None, days: float = DAYS) -> Pair:
-        """Issue for host names, addresses, or a user of PostgreSQL."""
+        """Issue a certificate for host names, addresses, or a user of PostgreSQL."""
         issued = self._ca.issue_cert(*names, common_name=user, not_after=datetime.now(UTC) + timedelta(days=days))
         pair = Pair(self._folder / f"{file}.pem", self._folder / f"{file}.key", self.root)
         pair.cert.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))

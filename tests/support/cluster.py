@@ -32,7 +32,7 @@ _MEMORY_BYTES_MIN = 4 * 1024**3
 
 @contextlib.contextmanager
 def open_folder() -> Iterator[Path]:
-    """Give a folder that PostgreSQL's account can pass; pytest's own is 0700, and root's postgres is somebody else."""
+    """Return a folder that PostgreSQL's account can enter: pytest's is 0700, and root runs postgres as another one."""
     is_roomy = os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free >= _MEMORY_BYTES_MIN
     made = Path(tempfile.mkdtemp(prefix="nocontent-test-", dir=_MEMORY if is_roomy else None))
     made.chmod(0o711)
@@ -54,15 +54,15 @@ class Cluster:
         return self.dsn.replace("/nocontent?", f"/{database}?")
 
     def empty(self) -> str:
-        """Create a database without anything in it; gives its DSN."""
+        """Create an empty database, and return its DSN."""
         return self._create("template1")
 
     def migrated(self) -> str:
-        """Create a database with all tables, partitions and shipped terms; gives its DSN."""
+        """Create a database with all tables, partitions and shipped terms, and return its DSN."""
         return self._create(_TEMPLATE)
 
     def drop(self, dsn: str) -> None:
-        """Remove a database that no test needs any more, and whoever is still connected to it."""
+        """Drop a database, ending the connections to it."""
         name = dsn.partition("?")[0].rpartition("/")[2]
         run(self.dsn, f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -75,7 +75,7 @@ class Cluster:
 
 @contextlib.contextmanager
 def started() -> Iterator[Cluster]:
-    """Start PostgreSQL and migrate the database that others are copied from."""
+    """Start PostgreSQL and migrate the template of other databases."""
     with open_folder() as folder, embedded.start(folder / "pg", settings=SETTINGS) as server:
         cluster = Cluster(server.dsn, server.data_dir)
         run(cluster.dsn, f"CREATE DATABASE {_TEMPLATE}")
@@ -91,11 +91,11 @@ async def _migrate(dsn: str) -> None:
 
 
 def noon(day: date) -> Time:
-    """Give the time of a round of maintenance on a day; the clocks agree."""
+    """Return the time of a round of maintenance on a day, with clocks that agree."""
     return Time(datetime.combine(day, time(12), UTC))
 
 
-# The guard of deletion takes PostgreSQL's clock, unless a test says otherwise for a session.
+# The guard of deletion reads PostgreSQL's clock, unless a test sets a time in its session.
 _SET_CLOCK = """
 DO $do$ BEGIN EXECUTE replace(
     pg_get_functiondef('nocontent.advance_horizon'::regproc), ':= clock_timestamp();',
@@ -105,25 +105,25 @@ DO $do$ BEGIN EXECUTE replace(
 
 
 def let_the_clock_be_set(dsn: str) -> None:
-    """Have the guard of deletion read its clock from the session, so that `keep_at` can be at any time."""
+    """Make the guard of deletion read the session's clock, so that `keep_at` works for any time."""
     run(dsn, _SET_CLOCK)
 
 
 async def keep_at(connection: Connection, days: int, at: Time) -> Kept:
-    """Maintain at a time, by the clocks of PostgreSQL and of the node."""
+    """Run maintenance at a time, by the clocks of both PostgreSQL and the node."""
     await connection.execute("SELECT set_config('test.moment', $1, false)", at.now.isoformat())
     return await partitions.keep(connection, days, at)
 
 
 async def set_retention(dsn: str, days: int) -> None:
-    """Keep so many days, as `nocontent retention set` does it."""
+    """Set the retention as `nocontent retention set` does."""
     async with connections.connected(dsn, "nocontent_control") as connection:
         await retention.set_days(connection, days)
 
 
 @contextlib.asynccontextmanager
 async def operator(dsn: str) -> AsyncIterator[Connection]:
-    """Lend a superuser's connection."""
+    """Yield a superuser's connection."""
     connection = await asyncpg.connect(dsn, server_settings={"search_path": "nocontent"})
     try:
         yield connection
@@ -151,7 +151,7 @@ SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM batches), (SELECT co
 
 
 class Watch:
-    """Counts the rows of every table that ingestion writes, over one connection of its own loop."""
+    """A counter of the rows of every table that ingestion writes, with a connection in its own loop."""
 
     def __init__(self, dsn: str) -> None:
         self._loop = asyncio.new_event_loop()
@@ -160,7 +160,7 @@ class Watch:
         )
 
     def counts(self) -> tuple[int, int, int]:
-        """Give the rows of events, batches and vocabulary."""
+        """Return the numbers of rows of events, batches and vocabulary."""
         (row,) = self._loop.run_until_complete(self._connection.fetch(_COUNTS))
         return row[0], row[1], row[2]
 

@@ -1,4 +1,4 @@
-"""The command line, in this process."""
+"""The command line, run in this process."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ Run = Callable[[str], tuple[int, str, str]]  # A line, for its status, output an
 
 
 def runner(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Return what runs a command line."""
+    """Return a function that runs a command line."""
 
     def run(line: str) -> tuple[int, str, str]:
         status = main(line.split())

@@ -1,7 +1,7 @@
-"""The corpus: bodies that must pass, bodies that must be refused by a rule, and requests that must meet a problem.
+"""The corpus: bodies that must be accepted, or refused by a rule, and requests that must be answered with a problem.
 
-An id must be of about now, so a file writes a placeholder. A body that is one piece many times over is a list of
-pieces. A request to meet a problem is what it changes of a good one.
+Ids must be recent, so files contain placeholders for them. A body with a piece repeated many times is a list of
+pieces. A request for a problem is written as its changes to a good one.
 """
 
 import gzip
@@ -33,7 +33,7 @@ class _Spec(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Request(msgspec.Struct, forbid_unknown_fields=True):
-    """What a request that meets a problem changes of a good one."""
+    """The changes to a good request that are answered with a problem."""
 
     method: str = "POST"
     path: str = "/v1/events"
@@ -42,12 +42,12 @@ class Request(msgspec.Struct, forbid_unknown_fields=True):
     body: str | None = "good"  # null: none.
     pieces: _Pieces = []
     coding: Literal["gzip", "zstd", "identity"] = "identity"
-    cut: int = 0  # Bytes that are missing at the end.
+    cut: int = 0  # The number of bytes cut off at the end.
     tail: str = ""
     chunked: bool = False
 
     def content(self) -> bytes | None:
-        """Give the body as it goes over the wire."""
+        """Return the body as sent."""
         if self.body is None:
             return None
         plain = _join(self.pieces) or (sample.body() if self.body == "good" else self.body.encode())
@@ -59,7 +59,7 @@ class Request(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def coding(name: str) -> Callable[[bytes], bytes]:
-    """Give what compresses by the name of a Content-Encoding."""
+    """Return the compressor of a Content-Encoding."""
     compressors: dict[str, Callable[[bytes], bytes]] = {
         "gzip": gzip.compress,
         "zstd": zstandard.compress,
@@ -69,13 +69,13 @@ def coding(name: str) -> Callable[[bytes], bytes]:
 
 
 def files(*parts: str) -> list[str]:
-    """Name the files of a folder of the corpus, relative to it."""
+    """Return the files of a folder of the corpus, relative to it."""
     top = FOLDER.joinpath(*parts)
     return sorted(str(path.relative_to(top)) for path in top.rglob("*") if path.is_file())
 
 
 def body(*parts: str) -> bytes:
-    """Give a body, with ids of now for its placeholders."""
+    """Return a body with fresh ids for its placeholders."""
     content = FOLDER.joinpath(*parts).read_bytes()
     if parts[-1].endswith(".pieces.json"):
         content = _join(msgspec.json.decode(content, type=_Spec).pieces)
@@ -87,7 +87,7 @@ def request(*parts: str) -> Request:
 
 
 def canaries(content: bytes) -> set[str]:
-    """Give what of a body may not come back: every piece of text that is neither the contract's nor an answer's own."""
+    """Return the texts of a body that may not come back: all that are not the contract's or a response's own."""
     text = content[:20_000].decode("utf-8", "replace")
     found = set(re.findall(r'[^"\x00-\x1f]{5,}', text)) | set(re.findall(r"[^\W\d_][\w-]{4,}", text))
     return {piece for piece in map(_trimmed, found) if len(piece) >= CANARY_CHARS_MIN and piece not in _own_words()}
@@ -107,7 +107,7 @@ _words = ""
 
 
 def _said() -> Iterator[str]:
-    """Give all that an answer, its headers or the log say of themselves, and what the contract names."""
+    """Yield all texts of responses, headers and the log, and all names of the contract."""
     for struct in (Batch, Event, Stream):
         yield from struct.__struct_fields__
     for rule in RULES.values():

@@ -1,14 +1,14 @@
-"""A worker that has far more under way than the other one."""
+"""A worker that is much busier than the other one."""
 
 from contextlib import ExitStack, closing
 
 from tests.support.service import Server, wait_until
 
-HELD = 12  # Requests that do not end: a head without its body.
+HELD = 12  # Unfinished requests: a head without its body.
 
 
 def send_away(server: Server, token: str) -> None:
-    """Crowd one of two workers until it sends a sender away; the other one keeps its own."""
+    """Load one of two workers until it moves a sender; the other one keeps its senders."""
     with server.one_to_each_worker() as (crowded, idle), ExitStack() as opened:
         holds_at = server.worker_of(crowded)
         held = 0

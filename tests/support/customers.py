@@ -1,4 +1,4 @@
-"""Tenants with their tokens and terms, made the way an operator makes them."""
+"""Tenants with tokens and terms, made as an operator would."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -15,14 +15,14 @@ _T = TypeVar("_T")
 
 
 class Customer(NamedTuple):
-    """A tenant and a token of it."""
+    """A tenant and a token for it."""
 
     tenant_id: int
     token: str
 
 
 class CustomerSpec(NamedTuple):
-    """What a tenant shall be like."""
+    """The settings of a tenant to make."""
 
     modes: Mapping[Kind, Mode] = {}
     quota: int | None = None
@@ -32,7 +32,7 @@ class CustomerSpec(NamedTuple):
 
 
 EVERYTHING = dict.fromkeys((Kind.TASK_CATEGORY, Kind.PROVIDER, Kind.MODEL, Kind.TAG_VALUE), Mode.COARSEN)
-# All are there before the server starts, so that no test has to wait until its workers have heard of them.
+# All exist before the server starts, so that no test waits until the workers know them.
 PREPARED = {
     "main": CustomerSpec(),
     "other": CustomerSpec(),
@@ -81,7 +81,7 @@ async def add(connection: Connection, name: str, wanted: CustomerSpec) -> Custom
 
 
 def act(dsn: str, work: Callable[[Connection], Awaitable[_T]]) -> _T:
-    """Do something as the control plane does it."""
+    """Perform an act as the control plane does."""
 
     async def run() -> _T:
         async with connections.connected(dsn, "nocontent_control") as connection:

@@ -1,4 +1,4 @@
-"""Asks a worker's application in this process, without a socket between: for tests that change what it knows."""
+"""A worker's application in this process, called without a socket, for tests that change its state."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ from ingest.serving.problems import TYPE_PREFIX, Problem
 
 
 class Answer(NamedTuple):
-    """Status, headers and body of an answer."""
+    """Status, headers and body of a response."""
 
     status: int
     headers: dict[str, str]
@@ -68,7 +68,7 @@ class Worker(NamedTuple):
 
 @asynccontextmanager
 async def working(dsn: str) -> AsyncIterator[Worker]:
-    """Start the application of a worker that does not maintain, until the block ends."""
+    """Run a worker's application, without maintenance, until the block ends."""
     composed = app.create()
     service = Service(IntakeSettings(dsn=dsn, maintain=False), Table(), composed.state.tasks)
     composed.state.service = service

@@ -1,4 +1,4 @@
-"""The servers that the same migrations have to run on, each with a migrated database; skips one that is not here."""
+"""The database servers that the migrations must run on, each with a migrated database; skip one that is missing."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ from tests.support.cluster import Cluster, operator
 
 RETENTION_DAYS = 3
 OLDEST = str(migrate.SERVER_VERSION_MIN)
-# Debian's place, and another by name.
+# Debian's folder, or one that the environment names.
 OLDEST_PROGRAMS = Path(os.environ.get("POSTGRES_OLDEST_BIN", f"/usr/lib/postgresql/{OLDEST}/bin"))
 CITUS_DSN = os.environ.get("CITUS_DSN", "")
 
@@ -31,7 +31,7 @@ def _newest(postgres: Cluster) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _oldest(_: Cluster) -> Iterator[str]:
-    """Start the oldest version that is taken, by the launcher of the embedded one."""
+    """Start the oldest supported version with the embedded server's launcher."""
     if not (OLDEST_PROGRAMS / "initdb").exists():
         pytest.skip(
             f"no PostgreSQL {OLDEST} in {OLDEST_PROGRAMS}: set POSTGRES_OLDEST_BIN to the folder of its programs"
@@ -52,7 +52,7 @@ def _oldest(_: Cluster) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _citus(_: Cluster) -> Iterator[str]:
-    """Use the database that the environment names, and leave it as it was: without our schema."""
+    """Use the database that the environment names, and remove our schema from it at the end."""
     if not CITUS_DSN:
         pytest.skip("no Citus: set CITUS_DSN to an empty database of a coordinator, as a superuser")
     (found,) = cluster.fetch(CITUS_DSN, "SELECT to_regnamespace('nocontent') IS NOT NULL AS is_used")
@@ -73,7 +73,7 @@ ENGINES: dict[str, Callable[[Cluster], contextlib.AbstractContextManager[str]]] 
 
 @contextlib.contextmanager
 def migrated(name: str, postgres: Cluster) -> Iterator[str]:
-    """Lend the DSN of a database on an engine, with all tables and the partitions of RETENTION_DAYS."""
+    """Yield the DSN of a database on an engine, with all tables and the partitions of RETENTION_DAYS."""
     with ENGINES[name](postgres) as dsn:
         asyncio.run(_migrate(dsn))
         asyncio.run(maintenance.keep(dsn, RETENTION_DAYS))

@@ -1,4 +1,4 @@
-"""Debian's libfaketime, where it is installed: a process whose wall clock is wrong."""
+"""Processes with a wrong wall clock, by Debian's libfaketime if it is installed."""
 
 import time
 from pathlib import Path
@@ -12,7 +12,7 @@ MISSING = "libfaketime is not installed (Debian: apt-get install libfaketime); t
 
 
 def environment(offset_s: int) -> dict[str, str]:
-    """Give the variables of a process whose wall clock is off; its monotonic clock is right, as on a real machine."""
+    """Return the variables for a process with a wrong wall clock and, as on a real machine, a right monotonic clock."""
     assert LIBRARY is not None
     return {
         "LD_PRELOAD": LIBRARY,
@@ -23,5 +23,5 @@ def environment(offset_s: int) -> dict[str, str]:
 
 
 def wrong_wall_s(offset_s: float) -> float:
-    """Give what a wall clock shows that is off."""
+    """Return the time that a wrong wall clock shows."""
     return time.time() + offset_s

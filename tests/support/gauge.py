@@ -1,4 +1,4 @@
-"""What the gates are run with: a tenant's vocabulary without a database, and the window of now."""
+"""The inputs of the gates: a tenant's vocabulary, made without a database, and the current window."""
 
 from schema.decode import Window
 from schema.event import Kind
@@ -9,7 +9,7 @@ SHIPPED = {kind: Names({term: place for place, term in enumerate(shipped_terms(k
 
 
 def vocabulary(mode: Mode) -> Vocabulary:
-    """Make what a prepared tenant may say, with made-up ids."""
+    """Return a prepared tenant's vocabulary, with made-up ids."""
     made = Vocabulary(dict.fromkeys(Kind, mode), SHIPPED)
     for key_id, (key, values) in enumerate(customers.TAGS.items(), 1):
         made.add(Kind.TAG_KEY, 0, key, key_id)

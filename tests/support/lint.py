@@ -1,7 +1,7 @@
-"""What the catalog of one schema may not have, so that the same tables run on PostgreSQL and on Citus.
+"""Rules on the database catalog that let the same tables run on PostgreSQL and on Citus.
 
-Each rule is a query that names its offenders in the schema `nocontent`, and statements that make some. Decision 0013
-says why; Citus refuses most of them only when a table is distributed, which is too late.
+Each rule is a query that returns offenders in the schema `nocontent`, and statements that create some. Decision 0013
+has the reasons; Citus refuses most offenders only when a table is distributed, which is too late.
 """
 
 from typing import NamedTuple
@@ -10,8 +10,8 @@ from ingest.store import migrate
 from ingest.store.connections import Connection
 
 DISTRIBUTED = ("events", "batches")  # By tenant_id.
-REFERENCE = ("vocabulary",)  # On every node. All others stay on the coordinator.
-# Not a tenant's: no row of them belongs to one, and they never leave the coordinator.
+REFERENCE = ("vocabulary",)  # On every node. All other tables stay on the coordinator.
+# Tables without rows of tenants, which never leave the coordinator.
 EXCEPTIONS = {
     "control": "one row, which puts acts in order",
     "migrations": "what was applied",
@@ -25,16 +25,16 @@ EXCEPTIONS = {
 class Rule(NamedTuple):
     id: str
     says: str
-    query: str  # Gives one column: who breaks it.
-    plants: dict[str, str]  # The name that must be found, by the statements that make it.
-    since: int = 0  # The migration from which on it holds.
+    query: str  # Returns one column: the offenders.
+    plants: dict[str, str]  # The offender that must be found, by the statements that create it.
+    since: int = 0  # The first migration after which it holds.
 
 
 def _names(tables: tuple[str, ...]) -> str:
     return ", ".join(f"'{name}'" for name in tables)
 
 
-# A day that is detached is one still.
+# A detached day is still a day.
 _TABLES = """
 SELECT oid, relname, relkind, relispartition, relpersistence, relname ~ '^events_[0-9]{8}$' OR relispartition AS is_day
 FROM pg_class WHERE relnamespace = 'nocontent'::regnamespace AND relkind IN ('r', 'p')
@@ -279,5 +279,5 @@ RULES = [rule for rule in _ALL if rule.since <= max(migration.number for migrati
 
 
 async def offenders(connection: Connection, rule: Rule) -> set[str]:
-    """Name what breaks a rule."""
+    """Return the offenders of a rule."""
     return {str(row[0]) for row in await connection.fetch(rule.query)}

@@ -1,4 +1,4 @@
-"""Logins as an operator makes them: with one role, and no superuser's way back from it."""
+"""Logins as an operator makes them: with one role and no way to become a superuser."""
 
 import itertools
 from collections.abc import AsyncIterator
@@ -15,7 +15,7 @@ _NUMBERS = itertools.count()
 
 
 async def made(dsn: str, *roles: str, attributes: str = "") -> str:
-    """Make a login that is a member of roles; gives its name."""
+    """Create a login that is a member of roles, and return its name."""
     name = f"login_{next(_NUMBERS)}"
     async with operator(dsn) as connection:
         await connection.execute(f"CREATE ROLE {name} LOGIN {attributes}")
@@ -26,7 +26,7 @@ async def made(dsn: str, *roles: str, attributes: str = "") -> str:
 
 @asynccontextmanager
 async def connected(dsn: str, login: str, role: str = "none") -> AsyncIterator[Connection]:
-    """Lend a connection of a login, which has taken on a role."""
+    """Yield a login's connection after SET ROLE."""
     own = {"search_path": "nocontent", "role": role}
     connection = await asyncpg.connect(dsn, user=login, server_settings=own)
     try:
@@ -36,5 +36,5 @@ async def connected(dsn: str, login: str, role: str = "none") -> AsyncIterator[C
 
 
 def dsn_of(dsn: str, login: str) -> str:
-    """Give the DSN with another login."""
+    """Return the DSN with another login."""
     return dsn.replace("postgres@", f"{login}@")

@@ -1,4 +1,4 @@
-"""A pipe whose reader is there and does not read."""
+"""A pipe whose reader exists but does not read."""
 
 import contextlib
 import fcntl
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def full_pipe() -> Iterator[tuple[int, int]]:
-    """Lend both ends of a pipe that is full."""
+    """Yield both ends of a full pipe."""
     read, write = os.pipe()
     flags = fcntl.fcntl(write, fcntl.F_GETFL)
     fcntl.fcntl(write, fcntl.F_SETFL, flags | os.O_NONBLOCK)

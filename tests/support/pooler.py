@@ -1,4 +1,4 @@
-"""A connection pooler for PostgreSQL of some hundred lines, which does what real ones do to a session."""
+"""A small connection pooler for PostgreSQL that treats sessions as real poolers do."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ _TRACKED = ("user", "database", "client_encoding", "application_name")
 
 
 class Habit(enum.Enum):
-    """What it does to a client's session."""
+    """A pooler's way to treat clients' sessions."""
 
     SESSION = "one server connection for a client; start-up parameters but the usual four are dropped"
     REFUSES = "session mode, and any other start-up parameter is an error: PgBouncer without ignore_startup_parameters"
@@ -26,7 +26,7 @@ class Habit(enum.Enum):
 
 
 class Pooler:
-    """Runs in a thread of its own, so that tests may wait for a process."""
+    """A pooler in its own thread, so that tests may block on a process."""
 
     def __init__(self, dsn: str, habit: Habit) -> None:
         parts = urlsplit(dsn)
@@ -55,7 +55,7 @@ class Pooler:
                 await writer.wait_closed()
 
     def stop(self) -> None:
-        """Serve no more; for another thread."""
+        """Stop serving; called from another thread."""
         self._loop.call_soon_threadsafe(self._stopped.set)
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -76,9 +76,9 @@ class Pooler:
         return self._habit is Habit.REFUSES and not parameters <= {*_TRACKED}
 
     async def _session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Pass messages on, and choose PostgreSQL's connection for each transaction."""
+        """Forward messages, and choose a server connection for each transaction."""
         server = await self._server()
-        # A pooler makes up the key of a client; PostgreSQL's own process is another.
+        # A pooler makes up a client's cancel key, which differs from that of PostgreSQL's process.
         hello = b"R" + struct.pack(">II", 8, 0) + b"K" + struct.pack(">III", 12, 4_000_000, 7)
         writer.write(hello + _parameter("server_version", "18.0") + _parameter("integer_datetimes", "on"))
         writer.write(_parameter("client_encoding", "UTF8") + b"Z" + struct.pack(">I", 5) + b"I")
@@ -95,7 +95,7 @@ class Pooler:
                     server = await self._take()
                     is_free = False
                 server[1].write(message)
-                if kind == b"H":  # After Parse and Describe of a statement, whose answer ends with its columns.
+                if kind == b"H":  # Flush after Parse and Describe; the response ends with the columns.
                     await _described(writer, server[0])
                 if kind in {b"Q", b"S"} and await self._answer(reader, writer, server) == b"I" and lends:
                     self._idle.append(server)
@@ -110,7 +110,7 @@ class Pooler:
         writer: asyncio.StreamWriter,
         server: tuple[asyncio.StreamReader, asyncio.StreamWriter],
     ) -> bytes:
-        """Pass an answer back to its end; gives the state of the transaction."""
+        """Forward a response to its end, and return the transaction's state."""
         while True:
             kind, message = await _message(server[0])
             writer.write(message)
@@ -132,7 +132,7 @@ class Pooler:
                 pass
 
     async def _take(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Give a server connection: one that nobody has used of late, or the one that was used last."""
+        """Return a server connection: the least or the most recently used one."""
         if self._habit is Habit.ROTATES:
             return await self._server()
         return self._idle.pop() if self._idle else await self._server()
@@ -149,7 +149,7 @@ class Pooler:
 
 @contextlib.contextmanager
 def pooling(dsn: str, habit: Habit) -> Iterator[Pooler]:
-    """Run a pooler before a database until the block ends."""
+    """Run a pooler in front of a database until the block ends."""
     pooler = Pooler(dsn, habit)
     opened = threading.Event()
     thread = threading.Thread(target=lambda: asyncio.run(pooler.serve(opened)), daemon=True)

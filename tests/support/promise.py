@@ -1,22 +1,22 @@
-"""How much of `schema/` an auditor reads: lines of code, and of all with its tables of rules, words and patterns."""
+"""The size of `schema/` for an auditor: lines of code, and all lines with tables of rules, words and patterns."""
 
 import ast
 import io
 import tokenize
 from collections.abc import Iterable, Iterator, Mapping
 
-CODE_LINES_MAX = 600  # Of what decides about a batch,
-TERMS_CODE_LINES_MAX = 400  # and of what decides about a new term.
+CODE_LINES_MAX = 600  # Code that decides about a batch,
+TERMS_CODE_LINES_MAX = 400  # and code that decides about a new term.
 TERMS = frozenset(f"schema/{name}.py" for name in ("gauntlet", "learning", "letters", "lexicon", "reading"))
-LINES_MAX = 2_000  # With tables and word lists; all but the catalogue and SQL.
-LINE_CHARS = 120  # A longer line counts as often as it fills this many.
-# What turns data into code, so that logic could hide in a table or a word list.
+LINES_MAX = 2_000  # All lines, with tables and word lists, but without the catalogue and SQL.
+LINE_CHARS = 120  # A longer line counts once for each time it fills this many.
+# Functions that turn data into code, with which logic could hide in a table or a word list.
 LOADERS = {"eval", "exec", "compile", "__import__"}
 LOADING_MODULES = {"builtins", "ctypes", "importlib", "marshal", "pickle", "runpy", "types"}
 
 
 def excess(texts: Mapping[str, str]) -> Iterator[str]:
-    """Yield what is over a bound that README.md promises, of the texts of `schema/` by name."""
+    """Yield each count over a bound that README.md promises, given the files of `schema/` by name."""
     code = {name: code_lines(text) for name, text in texts.items() if name.endswith(".py")}
     terms = sum(lines for name, lines in code.items() if name in TERMS)
     batches = sum(code.values()) - terms
@@ -31,16 +31,16 @@ def excess(texts: Mapping[str, str]) -> Iterator[str]:
 
 
 def lines_read(text: str) -> int:
-    """Count the lines of a file as somebody reads them on a screen."""
+    """Count the lines of a file as shown on a screen."""
     return sum(_height(line) for line in text.splitlines())
 
 
 def code_lines(source: str) -> int:
-    """Count the lines of code in a Python file: blank ones and comments are not, docstrings are, tables are not.
+    """Count the lines of code in a Python file, with docstrings, but without blank lines, comments and tables.
 
-    A table is an assignment in a module's body, over more than one line, of a display whose leaves are constants. Its
-    entries may be calls of `frozenset`, `re.compile`, `str.split`, and of names that the file itself defines or takes
-    from `schema/`, with constants for arguments: what they do with them is code, and counted where it stands.
+    A table is a module-level assignment over several lines of a display whose leaves are constants. Entries may call
+    `frozenset`, `re.compile`, `str.split`, and names that the file defines or imports from `schema/`, with constant
+    arguments: the called functions are counted as code in their own files.
     """
     lines = source.splitlines()
     tree = ast.parse(source)
@@ -49,7 +49,7 @@ def code_lines(source: str) -> int:
 
 
 def loaders(tree: ast.AST) -> Iterator[str]:
-    """Yield what could turn a table's data into code."""
+    """Yield each name that could turn a table's data into code."""
     for node in ast.walk(tree):
         match node:
             case ast.Name(id=name) if name in LOADERS:
@@ -61,7 +61,7 @@ def loaders(tree: ast.AST) -> Iterator[str]:
 
 
 def _written(source: str) -> set[int]:
-    """Return the numbers of the lines that have more than blanks and a comment."""
+    """Return the numbers of the lines that hold more than blanks and a comment."""
     empty = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     return {number for token in tokens if token.type not in empty for number in range(token.start[0], token.end[0] + 1)}

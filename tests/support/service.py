@@ -1,4 +1,4 @@
-"""`nocontent serve` as an operator runs it: a process of its own, on free ports, with its log in a file."""
+"""`nocontent serve` as an operator runs it: a separate process on free ports, with its log in a file."""
 
 import contextlib
 import os
@@ -27,7 +27,7 @@ _LISTENS = re.compile(r" *\d+: \S+ \S+ 0A ")  # proc_net_tcp(5).
 
 
 class Server(NamedTuple):
-    """A serving process with its workers."""
+    """A server process with its workers."""
 
     process: "subprocess.Popen[bytes]"
     bind: str
@@ -41,18 +41,18 @@ class Server(NamedTuple):
         return Sender(self.bind, token, self.trust)
 
     def workers(self) -> list[int]:
-        """Give the pids of the workers, which are those that hold the listening socket."""
+        """Return the pids of the workers: the children that hold the listening socket."""
         listening = _inodes(int(self.bind.rpartition(":")[2]), 0)
         return [pid for pid in children(self.process.pid) if _holds(pid, listening)] if listening else []
 
     def worker_of(self, sender: Sender) -> int | None:
-        """Give the pid of the worker that has taken a sender's connection."""
+        """Return the pid of the worker that accepted a sender's connection."""
         inodes = _inodes(int(self.bind.rpartition(":")[2]), sender.local_port())
         return next((pid for pid in self.workers() if _holds(pid, inodes)), None)
 
     @contextlib.contextmanager
     def one_to_each_worker(self, token: str | None = None) -> Iterator[list[Sender]]:
-        """Connect until every worker has taken a connection; lends one of each."""
+        """Connect until every worker has accepted a connection; yield one of each."""
         found: dict[int, Sender] = {}
         with contextlib.ExitStack() as opened:
             deadline = time.monotonic() + WAIT_S
@@ -68,7 +68,7 @@ class Server(NamedTuple):
 
 
 def environment(dsn: str, **settings: object) -> dict[str, str]:
-    """Give the environment of a command: no setting of ours but these."""
+    """Return the environment of a command, with no settings of ours but these."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("NOCONTENT_", "PG", "PROMETHEUS"))}
     given = {f"NOCONTENT_{name.upper()}": str(value) for name, value in settings.items()}
     where = {} if "dsn_file" in settings else {"NOCONTENT_DSN": dsn}
@@ -86,10 +86,10 @@ def serving(  # noqa: PLR0913 (each is another way to serve)
     variables: Mapping[str, str] = {},
     **settings: object,
 ) -> Iterator[Server]:
-    """Serve a checkout on free ports until the block ends; over TLS where there is a pair.
+    """Serve a checkout on free ports until the block ends, over TLS if there is a pair.
 
-    What it says goes to the log, or to the open file `into`. With `variables` of its environment, as of faketime, it
-    need not become ready.
+    Output goes to the log, or to the open file `into`. With extra environment `variables`, such as faketime's, it need
+    not become ready.
     """
     bind, metrics_bind = (f"127.0.0.1:{port}" for port in free_ports(2))
     wanted: dict[str, object] = {
@@ -147,16 +147,16 @@ def free_ports(count: int) -> list[int]:
 
 
 def children(pid: int) -> list[int]:
-    """Give the pids of a process's children (proc(5), PROC_CHILDREN)."""
+    """Return the pids of a process's children (proc(5), PROC_CHILDREN)."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # A thread that has ended: asyncio looks up a host in one.
+        with contextlib.suppress(FileNotFoundError):  # A thread ended, such as asyncio's for a host look-up.
             found += [int(child) for child in (task / "children").read_text().split()]
     return found
 
 
 def is_gone(pid: int) -> bool:
-    """Tell whether a process has ended; a zombie has."""
+    """Return whether a process has ended; a zombie has."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):
@@ -164,7 +164,7 @@ def is_gone(pid: int) -> bool:
 
 
 def _wait_ready(server: Server, *, is_ready: bool) -> None:
-    """Wait until every worker listens and knows its tenants: each answers for itself."""
+    """Wait until every worker listens and knows its tenants, asking each one."""
 
     def are_listening() -> bool:
         assert server.process.poll() is None, server.log.read_text("utf-8", "replace")
@@ -183,7 +183,7 @@ def _is_ready(sender: Sender) -> bool:
 
 
 def _inodes(local_port: int, remote_port: int) -> list[str]:
-    """Give the sockets between two ports; those that listen are at the beginning of what may be thousands of lines."""
+    """Return the inodes of listening sockets between two ports; these come first among possibly thousands of lines."""
     with Path("/proc/net/tcp").open() as rows:
         next(rows)
         text = rows.read() if remote_port else "".join(takewhile(_LISTENS.match, rows))

@@ -1,4 +1,4 @@
-"""What the rules of a vocabulary say, written plainly; and what a worker's snapshot says, in the same words."""
+"""A simple model of a vocabulary's rules, and a worker's snapshot in the same form to compare it with."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -27,15 +27,15 @@ FAULTY = {
 FAULTY_KEYS = {"prompt": "content.prompt", "api_key": "secret.field", "Two Words": "vocabulary.bad-term"}
 KEYS = st.sampled_from(["squad", "area"])
 KINDS = st.sampled_from([*FIELDS, Kind.TAG_VALUE])
-# Each may be learned as a model, a sibling of `rerank-2.5`, and as words of operations.
+# Each is learnable as a model, being a sibling of `rerank-2.5`, and as words of operations.
 NUMBERS = ("2.6", "2.7", "2.8", "3.1", "3.2", "4", "4.1", "4.2")
 GOOD = st.sampled_from([f"rerank-{number}" for number in NUMBERS])
-STRANGE = ("quokka", "gamma-ray-4")  # Without a fault, and nothing that traffic may teach.
+STRANGE = ("quokka", "gamma-ray-4")  # No detector bars them, but traffic may not register them.
 WORKER = st.integers(0, WORKERS - 1)
 
 
 class Place(NamedTuple):
-    """Where a term stands in an event; `key` is empty unless it is a tag value."""
+    """The place of a term in an event; `key` is empty unless it is a tag value."""
 
     kind: Kind
     key: str
@@ -47,10 +47,10 @@ Term = tuple[Place, str]
 
 @dataclass
 class Rules:
-    """The rules, written plainly: what is registered now, what was retired, and what traffic brought."""
+    """The model's state: the terms that are registered, retired, and learned from traffic."""
 
     modes: dict[Kind, Mode] = field(default_factory=dict)
-    keys: dict[str, int] = field(default_factory=dict)  # Every key that was ever declared.
+    keys: dict[str, int] = field(default_factory=dict)  # Every key ever declared.
     declared: set[str] = field(default_factory=set)
     live: set[Term] = field(default_factory=set)
     retired: set[Term] = field(default_factory=set)
@@ -84,7 +84,7 @@ def unknown_id(known: Vocabulary, place: Place) -> int:
 
 
 def ids(known: Snapshot, tenant_id: int) -> dict[Candidate, int]:
-    """Give the ids of a tenant's own terms, as a worker knows them."""
+    """Return the ids of a tenant's own terms, as a worker knows them."""
     terms = known.tenants[tenant_id].vocabulary
     own = {
         Candidate(kind, 0, term): term_id
@@ -100,7 +100,7 @@ def ids(known: Snapshot, tenant_id: int) -> dict[Candidate, int]:
 
 
 def known(known: Snapshot, tenant_id: int) -> tuple[dict[Kind, Mode], dict[str, int], set[tuple[int, Kind, str]]]:
-    """Give what a worker knows, in the model's words."""
+    """Return a worker's knowledge in the model's form."""
     terms = known.tenants[tenant_id].vocabulary
     modes = {kind: mode for kind, mode in terms.modes.items() if kind in {*FIELDS, Kind.TAG_VALUE}}
     live = {(parent, kind, term) for kind, parent, term in ids(known, tenant_id) if term != UNKNOWN}

@@ -1,4 +1,4 @@
-"""HTTP as a sender speaks it: well through http.client, and badly through a bare socket."""
+"""An HTTP sender: correct requests through http.client, and broken ones through a bare socket."""
 
 import contextlib
 import http.client
@@ -17,7 +17,7 @@ SILENCE_S = 1.0
 
 
 class Answer(NamedTuple):
-    """What came back; header names in lower case."""
+    """A response, with header names in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -31,7 +31,7 @@ class Answer(NamedTuple):
 
     @property
     def problem(self) -> str:
-        """The end of the problem's type, after checking that it is RFC 9457's and of the same status."""
+        """Return the end of the problem's type, after checking that it is RFC 9457's and has the same status."""
         assert self.headers["content-type"] == "application/problem+json"
         problem = msgspec.json.decode(self.body, type=Problem)
         assert problem.status == self.status
@@ -49,7 +49,7 @@ class Answer(NamedTuple):
 
 
 class Sender:
-    """A proxy with a token; keeps one connection, and opens another where the server has closed it."""
+    """A proxy with a token that keeps one connection, and reconnects if the server closed it."""
 
     def __init__(self, bind: str, token: str | None = None, trust: ssl.SSLContext | None = None) -> None:
         self.bind = bind
@@ -68,12 +68,12 @@ class Sender:
         return self.request("GET", path, None, headers)
 
     def post_in_chunks(self, path: str, body: bytes) -> Answer:
-        """Send a body without saying how long it is."""
+        """Send a body without Content-Length, in chunks."""
         pieces = (body[start : start + 65_536] for start in range(0, len(body), 65_536))
         return self._send("POST", path, pieces, self.headers)
 
     def begin(self, size: int) -> None:
-        """Send the head of a body, and leave it at that."""
+        """Send a request's head without its body."""
         self._connection.putrequest("POST", "/v1/events")
         for name, value in (self.headers | {"Content-Length": str(size)}).items():
             self._connection.putheader(name, value)
@@ -86,7 +86,7 @@ class Sender:
         return self._send(method, path, body, wanted)
 
     def _send(self, method: str, path: str, body: bytes | Iterable[bytes] | None, headers: Mapping[str, str]) -> Answer:
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # It may be answered before it is through.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # The response may come before all is sent.
             self._connection.request(method, path, body, headers)
         answer = self._connection.getresponse()
         read = Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
@@ -95,7 +95,7 @@ class Sender:
         return read
 
     def local_port(self) -> int:
-        """Connect, and give the port on our side."""
+        """Connect, and return the local port."""
         if self._connection.sock is None:
             self._connection.connect()
         return int(self._connection.sock.getsockname()[1])
@@ -105,7 +105,7 @@ class Sender:
 
 
 def raw(bind: str, request: bytes) -> bytes:
-    """Send bytes as they are; gives all that comes back until the server closes or falls silent."""
+    """Send bytes as they are, and return all that comes back until the server closes or falls silent."""
     host, _, port = bind.rpartition(":")
     parts = []
     with socket.create_connection((host, int(port)), timeout=SILENCE_S) as connection:
@@ -119,7 +119,7 @@ def raw(bind: str, request: bytes) -> bytes:
 
 
 def parsed(received: bytes) -> Answer:
-    """Read the first answer of what came back; status 0 where there is none."""
+    """Parse the first response in the bytes received; status 0 if there is none."""
     head, _, rest = received.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     if not first.startswith("HTTP/1.1 "):
