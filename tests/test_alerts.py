@@ -1,4 +1,4 @@
-"""Alerts: every rule asks for series that are there, and says where its runbook is. When they fire: tests/observe."""
+"""Alerts: every rule queries existing series and names its runbook. tests/observe shows when they fire."""
 
 import re
 
@@ -14,7 +14,7 @@ _SECTION = re.compile(r"^### (.+)\n((?:(?!^##).*\n)*)", re.MULTILINE)
 
 
 def runbooks() -> dict[str, str]:
-    """Give the sections by their anchors."""
+    """Return the sections by their anchors."""
     text = (ROOT / _RUNBOOKS).read_text("utf-8")
     return {heading.lower().replace(" ", "-"): section for heading, section in _SECTION.findall(text)}
 

@@ -1,4 +1,4 @@
-"""Every file of the corpus, through the gates and through the service: the right refusal, no row, no echo."""
+"""Every file of the corpus, through the gates and the service: the right refusal, no row, no echo."""
 
 from collections.abc import Callable
 
@@ -52,7 +52,7 @@ PROBLEMS_ELSEWHERE = {
 
 
 def refusal_rules(body: bytes, mode: Mode) -> list[str]:
-    """Give the rules by which the gates refuse a body, in the order in which a sender hears of them."""
+    """Return the rules by which the gates refuse a body, in the order in which a sender hears of them."""
     with pytest.raises(Refused) as refused:
         decode(body, VOCABULARIES[mode], window())
     assert refused.value.args == ()

@@ -1,4 +1,4 @@
-"""docs/metrics.md and a running process say the same: names, types, labels and every value of a label."""
+"""docs/metrics.md and a running process agree on names, types, labels and every value of a label."""
 
 import subprocess
 import sys
@@ -36,7 +36,7 @@ def _shown(modules: str) -> dict[str, Metric]:
 
 
 def values(family: Metric) -> dict[str, frozenset[str]]:
-    """Give what each label has, but the bounds of a histogram."""
+    """Return what each label has, but the bounds of a histogram."""
     found: dict[str, set[str]] = defaultdict(set)
     for sample in family.samples:
         for label, value in sample.labels.items():

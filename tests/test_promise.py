@@ -1,4 +1,4 @@
-"""The count of what an auditor reads: tables are told from code by their form, so that no logic hides in one."""
+"""The count of lines for an auditor: tables are told from code by their form, so that no logic hides in one."""
 
 import ast
 

@@ -1,4 +1,4 @@
-"""Where words could leave by the side: a bug's message, a library's log, a lost task, a core file, PostgreSQL's log."""
+"""Side channels for words: a bug's message, a library's log, a lost task, a core file, PostgreSQL's log."""
 
 import json
 import subprocess

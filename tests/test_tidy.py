@@ -1,4 +1,4 @@
-"""The rules of the house that no linter knows: each is run on this repository, and on a plant that it must catch."""
+"""House rules that no linter has: each is run on this repository, and on a planted violation that it must find."""
 
 import ast
 import re

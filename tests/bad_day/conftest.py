@@ -1,4 +1,4 @@
-"""A database that several files of a bad day share."""
+"""A database for several files of the bad day."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Requests on the edge of HTTP/1.1 and beyond it, as a sender or what stands before it may make them."""
+"""Requests at the edge of HTTP/1.1 and beyond, as senders and intermediaries may make them."""
 
 # `@` is the canary, %AT% an @; a line ends in CR LF where it says \n, in LF alone where it says %LF%.
 _HEAD = "POST /v1/events HTTP/1.1\nHost: x\nAuthorization: Bearer %TOKEN%\nContent-Type: application/json\n"

@@ -1,4 +1,4 @@
-"""Bodies that are refused and as costly to explain as their size allows, by what is odd about each."""
+"""Refused bodies that are as costly to explain as their size allows, each odd in one way."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""A bad day, section 1: whatever a clock shows, no more than a day goes at a time, and nobody drops a good batch."""
+"""Wrong clocks: at most one day is dropped at a time, and no good batch is lost."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""A bad day, section 1: no clock, restart, crash or node's setting makes more than one day of events go at a time."""
+"""Retention: no clock, restart, crash or node's setting drops more than one day of events at a time."""
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta
@@ -63,7 +63,7 @@ async def advance(connection: Connection, at: Time) -> Horizon:
 
 
 def stored(dsn: str) -> tuple[list[date], list[date]]:
-    """Give the days that have an event, and those that have a batch."""
+    """Return the days that have an event, and those that have a batch."""
     events, batches = cluster.fetch(dsn, _STORED), cluster.fetch(dsn, _LEDGER)
     return [row["day"] for row in events], [row["day"] for row in batches]
 

@@ -1,4 +1,4 @@
-"""Log lines by themselves: how many, of what, and by which ways no words get out of a process."""
+"""Log lines themselves: their number and content, and the ways in which words could leave a process."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""A log that nobody reads, that is full or stuck, or that strangers flood: nobody else notices."""
+"""A log that is unread, full, stuck or flooded by strangers affects nobody else."""
 
 import contextlib
 import json
@@ -192,7 +192,7 @@ def test_a_flood_of_refusals_is_told_in_few_lines_and_counted_in_full(served: tu
 
 
 def _refusals(server: Server) -> "Counter[bytes]":
-    """Ask as a stranger, many times over one connection; gives the statuses."""
+    """Ask as a stranger, many times over one connection, and return the statuses."""
     host, _, port = server.bind.rpartition(":")
     answers: Counter[bytes] = Counter()
     with socket.create_connection((host, int(port)), timeout=20) as connection, connection.makefile("rb") as answer:

@@ -1,4 +1,4 @@
-"""Senders that open, close and keep connections as they like: none costs more than a little, none for long."""
+"""Senders that open, close and hold connections at will: none costs more than a little, and none for long."""
 
 import contextlib
 import resource

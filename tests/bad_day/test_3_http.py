@@ -1,4 +1,4 @@
-"""Requests that two readers could read in two ways, that are not HTTP/1.1, or that are odd and right."""
+"""Requests that two parsers could read differently, that are not HTTP/1.1, or that are odd but valid."""
 
 import socket
 import threading
@@ -21,7 +21,7 @@ def token(tenants: dict[str, Customer]) -> str:
 
 
 def _encoded(of: str, token: str) -> tuple[bytes, str]:
-    """Give the bytes, and the id of the event that they would store."""
+    """Return the bytes, and the id of the event that they would store."""
     event = sample.event()
     body = sample.body(event).decode("ascii")
     text = of.replace("\r", "%CR%").replace("\n", "\r\n").replace("%CR%", "\r").replace("%LF%", "\n")
@@ -37,7 +37,7 @@ def _encoded(of: str, token: str) -> tuple[bytes, str]:
 
 
 def _told(bind: str, request: bytes) -> tuple[list[Answer], bool]:
-    """Send a request and another one; gives all answers, and whether the connection was closed."""
+    """Send a request and another one, and return all answers, and whether the connection was closed."""
     received, is_closed = bytearray(), False
     host, _, port = bind.rpartition(":")
     with socket.create_connection((host, int(port)), timeout=wire.TIMEOUT_S) as connection:
@@ -181,7 +181,7 @@ def test_a_refusal_in_the_midst_of_chunks_reaches_the_sender(server: Server, tok
 
 
 def _after_sending(bind: str, request: bytes) -> bytes:
-    """Give what comes back to a sender that reads when it has sent everything."""
+    """Return what comes back to a sender that reads when it has sent everything."""
     host, _, port = bind.rpartition(":")
     received = bytearray()
     with socket.create_connection((host, int(port)), timeout=wire.TIMEOUT_S) as connection:

@@ -1,4 +1,4 @@
-"""`/metrics` before strangers: it answers what is asked, echoes nothing, and waits for nobody."""
+"""`/metrics` before strangers: it echoes nothing and waits for nobody."""
 
 import contextlib
 import json
@@ -69,7 +69,7 @@ def _opened(server: Server) -> socket.socket:
 
 
 def _told(server: Server, request: bytes) -> bytes:
-    """Give all that comes back to a sender that then says no more."""
+    """Return all that comes back to a sender that then says no more."""
     received = bytearray()
     with _opened(server) as probe:
         probe.sendall(request)

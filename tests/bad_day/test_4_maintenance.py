@@ -1,4 +1,4 @@
-"""Maintenance is two acts of one role: nobody else can do them, and no login can stop them."""
+"""Maintenance consists of two acts of one role: no other role can perform them, and no login can stop them."""
 
 import asyncpg
 import pytest

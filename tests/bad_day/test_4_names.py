@@ -1,4 +1,4 @@
-"""What an operator pastes for a name, a login or anything else is held to the detectors and never said back."""
+"""Names and logins that an operator pastes are checked by the detectors and never echoed."""
 
 import pytest
 

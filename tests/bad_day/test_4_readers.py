@@ -1,4 +1,4 @@
-"""A reader of single tenants learns nothing of the others: not a row, a word, a number, nor what is absent."""
+"""A reader of single tenants learns nothing about others: no row, word or number, nor what is absent."""
 
 import asyncio
 import re

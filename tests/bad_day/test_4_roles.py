@@ -1,4 +1,4 @@
-"""No role can keep text for good: every column, object and name that could hold some, tried as each role."""
+"""No role can store text permanently: every column, object and name that could hold some, tried as each role."""
 
 import asyncpg
 import pytest

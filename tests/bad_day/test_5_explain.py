@@ -1,4 +1,4 @@
-"""Nobody waits for a neighbour's refusal: it is explained in small steps, and within bounds of the whole body."""
+"""A refusal delays no neighbour: it is explained in small steps, and within bounds for the whole body."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Large bodies: no two are worked on in one round of the loop, and whoever sends refused ones waits, alone."""
+"""Large bodies: the loop never works on two in one round, and only senders of refused ones wait."""
 
 import asyncio
 import gzip

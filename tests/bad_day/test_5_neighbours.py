@@ -1,4 +1,4 @@
-"""Nobody waits for a neighbour, and nobody outlives what an operator has taken back."""
+"""No tenant waits for a neighbour, and a revoked token or disabled tenant stops working."""
 
 import asyncio
 import contextlib

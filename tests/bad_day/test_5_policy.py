@@ -1,4 +1,4 @@
-"""`GET /v1/policy` costs its neighbours little: made once for each change, sent by turns, 304 when known."""
+"""`GET /v1/policy` costs neighbours little: made once per change, sent in turns, 304 if unchanged."""
 
 import asyncio
 import gzip

@@ -1,4 +1,4 @@
-"""Quotas are kept at once and by everybody: reserved before, shared by the workers, and nothing is free."""
+"""Quotas hold under concurrency: reserved in advance, shared by the workers, and charged for everything."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Nobody waits for a neighbour: turns, deadlines, and operators who act while a body waits for its turn."""
+"""No tenant waits for a neighbour: turns, deadlines, and acts of operators while a body waits for its turn."""
 
 import asyncio
 import gzip
@@ -70,7 +70,7 @@ class Machine:
         return self.tenant
 
     async def behind(self, body: bytes, act: Callable[[], None]) -> int:
-        """Validate a body that has to wait, and act meanwhile; gives its events."""
+        """Validate a body that has to wait, and act meanwhile, and return its events."""
         lane = self.validation._throttle  # noqa: SLF001 (what keeps it waiting is the lane)
         other = asyncio.create_task(lane.run(1, busy(BUSY)))
         await asyncio.sleep(0)

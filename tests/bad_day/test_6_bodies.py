@@ -1,4 +1,4 @@
-"""How honest senders label and compress a body: every way that the RFCs allow is taken, bounded, and nothing echoed."""
+"""Labels and compression of honest bodies: every way that the RFCs allow is accepted, bounded and not echoed."""
 
 import gzip
 import struct
@@ -23,7 +23,7 @@ Encode = Callable[[bytes], bytes]
 
 
 def members(*sizes: int) -> Encode:
-    """Give what cuts a body and writes each part as a gzip member, the last one as large as it is."""
+    """Return what cuts a body and writes each part as a gzip member, the last one as large as it is."""
 
     def encode(body: bytes) -> bytes:
         parts, at = [], 0

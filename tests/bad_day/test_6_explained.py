@@ -1,4 +1,4 @@
-"""What a sender hears of each wrong value: the rule a person would expect, where it is, and what to send instead."""
+"""Explanations of wrong values: the expected rule, its place, and what to send instead."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""The gauntlet, measured: real terms pass, what people write and keys do not; and none of it can be learned."""
+"""The gauntlet, measured: real terms pass, prose and keys do not, and none of those can be learned."""
 
 import re
 import time

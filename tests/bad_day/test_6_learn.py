@@ -1,4 +1,4 @@
-"""Mode `learn` is no window: content and keys that the gauntlet passes are not learned either, and honest names are."""
+"""Mode `learn`: content and keys that pass the gauntlet are not learned either, and honest names are."""
 
 import json
 import math

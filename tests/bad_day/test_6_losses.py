@@ -1,4 +1,4 @@
-"""Losses that a proxy reports: alone or beside events, with a stream or without, each is counted exactly once."""
+"""Losses that a proxy reports, alone or beside events, with or without a stream, are counted exactly once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -28,7 +28,7 @@ LOST = {"queue_full": 7, "shutdown": 2}
 
 
 def told(server: Server) -> dict[str, float]:
-    """Give what the metrics say of losses and coarsened terms."""
+    """Return what the metrics say of losses and coarsened terms."""
     sums = scrape(server)
     return {name: sums[name] for name in sums if name.startswith(("ingest_dropped", "ingest_coarsened"))}
 
@@ -39,7 +39,7 @@ def grown(before: dict[str, float], after: dict[str, float]) -> dict[str, float]
 
 
 def kept(server: Server, tenant: Customer, stream_id: str) -> list[tuple[int, ...]]:
-    """Give the ledger's rows of a stream: sequence, accepted, and each reason's losses."""
+    """Return the ledger's rows of a stream: sequence, accepted, and each reason's losses."""
     reasons = ", ".join(f"dropped_{reason}" for reason in DROP_REASONS)
     query = (
         f"SELECT sequence, accepted, {reasons} FROM batches WHERE tenant_id = $1 AND stream_id = $2::uuid ORDER BY 1"

@@ -1,4 +1,4 @@
-"""What honest senders really send, in the fields of an event: it is stored, and no more of it than published."""
+"""Events as honest senders send them are stored, with no more of them than published."""
 
 import math
 
@@ -22,7 +22,7 @@ HOUR_MS = 3_600_000
 
 
 def kept(server: Server, event: dict[str, object], column: str) -> object:
-    """Give what the readable view has of an event."""
+    """Return what the readable view has of an event."""
     query = f"SELECT {column} FROM readable_events WHERE event_id = $1::uuid"
     (row,) = cluster.fetch(server.dsn, query, event["event_id"])
     return row[0]

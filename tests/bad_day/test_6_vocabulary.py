@@ -1,4 +1,4 @@
-"""What honest senders really name: ids around a known model, public names of clouds and tasks, tags of people."""
+"""Names as honest senders send them: ids around a known model, public names of clouds and tasks, people's tags."""
 
 from pathlib import Path
 
@@ -120,7 +120,7 @@ def test_more_tag_keys_fit_than_anybody_has_and_all_are_usable(run: Run) -> None
 
 
 def fill(database: str, kind: Kind, first: int, last: int) -> None:
-    """Give a tenant own terms with these ids, as acts of before would have."""
+    """Register own terms of a tenant with these ids, as earlier acts would have."""
     cluster.fetch(
         database,
         "INSERT INTO vocabulary (tenant_id, kind, term_id, parent_id, term, learned, revision)"

@@ -1,4 +1,4 @@
-"""The word of the contract that a sender hears in place of a well-known one of others: never its own."""
+"""A refused value known from other APIs is answered with the contract's word, never with the value."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Commands with settings that cannot be: one sentence from each, no traceback, and no question to a name server."""
+"""Commands with impossible settings: one sentence from each, no traceback, and no name look-up."""
 
 import contextlib
 import json

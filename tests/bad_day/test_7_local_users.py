@@ -1,4 +1,4 @@
-"""Other users of the machine, its cleaners, and whatever lies in the current folder: none of them is asked."""
+"""Other users of the machine, cleaners of /tmp, and files in the current folder have no influence."""
 
 import contextlib
 import os

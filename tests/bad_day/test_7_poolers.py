@@ -1,4 +1,4 @@
-"""A bad day, section 7: a connection pooler that does not hold a session is named at once, and never costs a 500."""
+"""A connection pooler that does not hold a session is named at once, and never causes a 500."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Settings as people paste them: they work, or stop the start with a sentence that has nothing of a secret in it."""
+"""Settings as people paste them work, or stop the start with a sentence that contains no secret."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +21,7 @@ _HALVES = (SECRET[:7], SECRET[7:])
 
 
 def _refusal(use: Callable[[], object]) -> str:
-    """Give what is said if it is refused, and nothing if it is not."""
+    """Return what is said if it is refused, and nothing if it is not."""
     try:
         use()
     except CannotStart as refused:
@@ -30,7 +30,7 @@ def _refusal(use: Callable[[], object]) -> str:
 
 
 def _told(value: str, name: str = "NOCONTENT_DSN") -> str:
-    """Give what a start says of a DSN."""
+    """Return what a start says of a DSN."""
     with pytest.raises(CannotStart) as refused:
         require_dsn(processes.load({name: value}))
     return str(refused.value)

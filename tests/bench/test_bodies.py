@@ -1,4 +1,4 @@
-"""What the benchmark sends is what it says: fresh events that pass every gate, or are refused where that is asked."""
+"""The benchmark's bodies: fresh events that pass every gate, or are refused as requested."""
 
 import time
 from itertools import islice
@@ -38,7 +38,7 @@ def _sent(count: int, tenants: int = 1, **asked: object) -> list[Request]:
 
 
 def _body(request: Request) -> bytes:
-    """Give the body as the service reads it: as many bytes as the head says."""
+    """Return the body as the service reads it: as many bytes as the head says."""
     head, _, start = request.head.partition(b"\r\n\r\n")
     assert b"Content-Length: %d" % (len(start) + len(request.body)) in head.split(b"\r\n")
     body = start + request.body

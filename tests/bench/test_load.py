@@ -1,4 +1,4 @@
-"""The load generator against a real server: it counts what was answered, and lateness as the sender feels it."""
+"""The load generator against a real server: it counts the responses, and lateness as the sender sees it."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Pages of docs say what bench/results holds, and the aims are judged by figures."""
+"""Pages of docs have the figures of bench/results, and targets are judged by figures."""
 
 import operator
 from pathlib import Path

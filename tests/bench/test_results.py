@@ -1,4 +1,4 @@
-"""From rounds to figures: ratios are taken within a round, and a step that has grown by more than a tenth fails."""
+"""Figures from rounds: ratios are within a round, and a step that grew by more than a tenth fails."""
 
 import pytest
 

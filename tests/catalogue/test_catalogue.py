@@ -1,4 +1,4 @@
-"""The shipped lists, and the command that refreshes and measures them: offline, on small wheels made here."""
+"""The shipped lists, and the command that updates and measures them, offline with small wheels made here."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""`check`: the gates on a file, offline."""
+"""`check`: decoding a file offline."""
 
 import gzip
 from pathlib import Path

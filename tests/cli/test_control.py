@@ -1,4 +1,4 @@
-"""`tenant`, `token`, `reader`, `vocabulary`, `tags` on a real database, the way an operator types them."""
+"""`tenant`, `token`, `reader`, `vocabulary`, `tags` on a real database, as an operator types them."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Every command teaches, and a mistake is one line that helps."""
+"""Every command has help, and a mistake is answered with one helpful line."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""`maintain`: one round, what it did, and a status that tells a timer whether somebody has to look."""
+"""`maintain`: one round, its report, and a status that tells a timer whether an operator must look."""
 
 from datetime import UTC, datetime, timedelta
 

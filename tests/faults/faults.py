@@ -1,4 +1,4 @@
-"""The faults by name: each breaks something for real, sends a batch into it, and gives what the sender hears."""
+"""The faults by name: each breaks something for real, sends a batch, and returns the sender's response."""
 
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""What strikes, whom, and when: every kind as often as every other, at random moments under load."""
+"""The killer: strikes of every kind, equally often, at random moments under load."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""Reporters that do what docs/problems.md asks of them, and sometimes die: each sends one batch after another."""
+"""Reporters that behave as docs/problems.md asks, and sometimes die: each sends batch after batch."""
 
 import http.client
 import itertools

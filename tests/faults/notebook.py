@@ -1,4 +1,4 @@
-"""What the clients sent and what they were told, kept by all of them together."""
+"""The clients' common record of requests and responses."""
 
 import random
 import threading

@@ -1,4 +1,4 @@
-"""A primary and its hot standby, both from the wheel, and one DSN that finds whichever of them takes writes."""
+"""A primary and its hot standby, both from the wheel, and one DSN that finds whichever accepts writes."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The wire between service and database, as a TCP proxy that cuts, resets, stalls or half-closes at a chosen byte."""
+"""A TCP proxy between service and database that cuts, resets, stalls or half-closes at a chosen byte."""
 
 import asyncio
 import contextlib
@@ -41,7 +41,7 @@ class Trap:
     lets_text_pass: bool = False
 
     def place(self, gone: int, chunk: bytes) -> int | None:
-        """Give the place in a chunk to strike at, `gone` bytes after the trap was set."""
+        """Return the place in a chunk to strike at, `gone` bytes after the trap was set."""
         if self.text:
             found = chunk.find(self.text)
             return None if found < 0 else found + len(self.text) * self.lets_text_pass
@@ -153,13 +153,13 @@ async def _strike(trap: Trap, target: asyncio.StreamWriter, other: asyncio.Strea
 
 
 def socket_of(dsn: str) -> str:
-    """Give the path of the socket that the embedded PostgreSQL listens on."""
+    """Return the path of the socket that the embedded PostgreSQL listens on."""
     return parse_qs(urlsplit(dsn).query)["host"][0] + "/.s.PGSQL.5432"
 
 
 @contextlib.asynccontextmanager
 async def proxied(dsn: str, user: str = "postgres") -> AsyncIterator[Proxy]:
-    """Lend an open proxy before a database."""
+    """Yield an open proxy before a database."""
     proxy = Proxy(dsn, user)
     await proxy.open()
     try:

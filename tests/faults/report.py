@@ -1,4 +1,4 @@
-"""What a run prints about itself."""
+"""The report of a run."""
 
 import statistics
 from collections import Counter
@@ -24,7 +24,7 @@ class Line(Struct):
 
 
 def table(killer: Killer, verdict: Verdict, seconds: float) -> Iterator[str]:
-    """Give the lines above the last."""
+    """Yield the lines above the last."""
     notebook = killer.load.notebook
     yield f"kills       {_listed(killer.struck)}; of them {killer.hasty:,} before the last was over"
     yield f"answers     {_listed(notebook.answers)}"
@@ -69,7 +69,7 @@ def complaints(log: Path) -> Counter[str]:
 
 
 def _recoveries(by_kind: Mapping[str, Sequence[float]]) -> Iterator[str]:
-    """Give the times from a kill to the first receipt of a request that was sent after it."""
+    """Yield the times from a kill to the first receipt of a request that was sent after it."""
     for part in sorted({kind.part for kind in KINDS.values()}):
         kinds = {name: found for name, found in by_kind.items() if KINDS[name].part == part}
         if together := [recovery_s for found in kinds.values() for recovery_s in found]:

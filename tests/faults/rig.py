@@ -1,4 +1,4 @@
-"""A whole service in this process, from ASGI to COMMIT, with a proxy before a PostgreSQL that may be broken."""
+"""A whole service in this process, from ASGI to COMMIT, with a proxy in front of a breakable PostgreSQL."""
 
 import asyncio
 import contextlib
@@ -164,16 +164,16 @@ class Rig:
         return int(row["count"])
 
     async def partition_of(self, body: bytes) -> str:
-        """Give the table that a batch's first event goes to."""
+        """Return the table that a batch's first event goes to."""
         at_ms = UUID(json.loads(body)["events"][0]["event_id"]).int >> 80
         return partitions.partition_name(datetime.fromtimestamp(at_ms / 1000, UTC).date())
 
     async def writers(self) -> list[int]:
-        """Give the backends of the writers, which have written before."""
+        """Return the backends of the writers, which have written before."""
         return [row["pid"] for row in await self.run(_WRITERS)]
 
     async def blocked(self) -> list[int]:
-        """Wait until a backend of the service waits for a lock or a standby; gives those that do."""
+        """Wait until a backend of the service waits for a lock or a standby, and return those that do."""
         async with asyncio.timeout(WAIT_S):
             while not (found := [row["pid"] for row in await self.run(_BLOCKED)]):
                 await asyncio.sleep(POLL_S)

@@ -98,7 +98,7 @@ async def out_of_memory(rig: Rig, _body: bytes) -> Answer:
 
 
 async def _starved(rig: Rig, body: bytes, kind: int, limit: int) -> Answer:
-    """Give the writer's backend less of something than it needs."""
+    """Limit a resource of the writer's backend to less than it needs."""
     (pid,) = await rig.writers()
     with _identity_of(rig.site.folder):
         soft, hard = resource.prlimit(pid, kind)

@@ -1,4 +1,4 @@
-"""Faults that SQL brings about: data, constraints, locks, limits, rights and what is missing."""
+"""Faults caused by SQL: data, constraints, locks, limits, privileges and missing objects."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""A base backup under load and the archived log, after the loss of the server: what is there, and up to when."""
+"""Restoring a base backup and the archived log after losing the server: what is stored, and up to when."""
 
 import asyncio
 import time
@@ -84,7 +84,7 @@ async def _migrate(dsn: str) -> None:
 
 
 def _shorten(dsn: str) -> int:
-    """Keep one day from now on; gives how many days go for it."""
+    """Keep one day from now on, and return how many days go for it."""
     asyncio.run(cluster.set_retention(dsn, 1))
     return asyncio.run(maintenance.keep(dsn, 1)).dropped
 

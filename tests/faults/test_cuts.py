@@ -1,4 +1,4 @@
-"""The wire to PostgreSQL ends at any byte of a flush, either way: what was acknowledged is there, and nothing twice."""
+"""The connection to PostgreSQL is cut at any byte of a flush: acknowledged events are stored, and none twice."""
 
 import asyncio
 from collections.abc import AsyncIterator

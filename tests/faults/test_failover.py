@@ -1,4 +1,4 @@
-"""Fail-over with synchronous replication: what was acknowledged is on the standby; and without it, it need not be."""
+"""Fail-over keeps acknowledged events with synchronous replication, and may lose them without."""
 
 import asyncio
 import contextlib
@@ -69,7 +69,7 @@ class Clients:
             assert not thread.is_alive(), self.describe()
 
     def pause_s(self) -> float:
-        """Give the longest time between two acknowledgements."""
+        """Return the longest time between two acknowledgements."""
         return max(after - before for before, after in itertools.pairwise(sorted(self.acknowledged_at)))
 
     def describe(self) -> str:
@@ -176,7 +176,7 @@ def entry(*events: dict[str, object], sequence: int = NO_SEQUENCE) -> Entry:
 
 @contextlib.asynccontextmanager
 async def writing(dsn: str, writers: int = 1) -> AsyncIterator[list[Queue]]:
-    """Lend the queues of some writers, of which each has its own."""
+    """Yield the queues of some writers, of which each has its own."""
     queues = [Queue() for _ in range(writers)]
     tasks = [asyncio.create_task(Writer(dsn, queue).run()) for queue in queues]
     try:
@@ -206,12 +206,12 @@ async def until(holds: Callable[[], bool]) -> None:
 
 
 def waiting(servers: Pair) -> list[int]:
-    """Give the backends whose COMMIT waits for the standby."""
+    """Return the backends whose COMMIT waits for the standby."""
     return [row["pid"] for row in cluster.fetch(servers.primary.dsn, _WAITING)]
 
 
 def has(dsn: str, entries: list[Entry]) -> bool:
-    """Tell whether a server has these events, as far as it answers."""
+    """Return whether a server has these events, as far as it answers."""
     wanted = {event_id for entry in entries for event_id in rows.event_ids(entry.rows)}
     with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
         return wanted <= {row["event_id"] for row in cluster.fetch(dsn, _STORED)}

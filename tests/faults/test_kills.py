@@ -1,4 +1,4 @@
-"""A short run of the killer, a build that answers too early and is caught by it, and plants that the checker sees."""
+"""A short run of the killer, a build that acknowledges too early and is caught, and planted faults for the checker."""
 
 import re
 import sys

@@ -1,4 +1,4 @@
-"""docs/outcomes.md against a real PostgreSQL that is really broken: a test for each of its rows."""
+"""docs/outcomes.md against a real PostgreSQL that really breaks: a test for each row."""
 
 import asyncio
 import re

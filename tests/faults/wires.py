@@ -1,4 +1,4 @@
-"""Faults of the wire, of the client's own patience, and of what the service has room for."""
+"""Faults of the connection, of the client's time-outs, and of the service's capacity."""
 
 import asyncio
 import json

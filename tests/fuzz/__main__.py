@@ -106,7 +106,7 @@ async def _send(
 
 
 def _is_last(answer: bytes) -> bool:
-    """Tell whether the service ends the connection: after a body that it has not read, or for another worker."""
+    """Return whether the service ends the connection: after a body that it has not read, or for another worker."""
     return b"\r\nconnection: close\r\n" in answer.lower().partition(b"\r\n\r\n")[0] + b"\r\n"
 
 

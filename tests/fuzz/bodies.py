@@ -1,4 +1,4 @@
-"""Bodies to try: good ones, and good ones with something done to them, each with a canary where text was put in."""
+"""Bodies to fuzz with: good ones and mutated ones, each with a canary in inserted text."""
 
 import json
 import random
@@ -105,7 +105,7 @@ def _written(batch: object, chance: random.Random) -> bytes:
 
 
 def _place(batch: dict[str, object], chance: random.Random) -> dict[str, object]:
-    """Give one of the objects of a batch."""
+    """Return one of the objects of a batch."""
     objects: list[object] = [batch, batch.get("stream"), batch.get("dropped")]
     for event in batch["events"] if isinstance(batch["events"], list) else []:
         objects += [event, event, event, event["tags"]]

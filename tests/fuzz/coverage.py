@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz.coverage`: libFuzzer's search, led by coverage, of the door and of what explains a refusal.
+"""`python -m tests.fuzz.coverage`: libFuzzer's coverage-guided search of the decoder and of the explain path.
 
 Holds `decode` against the plain reading of the contract, and `explain` against its promise: it always names a rule,
 with a pointer made of contract names. Needs the package atheris (`make fuzz-coverage` installs it); Linux only.

@@ -1,4 +1,4 @@
-"""The contract, written a second time and plainly: slow, with the standard library.
+"""The contract, implemented a second time, plainly and slowly, with the standard library.
 
 It shares bounds, terms, and how an id is spelled, which `tests/properties/test_composition.py` holds by itself.
 """
@@ -53,7 +53,7 @@ class _Twice(Exception):
 
 
 def accepts(body: bytes, words: Words, window: Window) -> bool:
-    """Tell whether a body keeps the contract."""
+    """Return whether a body keeps the contract."""
     try:
         text = body.decode("ascii")
         if "\\" in text:

@@ -1,4 +1,4 @@
-"""The fuzzer itself, in small: it goes on where the service ends a connection, and holds each answer."""
+"""The fuzzer itself, in small: it continues after a closed connection, and checks each response."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Take any one gate out, and a body that must be refused gets through; the test named beside it then fails."""
+"""Without any one gate a body that must be refused is accepted, and the test named beside the gate fails."""
 
 import asyncio
 import json
@@ -153,7 +153,7 @@ def test_the_intact_build_passes_the_tests_that_notice() -> None:
 
 
 async def _migrated_without(postgres: Cluster, monkeypatch: pytest.MonkeyPatch, folder: Path, *edits: Edit) -> str:
-    """Give a database made by migrations that lack a gate."""
+    """Return a database made by migrations that lack a gate."""
     dsn = await asyncio.to_thread(postgres.empty)
     monkeypatch.setattr(migrate, "FOLDER", breakage.copy_broken(folder / "checkout", *edits) / "schema/sql")
     async with operator(dsn) as connection:

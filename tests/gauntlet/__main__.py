@@ -1,4 +1,4 @@
-"""Prints the table of docs/proof.md; with `--show CLASS`, what of a class passed and why the rest did not."""
+"""Print the table of docs/proof.md; with `--show CLASS`, which terms of a class passed and why others did not."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What is measured: real terms that must pass, and made ones and keys that must not; SOURCES.md says whence."""
+"""The measured terms: real ones that must pass, made ones and keys that must not; SOURCES.md has the sources."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -58,7 +58,7 @@ def classes() -> list[Class]:
 
 
 def is_of_second_half(term: str) -> bool:
-    """Whether a term belongs to the second half of its class."""
+    """Return whether a term belongs to the second half of its class."""
     return crc32(term.encode()) % 2 == 1
 
 

@@ -1,4 +1,4 @@
-"""Keys of many makers and of none, made anew from a seed: one line a family, none of them a real key.
+"""Keys of many makers and of none, generated from a seed: one line per family, and none is a real key.
 
 In a template `<n:a>` stands for n characters of an alphabet: `x` letters and digits, `w` the same and `_-`, `l` small
 letters and digits, `u` capitals and digits, `h` hexadecimal, `d` digits, `a` small letters, `c` capitals and 2 to 7.

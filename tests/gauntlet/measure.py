@@ -1,4 +1,4 @@
-"""How much of each class the gauntlet lets through, and how much of it traffic could teach."""
+"""The share of each class that passes the gauntlet, and the share that traffic could register."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Who waits for room in the queue (`overloaded`, `stopping`), and who is called."""
+"""Admission to the queue: who waits (`overloaded`, `stopping`), and who is admitted first."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""How a body may travel: codings, media types, sizes, speed."""
+"""Bodies in transit: codings, media types, sizes, speed."""
 
 import gzip
 import socket

@@ -1,4 +1,4 @@
-"""The number that the promise rests on: within its bound, printed as it is, and gone as soon as a field is open."""
+"""The promised bits of an event: within the bound, printed as they are, and a TypeError for any open field."""
 
 import re
 from pathlib import Path
@@ -60,7 +60,7 @@ def test_a_field_that_breaks_the_bound_is_counted(bits: int, monkeypatch: pytest
 
 
 def _with(kind: object) -> type[msgspec.Struct]:
-    """Give the fields of an event and one more."""
+    """Return the fields of an event and one more."""
     fields = [(field.name, field.type) for field in msgspec.structs.fields(Event)]
     return msgspec.defstruct("Event", [*fields, ("more", kind)])
 

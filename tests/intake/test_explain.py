@@ -1,4 +1,4 @@
-"""What the explain path once could not name, or named wrongly."""
+"""Bodies that the explain path once named wrongly or not at all."""
 
 import pytest
 

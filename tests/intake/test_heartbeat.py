@@ -1,4 +1,4 @@
-"""What a worker says of itself, also while the database is silent."""
+"""A worker's heartbeat, even while the database is silent."""
 
 import asyncio
 import time

@@ -14,7 +14,7 @@ from tests.support.wire import Sender
 
 
 def scrape(server: Server) -> dict[str, float]:
-    """Give every sample as `name{label}`."""
+    """Return every sample as `name{label}`."""
     sender = Sender(server.metrics_bind)
     answer = sender.get("/metrics", {"Content-Type": None})
     sender.close()

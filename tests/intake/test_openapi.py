@@ -1,4 +1,4 @@
-"""`/openapi.json`: OpenAPI 3.1 that says what the decoder does."""
+"""`/openapi.json`: OpenAPI 3.1 that agrees with the decoder."""
 
 import json
 

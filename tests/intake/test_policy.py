@@ -1,4 +1,4 @@
-"""`GET /v1/policy`: all that a sender may rely on."""
+"""`GET /v1/policy`: everything that a sender may rely on."""
 
 from collections.abc import Callable
 from typing import cast

@@ -1,4 +1,4 @@
-"""The table of problems is whole, and each keeps RFC 9457."""
+"""The table of problems is complete, and each follows RFC 9457."""
 
 import importlib
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What waits for the writer: bounds (`overloaded`), turns, and the end (`stopping`)."""
+"""The queue before the writer: bounds (`overloaded`), turns, and its end (`stopping`)."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A tenant's quota: `quota-exceeded`, and what the headers say of it."""
+"""A tenant's quota: `quota-exceeded`, and its headers."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""Does it add up: what a proxy has counted against the tables, by the very SQL of docs/tables.md."""
+"""Reconciliation: a proxy's counts against the tables, with the SQL of docs/tables.md."""
 
 import asyncio
 import re

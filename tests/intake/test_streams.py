@@ -1,4 +1,4 @@
-"""`GET /v1/streams/{id}`: what came, what is missing, what the proxy lost."""
+"""`GET /v1/streams/{id}`: the batches that came, those missing, and the losses."""
 
 from collections.abc import Callable
 

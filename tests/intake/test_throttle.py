@@ -1,4 +1,4 @@
-"""What is done in slices, by turns and with rests between."""
+"""Work in slices, with turns and rests between them."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Who may send: what becomes of a token or tenant that an operator takes back, on every worker."""
+"""Tokens: a revoked token or disabled tenant is refused by every worker."""
 
 import time
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What a worker looks up for its operator, and how it says so before it hurts."""
+"""Metrics and readiness that warn an operator before something fails."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""The writer against a real database and its breaking (`unavailable`, `outcome-unknown`): all are answered, once."""
+"""The writer on a real, breaking database (`unavailable`, `outcome-unknown`): every batch is answered once."""
 
 import asyncio
 from collections import Counter
@@ -71,7 +71,7 @@ async def count(dsn: str) -> int:
 
 
 def transactions() -> Counter[str]:
-    """Give what has been counted of transactions so far."""
+    """Return what has been counted of transactions so far."""
     return Counter(
         {
             sample.labels["outcome"]: int(sample.value)

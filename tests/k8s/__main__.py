@@ -1,4 +1,4 @@
-"""`python -m tests.k8s`: everything that can be known of the manifests without a cluster, a line for each check."""
+"""`python -m tests.k8s`: all checks of the manifests that need no cluster, one line each."""
 
 # ruff: noqa: T201 (talks to a person at a terminal)
 
@@ -40,7 +40,7 @@ CHECKS: dict[str, Check] = {
 
 
 def main() -> int:
-    """Run the checks; gives 1 if one has found something."""
+    """Run the checks, and return 1 if one has found something."""
     parser = argparse.ArgumentParser(prog="python -m tests.k8s", description=__doc__)
     parser.add_argument(
         "--write-rules", action="store_true", help=f"make {sources.RULES} from {sources.ALERTS}, and end"

@@ -1,4 +1,4 @@
-"""One thing broken in a copy of the manifests: the checks must say so, and name the file.
+"""Manifests with one thing broken: the checks must find it and name the file.
 
 Run by `make k8s-check`, not by `make test`: it needs the tools of .venv-k8s.
 """

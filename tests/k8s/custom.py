@@ -1,4 +1,4 @@
-"""Custom resources, which kubernetes-validate does not know: the fields that we use, closed, so that a slip is found.
+"""Custom resources, which kubernetes-validate does not know: the fields that we use, closed, so that typos are found.
 
 From the API references of CloudNativePG 1.29, its Barman Cloud plugin 0.11 and the Prometheus operator 0.85.
 """
@@ -182,7 +182,7 @@ _SPECS: dict[tuple[str, str], type[Struct]] = {
 
 
 def is_custom(one: Object) -> bool:
-    """Tell whether a resource is none of Kubernetes' own; a group of these ends in .k8s.io or has no dot."""
+    """Return whether a resource is none of Kubernetes' own; a group of these ends in .k8s.io or has no dot."""
     group = one.api.partition("/")[0]
     return "." in group and not group.endswith(".k8s.io")
 

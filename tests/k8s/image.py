@@ -1,4 +1,4 @@
-"""The image without a container engine: the environment of its lock, its files, its command and the pod's settings.
+"""The image without a container engine: its lock's environment, its files, its command and the pod's settings.
 
 `make image` builds the real one.
 """
@@ -45,7 +45,7 @@ class Image:
         )
 
     def run(self, *arguments: str, **variables: str) -> tuple[str, int]:
-        """Run the command to its end; gives what it said, and its status."""
+        """Run the command to its end, and return what it said, and its status."""
         process = self.start(*arguments, **variables)
         said, _ = process.communicate(timeout=WAIT_S)
         return said, process.returncode

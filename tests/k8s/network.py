@@ -1,4 +1,4 @@
-"""Who may speak with whom: one number for each port wherever it stands, and nothing open that nobody needs."""
+"""Network rules: each port has one number everywhere, and nothing is open that nobody needs."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The parts of Kubernetes' objects that our rules look at; that nothing else is misspelt, kubernetes-validate says."""
+"""The parts of Kubernetes objects that our rules check; kubernetes-validate finds other typos."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -17,7 +17,7 @@ class Selector(Shape, frozen=True):
     match_expressions: list["Expression"] = []
 
     def matches(self, labels: dict[str, str]) -> bool:
-        """Tell whether it selects an object of these labels; of the operators, we write `In` alone."""
+        """Return whether it selects an object of these labels; of the operators, we write `In` alone."""
         assert all(each.operator == "In" for each in self.match_expressions)
         return self.match_labels.items() <= labels.items() and all(
             labels.get(each.key) in each.values for each in self.match_expressions
@@ -221,14 +221,14 @@ class Pod(NamedTuple):
 
 
 def workload(one: Object) -> WorkloadSpec:
-    """Give what makes the pods of a Deployment, a Job or a CronJob."""
+    """Return what makes the pods of a Deployment, a Job or a CronJob."""
     if one.kind == "CronJob":
         return one.read(CronJob).spec.job_template.spec
     return one.read(Workload).spec
 
 
 def pods(tree: Tree, *kinds: str) -> Iterator[Pod]:
-    """Yields our pods: of all kinds, or of these."""
+    """Yield our pods: of all kinds, or of these."""
     for one in tree.each(*(kinds or ("Deployment", "Job", "CronJob"))):
         template = workload(one).template
         yield Pod(one.place, template.metadata.labels, template.spec, one.place.partition(":")[0])

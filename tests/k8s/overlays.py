@@ -1,4 +1,4 @@
-"""What kustomize makes of the manifests: the overlays, their objects, and the files that these come from."""
+"""The manifests as kustomize builds them: overlays, objects, and the files they come from."""
 
 import re
 import subprocess
@@ -40,7 +40,7 @@ class Object(NamedTuple):
     place: str  # Of which overlay, and in which file it is written.
 
     def read(self, shape: type[_SHAPE]) -> _SHAPE:
-        """Give it as a type; raises msgspec.ValidationError."""
+        """Return it as a type; raises msgspec.ValidationError."""
         return msgspec.yaml.decode(self.text, type=shape)
 
 
@@ -54,7 +54,7 @@ class Tree:
         return (self.root / name).read_text("utf-8")
 
     def each(self, *kinds: str) -> Iterator[Object]:
-        """Yields the objects of these kinds, of all overlays."""
+        """Yield the objects of these kinds, of all overlays."""
         for objects in self.built.values():
             yield from (one for one in objects if one.kind in kinds)
 
@@ -83,7 +83,7 @@ class CannotBuild(Exception):
 
 
 def build(folder: Path) -> str:
-    """Give what an overlay is made of; raises CannotBuild."""
+    """Return what an overlay is made of; raises CannotBuild."""
     command = [str(TOOLS / "kubectl"), "kustomize", str(folder)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, check=False)
     if ended.returncode != 0:

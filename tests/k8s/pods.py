@@ -1,4 +1,4 @@
-"""What every pod of ours keeps to: no rights, bounded, secrets as files, and only settings that there are."""
+"""Rules for all our pods: no privileges, bounded resources, secrets as files, and only settings that exist."""
 
 import re
 from collections.abc import Iterator
@@ -85,7 +85,7 @@ def _amounts(container: Container) -> Iterator[str]:
 
 
 def quantity(text: str) -> float:
-    """Give a Kubernetes quantity as a number."""
+    """Return a Kubernetes quantity as a number."""
     found = _QUANTITY.fullmatch(text)
     assert found is not None, f"{text} is not written as our manifests write amounts"
     return float(found[1]) * _UNITS[found[2] or ""]
@@ -132,7 +132,7 @@ def _mounts(pod: Pod) -> Iterator[str]:
 
 
 def settings(tree: Tree, pod: Pod) -> dict[str, str]:
-    """Give the variables that a pod's container has."""
+    """Return the variables that a pod's container has."""
     maps = {
         one.metadata.name: one.read(ConfigMap).data
         for one in tree.built[pod.overlay]
@@ -179,7 +179,7 @@ def inconsistent_logins(tree: Tree) -> Iterator[str]:
 
 
 def secret_of(pod: Pod, path: str) -> str:
-    """Name the secret that is mounted there; empty if there is none."""
+    """Return the secret that is mounted there; empty if there is none."""
     mounted = {mount.name for mount in pod.container.volume_mounts if mount.mount_path == path}
     secrets = {volume.name: volume.secret.secret_name for volume in pod.spec.volumes if volume.secret}
     return next((name for volume, name in secrets.items() if volume in mounted), "")

@@ -1,4 +1,4 @@
-"""Rolling out without losing or refusing anything: probes, grace, budgets, and what the numbers must agree with."""
+"""Rules for rolling out without losing or refusing anything: probes, grace periods, budgets and related numbers."""
 
 from collections.abc import Iterator
 

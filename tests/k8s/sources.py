@@ -1,4 +1,4 @@
-"""What stands in two places and must be one: rules, images, the database's settings, the Containerfile, the locks."""
+"""Facts that stand in two places and must agree: rules, images, the database's settings, Containerfile, locks."""
 
 import re
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ class _Dashboard(Struct):
 
 
 def prometheus_rule(alerts: str) -> str:
-    """Give the manifest of a file of rules: the same lines, further in."""
+    """Return the manifest of a file of rules: the same lines, further in."""
     lines = [line for line in alerts.splitlines() if not line.startswith("#")]
     return _HEAD + "".join(f"  {line}\n" if line else "\n" for line in lines)
 
@@ -86,7 +86,7 @@ def loose_images(tree: Tree) -> Iterator[str]:
 
 
 def left_to_set(tree: Tree) -> list[str]:
-    """Name what an operator has to set before an overlay can be applied."""
+    """Return what an operator has to set before an overlay can be applied."""
     places = {"the image": TO_SET, "the database's addresses": "192.0.2.0/24", "where backups go": "backups.invalid"}
     texts = {name: "".join(one.text for one in objects) for name, objects in tree.built.items()}
     return [f"{name}: {what}" for name, text in texts.items() for what, mark in places.items() if mark in text]

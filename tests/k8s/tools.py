@@ -1,4 +1,4 @@
-"""What others' tools say of the manifests: kubernetes-validate, checkov, hadolint, yamllint, from .venv-k8s."""
+"""Findings of other tools on the manifests: kubernetes-validate, checkov, hadolint, yamllint, from .venv-k8s."""
 
 import os
 import re
@@ -51,7 +51,7 @@ def careless(tree: Tree) -> Iterator[str]:
 
 
 def _place(tree: Tree, kind: str, name: str, overlay: str = "") -> str:
-    """Name the file of an object that a tool has named by kind and name."""
+    """Return the file of an object that a tool has named by kind and name."""
     for objects in tree.built.values():
         for one in objects:
             if (one.kind.lower(), one.metadata.name) == (kind.lower(), name) and one.place.startswith(overlay):
@@ -86,6 +86,6 @@ def _run(tree: Tree, program: str, *arguments: str) -> tuple[str, int]:
 
 
 def missing() -> Sequence[str]:
-    """Name the tools that are not installed."""
+    """Return the tools that are not installed."""
     programs = ("kubectl", "kubernetes-validate", "checkov", "hadolint", "yamllint")
     return [program for program in programs if not (TOOLS / program).exists()]

@@ -55,7 +55,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 async def _observe(programs: Programs, args: argparse.Namespace) -> list[str]:
-    """Run the load before a Prometheus; gives what should not have been."""
+    """Run the load before a Prometheus, and return what should not have been."""
     settings = {"max_connections": "60"}
     async with staged(TENANTS, WORKERS, settings, is_proxied=False) as stage:
         return await asyncio.to_thread(_watch, programs, stage, args)
@@ -78,7 +78,7 @@ def _watch(programs: Programs, stage: Stage, args: argparse.Namespace) -> list[s
 
 
 def _play(load: Load, stage: Stage, args: argparse.Namespace) -> Run:
-    """Send, with the database silent in the middle; gives when."""
+    """Send, with the database silent in the middle, and return when."""
     before_s = (args.seconds - args.pause) * 0.6
     began = time.time()
     with load.flowing(), tqdm(total=args.seconds, unit="s", disable=not sys.stderr.isatty()) as bar:

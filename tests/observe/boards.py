@@ -1,4 +1,4 @@
-"""The dashboards as Grafana reads them: of what is committed, the part that is looked at here."""
+"""The dashboards' JSON as types, with the fields that the checks read."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""What the tests of watching share: the programs that are Prometheus, where there are any."""
+"""Fixtures for the tests of metrics and alerts: Prometheus's programs, if there are any."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""`python -m tests.observe.dashboards`: writes k8s/base/dashboards/*.json from panels.py and the list of metrics.
+"""`python -m tests.observe.dashboards`: write k8s/base/dashboards/*.json from panels.py and the list of metrics.
 
 Grafana's own SDK builds them, so that what is written is what Grafana reads.
 """
@@ -46,7 +46,7 @@ def path(board: Board) -> Path:
 
 
 def text(board: Board) -> str:
-    """Give the dashboard as Grafana imports it."""
+    """Return the dashboard as Grafana imports it."""
     ids = itertools.count(1)
     made = (
         grafana.Dashboard(board.title)

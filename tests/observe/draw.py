@@ -1,4 +1,4 @@
-"""Draws the dashboards from Prometheus's answers: `.venv-bench/bin/python -m tests.observe.draw SHEETS IMAGES`.
+"""`.venv-bench/bin/python -m tests.observe.draw SHEETS IMAGES`: draw the dashboards from Prometheus's responses.
 
 By matplotlib, because it is there; what stands where, in which unit and under which name, is the dashboards' own.
 """
@@ -101,7 +101,7 @@ class _Page:
         self.figure.text(x / COLUMNS, 1 - (y + 2) / self._height, text, size=size, weight=weight, va="baseline")
 
     def inside(self, place: Place, inset: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
-        """Give left, bottom, width and height of a panel, as matplotlib counts, inside of an inset."""
+        """Return left, bottom, width and height of a panel, as matplotlib counts, inside of an inset."""
         left, top, right, bottom = inset  # Of Grafana's units.
         x, width = (place["x"] + left) / COLUMNS, (place["w"] - left - right) / COLUMNS
         y = 1 - (place["y"] + 2 + place["h"] - bottom) / self._height
@@ -148,7 +148,7 @@ def _lines(page: _Page, picture: Picture, sheet: Sheet) -> None:
 
 
 def _broken(points: Sequence[tuple[float, float]], divisor: float) -> tuple[list[float], list[float]]:
-    """Give a line that is not drawn across a gap of more than two seconds."""
+    """Return a line that is not drawn across a gap of more than two seconds."""
     xs: list[float] = []
     ys: list[float] = []
     for at, value in points:

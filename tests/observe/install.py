@@ -1,4 +1,4 @@
-"""`python -m tests.observe.install`: where Prometheus and promtool are, or how to get them.
+"""`python -m tests.observe.install`: find Prometheus and promtool, or install them.
 
 On Debian and Ubuntu the distribution's package is fetched by apt, which checks its signature, and unpacked into
 `.observe/`: nothing is installed, and nobody has to be root.
@@ -72,7 +72,7 @@ def get() -> Programs:
 
 
 def _own_lists() -> list[str]:
-    """Give options that keep apt's lists in our folder; whom to trust is still the machine's own affair."""
+    """Return options that keep apt's lists in our folder; whom to trust is still the machine's own affair."""
     state = FOLDER / "apt/state"
     for name in ("lists/partial", "cache/archives/partial"):
         (state / name).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The metrics as docs/metrics.md lists them: dashboards are made from it, and a running process is held against it."""
+"""The metrics as docs/metrics.md lists them: the source of dashboards, and checked against a running process."""
 
 import re
 from functools import cache
@@ -30,7 +30,7 @@ class Metric(NamedTuple):
 
 @cache
 def listed() -> dict[str, Metric]:
-    """Give every metric by its name."""
+    """Return every metric by its name."""
     text = (_DOCS / "metrics.md").read_text("utf-8")
     values = {(_bare(name), _bare(label)): _values(said) for name, label, said in _rows(text, 3)}
     return {
@@ -46,7 +46,7 @@ def listed() -> dict[str, Metric]:
 
 
 def by_series() -> dict[str, Metric]:
-    """Give the metrics by the names that a query may ask for."""
+    """Return the metrics by the names that a query may ask for."""
     return {series: metric for metric in listed().values() for series in metric.series}
 
 

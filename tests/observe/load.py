@@ -1,4 +1,4 @@
-"""Proxies of every kind at once: honest ones, one that repeats, some that send what they must not, strangers."""
+"""Proxies of every kind at once: honest ones, one that repeats, some that send forbidden content, strangers."""
 
 import random
 import secrets

@@ -1,4 +1,4 @@
-"""What stands on the two dashboards: rows of panels, each with the queries and the unit of what they give."""
+"""The two dashboards: rows of panels, each with its queries and their unit."""
 
 from typing import Literal, NamedTuple
 

@@ -50,7 +50,7 @@ class Prometheus:
         self.bind = bind
 
     def at_once(self, expression: str) -> dict[str, float]:
-        """Evaluate now; gives values by labels as `a="b",c="d"`, without those of the scrape."""
+        """Evaluate now, and return values by labels as `a="b",c="d"`, without those of the scrape."""
         return {_key(found.metric): float(found.value[1]) for found in self._ask("query", expression) if found.value}
 
     def over(self, expression: str, span: Span) -> list[Series]:

@@ -1,4 +1,4 @@
-"""What a PromQL expression asks for, held against the list of metrics: a series that is not there is never an error."""
+"""Series used by PromQL expressions, checked against the list of metrics, because a missing series is not an error."""
 
 import re
 from collections.abc import Iterator
@@ -12,19 +12,19 @@ _OF_THE_SCRAPE = frozenset({"instance", "job"})
 
 
 def series(expression: str) -> set[str]:
-    """Give the names of the series that it asks for."""
+    """Return the names of the series that it asks for."""
     return {found[1] for found in _SELECTOR.finditer(expression)}
 
 
 def labels(expression: str) -> set[str]:
-    """Give the labels that may be in its answer or its grouping."""
+    """Return the labels that may be in its answer or its grouping."""
     own = {label for name in series(expression) & by_series().keys() for label in by_series()[name].labels}
     buckets = {"le"} if any(name.endswith("_bucket") for name in series(expression)) else set()
     return own | buckets | _OF_THE_SCRAPE
 
 
 def faults(expression: str) -> list[str]:
-    """Give what it asks for that is not there."""
+    """Return what it asks for that is not there."""
     selectors = list(_SELECTOR.finditer(expression))
     found = [fault for selector in selectors for fault in _of_selector(selector[1], selector[2] or "")]
     grouped = {label.strip() for each in _GROUPING.findall(expression) for label in each.split(",")}

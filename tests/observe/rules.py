@@ -1,4 +1,4 @@
-"""The alerting rules and their promtool tests as data, and rules that are wrong in one way each."""
+"""The alerting rules and their promtool tests as data, and rules with one mistake each."""
 
 import re
 import subprocess
@@ -120,7 +120,7 @@ def _moved(rule: Rule, way: int) -> Rule:
 
 
 def changed(change: Change, folder: Path) -> Path:
-    """Write the rules with a change in each, and promtool's tests of them; gives the tests."""
+    """Write the rules with a change in each, and promtool's tests of them, and return the tests."""
     groups = [Group(group.name, [change(rule) for rule in group.rules]) for group in FILE.groups]
     (folder / "alerts.yml").write_bytes(msgspec.json.encode(RuleFile(groups)))  # JSON is YAML.
     tests = msgspec.structs.replace(TESTS, rule_files=["alerts.yml"])
@@ -130,7 +130,7 @@ def changed(change: Change, folder: Path) -> Path:
 
 
 def failing(promtool: Path, tests: Path) -> set[str]:
-    """Run promtool's tests; gives the alerts for which one fails."""
+    """Run promtool's tests, and return the alerts for which one fails."""
     ended = subprocess.run(
         [promtool, "test", "rules", tests], capture_output=True, encoding="utf-8", timeout=100, check=False
     )

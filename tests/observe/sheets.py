@@ -1,4 +1,4 @@
-"""What Prometheus answers to the panels over a run, left in files for whoever draws it."""
+"""Prometheus's responses to the panels' queries over a run, written to files to be drawn."""
 
 import math
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The dashboards: what is committed is what is generated, and asks only for what is there, in valid PromQL."""
+"""The dashboards: committed files are those generated, and query only existing series in valid PromQL."""
 
 import itertools
 import re

@@ -1,4 +1,4 @@
-"""Where Prometheus is looked for, and what is said where it cannot be had."""
+"""The search for Prometheus, and the message if it cannot be had."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Every alert fires when it should and only then: promtool runs the tests, and finds each rule that is slightly off."""
+"""Every alert fires exactly when it should: promtool runs the tests, and they find each slightly wrong rule."""
 
 from pathlib import Path
 

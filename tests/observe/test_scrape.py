@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes the running service, and answers with the numbers that were sent."""
+"""A real Prometheus scrapes the running service, and returns the numbers that were sent."""
 
 import time
 from pathlib import Path

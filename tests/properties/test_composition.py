@@ -1,4 +1,4 @@
-"""Spellings: their parts are closed lists that can be counted, and whatever is read has a term between them."""
+"""Spellings: their parts are closed, countable lists, and every accepted spelling contains a term."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What always and never holds of the gates, against a second reading of the contract that is slow and plain."""
+"""Properties of the gates, checked against a second implementation of the contract, slow and plain."""
 
 import json
 import os
@@ -49,7 +49,7 @@ NAMES = st.text(max_size=12) | st.sampled_from(sorted(_NAMES)) | st.sampled_from
 
 
 def judge(body: bytes) -> bool:
-    """Tell whether the gates let a body pass; checks on the way that they agree with the oracle, and explain."""
+    """Return whether the gates let a body pass; checks on the way that they agree with the oracle, and explain."""
     now = window()
     try:
         decoded = decode(body, VOCABULARIES[Mode.REFUSE], now)

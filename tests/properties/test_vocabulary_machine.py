@@ -1,4 +1,4 @@
-"""Two workers, operators and traffic act on one tenant's terms in any order: the rules hold, and all agree."""
+"""Two workers, operators and traffic change one tenant's terms in any order: rules hold and all agree."""
 
 import asyncio
 import copy

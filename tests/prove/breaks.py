@@ -1,4 +1,4 @@
-"""`python -m tests.prove.breaks`: takes each gate out of a copy, serves the copy, and asks the kit what it thinks.
+"""`python -m tests.prove.breaks`: remove each gate from a copy, serve the copy, and run the kit against it.
 
 A gate may have a second behind it, which still holds when the first is out; the kit must then pass. Such a row is run
 twice more: without the second alone, and without both. The kit must find cases in the latter that it did not find in
@@ -119,7 +119,7 @@ def examine(bench: Bench, gate: Gate) -> Row:
 
 
 def table(rows: Sequence[Row]) -> Iterator[str]:
-    """Give the lines of a table."""
+    """Yield the lines of a table."""
     yield f"{'gate':28} {'broken alone':22} noticed by"
     for row in rows:
         alone = "FAIL" if row.alone.status else f"pass: {row.gate.behind} holds"

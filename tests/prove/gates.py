@@ -1,4 +1,4 @@
-"""The gates that `tests.prove.breaks` takes out, each as the edits of a copy that do so."""
+"""The gates that `tests.prove.breaks` removes, each as edits of a copy."""
 
 from typing import NamedTuple
 

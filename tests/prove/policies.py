@@ -1,4 +1,4 @@
-"""A policy as a server gives it, without a server."""
+"""A policy as a server returns it, made without a server."""
 
 from ingest.intake.policy import spellings
 from ingest.prove.kit import Kit, Policy

@@ -1,4 +1,4 @@
-"""A canary is found in every writing of it, wherever it stands, and names its case."""
+"""A canary is found in every encoding, wherever it is, and identifies its case."""
 
 import base64
 import codecs

@@ -1,4 +1,4 @@
-"""The families make what they say: many cases, each with a canary of its own in it, alike for a seed."""
+"""The families make many cases, each with its own canary, and the same for a seed."""
 
 import contextlib
 import zlib
@@ -119,7 +119,7 @@ def _sent(request: Request) -> bytes:
 
 
 def _inflated(body: bytes) -> bytes:
-    """Give what is in a container, or in the container in it, as far as it can be read."""
+    """Return what is in a container, or in the container in it, as far as it can be read."""
     if body[:2] in {b"\x1f\x8b", b"\x78\x9c"}:
         inflater = zlib.decompressobj(32 + zlib.MAX_WBITS)  # gzip or zlib.
         inner = inflater.decompress(body)

@@ -1,4 +1,4 @@
-"""What the kit writes of HTTP/2 is what a server of HTTP/2 would take: against the library that Hypercorn brings."""
+"""The kit's HTTP/2 frames are valid, by the HTTP/2 library that Hypercorn brings."""
 
 import h2.config
 import h2.connection

@@ -1,4 +1,4 @@
-"""What is planted is found, in every kind of place; nothing is found where nothing was planted."""
+"""Planted canaries are found in every kind of place, and none is found elsewhere."""
 
 import base64
 import subprocess

@@ -1,4 +1,4 @@
-"""Spellings: what is read as a term, as which one, and what is not."""
+"""Spellings: which ids are read as which term, and which are not."""
 
 import pytest
 

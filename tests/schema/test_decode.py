@@ -1,4 +1,4 @@
-"""Each gate by itself, on bodies that only it can refuse; the corpus has the breadth."""
+"""Each gate alone, with bodies that only it can refuse; the corpus has the breadth."""
 
 from collections.abc import Callable
 

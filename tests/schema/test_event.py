@@ -1,4 +1,4 @@
-"""A walk over the wire types: no string that nobody bounds, no number without an end, and the bits that are left."""
+"""A walk over the wire types: every string and number is bounded, and the bits add up to the published ones."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ Place = tuple[str, inspect.Type, dict[str, object]]
 
 
 def walk(kind: inspect.Type, at: str = "", extra: dict[str, object] | None = None) -> Iterator[Place]:
-    """Give every type that a body can hold, with where it stands and what its metadata says."""
+    """Yield every type that a body can hold, with where it stands and what its metadata says."""
     said = extra or {}
     match kind:
         case inspect.Metadata():

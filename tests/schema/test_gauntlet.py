@@ -1,4 +1,4 @@
-"""What the gauntlet lets through and what it bars, by rule."""
+"""The terms that the gauntlet passes, and those that it bars, by rule."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Bounds: there are no others, and each stands in the policy."""
+"""Bounds: all are in schema/limits.py, and the policy publishes each."""
 
 from ingest.intake import policy
 from schema import limits

@@ -1,4 +1,4 @@
-"""The table of rules: ids for ever, one row of docs each, and patterns that no text can slow down."""
+"""The table of rules: ids never change, docs have a row for each, and no text can slow a pattern down."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""What the bodies that are being read may take of memory (`overloaded`)."""
+"""The bounds on memory held by request bodies (`overloaded`)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The certificate of a worker, by handshakes in memory: what replaces it, what does not, and what stops the start."""
+"""A worker's certificate, by handshakes in memory: what replaces it, what does not, and what prevents a start."""
 
 import contextlib
 import os
@@ -34,7 +34,7 @@ def _certificate(pair: Pair) -> tls.Certificate:
 
 
 def _shown(certificate: tls.Certificate, trust: ssl.SSLContext) -> bytes | None:
-    """Shake hands in memory; give the certificate that was shown."""
+    """Shake hands in memory, and return the certificate that was shown."""
     up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = trust.wrap_bio(down, up, server_hostname=NAME)
     server = certificate.context.wrap_bio(up, down, server_side=True)

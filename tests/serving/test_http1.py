@@ -1,4 +1,4 @@
-"""What is taken as HTTP/1.1, held against a second reader: h11, which Hypercorn brings and which takes more."""
+"""The HTTP/1.1 parser compared with h11, which Hypercorn brings and which accepts more."""
 
 import random
 

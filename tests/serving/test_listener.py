@@ -1,4 +1,4 @@
-"""What every answer says to a browser, whoever of us gives it: a route, a problem, or the server below."""
+"""Security headers on every response, from a route, a problem or the server below."""
 
 import asyncio
 import socket

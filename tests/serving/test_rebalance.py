@@ -1,4 +1,4 @@
-"""Workers that share the senders out among themselves (`ingest/serving/rebalance.py`)."""
+"""Workers that share senders among themselves (`ingest/serving/rebalance.py`)."""
 
 import re
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""Workers that are replaced under load, and a service that says so before it goes."""
+"""Workers replaced under load, and a service that announces its end."""
 
 import inspect
 import os

@@ -1,4 +1,4 @@
-"""The end: what was taken is finished, and nobody is left behind, however it ends."""
+"""Shutdown: accepted requests are finished and no process is left behind, however it ends."""
 
 import asyncio
 import contextlib
@@ -141,7 +141,7 @@ def _writers(dsn: str) -> int:
 
 @contextlib.contextmanager
 def _locked(dsn: str) -> Iterator["_Blocked"]:
-    """Hold up every writer; lends what tells whether one waits."""
+    """Block every writer, and yield a function that returns whether one waits."""
     loop = asyncio.new_event_loop()
     blocked = _Blocked(dsn)
     entered = cluster.operator(dsn)

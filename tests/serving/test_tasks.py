@@ -1,4 +1,4 @@
-"""What ends a worker's task, and what does not."""
+"""Errors that end a worker's task, and errors that do not."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""TLS towards senders: real handshakes with a running service, and a certificate that changes under it."""
+"""TLS to senders: real handshakes with a running service, and a certificate that changes meanwhile."""
 
 import contextlib
 import http.client
@@ -82,7 +82,7 @@ def _connected(bind: str, trust: ssl.SSLContext, name: str | None = NAME) -> Ite
 
 
 def _served(site: Site) -> bytes | None:
-    """Give the certificate that a new handshake is shown."""
+    """Return the certificate that a new handshake is shown."""
     with _connected(site.server.bind, site.pair.trusted()) as secure:
         return secure.getpeercert(binary_form=True)
 

@@ -1,4 +1,4 @@
-"""`python -m tests.soak events|overload|hostile`: more load, for longer and worse, than a service should meet."""
+"""`python -m tests.soak events|overload|hostile`: more and worse load, for longer, than a service should meet."""
 
 import argparse
 import asyncio

@@ -1,4 +1,4 @@
-"""The attacks, each from a process of low priority: they share the cores with what is measured."""
+"""The attacks, each run by a process of low priority, because they share cores with what is measured."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -53,7 +53,7 @@ def start(order: Order) -> Striking:
 
 
 async def strike(order: Order, desk: Desk) -> "Counter[str]":
-    """Do one attack; gives the answers by face."""
+    """Do one attack, and return the answers by face."""
     answers: Counter[str] = Counter()
     await ATTACKS[order.attack].strike(order, desk, answers)
     return answers

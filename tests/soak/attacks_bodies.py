@@ -1,4 +1,4 @@
-"""What hostile senders do with heads, tokens and bodies."""
+"""Attacks by hostile senders with heads, tokens and bodies."""
 
 import asyncio
 import base64
@@ -51,7 +51,7 @@ async def _slowly(order: Order, desk: Desk, answers: "Counter[str]", head: bytes
 
 
 async def _drip(bind: str, head: bytes, ends_at: float) -> str:
-    """Hold one connection; gives the status that ended it."""
+    """Hold one connection, and return the status that ended it."""
     loop = asyncio.get_running_loop()
     connection = await opened(address_of(bind))
     receiving = asyncio.ensure_future(loop.sock_recv(connection, 4_096))

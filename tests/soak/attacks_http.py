@@ -1,4 +1,4 @@
-"""What hostile senders do with connections, frames and answers, and with the port of the metrics."""
+"""Attacks by hostile senders with connections, frames and responses, and on the metrics port."""
 
 import asyncio
 import contextlib

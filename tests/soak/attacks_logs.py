@@ -1,4 +1,4 @@
-"""What a stranger does to the log: refusals without end, while whoever reads it reads, does not, or has ended."""
+"""Attacks on the log: endless refusals, while the log's reader reads, is stuck, or has ended."""
 
 import asyncio
 import contextlib
@@ -64,7 +64,7 @@ def _without_reader(log: Path) -> Iterator[None]:
 
 
 def _log_of(order: Order) -> Path:
-    """Give the named pipe that the service writes its log to."""
+    """Return the named pipe that the service writes its log to."""
     log = Path(f"/proc/{order.worker_pids[0]}/fd/2").readlink()
     assert log.is_fifo(), "the log of this run has no reader"
     return log

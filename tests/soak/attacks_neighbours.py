@@ -1,4 +1,4 @@
-"""What a hostile neighbour does with a good token: refusals long to explain, and more questions than it needs."""
+"""Attacks by a neighbour with a valid token: refusals that take long to explain, and needless requests."""
 
 import asyncio
 import itertools

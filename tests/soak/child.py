@@ -1,4 +1,4 @@
-"""Work in a process of its own, so that who sends does not slow down who measures; it says how far it has come."""
+"""Work in a separate process that reports its progress, so that sending does not slow down measuring."""
 
 import asyncio
 import ctypes
@@ -64,7 +64,7 @@ class Child(Generic[Plan, Result]):
         return self._meter.value
 
     def is_over(self) -> bool:
-        """Tell whether the result is there."""
+        """Return whether the result is there."""
         if not self._results and self._heard.poll():
             try:
                 self._results.append(self._heard.recv())

@@ -1,4 +1,4 @@
-"""A connection of a sender that has many: HTTP/1.1 over a plain socket, with little work for each request."""
+"""One of a sender's many connections: HTTP/1.1 over a plain socket, with little work per request."""
 
 import asyncio
 import contextlib
@@ -87,7 +87,7 @@ async def opened(address: tuple[str, int]) -> socket.socket:
 
 
 def _parsed(received: bytes) -> tuple[Answer, bytes] | None:
-    """Give the first whole answer, and what comes after it."""
+    """Return the first whole answer, and what comes after it."""
     head, found, rest = received.partition(b"\r\n\r\n")
     if not found:
         return None

@@ -40,12 +40,12 @@ async def run(events: int) -> list[str]:
 
 
 def _step(events: int) -> int:
-    """Give a million, or a quarter of what is less than four."""
+    """Return a million, or a quarter of what is less than four."""
     return min(STEP, events // 4)
 
 
 async def _watch(sending: Sending, stage: Stage, events: int) -> list[int]:
-    """Look at the memory until everything is sent; gives the bytes after each step."""
+    """Look at the memory until everything is sent, and return the bytes after each step."""
     step = _step(events)
     found: list[int] = []
     with tqdm(total=events, unit="event", unit_scale=True, disable=not sys.stderr.isatty()) as bar:

@@ -1,4 +1,4 @@
-"""Senders of good batches, at their own pace or at a given one, and what each batch was answered."""
+"""Senders of good batches, at their own or a given pace, and the response to each batch."""
 
 import asyncio
 import itertools
@@ -80,7 +80,7 @@ async def send(task: tuple[Plan, int], desk: Desk) -> list[Sent]:
 
 
 def _slots(plan: Plan, desk: Desk) -> Iterator[tuple[int, float]]:
-    """Give places and when they are due, to whoever is free; a time of 0 is at once."""
+    """Yield places and when they are due, to whoever is free; a time of 0 is at once."""
     began_at = time.monotonic()
     for place in itertools.count() if plan.batches is None else range(plan.batches):
         due_at = began_at + place / plan.batches_per_s if plan.batches_per_s else 0.0
@@ -97,7 +97,7 @@ async def _face(connection: Connection, body: bytes) -> str:
 
 
 def face(answer: Answer) -> str:
-    """Give the status, the problem, and whether a Retry-After is missing."""
+    """Return the status, the problem, and whether a Retry-After is missing."""
     if answer.status == 200:
         return STORED
     problem = answer.problem if answer.headers.get("content-type") == MEDIA_TYPE else "without a problem"

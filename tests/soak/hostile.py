@@ -1,4 +1,4 @@
-"""Honest senders beside hostile ones: what each attack costs them, and what it leaves behind.
+"""Honest senders beside hostile ones: the cost of each attack to them, and its leftovers.
 
 PostgreSQL runs without fsync: the honest are to wait for the service, not for a disk that others use too.
 """
@@ -141,7 +141,7 @@ def order(scene: Scene, name: str, units: int, seconds_min: float, connections: 
 
 
 async def strike(scene: Scene, name: str, units: int, seconds_min: float) -> "tuple[int, Counter[str]]":
-    """Do an attack; gives how much was done, and the answers."""
+    """Do an attack, and return how much was done, and the answers."""
     striking = attacks.start(order(scene, name, units, seconds_min, CONNECTIONS))
     try:
         with tqdm(total=units, desc=name, unit=ATTACKS[name].unit, disable=not sys.stderr.isatty()) as bar:

@@ -1,4 +1,4 @@
-"""What an attack is, and what it is told. One more is a function, and a row in `attacks.ATTACKS`."""
+"""Attacks and their orders. A new one is a function and a row in `attacks.ATTACKS`."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""More than the service can take, a database that is away, and a tenant that leaves nothing to the others."""
+"""More load than the service can handle, a database that is away, and a tenant that takes everything."""
 
 import asyncio
 import contextlib
@@ -147,7 +147,7 @@ async def run(parts: Sequence[str], seconds: float) -> list[str]:
 
 
 async def _measure(stage: Stage) -> tuple[list[Sent], float]:
-    """Let senders wait for their answers; gives what was sent and the events stored in a second."""
+    """Let senders wait for their answers, and return what was sent and the events stored in a second."""
     token = stage.customers["main"].token
     sending = flow.start(Plan(stage.server.bind, token, CONNECTIONS, BATCH_EVENTS, seconds=CAPACITY_S))
     await _watch(sending, stage, "capacity", CAPACITY_S)
@@ -177,7 +177,7 @@ def _unexpected(sent: Sequence[Sent]) -> list[str]:
 
 
 def _recovery(sent: Sequence[Sent], ended_at: float, rate: float) -> list[str]:
-    """Tell how long after the trouble the first batch was stored, and when all that was offered was again."""
+    """Return how long after the trouble the first batch was stored, and when all that was offered was again."""
     after = sorted(each.answered_at - ended_at for each in flow.stored(sent) if each.answered_at > ended_at)
     by_second = Counter(int(at_s) for at_s in after)
     whole_s = next((second for second in range(int(AFTER_S)) if by_second[second] >= WHOLE * rate), AFTER_S)

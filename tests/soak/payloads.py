@@ -1,4 +1,4 @@
-"""Bodies that cost more to read than to send: deep ones, bombs, terms that nobody knows, and tags in many spellings."""
+"""Bodies that cost more to read than to send: deep ones, bombs, unknown terms, and tags in many spellings."""
 
 import itertools
 import json
@@ -31,7 +31,7 @@ class Payload(NamedTuple):
 
 
 def deep() -> Iterator[Payload]:
-    """Give bodies nested in arrays and in objects, as the whole, as the events, as a field and as an unknown name."""
+    """Return bodies nested in arrays and in objects, as the whole, as the events, as a field and as an unknown name."""
     arrays, objects = "[" * DEPTH + "]" * DEPTH, '{"a":' * DEPTH + "1" + "}" * DEPTH
     event = json.dumps(sample.event())
     bodies = [
@@ -45,7 +45,7 @@ def deep() -> Iterator[Payload]:
 
 
 def bombs() -> Iterator[Payload]:
-    """Give bombs of gzip and zstd: too long for the wire, cut so that they fit, and short."""
+    """Return bombs of gzip and zstd: too long for the wire, cut so that they fit, and short."""
     gzip, zstd = gzip_bomb(BOMB_BYTES), zstd_bomb(BOMB_BYTES)
     return itertools.cycle([
         Payload(gzip, "Content-Encoding: gzip\r\n", 1),
@@ -56,7 +56,7 @@ def bombs() -> Iterator[Payload]:
 
 
 def tiny_chunks() -> Iterator[Payload]:
-    """Give good batches, with some spaces, in chunks of a byte."""
+    """Yield good batches, with some spaces, in chunks of a byte."""
     while True:
         chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in sample.body() + b" " * SPACES)
         yield Payload(chunks + b"0\r\n\r\n", CHUNKED, 1)
@@ -82,7 +82,7 @@ def sized_zstd_bomb(size: int) -> bytes:
 
 
 def _zstd_blocks(size: int) -> bytes:
-    """Give blocks that repeat one byte; the last one says that it is."""
+    """Return blocks that repeat one byte; the last one says that it is."""
     repeated, is_last = 1 << 1, 1
     block = (_ZSTD_BLOCK_BYTES << 3 | repeated).to_bytes(3, "little") + b"\0"
     last = (_ZSTD_BLOCK_BYTES << 3 | repeated | is_last).to_bytes(3, "little") + b"\0"
@@ -90,12 +90,12 @@ def _zstd_blocks(size: int) -> bytes:
 
 
 def large_batches() -> Iterator[Payload]:
-    """Give the largest batches there may be, all good."""
+    """Return the largest batches there may be, all good."""
     return _stamped(template.good(EVENTS_MAX))
 
 
 def unknown_models() -> Iterator[Payload]:
-    """Give batches as large, of events each of which has a model that none had before."""
+    """Return batches as large, of events each of which has a model that none had before."""
     return _stamped(template.of_unknown_models(EVENTS_MAX))
 
 
@@ -105,7 +105,7 @@ def _stamped(made: Template) -> Iterator[Payload]:
 
 
 def padded_tags() -> Iterator[Payload]:
-    """Give good events as long as a body may be, of which no two spell their tags alike."""
+    """Yield good events as long as a body may be, of which no two spell their tags alike."""
     for number in itertools.count():
         body = sample.body()
         spaces = b" " * (BODY_BYTES_MAX - len(body) - number % 100_000)

@@ -1,4 +1,4 @@
-"""Bodies posted over several connections, each with one request under way."""
+"""Bodies posted over several connections, each with one request in flight."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""What the table has, batch by batch, held against what each batch was answered."""
+"""The table's events compared with the responses, batch by batch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Reckoning:
     strangers: int = 0
 
     def finds(self) -> list[str]:
-        """Name what must not be."""
+        """Return what must not be."""
         counts = {
             "events acknowledged and lost": self.lost,
             "events stored though the answer said that nothing was": self.denied,

@@ -1,4 +1,4 @@
-"""What a run happens on: a PostgreSQL with its defaults, one service before it, and two tenants."""
+"""The setting of a run: a PostgreSQL with its defaults, one service, and two tenants."""
 
 import asyncio
 import contextlib

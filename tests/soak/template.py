@@ -1,4 +1,4 @@
-"""Batches for next to nothing: a body is made once, and only the digits of its ids are written anew."""
+"""Batches at little cost: a body is made once, and only the digits of its ids are rewritten."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ class Template:
         self._time_places, self._number_places = places[_TIME], places[_NUMBER]
 
     def stamp(self, number: int, at_ms: int) -> bytes:
-        """Give the batch of a number, with events of a time."""
+        """Return the batch of a number, with events of a time."""
         self._write(self._time_places, f"{at_ms:012x}")
         self._write(self._number_places, f"{number:012x}")
         return bytes(self._body)

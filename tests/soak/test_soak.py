@@ -1,4 +1,4 @@
-"""The long runs of this folder in short: nothing here depends on how fast the machine is."""
+"""The long runs of this folder in short; nothing depends on the machine's speed."""
 
 import asyncio
 import resource

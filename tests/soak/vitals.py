@@ -1,4 +1,4 @@
-"""What a running service looks like from outside: memory and CPU of its workers, readiness, series of its metrics."""
+"""A running service as seen from outside: memory and CPU of its workers, readiness, series of its metrics."""
 
 import asyncio
 import itertools
@@ -37,20 +37,20 @@ class Workers:
         self.look()
 
     def look(self) -> int:
-        """Take a sample; gives its bytes."""
+        """Take a sample, and return its bytes."""
         self.samples.append(Sample(time.monotonic(), sum(_status_bytes(pid, "VmRSS") for pid in self.pids)))
         return self.samples[-1].rss_bytes
 
     def most_bytes(self, from_at: float, to_at: float = float("inf")) -> int:
-        """Give the most that a sample of a time has."""
+        """Return the most that a sample of a time has."""
         return max(sample.rss_bytes for sample in self.samples if from_at <= sample.at <= to_at)
 
     def peak_bytes(self) -> int:
-        """Give the most that the kernel has seen, between the samples too."""
+        """Return the most that the kernel has seen, between the samples too."""
         return sum(_status_bytes(pid, "VmHWM") for pid in self.pids)
 
     def cpu_s(self) -> float:
-        """Give the CPU time of the workers so far."""
+        """Return the CPU time of the workers so far."""
         return sum(_cpu_s(pid) for pid in self.pids)
 
 
@@ -99,7 +99,7 @@ def _get(path: str) -> bytes:
 
 
 def series(server: Server) -> set[str]:
-    """Give every series of /metrics, by its name and labels."""
+    """Return every series of /metrics, by its name and labels."""
     with urllib.request.urlopen(f"http://{server.metrics_bind}/metrics", timeout=30) as metrics:
         lines = metrics.read().decode("ascii").splitlines()
     return {line.rpartition(" ")[0] for line in lines if not line.startswith("#")}
@@ -122,7 +122,7 @@ def spread(waits_s: Sequence[float]) -> Spread:
 
 
 async def until(holds: Callable[[], bool], seconds: float) -> bool:
-    """Wait for something; tells whether it came about in time."""
+    """Wait for something, and return whether it came about in time."""
     give_up_at = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > give_up_at:

@@ -1,4 +1,4 @@
-"""What the catalog says of `events`: no column holds text, and none is ever NULL."""
+"""The catalog of `events`: no column holds text, and none is nullable."""
 
 import asyncpg
 import pytest

@@ -52,7 +52,7 @@ _LOGINS = "SELECT rolname FROM pg_roles WHERE rolname LIKE 'nocontent\\_%' AND r
 
 @pytest.fixture
 async def citus(database: str) -> AsyncIterator[Connection]:
-    """Lend a connection to what looks like a Citus with two nodes."""
+    """Yield a connection to what looks like a Citus with two nodes."""
     async with operator(database) as connection:
         before = {row["rolname"] for row in await connection.fetch(_LOGINS)}
         for statement in _CITUS:

@@ -1,4 +1,4 @@
-"""The same migrations, service and views on the newest PostgreSQL, on the oldest that is taken, and on Citus."""
+"""The same migrations, service and views on the newest and the oldest supported PostgreSQL, and on Citus."""
 
 import asyncio
 from collections.abc import Iterator

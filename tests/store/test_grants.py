@@ -1,4 +1,4 @@
-"""Least privilege: every grant there is, by name, and what each role is refused."""
+"""Least privilege: every grant there is, by name, and the refusals of each role."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""A DSN of several hosts."""
+"""A DSN with several hosts."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""The fourth gate of the ledger: its numbers have the bounds of schema/limits.py, whoever writes them."""
+"""The fourth gate, on the ledger: its numbers have the bounds of schema/limits.py, whoever writes them."""
 
 import asyncpg
 import pytest

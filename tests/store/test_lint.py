@@ -1,4 +1,4 @@
-"""The lint of the catalog: the migrated schema passes, and each rule finds what breaks it."""
+"""The lint of the catalog: the migrated schema passes, and each rule finds its offenders."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Migrations: applied once, never edited after they have landed."""
+"""Migrations: applied once, and never edited after landing."""
 
 import asyncio
 import hashlib

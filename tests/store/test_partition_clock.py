@@ -1,4 +1,4 @@
-"""Weeks under a simulated clock: whatever the window takes can be stored, whoever maintains and however seldom.
+"""Weeks under a simulated clock: every time in the window can be stored, whoever maintains and however rarely.
 
 Each walk has its own maintenance: none for up to six days, several maintainers at once, some whose clock is off.
 """
@@ -56,7 +56,7 @@ def body_of(*times_ms: int) -> bytes:
 
 
 def entry(body: bytes, window: Window, sequence: int = NO_SEQUENCE) -> Entry:
-    """Pass the gates at a time; gives what the writer takes."""
+    """Pass the gates at a time, and return what the writer takes."""
     decoded = decode(body, TERMS, window)
     digest = rows.digest(decoded)
     stream_id = digest if sequence == NO_SEQUENCE else UUID(sample.uuid7())

@@ -1,4 +1,4 @@
-"""Dropping past retention while others read, write and die: nobody waits, and what is left halfway is finished."""
+"""Dropping days while others read, write and crash: nobody waits, and half-done drops are finished."""
 
 import asyncio
 import time
@@ -57,7 +57,7 @@ async def keep(dsn: str, days_later: int, retention_days: int = DAYS) -> Kept:
 
 
 async def states(connection: Connection) -> dict[str, str]:
-    """Give the tables that are neither partitions nor gone."""
+    """Return the tables that are neither partitions nor gone."""
     return {row["name"]: row["state"] for row in await connection.fetch(_STATES)}
 
 

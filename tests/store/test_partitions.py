@@ -1,4 +1,4 @@
-"""Partitions: made ahead, dropped whole, by one at a time."""
+"""Partitions: created ahead, dropped whole, by one maintainer at a time."""
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What a login may do: the least that serves, what is noticed beyond it, and a deployment without any superuser."""
+"""Privileges of a login: the least that works, warnings beyond it, and a deployment without a superuser."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The horizon for any walk of a clock, and who may move it; whole rounds: tests/bad_day/test_1_retention.py."""
+"""The horizon under any walk of a clock, and who may move it; tests/bad_day/test_1_retention.py has whole rounds."""
 
 import random
 from datetime import UTC, date, datetime, timedelta

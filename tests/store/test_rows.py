@@ -1,4 +1,4 @@
-"""From a body to a row and back: what SELECT reads is what was sent."""
+"""From a body to a row and back: SELECT returns what was sent."""
 
 import json
 import random
@@ -28,7 +28,7 @@ _READABLE = "SELECT * FROM readable_events ORDER BY event_id"
 
 
 def random_event(seed: int) -> dict[str, object]:
-    """Give a good event of any contents; the edges of every number are likely."""
+    """Return a good event of any contents; the edges of every number are likely."""
     chance = random.Random(seed)
 
     def number(most: int) -> int:
@@ -66,7 +66,7 @@ async def analyst(database: str) -> AsyncIterator[Connection]:
 
 
 async def stored(database: str, analyst: Connection, events: list[dict[str, object]]) -> list[dict[str, object]]:
-    """Store events by COPY as a tenant of the database; gives what an analyst sees."""
+    """Store events by COPY as a tenant of the database, and return what an analyst sees."""
     from ingest.store import snapshot  # noqa: PLC0415 (a name of its own here)
 
     known = snapshot.Snapshot()

@@ -1,4 +1,4 @@
-"""What a worker knows, where the database it asks has gone back to a moment before."""
+"""A worker's snapshot if its database has gone back to an earlier state."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ async def told(dsn: str, known: Snapshot) -> bool:
 
 
 def facts(known: Snapshot) -> object:
-    """Give all that a request would be decided by."""
+    """Return all that a request would be decided by."""
     by_tenant = {
         tenant.tenant_id: (
             tenant.disabled,

@@ -1,4 +1,4 @@
-"""What the views and the gauge say of streams, by ledgers that were made by hand."""
+"""The views and the gauge of streams, on hand-made ledgers."""
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack

@@ -1,4 +1,4 @@
-"""TLS to PostgreSQL, by real handshakes: what is verified, what is refused, and what is heard of it."""
+"""TLS to PostgreSQL with real handshakes: what is verified, what is refused, and what is logged."""
 
 import asyncio
 import signal
@@ -40,7 +40,7 @@ def root(database: Secured, tmp_path: Path) -> Path:
 
 
 def _means(dsn: str) -> str:
-    """Connect as the service does; give the TLS version and the subject of our certificate, as the server has them."""
+    """Connect as the service does, and return the TLS version and our certificate's subject as the server sees them."""
 
     async def ask() -> str:
         async with connections.connected(dsn, "nocontent_writer") as connection:
@@ -196,7 +196,7 @@ def test_a_database_that_cannot_be_verified_is_away_until_its_authority_is_known
 
 
 def _problem(answer: Answer) -> str:
-    """Give it of a 503; each may come from another worker than the one before."""
+    """Return the problem of a 503; each may come from another worker."""
     return answer.problem if answer.status == 503 else ""
 
 

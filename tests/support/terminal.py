@@ -16,7 +16,7 @@ class Run(Protocol):
 
 
 def at(dsn: str, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Give what runs commands on a database."""
+    """Return what runs commands on a database."""
 
     def run(*arguments: str, **settings: object) -> tuple[int, str]:
         with pytest.MonkeyPatch.context() as patch:
