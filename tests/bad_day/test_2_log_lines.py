@@ -201,7 +201,8 @@ except ValueError: traceback.print_exc()
 }
 _SEALED = """
 import logging, sys, threading
-from ingest import logs, stdio
+from ingest import logs
+from ingest.logs import stdio
 stdio.hold_open(); logs.capture(); stdio.tolerate(); stdio.seal()
 exec(sys.stdin.read())
 """
