@@ -1,13 +1,12 @@
 """Many tenants with tokens and tags, made by COPY, because ten thousand operator's acts would take minutes."""
 
 import asyncio
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from hashlib import sha256
 
 import asyncpg
 
-from ingest.store.tokens import PREFIX, SCOPES_DEFAULT
+from ingest.knowledge.tokens import Credential
+from ingest.store.tokens import SCOPES_DEFAULT
 from schema.event import OWN_IDS, Kind
 from schema.vocabulary import UNKNOWN
 
@@ -27,7 +26,7 @@ def enroll(dsn: str, tenants: int, tags: Mapping[str, Sequence[str]]) -> list[st
 
 
 async def _enroll(dsn: str, tenants: int, tags: Mapping[str, Sequence[str]]) -> list[str]:
-    secrets_of = {tenant: (secrets.token_hex(6), secrets.token_urlsafe(32)) for tenant in range(1, tenants + 1)}
+    credentials = {tenant: Credential.make() for tenant in range(1, tenants + 1)}
     connection = await asyncpg.connect(dsn)
     try:
         async with connection.transaction():
@@ -38,8 +37,8 @@ async def _enroll(dsn: str, tenants: int, tags: Mapping[str, Sequence[str]]) -> 
                 schema_name="nocontent",
                 columns=_TOKEN_COLUMNS,
                 records=[
-                    (tenant, token_id, sha256(secret.encode()).digest(), list(SCOPES_DEFAULT), revision)
-                    for tenant, (token_id, secret) in secrets_of.items()
+                    (tenant, new.token_id, new.secret_sha256, list(SCOPES_DEFAULT), revision)
+                    for tenant, new in credentials.items()
                 ],
             )
             terms = list(_terms(tags))
@@ -47,12 +46,12 @@ async def _enroll(dsn: str, tenants: int, tags: Mapping[str, Sequence[str]]) -> 
                 "vocabulary",
                 schema_name="nocontent",
                 columns=_TERM_COLUMNS,
-                records=[(tenant, *term, revision) for tenant in secrets_of for term in terms],
+                records=[(tenant, *term, revision) for tenant in credentials for term in terms],
             )
             await connection.execute("ANALYZE nocontent.vocabulary")
     finally:
         await connection.close()
-    return [f"{PREFIX}_{token_id}_{secret}" for token_id, secret in secrets_of.values()]
+    return list(map(str, credentials.values()))
 
 
 def _terms(tags: Mapping[str, Sequence[str]]) -> Iterator[tuple[int, int, int, str]]:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import msgspec
 import zstandard
 
+from ingest.knowledge.tokens import Credential
+
 _encode = msgspec.json.encode
 
 
@@ -50,7 +52,7 @@ def bad_requests(good: Mapping[str, object], old_id: str) -> list[Bad]:
         Bad("two codings at once", "encoding-unsupported", body, {"Content-Encoding": "gzip, gzip"}),
         Bad("a form", "media-type-unsupported", b"prompt=hello", {"Content-Type": "application/x-www-form-urlencoded"}),
         Bad("text in the query string", "query-not-empty", body, query="?note=hello"),
-        Bad("a stranger's token", "bad-token", body, {"Authorization": f"Bearer nct_{'0' * 12}_{'A' * 43}"}),
+        Bad("a stranger's token", "bad-token", body, {"Authorization": f"Bearer {Credential('0' * 12, 'A' * 43)}"}),
     ]
 
 

@@ -7,10 +7,11 @@ from starlette.requests import Request
 from ingest.intake.callers import Caller
 from ingest.intake.service import Service
 from ingest.knowledge.errors import BadToken, NoToken, ScopeMissing
+from ingest.knowledge.tokens import Credential
 from ingest.serving.connection import KNOWN
 from ingest.serving.errors import QueryNotEmpty
 
-_BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +nct_([0-9a-f]{12})_([A-Za-z0-9_-]{43})\Z")
+_BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([!-~]*)\Z")
 
 
 def service_of(request: Request) -> Service:
@@ -26,10 +27,11 @@ def require(request: Request, scope: str) -> Caller:
     given = request.headers.getlist("authorization")
     if len(given) != 1:
         raise NoToken
-    match = _BEARER.match(given[0])
-    if match is None:
+    bearer = _BEARER.match(given[0])
+    credential = Credential.parse(bearer[1]) if bearer else None
+    if credential is None:
         raise BadToken
-    caller = service_of(request).callers.resolve(match[1], match[2])
+    caller = service_of(request).callers.resolve(credential.token_id, credential.secret)
     request.scope["state"][KNOWN] = True
     if not caller.has_scope(scope):
         raise ScopeMissing

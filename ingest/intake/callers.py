@@ -5,7 +5,8 @@ from typing import NamedTuple
 from ingest.errors import Unavailable
 from ingest.intake.refresher import Refresher
 from ingest.knowledge.errors import TenantDisabled
-from ingest.store.snapshot import Tenant, Token
+from ingest.knowledge.snapshot import Tenant
+from ingest.knowledge.tokens import Token
 
 
 class Caller(NamedTuple):

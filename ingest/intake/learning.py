@@ -5,9 +5,9 @@ import time
 from ingest import logs
 from ingest.intake import metrics
 from ingest.intake.errors import Rejected
+from ingest.knowledge.snapshot import Snapshot
 from ingest.store import snapshot, vocabulary
 from ingest.store.lending import Connections
-from ingest.store.snapshot import Snapshot
 from schema.rules import SECRETS, Violation
 from schema.vocabulary import Candidate
 

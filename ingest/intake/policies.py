@@ -13,10 +13,10 @@ from starlette.responses import Response
 from ingest.errors import Overloaded
 from ingest.intake import auth, policy
 from ingest.intake.throttle import Throttle
+from ingest.knowledge.snapshot import Snapshot
 from ingest.serving import documents
 from ingest.serving.documents import Document
 from ingest.store.fairness import TooManyWaiters
-from ingest.store.snapshot import Snapshot
 
 KEPT_BYTES_MAX = 16 * 1024 * 1024  # Some 200 policies.
 WAITING_MAX = 256  # Requests of one tenant.

@@ -8,8 +8,8 @@ from ingest import logs
 from ingest.errors import Unavailable
 from ingest.intake.quota import Quotas
 from ingest.intake.watch import Watch
+from ingest.knowledge.snapshot import Snapshot
 from ingest.store import connections, snapshot
-from ingest.store.snapshot import Snapshot
 
 REFRESH_S = 1.0
 SNAPSHOT_WAIT_S = 5.0

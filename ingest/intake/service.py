@@ -16,11 +16,11 @@ from ingest.intake.seat import ANSWER_TIMEOUT_S, Intake
 from ingest.intake.settings import IntakeSettings
 from ingest.intake.validation import Validation
 from ingest.intake.writer import Writer
+from ingest.knowledge.snapshot import Snapshot
 from ingest.serving.tasks import Tasks
 from ingest.store import maintenance
 from ingest.store.database import require_dsn
 from ingest.store.lending import Connections
-from ingest.store.snapshot import Snapshot
 
 
 class Service:

@@ -12,13 +12,13 @@ from ingest.intake.explain import Explanation
 from ingest.intake.large_bodies import SMALL_BYTES, Work
 from ingest.intake.learning import Learning
 from ingest.intake.throttle import Throttle
+from ingest.knowledge.snapshot import Tenant
 from ingest.serving import steps
 from ingest.serving.body_memory import BodyMemory
 from ingest.serving.steps import Steps
 from ingest.store import rows
 from ingest.store.batches import NO_SEQUENCE, Entry
 from ingest.store.fairness import TooManyWaiters
-from ingest.store.snapshot import Tenant
 from schema.decode import Decoded, Refused, Window, decode
 from schema.event import DROP_REASONS
 from schema.vocabulary import Mode

@@ -1,1 +1,1 @@
-"""Holds what a process knows of tenants, tokens and time; pure, so that any process may import it."""
+"""Holds the knowledge of a process in memory: tenants, tokens, terms, time. Pure, so that any process may import it."""

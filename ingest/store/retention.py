@@ -15,20 +15,11 @@ import asyncpg
 
 from ingest.errors import CannotStart
 from ingest.knowledge.clock import Clock
+from ingest.knowledge.retention import FIRST_DAYS, Retention
 from ingest.store.connections import Connection
 from ingest.store.tenants import BUMP
 
-FIRST_DAYS = 30  # Where neither the database nor the environment has said otherwise.
-
 Withheld = Literal["", "too-soon", "clock-adrift", "clock-went-back"]
-
-
-class Retention(NamedTuple):
-    """What the database has: days kept, the oldest day that may not be deleted, and when that last moved."""
-
-    days: int
-    horizon: date
-    advanced_at: datetime
 
 
 class Time(NamedTuple):

@@ -1,109 +1,25 @@
-"""What a worker knows of tenants, tokens and terms: read whole once, then what each revision changed."""
+"""Reads the snapshot from the database: all of it once, and then what each revision changed."""
 
 import asyncio
-import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from hashlib import sha256
 from typing import NamedTuple
 
 import asyncpg
 
 from ingest import logs
 from ingest.errors import Unavailable
-from ingest.knowledge.clock import Clock
-from ingest.knowledge.errors import BadToken, ClockAdrift, ExpiredToken, RevokedToken
+from ingest.knowledge.retention import Retention
+from ingest.knowledge.snapshot import Snapshot, Tenant
+from ingest.knowledge.tokens import Token
 from ingest.store.connections import Connection
-from ingest.store.retention import FIRST_DAYS, Retention
-from schema.decode import Window
 from schema.event import Kind
 from schema.vocabulary import Mode, Names, Vocabulary
 
 CATALOGUE_TENANT_ID = 0
-ROWS_A_ROUND = 500  # Of the loop: half a millisecond.
-
-
-@dataclass(slots=True)
-class Tenant:
-    """A customer whose proxies send."""
-
-    tenant_id: int
-    vocabulary: Vocabulary
-    disabled: bool = False
-    events_per_minute_max: int | None = None
-    revision: int = -1  # Of the last act that changed anything of it.
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A bearer token of a tenant, without its secret."""
-
-    token_id: str
-    tenant_id: int
-    secret_sha256: bytes
-    scopes: frozenset[str]
-    expires_at: datetime | None
-    is_revoked: bool
-
-
-@dataclass(slots=True)
-class Snapshot:
-    """Everything that deciding on a request needs; `refresh` keeps it up to date."""
-
-    revision: int = -1
-    clock: Clock = field(default_factory=Clock)
-    retention: Retention | None = None
-    first_days: int | None = None  # Of the environment, for a database without a retention.
-    era: int = 0  # Goes up when all is forgotten: revisions come again, and mean something else.
-    shipped_revision: int = -1
-    tenants: dict[int, Tenant] = field(default_factory=dict)
-    tokens: dict[str, Token] = field(default_factory=dict)
-    shipped: dict[Kind, Names] = field(default_factory=lambda: {kind: Names({}) for kind in Kind})
-
-    def forget(self) -> None:
-        """Know nothing; who holds a tenant from before keeps that."""
-        self.era += 1
-        self.tenants, self.tokens = {}, {}
-        self.shipped = {kind: Names({}) for kind in Kind}
-
-    @property
-    def retention_days(self) -> int:
-        """Return what the database keeps, or what the first round of maintenance will make it keep."""
-        return self.retention.days if self.retention else self.first_days or FIRST_DAYS
-
-    def window(self) -> Window:
-        """Give the times that an event may have now."""
-        return Window.at(int(self.clock.now_s * 1000), self.retention_days)
-
-    def token(self, token_id: str, secret: str) -> Token:
-        """Give the token with this id and secret, if it is good."""
-        token = self.tokens.get(token_id)
-        # An unknown id is compared as well, with nothing, so that it takes the time of a known one.
-        expected = token.secret_sha256 if token else bytes(32)
-        if not hmac.compare_digest(sha256(secret.encode("ascii")).digest(), expected) or token is None:
-            raise BadToken
-        self._require_valid(token)
-        return token
-
-    def require(self, token: Token) -> None:
-        """Check a token that was good a while ago as it is known now."""
-        known = self.tokens.get(token.token_id)
-        # After a restore its number may be another token's, or nobody's.
-        if known is None or (known.tenant_id, known.secret_sha256) != (token.tenant_id, token.secret_sha256):
-            raise BadToken
-        self._require_valid(known)
-
-    def _require_valid(self, token: Token) -> None:
-        if token.is_revoked:
-            raise RevokedToken
-        if token.expires_at is not None and token.expires_at <= self.clock.now():
-            # A sender drops what it hears 401 for; with the clocks right it may be good.
-            raise ClockAdrift if self.clock.is_doubtful else ExpiredToken
-
+ROWS_A_ROUND = 500  # Of the event loop: half a millisecond of work.
 
 _REVISION = "SELECT revision FROM control WHERE control_id = 1"
-# On one row, with what the session must still have: a pooler can hand out another one at any time.
+# In the same row as the role, which must still be the session's: a pooler can switch sessions at any time.
 _LOOK = """
 SELECT revision, clock_timestamp() AS now, current_user::text AS role, retention_days, horizon, advanced_at
 FROM control LEFT JOIN retention ON retention_id = 1
@@ -124,12 +40,12 @@ FROM vocabulary WHERE revision > $1 ORDER BY kind
 
 
 async def refresh(connection: Connection, snapshot: Snapshot) -> bool:
-    """Bring a snapshot up to date; tells whether anything changed."""
+    """Bring a snapshot up to date; return whether anything changed."""
     known = snapshot.revision
     revision = await _look(connection, snapshot)
     if revision == snapshot.revision:
         return False
-    # A backup was restored, or a fail-over lost acts: what we know of those never was, and their numbers come again.
+    # A backup was restored, or a fail-over lost acts: those never happened, and their revisions will be used again.
     is_past = revision < known
     since = -1 if is_past else known
     async with connection.transaction(isolation="repeatable_read", readonly=True):
@@ -140,7 +56,7 @@ async def refresh(connection: Connection, snapshot: Snapshot) -> bool:
     added, removed = await _grouped(terms)
     if snapshot.revision != known if is_past else revision <= snapshot.revision:
         return False  # Another refresh was faster.
-    # No await from here on: a request sees all of a revision or nothing.
+    # No await from here on: a request sees all of a revision or none of it.
     if is_past:
         snapshot.forget()
     for row in tenants:
@@ -169,7 +85,7 @@ async def _look(connection: Connection, snapshot: Snapshot) -> int:
 
 
 class _Place(NamedTuple):
-    """Where terms belong."""
+    """The tenant, kind and tag key that a term belongs to."""
 
     tenant_id: int
     kind: Kind
@@ -180,7 +96,7 @@ _Terms = dict[_Place, Names]
 
 
 async def _grouped(rows: Sequence[asyncpg.Record]) -> tuple[_Terms, _Terms]:
-    """Sort out what was added and what was removed; an import may bring 16,000 terms, so in many rounds of the loop."""
+    """Separate added from removed terms, in many rounds of the loop: an import may bring 16,000 terms."""
     added: _Terms = {}
     removed: _Terms = {}
     for number, row in enumerate(rows, 1):
@@ -221,7 +137,7 @@ def _add_terms(snapshot: Snapshot, place: _Place, terms: Names) -> None:
     if place.tenant_id == CATALOGUE_TENANT_ID:
         snapshot.shipped[place.kind].absorb(terms)
         for tenant in snapshot.tenants.values():
-            tenant.vocabulary.forget()  # A spelling may stand for another term now.
+            tenant.vocabulary.forget()  # A spelling may now stand for another term.
     else:
         snapshot.tenants[place.tenant_id].vocabulary.update(place.kind, place.parent_id, terms)
 
@@ -232,7 +148,7 @@ def _remove_terms(snapshot: Snapshot, place: _Place, terms: dict[str, int]) -> N
 
 
 def _note(snapshot: Snapshot, revision: int, tenant_ids: set[int]) -> None:
-    """Note which revision it is, and whose vocabularies or modes it changed."""
+    """Record the revision, and for which tenants it changed modes or terms."""
     snapshot.revision = revision
     for tenant_id in tenant_ids:
         if tenant_id == CATALOGUE_TENANT_ID:

@@ -1,19 +1,17 @@
-"""Bearer tokens: 256 random bits, of which only the SHA-256 is stored; the id beside them is public."""
+"""An operator's acts on bearer tokens; `ingest.knowledge.tokens` has their form."""
 
-import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import NamedTuple
 
 import asyncpg
 
+from ingest.knowledge.tokens import Credential
 from ingest.store.connections import Connection
 from ingest.store.tenants import AUDIT, BUMP
 
 SCOPES = ("events:write", "policy:read", "streams:read", "vocabulary:write")
 SCOPES_DEFAULT = SCOPES[:3]
-PREFIX = "nct"
 
 _ADD = """
 INSERT INTO ingest_tokens (tenant_id, token_id, secret_sha256, scopes, expires_at, revision)
@@ -62,14 +60,13 @@ async def issue(connection: Connection, tenant_id: int, scopes: Sequence[str], l
 
 
 async def _issue(connection: Connection, tenant_id: int, scopes: Sequence[str], lifetime: timedelta | None) -> NewToken:
-    token_id = secrets.token_hex(6)
-    secret = secrets.token_urlsafe(32)  # 256 bits.
+    new = Credential.make()
     async with connection.transaction():
         revision = await connection.fetchval(BUMP)
-        digest = sha256(secret.encode("ascii")).digest()
-        expires_at = await connection.fetchval(_ADD, tenant_id, token_id, digest, list(scopes), lifetime, revision)
-        await connection.execute(AUDIT, tenant_id, "token.issue", None, None, token_id, None)
-    return NewToken(f"{PREFIX}_{token_id}_{secret}", expires_at)
+        row = (tenant_id, new.token_id, new.secret_sha256, list(scopes), lifetime, revision)
+        expires_at = await connection.fetchval(_ADD, *row)
+        await connection.execute(AUDIT, tenant_id, "token.issue", None, None, new.token_id, None)
+    return NewToken(str(new), expires_at)
 
 
 async def rotate(

@@ -9,11 +9,11 @@ from functools import partial
 
 import pytest
 
+from ingest.knowledge.snapshot import Snapshot
 from ingest.store import connections, snapshot, tokens
 from ingest.store import tenants as operator_tenants
 from ingest.store.connections import Connection
 from ingest.store.fairness import FairSemaphore, TooManyWaiters
-from ingest.store.snapshot import Snapshot
 from schema.event import Kind
 from schema.vocabulary import Names, Vocabulary
 from tests.support import cluster, customers, sample

@@ -9,8 +9,8 @@ import pytest
 
 from ingest.errors import Overloaded
 from ingest.intake.policies import Policies
+from ingest.knowledge.snapshot import Snapshot, Tenant
 from ingest.serving import documents
-from ingest.store.snapshot import Snapshot, Tenant
 from schema.event import Kind
 from schema.vocabulary import Mode
 from tests.support import sample

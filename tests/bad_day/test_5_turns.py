@@ -18,10 +18,11 @@ from ingest.intake.learning import Learning
 from ingest.intake.throttle import SLICE_S, WAITING_MAX
 from ingest.intake.validation import Validation
 from ingest.knowledge.errors import BadToken, RevokedToken, TenantDisabled
+from ingest.knowledge.snapshot import Snapshot, Tenant
+from ingest.knowledge.tokens import Token
 from ingest.serving import codings
 from ingest.store.batches import Entry
 from ingest.store.lending import Connections
-from ingest.store.snapshot import Snapshot, Tenant, Token
 from schema import limits
 from schema.decode import Window
 from schema.event import Kind

@@ -3,7 +3,7 @@
 import pytest
 
 from ingest.intake import refresher
-from ingest.store.snapshot import Snapshot, Tenant
+from ingest.knowledge.snapshot import Snapshot, Tenant
 from schema.vocabulary import Mode, TagSet
 from tests.support.gauge import vocabulary
 

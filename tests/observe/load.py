@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 
+from ingest.knowledge.tokens import Credential
 from ingest.store import tokens
 from schema.event import Kind
 from schema.vocabulary import Mode
@@ -114,7 +115,7 @@ class Load:
 
     def _stranger(self, rng: random.Random) -> None:
         """Have no token that anybody knows."""
-        sender = Sender(self._bind, f"nct_{secrets.token_hex(6)}_{secrets.token_urlsafe(32)}")
+        sender = Sender(self._bind, str(Credential.make()))
         while not self._is_over.is_set():
             self._send(sender, sample.body())
             self._is_over.wait(rng.uniform(0.2, 1.0))

@@ -19,8 +19,8 @@ from hypothesis.stateful import (
 )
 
 from ingest.intake.explain import explain
+from ingest.knowledge.snapshot import Snapshot
 from ingest.store import connections, snapshot, tenants, vocabulary
-from ingest.store.snapshot import Snapshot
 from schema import limits
 from schema.decode import Refused, decode
 from schema.event import Kind

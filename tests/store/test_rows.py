@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.knowledge.snapshot import Snapshot
 from ingest.store import batches, connections, rows
 from ingest.store.connections import Connection
+from ingest.store.snapshot import refresh
 from schema import limits
 from schema.decode import decode
 from schema.event import Status, StopReason
@@ -67,13 +69,11 @@ async def analyst(database: str) -> AsyncIterator[Connection]:
 
 async def stored(database: str, analyst: Connection, events: list[dict[str, object]]) -> list[dict[str, object]]:
     """Store events by COPY as a tenant of the database, and return what an analyst sees."""
-    from ingest.store import snapshot  # noqa: PLC0415 (a name of its own here)
-
-    known = snapshot.Snapshot()
+    known = Snapshot()
     async with connections.connected(database, "nocontent_control") as connection:
         customer = await customers.add(connection, "acme", CustomerSpec())
     async with connections.connected(database, "nocontent_writer") as connection:
-        await snapshot.refresh(connection, known)
+        await refresh(connection, known)
         decoded = decode(sample.body(*events), known.tenants[customer.tenant_id].vocabulary, window())
         copy = rows.encode(decoded, customer.tenant_id)
         digest = rows.digest(decoded)

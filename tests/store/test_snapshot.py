@@ -2,8 +2,8 @@
 
 import asyncio
 
+from ingest.knowledge.snapshot import Snapshot
 from ingest.store import connections, snapshot, tenants, tokens, vocabulary
-from ingest.store.snapshot import Snapshot
 from schema.event import Kind
 from schema.vocabulary import Candidate, Mode
 from tests.support import cluster, customers

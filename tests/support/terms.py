@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from ingest.store.snapshot import Snapshot
+from ingest.knowledge.snapshot import Snapshot
 from schema.decode import Decoded
 from schema.event import Kind
 from schema.vocabulary import UNKNOWN, UNKNOWN_ID, Candidate, Mode, Vocabulary

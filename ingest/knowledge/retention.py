@@ -1,0 +1,14 @@
+"""How long the database keeps events, as data; `ingest.store.retention` reads and changes it."""
+
+from datetime import date, datetime
+from typing import NamedTuple
+
+FIRST_DAYS = 30  # If neither the database nor the environment names a number.
+
+
+class Retention(NamedTuple):
+    """The days that events are kept, the oldest day that may not be deleted, and when that day last moved."""
+
+    days: int
+    horizon: date
+    advanced_at: datetime

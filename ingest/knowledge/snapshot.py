@@ -1,0 +1,78 @@
+"""The snapshot: tenants, tokens and terms as of a revision. `ingest.store.snapshot` keeps it up to date."""
+
+import hmac
+from dataclasses import dataclass, field
+
+from ingest.knowledge.clock import Clock
+from ingest.knowledge.errors import BadToken, ClockAdrift, ExpiredToken, RevokedToken
+from ingest.knowledge.retention import FIRST_DAYS, Retention
+from ingest.knowledge.tokens import Credential, Token
+from schema.decode import Window
+from schema.event import Kind
+from schema.vocabulary import Names, Vocabulary
+
+
+@dataclass(slots=True)
+class Tenant:
+    """A customer whose proxies send."""
+
+    tenant_id: int
+    vocabulary: Vocabulary
+    disabled: bool = False
+    events_per_minute_max: int | None = None
+    revision: int = -1  # Of the last act that changed the tenant or its terms.
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """Everything that deciding on a request needs."""
+
+    revision: int = -1
+    clock: Clock = field(default_factory=Clock)
+    retention: Retention | None = None
+    first_days: int | None = None  # From the environment, for a database without a retention.
+    era: int = 0  # Counts how often everything was forgotten: after that, old revision numbers mean something else.
+    shipped_revision: int = -1
+    tenants: dict[int, Tenant] = field(default_factory=dict)
+    tokens: dict[str, Token] = field(default_factory=dict)
+    shipped: dict[Kind, Names] = field(default_factory=lambda: {kind: Names({}) for kind in Kind})
+
+    def forget(self) -> None:
+        """Drop all tenants, tokens and terms; code that holds a tenant from before keeps that one unchanged."""
+        self.era += 1
+        self.tenants, self.tokens = {}, {}
+        self.shipped = {kind: Names({}) for kind in Kind}
+
+    @property
+    def retention_days(self) -> int:
+        """Return the days that the database keeps, or will keep after its first round of maintenance."""
+        return self.retention.days if self.retention else self.first_days or FIRST_DAYS
+
+    def window(self) -> Window:
+        """Return the times that an event may have now."""
+        return Window.at(int(self.clock.now_s * 1000), self.retention_days)
+
+    def token(self, token_id: str, secret: str) -> Token:
+        """Return the token with this id and secret; raises BadToken, RevokedToken, ExpiredToken, ClockAdrift."""
+        token = self.tokens.get(token_id)
+        # An unknown id is compared with zeros, so that it takes as long as a known one.
+        expected = token.secret_sha256 if token else bytes(32)
+        if not hmac.compare_digest(Credential(token_id, secret).secret_sha256, expected) or token is None:
+            raise BadToken
+        self._require_valid(token)
+        return token
+
+    def require(self, token: Token) -> None:
+        """Check a token that was valid a while ago again; raises what `token` raises."""
+        known = self.tokens.get(token.token_id)
+        # After a restore the same id may belong to another token, or to none.
+        if known is None or (known.tenant_id, known.secret_sha256) != (token.tenant_id, token.secret_sha256):
+            raise BadToken
+        self._require_valid(known)
+
+    def _require_valid(self, token: Token) -> None:
+        if token.is_revoked:
+            raise RevokedToken
+        if token.expires_at is not None and token.expires_at <= self.clock.now():
+            # A sender drops a batch that is answered with 401, and with the right time the token may be valid.
+            raise ClockAdrift if self.clock.is_doubtful else ExpiredToken
