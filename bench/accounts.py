@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import asyncpg
 
 from ingest.knowledge.tokens import Credential
+from ingest.store import acts
 from ingest.store.tokens import SCOPES_DEFAULT
 from schema.event import OWN_IDS, Kind
 from schema.vocabulary import UNKNOWN
@@ -13,7 +14,6 @@ from schema.vocabulary import UNKNOWN
 QUOTA = 2_000_000_000  # Events per minute: counted, but never reached.
 _TERM_COLUMNS = ("tenant_id", "kind", "term_id", "parent_id", "term", "revision")
 _TOKEN_COLUMNS = ("tenant_id", "token_id", "secret_sha256", "scopes", "revision")
-_BUMP = "UPDATE nocontent.control SET revision = revision + 1 WHERE control_id = 1 RETURNING revision"
 _TENANTS = """
 INSERT INTO nocontent.tenants (tenant_id, name, events_per_minute_max, revision)
 SELECT number, 'tenant-' || number, $3, $2 FROM generate_series(1, $1::integer) AS number
@@ -29,15 +29,14 @@ async def _enroll(dsn: str, tenants: int, tags: Mapping[str, Sequence[str]]) -> 
     credentials = {tenant: Credential.make() for tenant in range(1, tenants + 1)}
     connection = await asyncpg.connect(dsn)
     try:
-        async with connection.transaction():
-            revision = await connection.fetchval(_BUMP)
-            await connection.execute(_TENANTS, tenants, revision, QUOTA)
+        async with acts.act(connection) as act:
+            await connection.execute(_TENANTS, tenants, act.revision, QUOTA)
             await connection.copy_records_to_table(
                 "ingest_tokens",
                 schema_name="nocontent",
                 columns=_TOKEN_COLUMNS,
                 records=[
-                    (tenant, new.token_id, new.secret_sha256, list(SCOPES_DEFAULT), revision)
+                    (tenant, new.token_id, new.secret_sha256, list(SCOPES_DEFAULT), act.revision)
                     for tenant, new in credentials.items()
                 ],
             )
@@ -46,7 +45,7 @@ async def _enroll(dsn: str, tenants: int, tags: Mapping[str, Sequence[str]]) -> 
                 "vocabulary",
                 schema_name="nocontent",
                 columns=_TERM_COLUMNS,
-                records=[(tenant, *term, revision) for tenant in credentials for term in terms],
+                records=[(tenant, *term, act.revision) for tenant in credentials for term in terms],
             )
             await connection.execute("ANALYZE nocontent.vocabulary")
     finally:

@@ -1,6 +1,9 @@
-"""The closed list of what an audit row may say was done; `migrate` ships it, with the rules, to tables of their own."""
+"""Writes audit lines, from a closed list of acts; `migrate` ships the list, and the rules, to tables of their own."""
+
+from dataclasses import dataclass
 
 from ingest.store.connections import Connection
+from schema.event import Kind
 from schema.rules import RULES
 
 ACTS = (
@@ -22,11 +25,34 @@ ACTS = (
     "vocabulary.learn",
     "vocabulary.refuse",
     "vocabulary.remove",
-    "retention.set",
-    "retention.catch-up",
 )
-# Of the writer, which may name no token.
-NOTE = "INSERT INTO audit (tenant_id, act, kind, term_id, rule) VALUES ($1, $2, $3, $4, $5)"
+# These columns and no more are those that the writer's role may name.
+_NOTE = "INSERT INTO nocontent.audit (tenant_id, act, kind, term_id, rule) VALUES ($1, $2, $3, $4, $5)"
+_NOTE_BEARER = "INSERT INTO nocontent.audit (tenant_id, act, token_id) VALUES ($1, $2, $3)"
+_NOTE_DAYS = "INSERT INTO nocontent.audit (tenant_id, act, days) VALUES (0, $1, $2)"  # Tenant 0: it concerns all.
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Writes audit lines on a connection, in the transaction that is open there."""
+
+    connection: Connection
+
+    async def note(
+        self, tenant_id: int, act: str, kind: Kind | None = None, term_id: int | None = None, rule: str | None = None
+    ) -> None:
+        """Write that an act was done to a tenant, or to a term of it, or which rule barred it."""
+        await self.connection.execute(_NOTE, tenant_id, act, kind, term_id, rule)
+
+    async def note_token(self, tenant_id: int, act: str, token_id: str) -> None:
+        """Write that an act was done to a token of a tenant."""
+        await self.connection.execute(_NOTE_BEARER, tenant_id, act, token_id)
+
+    async def note_days(self, act: str, days: int) -> None:
+        """Write that an act was done to the retention of all tenants."""
+        await self.connection.execute(_NOTE_DAYS, act, days)
+
+
 _SHIP = (
     ("INSERT INTO nocontent.acts (act) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING", ACTS),
     ("INSERT INTO nocontent.rules (rule) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING", tuple(RULES)),
@@ -44,5 +70,5 @@ async def ship(connection: Connection) -> None:
 
 
 async def is_behind(connection: Connection) -> bool:
-    """Whether the database lacks an act or rule of this release, so that a row of it would be refused."""
+    """Return whether the database lacks an act or rule of this release, so that a row of it would be refused."""
     return bool(await connection.fetchval(_LACKS, ACTS, tuple(RULES)))

@@ -11,7 +11,7 @@ import asyncpg
 
 import schema
 from ingest.errors import CannotStart
-from ingest.store import audit
+from ingest.store import acts, audit
 from ingest.store.connections import Connection
 from schema.event import OWN_IDS, TERMS_MAX, Kind
 from schema.vocabulary import UNKNOWN, UNKNOWN_ID, shipped_terms
@@ -180,7 +180,6 @@ async def _is_applied(connection: Connection, migration: Migration) -> bool:
 
 _SHIPPED = "SELECT term FROM nocontent.vocabulary WHERE tenant_id = 0 AND kind = $1"
 _NEXT_ID = "SELECT coalesce(max(term_id), -1) + 1 FROM nocontent.vocabulary WHERE tenant_id = 0 AND kind = $1"
-_BUMP = "UPDATE nocontent.control SET revision = revision + 1 WHERE control_id = 1 RETURNING revision"
 _SHIP = """
 INSERT INTO nocontent.vocabulary (tenant_id, kind, term_id, parent_id, term, learned, revision)
 SELECT 0, $1, term_id, 0, term, false, $2 FROM unnest($3::smallint[], $4::text[]) AS shipped (term_id, term)
@@ -203,5 +202,5 @@ async def _ship(connection: Connection) -> None:
             ids = [term_id for term_id in range(first, TERMS_MAX[kind]) if term_id not in OWN_IDS[kind]]
             if len(ids) < len(missing):
                 raise CannotStart("The catalogue has outgrown its ids.")
-            revision = revision or await connection.fetchval(_BUMP)
+            revision = revision or await acts.next_revision(connection)
             await connection.execute(_SHIP, kind, revision, ids[: len(missing)], missing)

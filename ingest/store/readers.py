@@ -1,11 +1,14 @@
-"""Which logins read which tenants; what they may call at all is their role's."""
+"""An operator's acts on readers: which logins read which tenants. What a login may call at all is its role's.
+
+No worker needs to know of readers, so these acts take no revision.
+"""
 
 import asyncpg
 
 from ingest.errors import CannotStart
 from ingest.store import names
+from ingest.store.audit import Audit
 from ingest.store.connections import Connection
-from ingest.store.tenants import AUDIT
 
 _ADD = "INSERT INTO readers (tenant_id, login) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 _REMOVE = "DELETE FROM readers WHERE tenant_id = $1 AND login = $2"
@@ -19,21 +22,21 @@ _LISTED_ALREADY, _NOT_LISTED = "INSERT 0 0", "DELETE 0"
 
 
 async def add(connection: Connection, tenant_id: int, login: str) -> None:
-    """Let a login of this PostgreSQL read a tenant; raises CannotStart if there is none of that name."""
+    """Allow a login of this PostgreSQL to read a tenant; raises CannotStart if there is no such login."""
     names.require_login_name(login)
     if not await connection.fetchval(_IS_LOGIN, login):
         raise CannotStart("PostgreSQL has no login of that name: make it first, as docs/roles.md says.")
     async with connection.transaction():
         if await connection.execute(_ADD, tenant_id, login) != _LISTED_ALREADY:
-            await connection.execute(AUDIT, tenant_id, "reader.add", None, None, None, None)
+            await Audit(connection).note(tenant_id, "reader.add")
 
 
 async def remove(connection: Connection, tenant_id: int, login: str) -> bool:
-    """Let a login read a tenant no more, from its next query on; tells whether it could."""
+    """Revoke a login's read access to a tenant, from its next query on; return whether it had any."""
     async with connection.transaction():
         was_there = await connection.execute(_REMOVE, tenant_id, login) != _NOT_LISTED
         if was_there:
-            await connection.execute(AUDIT, tenant_id, "reader.remove", None, None, None, None)
+            await Audit(connection).note(tenant_id, "reader.remove")
     return was_there
 
 

@@ -16,8 +16,8 @@ import asyncpg
 from ingest.errors import CannotStart
 from ingest.knowledge.clock import Clock
 from ingest.knowledge.retention import FIRST_DAYS, Retention
+from ingest.store import acts
 from ingest.store.connections import Connection
-from ingest.store.tenants import BUMP
 
 Withheld = Literal["", "too-soon", "clock-adrift", "clock-went-back"]
 
@@ -42,7 +42,6 @@ _TIME = "SELECT clock_timestamp()"
 _READ = "SELECT retention_days, horizon, advanced_at FROM nocontent.retention WHERE retention_id = 1"
 _ADVANCE = "SELECT days, horizon, withheld FROM nocontent.advance_horizon($1, $2)"
 _WRITE = "UPDATE nocontent.retention SET retention_days = $1, horizon = $2, advanced_at = $3 WHERE retention_id = 1"
-_AUDIT = "INSERT INTO nocontent.audit (tenant_id, act, days) VALUES (0, $1, $2)"  # Of every tenant.
 
 
 async def read_time(connection: Connection) -> Time:
@@ -98,14 +97,13 @@ async def catch_up(connection: Connection, day: date, at: Time) -> Retention:
 
 
 async def _act(connection: Connection, name: str, change: Callable[[Retention], tuple[Retention, int]]) -> Retention:
-    async with connection.transaction():
-        await connection.execute(BUMP)  # Acts are in the order of their commits.
+    async with acts.act(connection) as act:
         known = _retention(await connection.fetchrow(f"{_READ} FOR UPDATE"))
         if known is None:
             raise CannotStart("There is no retention yet: run `nocontent maintain` once.")
         changed, days = change(known)
         await connection.execute(_WRITE, *changed)
-        await connection.execute(_AUDIT, name, days)
+        await act.note_days(name, days)
     return changed
 
 

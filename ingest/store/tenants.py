@@ -1,9 +1,9 @@
-"""Acts of an operator on tenants. Every control-plane act bumps the revision that workers watch, and is audited."""
+"""An operator's acts on tenants."""
 
 from datetime import datetime
 from typing import NamedTuple
 
-from ingest.store import names
+from ingest.store import acts, names
 from ingest.store.connections import Connection
 from schema.event import Kind
 from schema.vocabulary import Mode
@@ -15,8 +15,6 @@ _MODE_COLUMNS = {
     Kind.TAG_VALUE: "tag_value_mode",
 }
 KINDS_WITH_MODE = tuple(_MODE_COLUMNS)
-BUMP = "UPDATE control SET revision = revision + 1 WHERE control_id = 1 RETURNING revision"
-AUDIT = "INSERT INTO audit (tenant_id, act, kind, term_id, token_id, rule) VALUES ($1, $2, $3, $4, $5, $6)"
 
 
 class UnknownTenant(Exception):
@@ -53,14 +51,13 @@ async def find(connection: Connection, name: str) -> int:
 
 
 async def add(connection: Connection, name: str) -> int:
-    """Add a tenant, or find it; gives its id. Raises CannotStart if the name is a key's, a sentence's or no name."""
-    async with connection.transaction():
-        revision = await connection.fetchval(BUMP)
+    """Add a tenant, or find it, and return its id; raises CannotStart if the name reads like a key or a sentence."""
+    async with acts.act(connection) as act:
         found = await connection.fetchval(_TENANT, name)
         if found is None:
             names.require_tenant_name(name)
-            found = await connection.fetchval(_ADD_TENANT, name, revision)
-            await connection.execute(AUDIT, found, "tenant.add", None, None, None, None)
+            found = await connection.fetchval(_ADD_TENANT, name, act.revision)
+            await act.note(found, "tenant.add")
     return int(found)
 
 
@@ -79,7 +76,7 @@ async def list_all(connection: Connection) -> list[TenantRow]:
 
 
 async def set_mode(connection: Connection, tenant_id: int, kind: Kind, mode: Mode) -> None:
-    """Say what becomes of a tenant's unregistered terms."""
+    """Set what happens to a tenant's unregistered terms of a kind."""
     await _set(connection, tenant_id, _MODE_COLUMNS[kind], mode)
 
 
@@ -89,15 +86,14 @@ async def set_quota(connection: Connection, tenant_id: int, events_per_minute_ma
 
 
 async def set_disabled(connection: Connection, tenant_id: int, *, disabled: bool) -> None:
-    """Stop a tenant's proxies from sending, or let them again."""
+    """Refuse what a tenant's proxies send, or accept it again."""
     await _set(connection, tenant_id, "disabled", disabled)
 
 
 async def _set(connection: Connection, tenant_id: int, column: str, value: object) -> None:
-    async with connection.transaction():
-        revision = await connection.fetchval(BUMP)
+    async with acts.act(connection) as act:
         await connection.execute(
             f"UPDATE tenants SET {column} = $2, revision = $3 WHERE tenant_id = $1",  # noqa: S608 (our own name)
-            tenant_id, value, revision,
+            tenant_id, value, act.revision,
         )  # fmt: skip
-        await connection.execute(AUDIT, tenant_id, f"tenant.set-{column.replace('_', '-')}", None, None, None, None)
+        await act.note(tenant_id, f"tenant.set-{column.replace('_', '-')}")

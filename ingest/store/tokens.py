@@ -7,8 +7,8 @@ from typing import NamedTuple
 import asyncpg
 
 from ingest.knowledge.tokens import Credential
+from ingest.store import acts
 from ingest.store.connections import Connection
-from ingest.store.tenants import AUDIT, BUMP
 
 SCOPES = ("events:write", "policy:read", "streams:read", "vocabulary:write")
 SCOPES_DEFAULT = SCOPES[:3]
@@ -40,14 +40,14 @@ ORDER BY token.created_at
 
 
 class NewToken(NamedTuple):
-    """A new token, and when it ends by PostgreSQL's clock; never if that is None."""
+    """A new token, and when it expires by PostgreSQL's clock; None for never."""
 
     token: str
     expires_at: datetime | None
 
 
 class Rotation(NamedTuple):
-    """A token's successor, and when each of them ends; never where that is None."""
+    """A token's successor, and when each of them expires; None for never."""
 
     token: str
     expires_at: datetime | None
@@ -55,47 +55,45 @@ class Rotation(NamedTuple):
 
 
 async def issue(connection: Connection, tenant_id: int, scopes: Sequence[str], lifetime: timedelta | None) -> str:
-    """Make a token and store the SHA-256 of its secret; the token itself is given once, here."""
+    """Make a token and store the SHA-256 of its secret; only the caller ever has the token itself."""
     return (await _issue(connection, tenant_id, scopes, lifetime)).token
 
 
 async def _issue(connection: Connection, tenant_id: int, scopes: Sequence[str], lifetime: timedelta | None) -> NewToken:
     new = Credential.make()
-    async with connection.transaction():
-        revision = await connection.fetchval(BUMP)
-        row = (tenant_id, new.token_id, new.secret_sha256, list(scopes), lifetime, revision)
+    async with acts.act(connection) as act:
+        row = (tenant_id, new.token_id, new.secret_sha256, list(scopes), lifetime, act.revision)
         expires_at = await connection.fetchval(_ADD, *row)
-        await connection.execute(AUDIT, tenant_id, "token.issue", None, None, new.token_id, None)
+        await act.note_token(tenant_id, "token.issue", new.token_id)
     return NewToken(str(new), expires_at)
 
 
 async def rotate(
     connection: Connection, tenant_id: int, token_id: str, overlap: timedelta, lifetime: timedelta | None
 ) -> Rotation | None:
-    """Make a token of the same scopes, and let the old one end after the overlap or when it would have before.
+    """Make a token of the same scopes; the old one expires after the overlap, or when it would have anyway if earlier.
 
-    Without a lifetime the new one gets that of the old. None if the tenant has no such token that is good.
+    Without a lifetime the new token has that of the old one. Return None if the tenant has no such valid token.
     """
-    async with connection.transaction():
-        revision = await connection.fetchval(BUMP)  # From here on no other act comes between.
+    async with acts.act(connection) as act:  # From here on no other act comes between.
         old = await connection.fetchrow(_GOOD, tenant_id, token_id)
         if old is None:
             return None
         if lifetime is None and old["expires_at"] is not None:
             lifetime = old["expires_at"] - old["created_at"]
-        old_expires_at = await connection.fetchval(_SHORTEN, tenant_id, token_id, overlap, revision)
-        await connection.execute(AUDIT, tenant_id, "token.rotate", None, None, token_id, None)
+        old_expires_at = await connection.fetchval(_SHORTEN, tenant_id, token_id, overlap, act.revision)
+        await act.note_token(tenant_id, "token.rotate", token_id)
         token, expires_at = await _issue(connection, tenant_id, old["scopes"], lifetime)
     return Rotation(token, expires_at, old_expires_at)
 
 
 async def revoke(connection: Connection, token_id: str) -> bool:
-    """Revoke by the public id; tells whether there is such a token."""
-    async with connection.transaction():
-        tenant = await connection.fetchval(_REVOKE, token_id, await connection.fetchval(BUMP))
-        if tenant is not None:
-            await connection.execute(AUDIT, tenant, "token.revoke", None, None, token_id, None)
-    return tenant is not None
+    """Revoke by the public id; return whether there is such a token."""
+    async with acts.act(connection) as act:
+        tenant_id = await connection.fetchval(_REVOKE, token_id, act.revision)
+        if tenant_id is not None:
+            await act.note_token(tenant_id, "token.revoke", token_id)
+    return tenant_id is not None
 
 
 async def list_all(connection: Connection, tenant_id: int | None) -> list[asyncpg.Record]:

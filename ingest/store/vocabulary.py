@@ -1,4 +1,4 @@
-"""Acts on a tenant's terms: an operator's, and what its own traffic may teach within a budget."""
+"""Acts on a tenant's terms: an operator's, and those that its own traffic causes, within a budget."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import asyncpg
 
-from ingest.store.audit import NOTE
+from ingest.store import acts
+from ingest.store.acts import Act
+from ingest.store.audit import Audit
 from ingest.store.connections import Connection
-from ingest.store.tenants import AUDIT, BUMP
 from schema import limits
 from schema.event import OWN_IDS, Kind
 from schema.gauntlet import fault
@@ -75,54 +76,49 @@ async def register(connection: Connection, tenant_id: int, candidate: Candidate)
     if found is not None and not found["is_retired"]:  # The catalogue's pass no gauntlet, and no act is needed.
         return Outcome.KNOWN if found["tenant_id"] else Outcome.SHIPPED
     rule = fault(kind, term)
-    async with connection.transaction():
-        revision = await connection.fetchval(BUMP)
+    async with acts.act(connection) as act:
         if rule is not None:
-            await connection.execute(AUDIT, tenant_id, "vocabulary.refuse", kind, None, None, rule)
+            await act.note(tenant_id, "vocabulary.refuse", kind, rule=rule)
             return rule
         found = await connection.fetchrow(_FIND, tenant_id, kind, parent, term)
         if found is None:
-            await _insert(connection, tenant_id, candidate, revision, learned=False)
+            await _insert(act, tenant_id, candidate, learned=False)
         elif found["is_retired"]:
-            await connection.execute(_REVIVE, tenant_id, kind, parent, term, revision)
-            await connection.execute(AUDIT, tenant_id, "vocabulary.add", kind, found["term_id"], None, None)
+            await connection.execute(_REVIVE, tenant_id, kind, parent, term, act.revision)
+            await act.note(tenant_id, "vocabulary.add", kind, found["term_id"])
         else:
             return Outcome.KNOWN
     return Outcome.REGISTERED
 
 
 async def declare_tag(connection: Connection, tenant_id: int, key: str) -> str | None:
-    """Opt in to a tag key, with `unknown` as its first value; gives the rule that barred it, or None."""
+    """Opt in to a tag key, with `unknown` as its first value; return the rule that barred it, or None."""
     rule = await add(connection, tenant_id, Candidate(Kind.TAG_KEY, 0, key))
     if rule is not None:
         return rule
     parent = await tag_key_id(connection, tenant_id, key)
     assert parent is not None
-    async with connection.transaction():
-        revision = await connection.fetchval(BUMP)
+    async with acts.act(connection) as act:
         if await connection.fetchrow(_FIND, tenant_id, Kind.TAG_VALUE, parent, UNKNOWN) is None:
-            unknown = Candidate(Kind.TAG_VALUE, parent, UNKNOWN)
-            await _insert(connection, tenant_id, unknown, revision, learned=False)
+            await _insert(act, tenant_id, Candidate(Kind.TAG_VALUE, parent, UNKNOWN), learned=False)
     return None
 
 
 async def tag_key_id(connection: Connection, tenant_id: int, key: str) -> int | None:
-    """Find a declared tag key."""
+    """Return the id of a declared tag key, or None."""
     found = await connection.fetchrow(_FIND, tenant_id, Kind.TAG_KEY, 0, key)
     return None if found is None or found["is_retired"] else int(found["term_id"])
 
 
 async def remove(connection: Connection, tenant_id: int, candidate: Candidate) -> bool:
-    """Refuse a term from now on; rows that have it keep it. Tells whether it was there; `unknown` is not removed."""
+    """Refuse a term from now on, and return whether it was there; rows keep it, and `unknown` is never removed."""
     if candidate.term == UNKNOWN:
         return False
-    async with connection.transaction():
-        revision = await connection.fetchval(BUMP)
-        term_id = await connection.fetchval(
-            _RETIRE, tenant_id, candidate.kind, candidate.parent, candidate.term, revision
-        )
+    kind, parent, term = candidate
+    async with acts.act(connection) as act:
+        term_id = await connection.fetchval(_RETIRE, tenant_id, kind, parent, term, act.revision)
         if term_id is not None:
-            await connection.execute(AUDIT, tenant_id, "vocabulary.remove", candidate.kind, term_id, None, None)
+            await act.note(tenant_id, "vocabulary.remove", kind, term_id)
     return term_id is not None
 
 
@@ -137,16 +133,15 @@ FROM vocabulary WHERE tenant_id = $1 AND kind = $2 AND learned
 
 
 async def learn(connection: Connection, tenant_id: int, candidates: Iterable[Candidate]) -> dict[Candidate, int]:
-    """Register what a tenant's traffic brought, all or nothing; raises BudgetSpent.
+    """Register the terms that a tenant's traffic brought, all or none; raises BudgetSpent.
 
-    The bump's row lock makes the counts right over all workers.
+    The row lock of the revision makes the counts right over all workers.
     """
     wanted = sorted(candidates)
     if max(Counter(candidate.kind for candidate in wanted).values()) > limits.LEARN_PER_DAY_MAX:
         raise BudgetSpent  # Before anything is locked or written.
     learned = {}
-    async with connection.transaction():
-        revision = await connection.fetchval(BUMP)
+    async with acts.act(connection) as act:
         for candidate in wanted:
             kind, parent, term = candidate
             assert is_learnable(kind, term)
@@ -158,9 +153,7 @@ async def learn(connection: Connection, tenant_id: int, candidates: Iterable[Can
                 if spent["ever"] >= limits.LEARN_TOTAL_MAX or spent["today"] >= limits.LEARN_PER_DAY_MAX:
                     raise BudgetSpent
             learned[candidate] = (
-                await _insert(connection, tenant_id, candidate, revision, learned=True)
-                if found is None
-                else int(found["term_id"])
+                await _insert(act, tenant_id, candidate, learned=True) if found is None else int(found["term_id"])
             )
     return learned
 
@@ -193,7 +186,7 @@ BUDGETS_TIMEOUT_S = 2.0  # It shares its connection with the snapshot, which mus
 
 
 async def budgets_left(connection: Connection) -> Mapping[Kind, Left]:
-    """Give what is left of each kind, over the tenants that learn it; nothing if the database is too busy to say."""
+    """Return what is left of each kind, over the tenants that learn it; nothing if the database is too busy."""
     try:
         spent = await connection.fetch(_SPENT, Mode.LEARN, timeout=BUDGETS_TIMEOUT_S)
     except (TimeoutError, asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError):
@@ -208,16 +201,16 @@ def _left(row: asyncpg.Record) -> Left:
 
 
 async def audit_refusal(connection: Connection, tenant_id: int, rule: str) -> None:
-    """Note that traffic was kept from teaching a term: the rule, and not the term."""
-    await connection.execute(NOTE, tenant_id, "vocabulary.refuse", None, None, rule)
+    """Write that a rule kept traffic from teaching a term: the rule, and not the term."""
+    await Audit(connection).note(tenant_id, "vocabulary.refuse", rule=rule)
 
 
-async def _insert(connection: Connection, tenant_id: int, candidate: Candidate, revision: int, *, learned: bool) -> int:
+async def _insert(act: Act, tenant_id: int, candidate: Candidate, *, learned: bool) -> int:
     kind, parent, term = candidate
-    term_id = await connection.fetchval(_NEXT_ID, tenant_id, kind, OWN_IDS[kind].start)
+    term_id = await act.connection.fetchval(_NEXT_ID, tenant_id, kind, OWN_IDS[kind].start)
     if term_id not in OWN_IDS[kind]:
         raise VocabularyFull
-    statement, act = (_ADD_LEARNED, "vocabulary.learn") if learned else (_ADD, "vocabulary.add")
-    await connection.execute(statement, tenant_id, kind, term_id, parent, term, revision)
-    await connection.execute(NOTE, tenant_id, act, kind, term_id, None)
+    statement, name = (_ADD_LEARNED, "vocabulary.learn") if learned else (_ADD, "vocabulary.add")
+    await act.connection.execute(statement, tenant_id, kind, term_id, parent, term, act.revision)
+    await act.note(tenant_id, name, kind, term_id)
     return int(term_id)

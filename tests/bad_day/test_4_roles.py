@@ -102,9 +102,9 @@ async def test_many_small_texts_are_no_way_either(closed: str) -> None:
 async def test_the_audit_takes_every_act_and_rule_of_the_release(closed: str) -> None:
     async with logins.connected(closed, await logins.made(closed, _WRITER), _WRITER) as connection:
         for act in audit.ACTS:
-            await connection.execute(audit.NOTE, 1, act, None, None, None)
+            await audit.Audit(connection).note(1, act)
         for rule in RULES:
-            await connection.execute(audit.NOTE, 1, "vocabulary.refuse", None, None, rule)
+            await audit.Audit(connection).note(1, "vocabulary.refuse", rule=rule)
         assert not await audit.is_behind(connection)
 
 
