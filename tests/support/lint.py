@@ -8,18 +8,10 @@ from typing import NamedTuple
 
 from ingest.store import migrate
 from ingest.store.connections import Connection
+from ingest.store.tenant_tables import OTHER_TABLES
 
 DISTRIBUTED = ("events", "batches")  # By tenant_id.
-REFERENCE = ("vocabulary",)  # On every node. All other tables stay on the coordinator.
-# Tables without rows of tenants, which never leave the coordinator.
-EXCEPTIONS = {
-    "control": "one row, which puts acts in order",
-    "migrations": "what was applied",
-    "maintenance": "one row, which says who leads a round",
-    "acts": "the words of the audit",
-    "rules": "the words of the audit",
-    "retention": "one row, of all tenants",
-}
+REFERENCE = ("vocabulary",)  # On every node. All others stay on the coordinator, those without tenant data for ever.
 
 
 class Rule(NamedTuple):
@@ -43,7 +35,7 @@ _TENANTS = f"""
 SELECT known.oid, known.relname, known.is_day, attnum AS tenant_column
 FROM ({_TABLES}) AS known
 LEFT JOIN pg_attribute ON attrelid = known.oid AND attname = 'tenant_id'
-WHERE known.relname NOT IN ({_names(tuple(EXCEPTIONS))})
+WHERE known.relname NOT IN ({_names(tuple(OTHER_TABLES))})
 """
 _FIXED_WIDTH = "'timestamptz', 'uuid', 'int8', 'int4', 'int2', 'bool'"
 

@@ -1,0 +1,48 @@
+"""The one list of tables with rows of tenants: whatever exports, erases or counts a tenant's data goes through it.
+
+A test compares it with the catalog of PostgreSQL, so that a migration cannot add a table that nobody erases.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import NamedTuple
+
+
+class Data(Enum):
+    """The kind of data that a table holds of a tenant."""
+
+    SETTINGS = "settings"
+    TOKENS = "tokens"
+    READERS = "readers"
+    VOCABULARY = "vocabulary"
+    EVENTS = "events"
+    LEDGER = "ledger"
+    AUDIT = "audit"
+
+
+class TenantTable(NamedTuple):
+    """A table of the schema `nocontent`, and its column that names the tenant."""
+
+    name: str
+    column: str
+    data: Data
+
+
+TENANT_TABLES = (
+    TenantTable("tenants", "tenant_id", Data.SETTINGS),
+    TenantTable("ingest_tokens", "tenant_id", Data.TOKENS),
+    TenantTable("readers", "tenant_id", Data.READERS),
+    TenantTable("vocabulary", "tenant_id", Data.VOCABULARY),  # Tenant 0 has the shipped catalogue.
+    TenantTable("events", "tenant_id", Data.EVENTS),  # A day that is detached is a table of its own: events_YYYYMMDD.
+    TenantTable("batches", "tenant_id", Data.LEDGER),
+    TenantTable("audit", "tenant_id", Data.AUDIT),  # Tenant 0 stands for all: the acts on retention.
+)
+# The tables without tenant data, and what they hold.
+OTHER_TABLES: Mapping[str, str] = {
+    "control": "one row, which puts acts in order",
+    "migrations": "the migrations that were applied",
+    "maintenance": "one row, which says who leads a round",
+    "acts": "the acts that an audit line may name",
+    "rules": "the rules that an audit line may name",
+    "retention": "one row, which is the same for all tenants",
+}
