@@ -28,7 +28,7 @@ class Learning:
 
     async def learn(self, tenant_id: int, candidates: frozenset[Candidate]) -> None:
         """Register terms and bring the snapshot up to date; raises Rejected where the budget does not allow it."""
-        async with self._connections.lent(tenant_id) as connection:
+        async with self._connections.lend(tenant_id) as connection:
             try:
                 learned = await vocabulary.learn(connection, tenant_id, candidates)
             except (vocabulary.BudgetSpent, vocabulary.VocabularyFull):
@@ -51,5 +51,5 @@ class Learning:
         if rule not in GAUNTLET or time.monotonic() < self._audited_at.get(tenant_id, 0.0) + AUDIT_S:
             return
         self._audited_at[tenant_id] = time.monotonic()
-        async with self._connections.lent(tenant_id) as connection:
+        async with self._connections.lend(tenant_id) as connection:
             await vocabulary.audit_refusal(connection, tenant_id, rule)

@@ -25,6 +25,6 @@ async def get_stream(request: Request) -> Response:
     if stream_id is None:
         raise StreamNotFound
     connections = auth.service_of(request).connections
-    async with connections.lent(caller.tenant_id) as connection, asyncio.timeout(LOOK_UP_S_MAX):
+    async with connections.lend(caller.tenant_id) as connection, asyncio.timeout(LOOK_UP_S_MAX):
         state = await streams.state(connection, caller.tenant_id, stream_id)
     return Response(_encoder.encode(state), media_type="application/json")

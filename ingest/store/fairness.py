@@ -1,4 +1,4 @@
-"""A semaphore that is fair between tenants: they take turns, however much each of them asks for."""
+"""A semaphore that is fair between tenants: they take turns, however many requests each of them has."""
 
 import asyncio
 from collections import Counter, deque
@@ -7,23 +7,23 @@ from contextlib import asynccontextmanager
 
 
 class TooManyWaiters(Exception):
-    """The tenant has as many requests waiting as it may."""
+    """The tenant already has as many waiting requests as it may have."""
 
 
 class FairSemaphore:
-    """Round robin over tenants, first in first out within each; a tenant has at most `share` of the permits at once."""
+    """Round robin over tenants, first in, first out within each; no tenant holds more than `tenant_max` permits."""
 
-    def __init__(self, permits: int, share: int, waiting_max: int) -> None:
-        assert 0 < share <= permits
+    def __init__(self, permits: int, tenant_max: int, waiting_max: int) -> None:
+        assert 0 < tenant_max <= permits
         self._free = permits
-        self._share = share
+        self._tenant_max = tenant_max
         self._waiting_max = waiting_max
         self._held: Counter[int] = Counter()
-        self._waiting: dict[int, deque[asyncio.Future[None]]] = {}  # The tenant whose turn is next stands first.
+        self._waiting: dict[int, deque[asyncio.Future[None]]] = {}  # In the order of the round: the next tenant first.
 
     @asynccontextmanager
     async def turn(self, tenant_id: int) -> AsyncIterator[None]:
-        """Hold a permit in the block; raises TooManyWaiters."""
+        """Hold a permit for the block; raises TooManyWaiters."""
         await self.acquire(tenant_id)
         try:
             yield
@@ -31,16 +31,16 @@ class FairSemaphore:
             self.release(tenant_id)
 
     async def acquire(self, tenant_id: int) -> None:
-        """Take a permit when it is the tenant's turn; raises TooManyWaiters."""
-        if self._free and not self._waiting and self._held[tenant_id] < self._share:
+        """Acquire a permit when it is the tenant's turn; raises TooManyWaiters."""
+        if self._free and not self._waiting and self._held[tenant_id] < self._tenant_max:
             self._take(tenant_id)
         else:
             if len(self._waiting.get(tenant_id, ())) >= self._waiting_max:
                 raise TooManyWaiters
-            call = asyncio.get_running_loop().create_future()
-            self._waiting.setdefault(tenant_id, deque()).append(call)
-            self._call()
-            if not await self._is_called(tenant_id, call):
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiting.setdefault(tenant_id, deque()).append(waiter)
+            self._grant()
+            if not await self._wait(tenant_id, waiter):
                 raise asyncio.CancelledError
 
     def release(self, tenant_id: int) -> None:
@@ -48,29 +48,29 @@ class FairSemaphore:
         self._held[tenant_id] -= 1
         if not self._held[tenant_id]:
             del self._held[tenant_id]
-        self._call()
+        self._grant()
 
     async def pass_on(self, tenant_id: int) -> None:
-        """Let each other tenant have a turn, in the middle of one's own; the tenant's other requests wait on."""
-        call = asyncio.get_running_loop().create_future()
-        line = self._waiting.pop(tenant_id, deque())
-        line.appendleft(call)
-        self._waiting[tenant_id] = line  # To the end of the round.
+        """Release a permit and acquire it again after a turn of each other tenant, before the tenant's own waiters."""
+        waiter = asyncio.get_running_loop().create_future()
+        waiters = self._waiting.pop(tenant_id, deque())
+        waiters.appendleft(waiter)
+        self._waiting[tenant_id] = waiters  # To the end of the round.
         self.release(tenant_id)
-        if not await self._is_called(tenant_id, call):
-            self._take(tenant_id)  # For the end of the turn, which gives it back.
+        if not await self._wait(tenant_id, waiter):
+            self._take(tenant_id)  # The caller still releases a permit at the end of its turn.
             raise asyncio.CancelledError
 
-    async def _is_called(self, tenant_id: int, call: asyncio.Future[None]) -> bool:
-        """Wait for one's turn; False if cancelled before it came."""
+    async def _wait(self, tenant_id: int, waiter: asyncio.Future[None]) -> bool:
+        """Wait for a permit; return False if the task is cancelled first."""
         try:
-            await call
+            await waiter
         except asyncio.CancelledError:
-            if call.done() and not call.cancelled():
-                self.release(tenant_id)  # Called and cancelled in the same round of the loop.
-            elif call in (line := self._waiting.get(tenant_id, deque())):
-                line.remove(call)
-                if not line:
+            if waiter.done() and not waiter.cancelled():
+                self.release(tenant_id)  # Granted and cancelled in the same round of the loop.
+            elif waiter in (waiters := self._waiting.get(tenant_id, deque())):
+                waiters.remove(waiter)
+                if not waiters:
                     del self._waiting[tenant_id]
             return False
         return True
@@ -79,16 +79,16 @@ class FairSemaphore:
         self._free -= 1
         self._held[tenant_id] += 1
 
-    def _call(self) -> None:
-        """Hand out what is free: each tenant that may have a permit gets one, and goes to the end of the round."""
+    def _grant(self) -> None:
+        """Grant the free permits: the next tenant that may hold one more gets it, and goes to the end of the round."""
         while self._free:
-            tenant_id = next((each for each in self._waiting if self._held[each] < self._share), None)
+            tenant_id = next((each for each in self._waiting if self._held[each] < self._tenant_max), None)
             if tenant_id is None:
                 return
-            line = self._waiting.pop(tenant_id)
-            call = line.popleft()
-            if line:
-                self._waiting[tenant_id] = line
-            if not call.done():
+            waiters = self._waiting.pop(tenant_id)
+            waiter = waiters.popleft()
+            if waiters:
+                self._waiting[tenant_id] = waiters
+            if not waiter.done():
                 self._take(tenant_id)
-                call.set_result(None)
+                waiter.set_result(None)

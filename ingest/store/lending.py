@@ -1,4 +1,7 @@
-"""Connections for what needs PostgreSQL besides writing and refreshing: streams, learning and audit share a few."""
+"""Limits the connections for requests that need PostgreSQL themselves: looking up streams, learning, auditing.
+
+Writing batches and refreshing the snapshot have connections of their own.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,22 +11,22 @@ from ingest.errors import Overloaded
 from ingest.store import connections
 from ingest.store.fairness import FairSemaphore, TooManyWaiters
 
-LENT_MAX = 2  # PostgreSQL has few, and each is a process of its own.
-TENANT_MAX = 1  # However slow one tenant's look-ups are, another finds a connection.
-WAITING_MAX = 32  # Requests of one tenant.
+LENT_MAX = 2  # Connections at once: PostgreSQL has few, and each is a process of its own.
+TENANT_MAX = 1  # Connections of one tenant: however slow its look-ups are, another tenant finds one.
+WAITING_MAX = 32  # Requests of one tenant that wait.
 WAIT_S = 2.0
 
 
 class Connections:
-    """Lends them by turns: a tenant that asks much waits for itself."""
+    """Lends connections; tenants take turns, so that one with many requests waits only for itself."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
         self._turns = FairSemaphore(LENT_MAX, TENANT_MAX, WAITING_MAX)
 
     @asynccontextmanager
-    async def lent(self, tenant_id: int) -> AsyncIterator[connections.Connection]:
-        """Lend one for the block; raises Overloaded, Unavailable."""
+    async def lend(self, tenant_id: int) -> AsyncIterator[connections.Connection]:
+        """Open a connection for the block when it is the tenant's turn; raises Overloaded, Unavailable."""
         async with AsyncExitStack() as stack:
             try:
                 async with asyncio.timeout(WAIT_S):
