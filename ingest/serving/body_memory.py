@@ -18,8 +18,8 @@ class BodyMemory:
     """Counts the bytes that are held, of all requests and of each tenant's."""
 
     def __init__(self, bytes_max: int = BYTES_MAX, tenant_bytes_max: int = TENANT_BYTES_MAX) -> None:
-        self._bytes_max = bytes_max
-        self._tenant_bytes_max = tenant_bytes_max
+        self.bytes_max = bytes_max
+        self.tenant_bytes_max = tenant_bytes_max
         self.bytes = 0
         self._of: Counter[int] = Counter()
 
@@ -33,7 +33,7 @@ class BodyMemory:
             more = size - held
             if more <= 0:
                 return
-            if self.bytes + more > self._bytes_max or self._of[tenant_id] + more > self._tenant_bytes_max:
+            if self.bytes + more > self.bytes_max or self._of[tenant_id] + more > self.tenant_bytes_max:
                 raise Overloaded
             held = size
             self._count(tenant_id, more)

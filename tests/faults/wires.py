@@ -6,7 +6,6 @@ import json
 import pytest
 
 from ingest.intake import queue, refresher, seat
-from ingest.serving import body_memory
 from ingest.store import batches, lending
 from tests.faults.faults import fault
 from tests.faults.proxy import Blow, Trap, Way
@@ -115,7 +114,7 @@ async def queue_full(rig: Rig, body: bytes) -> Answer:
 @fault("no-memory-for-bodies")
 async def no_memory_for_bodies(rig: Rig, body: bytes) -> Answer:
     with pytest.MonkeyPatch.context() as small:
-        small.setattr(body_memory, "TENANT_BYTES_MAX", len(body) - 1)
+        small.setattr(rig.service.intake.body_memory, "tenant_bytes_max", len(body) - 1)
         answer = await rig.post(body)
     assert rig.service.intake.body_memory.bytes == 0
     return answer
