@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 from schema.limits import BODY_BYTES_MAX, EVENTS_MAX
 from tests.support import sample
@@ -20,6 +21,7 @@ def batch(events: list[bytes], more: bytes = b"") -> bytes:
     return b'{"events":[' + b",".join(events) + b"]" + more + b"}"
 
 
+@cache  # Of 350,000, thrice; each process of a run of the tests makes these bodies.
 def names(count: int, value: str = "1") -> bytes:
     return ",".join(f'"{place:x}":{value}' for place in range(count)).encode("ascii")
 
