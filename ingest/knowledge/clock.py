@@ -1,4 +1,4 @@
-"""PostgreSQL's time, which decides: read with each snapshot and carried on by this machine's monotonic clock.
+"""Keeps PostgreSQL's time, which decides: read with each snapshot and carried on by the node's monotonic clock.
 
 The wall clock of the node decides nothing. It is compared with PostgreSQL's, because two clocks that disagree mean that
 nobody knows which is right: then nothing is deleted, and no batch is refused for its time.
@@ -26,14 +26,14 @@ TIME_RULES = frozenset({"time.too-old", "time.in-future", "size.unexplained"})
 
 
 class Moment(NamedTuple):
-    """What this machine's clocks show, in seconds."""
+    """A reading of this machine's clocks, in seconds."""
 
     wall_s: float
     elapsed_s: float
 
 
 class Clock:
-    """Asked for the time at any moment; `take` brings it up to date. Before the first reading there is no time."""
+    """PostgreSQL's time at any moment; `take` brings it up to date, and before the first reading there is none."""
 
     def __init__(
         self, wall_s: Callable[[], float] = time.time, elapsed_s: Callable[[], float] = time.monotonic
@@ -48,7 +48,7 @@ class Clock:
         self._asking: list[tuple[float, asyncio.Future[None]]] = []  # When, and who waits.
 
     def moment(self) -> Moment:
-        """Note this machine's clocks, just before PostgreSQL is asked for its own."""
+        """Read this machine's clocks, just before PostgreSQL is asked for its own."""
         return Moment(self._wall_s(), self._elapsed_s())
 
     def take(self, database: datetime, asked: Moment) -> None:
@@ -75,7 +75,7 @@ class Clock:
         self._is_asked.clear()
 
     async def confirm(self, violations: tuple[Violation, ...]) -> tuple[Violation, ...]:
-        """Return violations without those that a clock may be to blame for; raises ClockAdrift if none is left.
+        """Return the violations that no clock can be to blame for; raises ClockAdrift if none is left.
 
         Whoever is refused drops the batch, so PostgreSQL is asked for its time once more: this machine may have slept.
         """
@@ -96,7 +96,7 @@ class Clock:
         return certain
 
     def tell(self) -> None:
-        """Tell the metrics, and the log when the clocks begin or cease to disagree."""
+        """Set the metric, and log when the clocks begin or cease to disagree."""
         metrics.clock_offset_seconds.set(self.offset_s)
         if self.is_adrift and not self._was_adrift:
             logs.error("clock-adrift", duration_ms=int(abs(self.offset_s) * 1000))
@@ -120,12 +120,12 @@ class Clock:
 
     @property
     def is_adrift(self) -> bool:
-        """Tell whether the clocks disagree by more than OFFSET_S_MAX, however long the reading took."""
+        """Return whether the clocks disagree by more than OFFSET_S_MAX, however long the reading took."""
         return abs(self.offset_s) - self._error_s > OFFSET_S_MAX
 
     @property
     def is_doubtful(self) -> bool:
-        """Tell whether a refusal for time could be a clock's fault: adrift, or stepped against our monotonic clock."""
+        """Return whether a clock may be to blame for a refusal: adrift, or stepped against our monotonic clock."""
         return self.is_adrift or self._elapsed_s() - self._stepped_at_s < STEP_DOUBT_S
 
     @staticmethod

@@ -4,27 +4,27 @@ from ingest.errors import IngestError
 
 
 class NoToken(IngestError):
-    """No bearer token."""
+    """The request has no bearer token."""
 
 
 class BadToken(IngestError):
-    """Not a token of ours."""
+    """The bearer token is not one of ours."""
 
 
 class ExpiredToken(IngestError):
-    """Its time is over."""
+    """The token has expired."""
 
 
 class RevokedToken(IngestError):
-    """An operator took it back."""
+    """An operator revoked the token."""
 
 
 class ScopeMissing(IngestError):
-    """The token is not for this."""
+    """The token does not have the scope."""
 
 
 class TenantDisabled(IngestError):
-    """An operator switched the tenant off."""
+    """An operator disabled the tenant."""
 
 
 class ClockAdrift(IngestError):

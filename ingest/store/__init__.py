@@ -1,1 +1,1 @@
-"""PostgreSQL: the only importer of asyncpg."""
+"""Holds all SQL: the only room that imports asyncpg and packs columns."""

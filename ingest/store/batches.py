@@ -24,7 +24,7 @@ COMMIT_TIMEOUT_S = 20.0  # A whole transaction: longer than any flush. Each of i
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """A batch that waits to be stored: what the ledger will say, and its rows ready to be copied."""
+    """A batch that waits to be stored: its line in the ledger, and its rows ready to be copied."""
 
     tenant_id: int
     stream_id: UUID  # The digest, where the batch has no stream.
@@ -37,7 +37,7 @@ class Entry:
 
     @property
     def weight(self) -> int:
-        """The rows that it counts for wherever something is bounded: losses alone have none, and are not free."""
+        """Return the rows it counts for against any bound: a batch of losses alone has no rows, but is not free."""
         return max(1, self.events)
 
     @property
@@ -87,7 +87,7 @@ _Write = Callable[[Connection, Sequence[Entry]], Awaitable[dict[Entry, Receipt]]
 
 
 async def _transact(connection: Connection, entries: Sequence[Entry], write: _Write) -> list[Outcome]:
-    """Give the outcomes after COMMIT. After an ERROR the connection is as before; after anything else, unusable."""
+    """Return the outcomes after COMMIT. After an ERROR the connection is as before; after anything else, unusable."""
     await connection.execute(session.begin(connection))
     try:
         fresh = await _enter(connection, entries)
@@ -103,14 +103,14 @@ async def _transact(connection: Connection, entries: Sequence[Entry], write: _Wr
 
 
 def _count(fresh: Sequence[Entry]) -> None:
-    """Count what the ledger has of new batches alone, so that it and the metrics say the same."""
+    """Count new batches only, so that the metrics agree with the ledger."""
     metrics.coarsened_terms.inc(sum(entry.coarsened for entry in fresh))
     for reason, counts in zip(DROP_REASONS, zip(*(entry.dropped for entry in fresh), strict=True), strict=False):
         metrics.dropped_events.labels(reason).inc(sum(counts))
 
 
 async def _commit(connection: Connection) -> str:
-    """Give what PostgreSQL says, after the disk and the synchronous standby; one that is given up counts as well."""
+    """Return PostgreSQL's answer to COMMIT, sent after disk and synchronous standby; a failed one is timed too."""
     began = time.perf_counter()
     try:
         return await connection.execute("COMMIT")
@@ -119,7 +119,7 @@ async def _commit(connection: Connection) -> str:
 
 
 async def _enter(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
-    """Write the ledger; gives the entries that were new. In key order, so that two writers cannot deadlock."""
+    """Write the ledger in key order, so that two writers cannot deadlock; return the entries that were new."""
     by_key = {entry.key: entry for entry in reversed(entries)}  # Of two with one key, the first to arrive.
     ordered = sorted(by_key.values(), key=lambda entry: entry.key)
     first = [(*entry.key, entry.digest, entry.events, entry.coarsened, *entry.dropped) for entry in ordered]
@@ -157,7 +157,7 @@ RETURNING tenant_id, event_id
 
 
 async def _insert(connection: Connection, entries: Sequence[Entry]) -> dict[Entry, Receipt]:
-    """Insert what is not there yet. Of an event that two batches of the group have, the first batch gets the credit."""
+    """Insert the events that are not stored yet; one that two batches of the group have counts for the first."""
     added = await connection.fetch(_INSERT, *rows.columns(rows.merge([entry.rows for entry in entries])))
     new = {(row["tenant_id"], row["event_id"]) for row in added}
     receipts = {}
@@ -171,7 +171,7 @@ async def _insert(connection: Connection, entries: Sequence[Entry]) -> dict[Entr
 
 
 async def _outcomes(connection: Connection, entries: Sequence[Entry], receipts: dict[Entry, Receipt]) -> list[Outcome]:
-    """Give each entry's outcome; what the ledger had already gets the receipt that it has."""
+    """Return each entry's outcome; one that the ledger had already gets the receipt stored there."""
     if len(receipts) == len(entries):
         return [receipts[entry] for entry in entries]
     first: dict[tuple[int, UUID, int], asyncpg.Record] = {}

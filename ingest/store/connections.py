@@ -23,7 +23,7 @@ STATEMENT_TIMEOUT_S = 10.0  # No single statement of ours takes longer, COMMIT i
 # Longer than two writers with one batch wait for each other, and short enough to find a locked batch in time.
 _LOCK_TIMEOUT = "1s"
 # A group's rows, so that PostgreSQL need not wait between two parts of them until the loop comes round. The kernel
-# gives what net.core.wmem_max allows. TCP finds its own, larger, size.
+# grants at most net.core.wmem_max. TCP finds its own, larger, size.
 _SEND_BYTES = 2_097_152
 _UNREADABLE = (ValueError, TypeError, IndexError, OverflowError)  # What asyncpg raises for a variable of libpq's.
 _OTHER_NAMES = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH of OpenSSL.
@@ -65,7 +65,7 @@ async def _connect(host: str, role: Role) -> Connection:
 
 
 def _wanted(role: Role | None) -> dict[str, str]:
-    """Give what a session of a role is to hold; nothing more for a person's own login."""
+    """Return the settings that a session of a role must hold; none for a person's own login."""
     if role is None:
         return {}
     own = {"role": role, "search_path": "nocontent"}
@@ -73,7 +73,7 @@ def _wanted(role: Role | None) -> dict[str, str]:
 
 
 def _widen(connection: Connection) -> None:
-    """Give a connection over a Unix socket a send buffer for a whole group."""
+    """Widen the send buffer of a connection over a Unix socket to hold a whole group."""
     own = connection._transport.get_extra_info("socket")  # type: ignore[attr-defined]  # noqa: SLF001 (no public way)
     if own.family == socket.AF_UNIX:
         with socket.socket(fileno=os.dup(own.fileno())) as same:
@@ -81,7 +81,7 @@ def _widen(connection: Connection) -> None:
 
 
 async def connect_as_operator(dsn: str, role: Role | None = None) -> Connection:
-    """Open a connection for a person at a terminal; raises CannotStart that says what to do."""
+    """Open a connection for a person at a terminal; raises CannotStart with advice."""
     with _saying_why():
         connection = await _open(dsn)
         try:
@@ -131,7 +131,7 @@ def _no_session(setting: str) -> str:
 
 
 def _why(lost: Exception) -> str:
-    """Say why there is no connection, in words that have nothing of the DSN in them."""
+    """Return why there is no connection, in words without any part of the DSN."""
     if isinstance(lost, ssl.SSLCertVerificationError):
         # Only OpenSSL's words for another name have the name in them.
         fault = "it is for another name" if lost.verify_code in _OTHER_NAMES else lost.verify_message
@@ -150,7 +150,7 @@ def _why(lost: Exception) -> str:
 
 @asynccontextmanager
 async def connected(dsn: str, role: Role) -> AsyncIterator[Connection]:
-    """Lend a connection for one act; what PostgreSQL or the network raise inside is Unavailable."""
+    """Open a connection for the block; raises Unavailable for what PostgreSQL or the network raise inside."""
     connection = await connect(dsn, role)
     try:
         yield connection
@@ -162,7 +162,7 @@ async def connected(dsn: str, role: Role) -> AsyncIterator[Connection]:
 
 
 async def close(connection: Connection) -> None:
-    """Close, politely for a second and then at once."""
+    """Close the connection, and cut it off if that takes over a second."""
     try:
         await connection.close(timeout=1)
     except (*LOST, PostgresError):
@@ -170,5 +170,5 @@ async def close(connection: Connection) -> None:
 
 
 def sqlstate(error: BaseException) -> str:
-    """Give the five characters of an error; its message may hold values and is never read."""
+    """Return the SQLSTATE of an error; its message may hold values and is never read."""
     return str(error.sqlstate) if isinstance(error, asyncpg.PostgresError) else ""

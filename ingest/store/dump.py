@@ -1,4 +1,4 @@
-"""Reads out every row that a login can see, as text: for whoever looks for what should not be there."""
+"""Reads every row that a login can see, as text, for a search of what should not be there."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ ORDER BY class.oid
 
 
 async def dump(dsn: str) -> AsyncIterator[tuple[str, bytes | None]]:
-    """Give every table's rows in pieces, and None for a table that may not be read; raises CannotStart."""
+    """Yield every table's rows in pieces, and None for a table that may not be read; raises CannotStart."""
     connection = await connections.connect_as_operator(dsn)
     try:
         for row in await connection.fetch(_TABLES):
@@ -43,7 +43,7 @@ _PIECE_BYTES = 1_048_576
 
 
 async def large_objects(dsn: str, overlap: int) -> AsyncIterator[tuple[str, bytes | None]]:
-    """Give the content of every large object, and None if it may not be read; raises CannotStart.
+    """Yield the content of every large object, and None if it may not be read; raises CannotStart.
 
     The catalog has them in rows of 2,048 bytes, between which a word is cut.
     """

@@ -16,7 +16,7 @@ from ingest.store.errors import OutcomeUnknown, Unstorable
 
 
 class Act(enum.Enum):
-    """What the writer does about it."""
+    """The writer's reaction to a failed transaction."""
 
     SKIP = "store the group again without the events that are there"
     AGAIN = "repeat the transaction"
@@ -36,7 +36,7 @@ class Ending(NamedTuple):
 # A sender may send again what is Unavailable or OutcomeUnknown, and need not try with what is Unstorable: only a value
 # of its own batch is that. What an operator can mend is never answered as permanent.
 KNOWN: Mapping[str, Ending] = {
-    "0A000": Ending(Act.AGAIN, Unavailable),  # A migration changed what a prepared statement gives.
+    "0A000": Ending(Act.AGAIN, Unavailable),  # A migration changed what a prepared statement returns.
     "08P01": Ending(Act.SPLIT, Unstorable),  # A row that COPY cannot read. Not a lost connection, for all its class.
     "22": Ending(Act.SPLIT, Unstorable),
     "22023": Ending(Act.LEAVE, Unavailable),  # Of the session: the role is gone.
@@ -72,7 +72,7 @@ LOST = (
 
 
 def outcome(error: BaseException) -> str:
-    """Give what is counted of a transaction that raised this: the class of its SQLSTATE."""
+    """Return the metric's label for a transaction that raised this: the class of its SQLSTATE."""
     if not isinstance(error, asyncpg.PostgresError):
         return "lost"
     found = str(error.sqlstate)[:2]
@@ -80,7 +80,7 @@ def outcome(error: BaseException) -> str:
 
 
 def of(error: BaseException) -> Ending:
-    """Give how a transaction ended by what it raised."""
+    """Return how a transaction ended, by the exception it raised."""
     # FATAL takes the connection with it. ERROR does not, and in answer to COMMIT it says that nothing was stored.
     if not isinstance(error, asyncpg.PostgresError) or error.severity_en != "ERROR":
         return _LOST

@@ -1,14 +1,14 @@
-"""Errors of what PostgreSQL holds, or of how a transaction ended."""
+"""Errors about stored data, or about the end of a transaction."""
 
 from ingest.errors import IngestError
 
 
 class Unstorable(IngestError):
-    """The gates let a value pass that the database has refused: ours to mend, and no use to send again."""
+    """The database refused a value that the gates let pass: our bug, and retrying will not help."""
 
 
 class SequenceReused(IngestError):
-    """The (stream, sequence) was taken by a batch of other events."""
+    """A batch of other events already has the (stream, sequence)."""
 
 
 class StreamNotFound(IngestError):
@@ -16,4 +16,4 @@ class StreamNotFound(IngestError):
 
 
 class OutcomeUnknown(IngestError):
-    """The connection was lost around COMMIT: a retry finds out, and cannot store anything twice."""
+    """The connection was lost around COMMIT: a retry finds out what happened, and stores nothing twice."""

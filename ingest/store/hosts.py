@@ -1,4 +1,4 @@
-"""The hosts of a DSN: each by itself, and whether somebody could pose as one of them."""
+"""Splits a DSN into its hosts, and finds hosts that somebody could impersonate."""
 
 import inspect
 import ipaddress
@@ -9,9 +9,9 @@ from asyncpg import connect_utils
 
 
 def each(dsn: str) -> list[str]:
-    """Give a DSN for each host of one, in their order; asyncpg says what is wrong with it.
+    """Return a DSN for each host of one, in their order; asyncpg reports what is wrong with it.
 
-    Its limit of time is for all of them, and a silent one would use it up.
+    asyncpg's timeout is for all hosts together, and a silent host would use it up.
     """
     parts = urlsplit(dsn)
     query = parse_qs(parts.query)
@@ -28,7 +28,7 @@ def each(dsn: str) -> list[str]:
 
 
 def is_exposed(dsn: str) -> bool:
-    """Tell whether a host is reached over a network without checking its certificate and name (sslmode=verify-full).
+    """Return whether a host is reached over a network without checking certificate and name (sslmode=verify-full).
 
     asyncpg's own reading of a DSN that it has connected with: PGSSLMODE, PGHOST and service files count too.
     """

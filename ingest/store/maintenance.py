@@ -14,13 +14,13 @@ TURN_S = 0.5
 
 
 async def keep(dsn: str, first_days: int | None) -> Kept:
-    """Do what is due, once; raises Unavailable. `first_days` is the retention of a database that has none yet."""
+    """Do one round; raises Unavailable. `first_days` is the retention for a database that has none yet."""
     async with connections.connected(dsn, "nocontent_maintainer") as connection:
         return await partitions.keep(connection, first_days)
 
 
 async def keep_in_turn(dsn: str, first_days: int | None, patience_s: float) -> Kept:
-    """Do what is due, once, and wait for another maintainer to end; raises Unavailable."""
+    """Do one round, after waiting for another maintainer to end; raises Unavailable."""
     until = time.monotonic() + patience_s
     kept = await keep(dsn, first_days)
     while not kept.was_leader and time.monotonic() < until:
@@ -37,7 +37,7 @@ async def days(dsn: str) -> int | None:
 
 
 async def run(dsn: str, first_days: int | None) -> None:
-    """Keep for ever; a failure is logged and tried again, since there are days to spare."""
+    """Maintain forever; a failure is logged and retried, since there are days to spare."""
     while True:
         try:
             started = time.monotonic()

@@ -1,4 +1,4 @@
-"""Applies schema/sql in order, once each, gives the shipped terms their ids, and does what the engine asks for."""
+"""Applies schema/sql in order, each file once, assigns ids to the shipped terms, and runs the conditional steps."""
 
 import hashlib
 import re
@@ -38,9 +38,9 @@ def migrations() -> list[Migration]:
 
 
 def conditional() -> list[Migration]:
-    """Read the steps that run at every `migrate`, after all else: each looks by itself whether anything is to do.
+    """Read the steps that run at the end of every `migrate`: each checks by itself whether it has anything to do.
 
-    So an extension that comes later, or a table that a later migration makes, is seen to by the next `migrate`.
+    So the next `migrate` handles an extension that was installed later, or a table that a later migration made.
     """
     return _read(FOLDER / "conditional")
 
@@ -55,7 +55,7 @@ def _read(folder: Path) -> list[Migration]:
 
 
 async def migrate(connection: Connection, step: Callable[[], object] = lambda: None) -> list[str]:
-    """Bring a database up to date, calling `step` after each migration; gives the names of those that ran."""
+    """Bring a database up to date, calling `step` after each migration; return the names of those that ran."""
     if connection.get_server_version() < (SERVER_VERSION_MIN,):
         raise CannotStart(f"PostgreSQL {SERVER_VERSION_MIN} or later is needed.")
     try:
@@ -136,7 +136,7 @@ async def _migrate(connection: Connection, step: Callable[[], object]) -> list[s
 
 
 async def _begin(connection: Connection) -> None:
-    """Make the schema and the list of migrations; two who do so at once may meet, in spite of IF NOT EXISTS."""
+    """Make the schema and the list of migrations; two at once may collide, in spite of IF NOT EXISTS."""
     for _ in range(_FIRST_TRIES_MAX):
         if await connection.fetchval(_IS_OWNED):
             return
@@ -162,7 +162,7 @@ async def _take_turn(connection: Connection) -> None:
 
 
 async def _is_applied(connection: Connection, migration: Migration) -> bool:
-    """Apply a migration, unless it was; tells which. Raises CannotStart if it was and is another now."""
+    """Apply a migration unless it was applied; return whether it ran. Raises CannotStart if its file has changed."""
     known = await connection.fetchval(_DONE_AS, migration.number)
     if known is None:
         async with connection.transaction():

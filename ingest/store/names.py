@@ -1,4 +1,4 @@
-"""Names that operators give pass the checks of a term: a key or a sentence is pasted as easily as a name."""
+"""Checks the names that operators choose like terms: a key or a sentence is pasted as easily as a name."""
 
 from ingest.errors import CannotStart
 from schema.event import Kind

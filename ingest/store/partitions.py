@@ -18,7 +18,7 @@ LEDGER_ROWS_PER_DELETE = 10_000
 
 
 class Kept(NamedTuple):
-    """What one round did. What it could not do now, the next round tries again."""
+    """The result of one round; the next round retries what this one could not do."""
 
     created: int
     dropped: int
@@ -31,7 +31,7 @@ class Kept(NamedTuple):
 
     @property
     def is_held_back(self) -> bool:
-        """Tell whether more is withheld than the day that expired last, whose turn comes within a day."""
+        """Return whether more is withheld than the day that expired last, whose turn comes within a day."""
         return self.behind_days > 1 or self.withheld not in {"", "too-soon"}
 
 
@@ -70,14 +70,14 @@ async def keep(connection: Connection, first_days: int | None, at: Time | None =
 
 
 def _days(names: Iterable[str]) -> Iterator[date]:
-    """Give the days of tables; somebody may have named one that is none."""
+    """Yield the days of tables; somebody may have named one that is not a day."""
     for name in names:
         with suppress(ValueError):
             yield datetime.strptime(name, "events_%Y%m%d").replace(tzinfo=UTC).date()
 
 
 def _wanted(tables: dict[str, str], first: date, today: date) -> list[date]:
-    """Give the days that must be there, and those up to the nearest there is: a clock that was off leaves no gap."""
+    """Return the days that must exist, and those up to the nearest that does: a clock that was off leaves no gap."""
     last = today + timedelta(AHEAD_DAYS)
     known = sorted(_days(tables))
     if known and 0 < (first - known[-1]).days <= GAP_DAYS_MAX:
@@ -127,7 +127,7 @@ ORDER BY inhdetachpending IS NOT TRUE, oid IN (SELECT relation FROM pg_locks WHE
 
 
 async def _tables(connection: Connection) -> dict[str, str]:
-    """Give the state of every table that is or was a day of `events`, in the order in which to drop them."""
+    """Return the state of every table that is or was a day of `events`, in the order in which to drop them."""
     return {row["name"]: row["state"] for row in await connection.fetch(_TABLES)}
 
 
@@ -155,7 +155,7 @@ _LOCK_NOT_AVAILABLE = "55P03"
 
 
 async def _failure(connection: Connection, name: str, work: Awaitable[str]) -> str | None:
-    """Do what is due for one day; gives the SQLSTATE if that fails now, which must not keep it from the others."""
+    """Do the work for one day; return the SQLSTATE if it fails, so that the other days are still done."""
     try:
         await work
     except (asyncpg.PostgresError, TimeoutError) as failure:
@@ -167,7 +167,7 @@ async def _failure(connection: Connection, name: str, work: Awaitable[str]) -> s
 
 
 async def _trim_ledger(connection: Connection, before: date) -> None:
-    """Forget batches whose events are gone: a replay of one would be too old to be accepted."""
+    """Delete batches whose events are gone: a replay of one would be too old to be accepted."""
     tenant_id = await connection.fetchval(_NEXT_TENANT, 0)
     while tenant_id is not None:
         values = tenant_id, before, LEDGER_ROWS_PER_DELETE

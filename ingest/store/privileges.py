@@ -1,4 +1,4 @@
-"""What a login and PUBLIC may do that the service does not need."""
+"""Finds privileges of a login or of PUBLIC that the service does not need."""
 
 from ingest.store.connections import Connection
 

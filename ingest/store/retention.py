@@ -1,4 +1,4 @@
-"""How long events are kept, and the horizon: the day before which anything may be deleted.
+"""Reads and changes the retention and its horizon: the day before which anything may be deleted.
 
 A clock can be wrong by years, and a deleted day does not come back. So the horizon moves by one day at most when a day
 has passed since it last moved, by PostgreSQL's clock and while the node's agrees; that is committed before anything is
@@ -30,7 +30,7 @@ class Time(NamedTuple):
 
 
 class Horizon(NamedTuple):
-    """What is older than `day` may be deleted; `behind_days` more are past retention and withheld."""
+    """Days older than `day` may be deleted; `behind_days` more are past retention and withheld."""
 
     day: date
     oldest_kept: date  # By the retention and PostgreSQL's clock; has a partition.
@@ -54,7 +54,7 @@ async def read_time(connection: Connection) -> Time:
 
 
 async def read(connection: Connection) -> Retention | None:
-    """Return what the database has, or None before the first round of maintenance."""
+    """Return the retention in the database, or None before the first round of maintenance."""
     return _retention(await connection.fetchrow(_READ))
 
 
@@ -83,7 +83,7 @@ async def set_days(connection: Connection, days: int) -> Retention:
 
 
 async def catch_up(connection: Connection, day: date, at: Time) -> Retention:
-    """Let everything before a day be deleted, as far as it is past retention; raises CannotStart."""
+    """Allow deletion of everything before a day, as far as it is past retention; raises CannotStart."""
     if at.is_adrift:
         raise CannotStart("This machine's clock and PostgreSQL's disagree: set them right first.")
 

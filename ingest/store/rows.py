@@ -1,4 +1,4 @@
-"""From a decoded batch to binary COPY rows: every row has the same width, so whole columns are set at once.
+"""Encodes a decoded batch as binary COPY rows: every row has the same width, so whole columns are set at once.
 
 The format is PostgreSQL's (COPY, Binary Format): a row is its field count, then length and value of each, big-endian.
 """
@@ -45,12 +45,12 @@ _POSTGRES_EPOCH_MS = 946_684_800_000  # 2000-01-01, where timestamptz counts mic
 
 
 def blank(count: int) -> bytearray:
-    """Give rows with the frame of each field and no values: as bytes, thirty times as fast as an array's copy."""
+    """Return rows with the frame of each field and no values: as bytes, thirty times as fast as an array's copy."""
     return bytearray(_BLANK[: count * ROW_BYTES])
 
 
 def encode(decoded: Decoded, tenant_id: int) -> bytes:
-    """Give the rows of a batch, without the header and trailer of COPY."""
+    """Return the rows of a batch, without the header and trailer of COPY."""
     events = decoded.batch.events
     rows = np.frombuffer(blank(len(events)), ROW)
     ids = np.frombuffer(decoded.event_ids, "V16")
@@ -111,7 +111,7 @@ def _flags(flags: Sequence[bool]) -> npt.NDArray[np.int16]:
 
 
 def count(body: bytes, byte: bytes) -> int:
-    """Count a byte, five times as fast as bytes.count where it is frequent."""
+    """Count a byte, five times as fast as bytes.count if it is frequent."""
     values = np.frombuffer(body, np.uint8)
     # In pieces that stay in the processor's cache.
     return sum(
@@ -121,14 +121,14 @@ def count(body: bytes, byte: bytes) -> int:
 
 
 def digest(decoded: Decoded) -> UUID:
-    """Give what tells a batch from another: 128 bits of the SHA-256 of its event ids; without any, of its losses."""
+    """Return the digest of a batch: 128 bits of the SHA-256 of its event ids, or of its losses if it has no events."""
     dropped = decoded.batch.dropped or {}
     losses = struct.pack(f">{len(DROP_REASONS)}q", *(dropped.get(reason, 0) for reason in DROP_REASONS))
     return UUID(bytes=hashlib.sha256(decoded.event_ids or losses).digest()[:16])
 
 
 def merge(parts: Sequence[bytes]) -> bytes:
-    """Give the rows of several batches in the order of the primary key, so that two writers do not deadlock.
+    """Return the rows of several batches in the order of the primary key, so that two writers do not deadlock.
 
     Within a millisecond the first twelve random bits of the ids decide; what they leave open, a retry settles.
     """
@@ -139,7 +139,7 @@ def merge(parts: Sequence[bytes]) -> bytes:
 
 
 def columns(merged: bytes) -> list[list[int] | list[UUID]]:
-    """Give rows back as lists by column, in the order of COLUMNS; times in microseconds since 2000."""
+    """Return rows as lists by column, in the order of COLUMNS; times in microseconds since 2000."""
     rows = np.frombuffer(merged, ROW)
     return [
         [UUID(bytes=bytes(event_id)) for event_id in rows[name]] if name == "event_id" else rows[name].tolist()
@@ -148,5 +148,5 @@ def columns(merged: bytes) -> list[list[int] | list[UUID]]:
 
 
 def event_ids(part: bytes) -> list[UUID]:
-    """Give the ids of a batch's rows."""
+    """Return the ids of a batch's rows."""
     return [UUID(bytes=bytes(event_id)) for event_id in np.frombuffer(part, ROW)["event_id"]]

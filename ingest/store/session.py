@@ -1,7 +1,7 @@
-"""What a session is to hold as long as it lasts, and whether it does: behind a connection pooler it may not.
+"""Sets what a session must hold as long as it lasts, and checks it: behind a connection pooler it may be lost.
 
-A pooler in session mode gives a client one connection of PostgreSQL's for good; then all of this holds. In other modes
-the next transaction runs on another connection, without our role or where a prepared statement is unknown.
+A pooler in session mode assigns one connection to a client for good; then all of this holds. In other modes the next
+transaction may run on another connection, without our role, or one that does not know a prepared statement.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ _pooled: "WeakSet[asyncpg.Connection]" = WeakSet()
 
 
 class NotHeld(Exception):
-    """A session lost what it was told to hold; `setting` is its name, a word of ours."""
+    """A session lost a setting that it must hold; `setting` is our own name for it."""
 
     def __init__(self, setting: str) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class NotHeld(Exception):
 
 
 async def hold(connection: asyncpg.Connection, wanted: Mapping[str, str]) -> None:
-    """Set what a session is to hold, and look whether the next transactions have it; raises NotHeld.
+    """Set what a session must hold, and check that the next transactions have it; raises NotHeld.
 
     Not by start-up parameters: a pooler drops or refuses them, and in session mode holds what is set. Acknowledged
     means on disk, so `synchronous_commit` is on also where the server's default is faster.
@@ -79,12 +79,12 @@ async def require_own(connection: asyncpg.Connection, other: asyncpg.Connection)
 
 
 def is_pooled(connection: asyncpg.Connection) -> bool:
-    """Tell whether a pooler stands between: PostgreSQL's process is not the one that the connection was told."""
+    """Return whether a pooler is in between: PostgreSQL's process is not the one that the connection was told."""
     return connection in _pooled
 
 
 def begin(connection: asyncpg.Connection) -> str:
-    """Return what begins a transaction that is to be durable, whichever connection a pooler runs it on."""
+    """Return the statement that begins a durable transaction, whichever connection a pooler runs it on."""
     return f"BEGIN; SELECT {_SET_DURABLE % 'true'}" if is_pooled(connection) else "BEGIN"
 
 

@@ -1,4 +1,4 @@
-"""What the ledger says of streams: received, missing, dropped; and of a tenant's use of its quota."""
+"""Reads the ledger: what streams received, miss and dropped, and how much of its quota a tenant used."""
 
 import asyncio
 from typing import Annotated

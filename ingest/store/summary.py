@@ -1,4 +1,4 @@
-"""What the tables hold in all, for a person to look at."""
+"""Sums up all tables, for a person to read."""
 
 from typing import NamedTuple
 
