@@ -64,7 +64,7 @@ class Refresher:
         if limited:
             await self._quotas.refresh(connection, limited)
         forget_tag_sets(self.snapshot)
-        self.snapshot.clock.tell()
+        self.snapshot.clock.report()
         await self.watch.look(connection)
         self._refreshed_at = began
         self._is_read.set()

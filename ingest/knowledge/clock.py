@@ -95,7 +95,7 @@ class Clock:
             raise ClockAdrift
         return certain
 
-    def tell(self) -> None:
+    def report(self) -> None:
         """Set the metric, and log when the clocks begin or cease to disagree."""
         metrics.clock_offset_seconds.set(self.offset_s)
         if self.is_adrift and not self._was_adrift:
