@@ -33,13 +33,13 @@ TYPE_PREFIX = "urn:nocontent:problem:"
 
 
 class ViolationBody(Struct, frozen=True, omit_defaults=True):
-    """A rule that was broken and where; never what was there."""
+    """A broken rule and its place, never the value."""
 
     rule: Annotated[str, Meta(description="An id of docs/rules.md.")]
-    pointer: Annotated[str, Meta(description="RFC 6901, with contract names only: `*` stands for any other name.")]
-    says: Annotated[str, Meta(description="What to do.")]
+    pointer: Annotated[str, Meta(description="RFC 6901, with contract names only; `*` stands for any other name.")]
+    says: Annotated[str, Meta(description="What the sender should do.")]
     use: Annotated[
-        Word | None, Meta(description="The contract's word for a well-known value of others; `null` is JSON's null.")
+        Word | None, Meta(description="The contract's word for a value known from other APIs; `null` is JSON's null.")
     ] = None
 
 
@@ -49,13 +49,13 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     type: str
     title: str
     status: int
-    instance: Annotated[str, Meta(description="urn:uuid: and the X-Request-Id, for asking the operator.")]
+    instance: Annotated[str, Meta(description="urn:uuid: and the X-Request-Id, to quote when asking the operator.")]
     violations: list[ViolationBody] = []
-    failing: Annotated[list[str], Meta(description="Of /readyz and /livez: what is not as it should be.")] = []
+    failing: Annotated[list[str], Meta(description="On /readyz and /livez: the checks that fail.")] = []
 
 
 class Face(NamedTuple):
-    """How an error looks: `problem` ends its type URI; a sender may retry where there is a `retry_after_s`."""
+    """The HTTP form of an error. `problem` ends its type URI; a sender may retry if `retry_after_s` is set."""
 
     status: HTTPStatus
     problem: str
