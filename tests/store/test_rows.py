@@ -68,7 +68,7 @@ async def analyst(database: str) -> AsyncIterator[Connection]:
 
 
 async def stored(database: str, analyst: Connection, events: list[dict[str, object]]) -> list[dict[str, object]]:
-    """Store events by COPY as a tenant of the database, and return what an analyst sees."""
+    """Store events by COPY as a tenant of the database, and return the analyst's view of them."""
     known = Snapshot()
     async with connections.connected(database, "nocontent_control") as connection:
         customer = await customers.add(connection, "acme", CustomerSpec())
