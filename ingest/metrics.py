@@ -1,4 +1,4 @@
-"""What the metrics of all rooms share; each room declares its own in metrics.py, so a process has those it imports."""
+"""Shared parts of metrics. Each room declares its own in its metrics.py, so a process has those that it imports."""
 
 from collections.abc import Iterable
 
@@ -8,6 +8,6 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 
 
 def begin_at_zero(counter: Counter, values: Iterable[str]) -> None:
-    """Show the series of each value of the only label as 0: rate() does not see the first count of a new series."""
+    """Create a series at 0 for each value of the only label, because rate() misses the first count of a new series."""
     for value in values:
         counter.labels(value)

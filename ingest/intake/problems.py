@@ -1,4 +1,4 @@
-"""Faces of every error that a process which takes events can answer with."""
+"""The faces of every error that a process that accepts events can answer with."""
 
 from http import HTTPStatus
 
