@@ -1,5 +1,5 @@
-"""`python -m tests.faults`: kills the service and PostgreSQL at random moments under load, has them started again, and
-holds every row against every answer afterwards. Its last line says what was lost and what was stored twice."""  # noqa: D205, D209
+"""`python -m tests.faults`: kill the service and PostgreSQL at random moments under load, have them restarted, and then
+compare every row with every response. The last line says what was lost and what was stored twice."""  # noqa: D205, D209
 
 # ruff: noqa: T201 (talks to a person at a terminal)
 
@@ -31,7 +31,7 @@ _BACKENDS = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'nocon
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Kill; status 0 if nothing was lost, doubled or otherwise wrong."""
+    """Run the kills, and return 0 if nothing was lost, doubled or otherwise wrong."""
     args = _parse(argv)
     seed = args.seed if args.seed is not None else random.SystemRandom().getrandbits(32)
     print(f"seed {seed}", flush=True)
@@ -73,7 +73,7 @@ def _tenants(dsn: str) -> list[Customer]:
 
 
 def _run(killer: Killer, args: argparse.Namespace) -> float:
-    """Let the load flow and the killer strike, and return the seconds that it took."""
+    """Run the load and the killer, and return the seconds taken."""
     began = time.monotonic()
     load = killer.load
     load.start()
@@ -89,7 +89,7 @@ def _run(killer: Killer, args: argparse.Namespace) -> float:
 
 
 def _check(deployment: Deployment, load: Load) -> Verdict:
-    """Stop the service, so that nothing is on its way any more, and look at everything."""
+    """Stop the service, so that nothing is in flight, and check everything."""
     deployment.mend()
     deployment.server.process.terminate()
     if (status := deployment.service_status()) != 0:
@@ -104,7 +104,7 @@ def _check(deployment: Deployment, load: Load) -> Verdict:
 
 
 def _note_faults(killer: Killer, verdict: Verdict) -> None:
-    """Make a find of everything that may not be so."""
+    """Record a find for each fault."""
     notebook = killer.load.notebook
     for name, count in verdict.faults().items():
         notebook.finds[name] += count

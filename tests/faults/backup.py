@@ -28,7 +28,7 @@ _ARCHIVED = "SELECT FROM pg_stat_archiver WHERE last_archived_wal >= $1"
 
 
 class Archive:
-    """A folder with a base backup and the log since; whoever has it has the data."""
+    """A folder with a base backup and the log since, sufficient to restore the data."""
 
     def __init__(self, opened: Path) -> None:
         self._opened = opened
@@ -43,14 +43,14 @@ class Archive:
 
     @contextlib.contextmanager
     def archived(self) -> Iterator[EmbeddedServer]:
-        """Start a server whose log is archived by segment; at the end of the block it is lost with all its files."""
+        """Start a server whose log is archived by segment, and delete it with all its files when the block ends."""
         wanted = {"archive_mode": "on", "archive_command": _ARCHIVE.format(folder=self.segments)}
         with self._lost_in_the_end(wanted) as server:
             yield server
 
     @contextlib.contextmanager
     def received(self) -> Iterator[EmbeddedServer]:
-        """The same where pg_receivewal writes the log down as it is made."""
+        """Start a server whose log pg_receivewal writes as it is made, and delete it when the block ends."""
         with self._lost_in_the_end({}) as server:
             _, account = settle(self.segments)
             program = find_programs(account)[0] / "pg_receivewal"
@@ -72,7 +72,7 @@ class Archive:
 
     @staticmethod
     def hold_commits(server: EmbeddedServer) -> None:
-        """From now on no COMMIT returns before the receiver has it."""
+        """Make every COMMIT wait from now on until the receiver has it."""
         configure(server, "synchronous_standby_names", f"ANY 1 ({_RECEIVER})")
         wait_until(lambda: bool(cluster.fetch(server.dsn, _WAITED_FOR, _RECEIVER)))
 
@@ -107,13 +107,13 @@ class Archive:
             os.close(lock)
 
     def switch(self, server: EmbeddedServer) -> None:
-        """Close the segment that is being written, and wait until it is in the archive."""
+        """Switch the segment, and wait until the old one is archived."""
         (row,) = cluster.fetch(server.dsn, _SWITCH)
         wait_until(lambda: bool(cluster.fetch(server.dsn, _ARCHIVED, row["segment"])))
 
     @contextlib.contextmanager
     def restored(self, name: str, until: datetime | None = None) -> Iterator[EmbeddedServer]:
-        """Start what the archive has, to its end or to a moment, in a new folder."""
+        """Restore the archive to its end or to a point in time, in a new folder, and start it."""
         data_dir = self._opened / name
         shutil.copytree(self.base, data_dir)
         (data_dir / "recovery.signal").touch()

@@ -1,5 +1,5 @@
-"""Batches whose event ids say of which batch and place they are: a row of the table tells where it came from, and
-millions of ids need no memory."""  # noqa: D205, D209
+"""Batches whose event ids encode batch and place, so that a row of the table shows its origin, and millions of ids
+need no memory."""  # noqa: D205, D209
 
 import itertools
 import json
@@ -22,7 +22,7 @@ assert EVENTS_MAX <= _PLACE
 
 
 class Nature(Enum):
-    """What a batch deserves: to be stored, 422 for one of its events, or 409 for a sequence that is used."""
+    """The expected outcome of a batch: stored, 422 for one of its events, or 409 for a used sequence."""
 
     GOOD = "good"
     BAD = "bad"
@@ -30,7 +30,7 @@ class Nature(Enum):
 
 
 class Fate(Enum):
-    """What its reporter knows of a batch in the end."""
+    """The outcome of a batch as its reporter knows it."""
 
     ACKNOWLEDGED = "acknowledged"
     REFUSED = "refused"
@@ -40,7 +40,7 @@ class Fate(Enum):
 
 @dataclass(slots=True, eq=False)
 class Batch:
-    """What was sent, and what its reporter heard of it."""
+    """A batch that was sent, and the responses to it."""
 
     number: int
     tenant_id: int
@@ -119,7 +119,7 @@ _HEAD_CHARS = len(f'{{"event_id":"{sample.uuid7()}",')
 
 
 def body(batch: Batch, repeated: Sequence[str], chance: random.Random) -> bytes:
-    """Write what a reporter sends: its own events and then those that it repeats; one of a bad batch breaks a rule."""
+    """Return a body with a batch's own events and then repeated ones; in a bad batch one event breaks a rule."""
     tails = itertools.islice(itertools.cycle(_GOOD), batch.number % len(_GOOD), None)
     events = [f'{{"event_id":"{event_id}",{next(tails)}' for event_id in (*batch.ids(batch.own), *repeated)]
     if batch.nature is Nature.BAD:

@@ -19,7 +19,7 @@ SELECT tenant_id, sum(accepted), coalesce(sum(accepted) FILTER (WHERE sequence <
 
 
 class Key(NamedTuple):
-    """Of a batch with a stream, in the ledger."""
+    """The key of a batch with a stream in the ledger."""
 
     tenant_id: int
     stream_id: UUID
@@ -28,7 +28,7 @@ class Key(NamedTuple):
 
 @dataclass
 class Verdict:
-    """In events, but for `halves`, which are batches."""
+    """The result of a check, in events, except `halves`, which are batches."""
 
     acknowledged: int = 0
     lost: int = 0
@@ -41,7 +41,7 @@ class Verdict:
     credited: Counter[int] = field(default_factory=Counter)  # and the same as the ledger has it.
 
     def faults(self) -> dict[str, int]:
-        """Return what must not be, by what it is called."""
+        """Return the faults by name."""
         named = {
             "lost": self.lost,
             "doubled": self.doubled,
@@ -74,7 +74,7 @@ async def check(connection: Connection, notebook: Notebook) -> Verdict:
 
 
 async def _present(connection: Connection, notebook: Notebook, verdict: Verdict) -> list[int]:
-    """Count the different events that each batch has in the table; one byte of memory an event."""
+    """Count the distinct events of each batch in the table, with one byte of memory per event."""
     ends = list(accumulate(batch.own for batch in notebook.batches))
     seen = bytearray(ends[-1] if ends else 0)
     async with connection.transaction():
@@ -99,7 +99,7 @@ def _is_of(batch: Batch, tenant_id: int, place: int, event_id: int) -> bool:
 
 
 async def _check_ledger(connection: Connection, notebook: Notebook, present: list[int], verdict: Verdict) -> None:
-    """Hold the ledger against the rows: by batch where it has a stream, else by tenant; what differs is doubled."""
+    """Compare the ledger with the rows, by batch if it has a stream, else by tenant; count differences as doubled."""
     expected: dict[Key, tuple[int, int]] = {}
     loose: Counter[int] = Counter()
     for batch, there in zip(notebook.batches, present, strict=True):

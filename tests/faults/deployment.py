@@ -24,7 +24,7 @@ PORTS = range(10_000, 30_000)
 
 
 class Deployment:
-    """Both are at the same address all the time; PostgreSQL has its defaults, fsync among them."""
+    """A PostgreSQL with its defaults, fsync included, and a service, each always at the same address."""
 
     def __init__(self, checkout: Path, workers: int) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="nocontent-faults-", dir="/tmp"))
@@ -45,7 +45,7 @@ class Deployment:
         self._server: Server | None = None
 
     def prepare(self) -> None:
-        """Start PostgreSQL and make the tables."""
+        """Start PostgreSQL and create the tables."""
         self._start_database()
         migrated = subprocess.run(
             [sys.executable, "-m", "ingest", "migrate"],
@@ -55,7 +55,7 @@ class Deployment:
             raise CannotStart(migrated.stderr.decode())
 
     def close(self) -> None:
-        """End what is running."""
+        """Stop whatever is running."""
         if self._server is not None and self._server.process.poll() is None:
             self._server.process.kill()
             self._server.process.wait()
@@ -76,14 +76,14 @@ class Deployment:
         return self._server
 
     def mend(self) -> None:
-        """Start what is not running; returns when PostgreSQL takes connections, and without waiting for the service."""
+        """Start whatever is not running; return once PostgreSQL accepts connections, not waiting for the service."""
         if self._postgres is None or is_gone(self._postgres.pid):
             self._start_database()
         if self._server is None or self._server.process.poll() is not None:
             self._start_service()
 
     def service_status(self) -> int | None:
-        """Wait until the service has ended, and return its exit status, or None if it had to be killed for that."""
+        """Wait until the service has ended, and return its exit status, or None if it had to be killed."""
         process = self.server.process
         try:
             return process.wait(STOP_S_MAX)

@@ -10,7 +10,7 @@ Do = Callable[[Rig, bytes], Awaitable[Answer]]
 
 
 class Fault(NamedTuple):
-    """What to do with a batch whose events are so many days old."""
+    """A fault, as a function of a rig and of the age in days of a batch's events."""
 
     do: Do
     days_ago: int
@@ -31,7 +31,7 @@ def fault(name: str, days_ago: int = 0) -> Callable[[Do], Do]:
 
 
 def breaking(name: str, statement: str, mend: str, *, anew: bool = False) -> None:
-    """Register a fault that is a statement and what undoes it; `anew`: the service has to connect again to meet it."""
+    """Register a fault made by a statement and undone by another; with `anew`, only new connections meet it."""
 
     @fault(name)
     async def do(rig: Rig, body: bytes) -> Answer:
@@ -44,7 +44,7 @@ def breaking(name: str, statement: str, mend: str, *, anew: bool = False) -> Non
 
 
 async def twice(send: Callable[[], Awaitable[Answer]]) -> Answer:
-    """Send what must not be sent again, again: the answer is the same."""
+    """Repeat a request that should not be repeated; the response is the same."""
     first, second = await send(), await send()
     assert first.problem == second.problem
     return second

@@ -56,7 +56,7 @@ def _kill_worker(deployment: Deployment) -> bool:
 
 
 def _end_service(deployment: Deployment) -> bool:
-    """SIGTERM: what was taken is stored and answered first."""
+    """SIGTERM: accepted requests are stored and answered first."""
     deployment.server.process.terminate()
     status = deployment.service_status()
     assert status == 0, f"SIGTERM ended it with {status}"
@@ -64,7 +64,7 @@ def _end_service(deployment: Deployment) -> bool:
 
 
 def _replace_workers(deployment: Deployment) -> bool:
-    """SIGHUP: a new worker takes the place of each."""
+    """SIGHUP: a new worker replaces each one."""
     workers = deployment.server.workers()
     deployment.server.process.send_signal(signal.SIGHUP)
     wait_until(lambda: all(map(is_gone, workers)), lambda: "SIGHUP did not replace the workers")
@@ -72,7 +72,7 @@ def _replace_workers(deployment: Deployment) -> bool:
 
 
 def _kill_postgres(deployment: Deployment) -> bool:
-    """SIGKILL all processes of PostgreSQL, as the OOM killer does it to a container."""
+    """SIGKILL all processes of PostgreSQL, as the OOM killer does to a container."""
     stopped = _stop_all(deployment.postmaster)
     _signal(stopped, signal.SIGKILL)
     wait_until(lambda: all(map(is_gone, stopped)))
@@ -105,7 +105,7 @@ def _terminate_writers(deployment: Deployment) -> bool:
 
 
 def _freeze_postgres(deployment: Deployment) -> bool:
-    """SIGSTOP all processes of PostgreSQL for a second, as a machine does that is moved."""
+    """SIGSTOP all processes of PostgreSQL for a second, as when a virtual machine migrates."""
     stopped = _stop_all(deployment.postmaster)
     try:
         time.sleep(FROZEN_S)  # It waits for nothing: it is the fault.
@@ -115,7 +115,7 @@ def _freeze_postgres(deployment: Deployment) -> bool:
 
 
 def _stop_all(postmaster: int) -> list[int]:
-    """Stop the postmaster first, so that it has no child after the look."""
+    """Stop the postmaster first, so that it starts no child after they are listed."""
     os.kill(postmaster, signal.SIGSTOP)
     pids = [postmaster, *children(postmaster)]
     _signal(pids, signal.SIGSTOP)
@@ -132,7 +132,7 @@ _ORDERLY = {_end_service, _replace_workers}  # Who asks for these waits until th
 
 
 class Kind(NamedTuple):
-    """A way to fail. `strike` gives False if there was nobody to strike; `starts` are those that we then owe."""
+    """A kind of failure. `strike` returns False if it found no target; `starts` are the restarts it then needs."""
 
     name: str
     part: str
@@ -158,7 +158,7 @@ KINDS = {
 
 
 class Strike(NamedTuple):
-    """A kill that was done; `is_calm` if all was well when it came."""
+    """A kill that happened; `is_calm` if all was well before it."""
 
     kind: Kind
     at: float
@@ -168,7 +168,7 @@ class Strike(NamedTuple):
 
 @dataclass
 class Killer:
-    """Strikes, has the dead started again, and waits until the load flows."""
+    """The killer: it strikes, has everything restarted, and waits until the load flows."""
 
     deployment: Deployment
     load: Load
@@ -178,7 +178,7 @@ class Killer:
     recoveries_s: dict[str, list[float]] = field(default_factory=dict)
 
     def run(self, kills: int, kinds: Sequence[str], ends_at: float) -> Iterator[None]:
-        """Strike so often, unless it gets too late or nothing comes back; yields after each kill."""
+        """Strike a number of times, unless time runs out or nothing recovers; yield after each kill."""
         last: Strike | None = None
         for kind in self._dealt(kills, kinds):
             is_calm = last is None or kind.strike in _ORDERLY or self.chance.random() >= HASTE
@@ -205,7 +205,7 @@ class Killer:
             yield KINDS[pack.pop()]
 
     def _strike(self, kind: Kind) -> bool:
-        """Strike as soon as there is somebody to strike."""
+        """Strike as soon as there is a target."""
         give_up_at = time.monotonic() + VICTIM_S_MAX
         while time.monotonic() < give_up_at:
             self.deployment.mend()
@@ -222,7 +222,7 @@ class Killer:
         return False
 
     def _is_back(self, last: Strike | None) -> bool:
-        """Have the dead started again, and wait until batches sent from now on are acknowledged, some of them."""
+        """Restart what is dead, and wait until some batches sent from now on are acknowledged."""
         notebook, now = self.load.notebook, time.monotonic()
         name = last.kind.name if last else "the start"
         if not self._comes(lambda: notebook.has_receipt_of_request_after(now, LOOK_S)):

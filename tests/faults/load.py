@@ -29,7 +29,7 @@ DESERVED = {Nature.BAD: "422 rejected", Nature.REUSED: "409 sequence-reused"}
 
 
 class Load:
-    """All reporters; they share the tenants, and `events_per_s_max` equally."""
+    """All reporters, sharing the tenants and, equally, `events_per_s_max`."""
 
     def __init__(
         self, bind: str, customers: Sequence[Customer], clients: int, events_per_s_max: float, seed: int
@@ -48,15 +48,15 @@ class Load:
         self._running = [self._threads.submit(client.run) for client in self._clients]
 
     def beside(self, client: "Client", sender: Sender, batch: Batch, body: bytes) -> Future[None]:
-        """Let a client send a batch on another connection meanwhile."""
+        """Make a client send a batch over another connection meanwhile."""
         return self._threads.submit(client.deliver, sender, batch, body)
 
     def is_over(self, timeout_s: float) -> bool:
-        """Wait before a retry, unless there is no time left for it."""
+        """Wait before a retry, unless no time is left for one."""
         return self._over.wait(timeout_s)
 
     def end(self) -> None:
-        """Begin nothing new, wait for the answers, then give up; raises what a client died of."""
+        """Start nothing new, wait for the responses, then give up; raise the error of a failed client."""
         self.ending.set()
         _, left = wait(self._running, DRAIN_S)
         if left:
@@ -99,7 +99,7 @@ class Client:
             sender.close()
 
     def deliver(self, sender: Sender, batch: Batch, body: bytes) -> None:
-        """Send the same bytes until they are answered for good, the reporter dies or the run is over."""
+        """Send the same bytes until a final response, the reporter's death or the end of the run."""
         while not self._is_answered(sender, batch, body):
             gives_up = self._chance.random() < 0.03
             if gives_up or self._load.is_over(RETRY_S_MAX * self._chance.uniform(0.1, 1.0)):
@@ -141,7 +141,7 @@ class Client:
         return True
 
     def _next(self) -> tuple[Batch, bytes]:
-        """Make a new batch, or take an acknowledged one once more."""
+        """Return a new batch, or an acknowledged one again."""
         chance = self._chance
         drawn = chance.random()
         if self._remembered and drawn < 0.05:

@@ -16,7 +16,7 @@ from tests.faults.batches import Batch, Fate, Nature
 
 @dataclass
 class Notebook:
-    """A batch's number is its place in `batches`."""
+    """The clients' record; a batch's number is its place in `batches`."""
 
     batches: list[Batch] = field(default_factory=list)
     answers: Counter[str] = field(default_factory=Counter)
@@ -31,7 +31,7 @@ class Notebook:
     def begin(
         self, tenant_id: int, chance: random.Random, *, nature: Nature, stream: tuple[UUID, int] | None, repeats: int
     ) -> Batch:
-        """Enter a new batch of any time and size."""
+        """Record a new batch of any time and size."""
         at_ms, own, salt = batches.any_time_ms(chance), batches.any_size(chance), chance.getrandbits(12)
         with self._changed:
             batch = Batch(len(self.batches), tenant_id, at_ms, salt, own, repeats, stream, nature)
@@ -39,7 +39,7 @@ class Notebook:
         return batch
 
     def note_receipt(self, batch: Batch, answered: bytes, sent_at: float) -> None:
-        """Note a 200: its events are stored from now on, and every one of them was counted in the receipt."""
+        """Record a 200: the batch's events are stored from now on, and the receipt counts each of them."""
         with self._changed:
             self.answers["200"] += 1
             self._note_sum(batch, answered)
@@ -69,19 +69,19 @@ class Notebook:
             self.finds["a batch was there already, though every answer said that nothing was stored"] += 1
 
     def note_problem(self, batch: Batch, face: str, *, is_in_doubt: bool) -> None:
-        """Note an answer after which the same bytes are sent again."""
+        """Record a response after which the same bytes are sent again."""
         with self._changed:
             self.answers[face] += 1
             batch.was_in_doubt |= is_in_doubt
 
     def note_refusal(self, batch: Batch, face: str) -> None:
-        """Note an answer that was deserved."""
+        """Record an expected refusal."""
         with self._changed:
             self.answers[face] += 1
             batch.was_refused = True
 
     def note_loss(self, batch: Batch, error: str, *, is_in_doubt: bool) -> None:
-        """Note a connection that broke, or was not to be had."""
+        """Record a connection that broke or could not be made."""
         with self._changed:
             self.errors[error] += 1
             batch.was_in_doubt |= is_in_doubt
@@ -91,7 +91,7 @@ class Notebook:
             self.retries += 1
 
     def find(self, what: str) -> None:
-        """Note what must not be."""
+        """Record a fault."""
         with self._changed:
             self.finds[what] += 1
 
@@ -100,7 +100,7 @@ class Notebook:
         return self._wait(lambda: self._sent_at > moment, timeout_s)
 
     def has_acknowledged(self, events: int, timeout_s: float) -> bool:
-        """Wait until so many events are acknowledged."""
+        """Wait until a number of events are acknowledged."""
         return self._wait(lambda: self.acknowledged >= events, timeout_s)
 
     def _wait(self, holds: Callable[[], bool], timeout_s: float) -> bool:

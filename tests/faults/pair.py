@@ -35,7 +35,7 @@ class Pair:
         self.dsn = _dsn(primary, standby)
 
     def synchronise(self) -> None:
-        """From now on a COMMIT waits until the standby has it, however long that takes."""
+        """Make every COMMIT wait from now on until the standby has it, without a time-out."""
         for server in (self.standby, self.primary):  # Both, as where either may be the primary.
             configure(server, "synchronous_standby_names", _NAMES)
         wait_until(lambda: bool(cluster.fetch(self.primary.dsn, _WAITED_FOR)))
@@ -53,14 +53,14 @@ class Pair:
         kill(self.primary)
 
     def promote(self) -> None:
-        """Make a primary of the standby; and as an operator or Patroni would, tell it to wait for nobody."""
+        """Promote the standby and, as an operator or Patroni would, configure it to wait for no standby."""
         cluster.run(self.standby.dsn, "SELECT pg_promote(wait => true)")
         configure(self.standby, "synchronous_standby_names", "")
 
 
 @contextlib.contextmanager
 def started() -> Iterator[Pair]:
-    """Start a primary with all tables, and a standby that has them too."""
+    """Start a primary with all tables, and a standby that has replicated them."""
     with cluster.open_folder() as folder, embedded.start(folder / "primary", settings=_SETTINGS) as primary:
         asyncio.run(_migrate(primary.dsn))
         _copy(primary, folder / "standby")
@@ -81,7 +81,7 @@ def kill(server: EmbeddedServer) -> None:
 
 
 def configure(server: EmbeddedServer, name: str, value: str) -> None:
-    """Set a parameter of a running server, a standby too."""
+    """Set a parameter of a running primary or standby."""
     cluster.run(server.dsn, f"ALTER SYSTEM SET {name} = '{value}'")
     cluster.run(server.dsn, "SELECT pg_reload_conf()")
 

@@ -14,14 +14,14 @@ _RESET = struct.pack("ii", 1, 0)  # SO_LINGER of no time: closing sends RST.
 
 
 class Way(enum.Enum):
-    """Which way the bytes go."""
+    """The direction of bytes."""
 
     TO_DATABASE = "to the database"
     TO_SERVICE = "to the service"
 
 
 class Blow(enum.Enum):
-    """What happens to a connection."""
+    """The kinds of damage to a connection."""
 
     CUT = "both ends see an orderly close"
     RESET = "both ends see a reset"
@@ -32,7 +32,7 @@ class Blow(enum.Enum):
 
 @dataclass(frozen=True)
 class Trap:
-    """Strikes once, when so many bytes have gone that way since it was set, or before (after) a piece of text."""
+    """A trap that strikes once, after a number of bytes in a direction, or before or after a piece of text."""
 
     way: Way
     blow: Blow
@@ -49,7 +49,7 @@ class Trap:
 
 
 class Proxy:
-    """Passes connections on to PostgreSQL's socket until a trap strikes."""
+    """A proxy that forwards connections to PostgreSQL's socket until a trap strikes."""
 
     def __init__(self, dsn: str, user: str) -> None:
         self.upstream = socket_of(dsn)
@@ -64,7 +64,7 @@ class Proxy:
 
     @property
     def dsn(self) -> str:
-        """What the service is given."""
+        """Return the DSN for the service."""
         parts = urlsplit(self._dsn)
         return f"postgresql://{self._user}@127.0.0.1:{self._port}{parts.path}?sslmode=disable"
 
@@ -73,7 +73,7 @@ class Proxy:
         self._port = int(self._server.sockets[0].getsockname()[1])
 
     async def refuse(self) -> None:
-        """Listen no more, and cut what is there; `open` listens on the same port again."""
+        """Stop listening and cut all connections; `open` listens on the same port again."""
         assert self._server is not None
         self._server.close()
         await self.cut()
@@ -131,7 +131,7 @@ class Proxy:
 
 
 class _Struck(Exception):
-    """Ends both ways."""
+    """The trap struck: both directions end."""
 
 
 async def _strike(trap: Trap, target: asyncio.StreamWriter, other: asyncio.StreamWriter) -> None:
@@ -159,7 +159,7 @@ def socket_of(dsn: str) -> str:
 
 @contextlib.asynccontextmanager
 async def proxied(dsn: str, user: str = "postgres") -> AsyncIterator[Proxy]:
-    """Yield an open proxy before a database."""
+    """Yield an open proxy in front of a database."""
     proxy = Proxy(dsn, user)
     await proxy.open()
     try:

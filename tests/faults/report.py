@@ -13,7 +13,7 @@ from tests.faults.killer import KINDS, Killer
 
 
 class Line(Struct):
-    """A line of the service's log, as far as it is of interest here."""
+    """The fields of a log line that the report needs."""
 
     level: str
     event: str
@@ -24,7 +24,7 @@ class Line(Struct):
 
 
 def table(killer: Killer, verdict: Verdict, seconds: float) -> Iterator[str]:
-    """Yield the lines above the last."""
+    """Yield the lines of the report above the last."""
     notebook = killer.load.notebook
     yield f"kills       {_listed(killer.struck)}; of them {killer.hasty:,} before the last was over"
     yield f"answers     {_listed(notebook.answers)}"

@@ -44,7 +44,7 @@ WHERE datname = current_database() AND application_name = 'nocontent-writer'
 
 @dataclass
 class Site:
-    """A PostgreSQL of its own: it may be killed, and started again in the same folder."""
+    """A separate PostgreSQL that may be killed, and restarted in the same folder."""
 
     folder: Path
     server: EmbeddedServer
@@ -86,7 +86,7 @@ def of(dsn: str, database: str) -> str:
 
 @dataclass
 class Rig:
-    """What a fault gets: the service, the way to break things, and what mends them afterwards."""
+    """The rig of a fault: the service, ways to break things, and the repairs to run afterwards."""
 
     site: Site
     database: str
@@ -129,17 +129,17 @@ class Rig:
         return Answer(said[0]["status"], sent, b"".join(part["body"] for part in said[1:]))
 
     async def run(self, statement: str, *values: object) -> list[asyncpg.Record]:
-        """Run a statement as the superuser, past the proxy."""
+        """Run a statement as the superuser, bypassing the proxy."""
         async with cluster.operator(self.dsn) as connection:
             return list(await connection.fetch(statement, *values))
 
     async def breaks(self, statement: str, mend: str) -> None:
-        """Break something by SQL, and say what mends it."""
+        """Break something with SQL, and register its repair."""
         await self.run(statement)
         self.mend_by(lambda: self.run(mend))
 
     async def limit(self, setting: str, value: str) -> None:
-        """Set a parameter for the service's login, and let it connect anew to meet it."""
+        """Set a parameter for the service's login, and make it reconnect to use it."""
         login = f"ALTER ROLE {LOGIN} IN DATABASE {self.database}"
         await self.breaks(f"{login} SET {setting} = {value}", f"{login} RESET {setting}")
         await self.proxy.cut()
@@ -152,7 +152,7 @@ class Rig:
             await self._mending.pop()()
 
     async def serve_anew(self) -> None:
-        """Put a new service in the place of one that has closed."""
+        """Replace a closed service with a new one."""
         await self.service.stop()
         self.app.state.service = self.service = await _served(self.proxy)
         self.app.state.tasks = self.service.tasks

@@ -92,7 +92,7 @@ async def file_too_large(rig: Rig, body: bytes) -> Answer:
 
 @fault("out-of-memory")
 async def out_of_memory(rig: Rig, _body: bytes) -> Answer:
-    """Send more than the backend has received so far: its buffer would have to grow."""
+    """Send more than the backend has received before, so that its buffer must grow."""
     assert (await rig.post(rig.batch())).status == 200
     return await _starved(rig, rig.batch(*(sample.event() for _ in range(5_000))), resource.RLIMIT_AS, 1)
 
@@ -114,7 +114,7 @@ async def _starved(rig: Rig, body: bytes, kind: int, limit: int) -> Answer:
 
 @contextlib.contextmanager
 def _identity_of(path: Path) -> Iterator[None]:
-    """Be whoever owns a path: even root may not limit another's process everywhere."""
+    """Act as the owner of a path, because not even root may limit another account's process everywhere."""
     owner = path.stat()
     is_root = os.geteuid() == 0
     if is_root:
@@ -153,7 +153,7 @@ async def _file_of(rig: Rig, relation: str) -> Path:
 
 
 async def _alone(rig: Rig, body: bytes) -> Answer:
-    """Send a batch that the database cannot take in one group with others, which are stored all the same."""
+    """Send a batch that the database refuses in one group with others, which are stored nevertheless."""
     await _until_served(rig)
     answer, *others = await asyncio.gather(rig.post(body), *(rig.post(rig.batch()) for _ in range(5)))
     assert {other.status for other in others} == {200}
@@ -180,7 +180,7 @@ async def _until_served(rig: Rig) -> None:
 
 @contextlib.asynccontextmanager
 async def _without_standby(rig: Rig) -> AsyncIterator[None]:
-    """Ask for a standby that is not there."""
+    """Configure a synchronous standby that does not exist."""
     assert (await rig.post(rig.batch())).status == 200
 
     async def mend() -> None:
@@ -227,7 +227,7 @@ async def _in_the_wait(rig: Rig, body: bytes, statement: str) -> Answer:
 
 
 async def _blow(rig: Rig, body: bytes, strike: Callable[[asyncpg.Connection], Awaitable[None]]) -> Answer:
-    """Strike while a transaction of ours is under way: it waits for a lock."""
+    """Strike while a transaction of ours waits for a lock."""
     holder = await asyncpg.connect(rig.dsn, server_settings={"search_path": "nocontent"})
     try:
         await holder.execute("BEGIN")
@@ -269,7 +269,7 @@ async def stopped_at_once(rig: Rig, body: bytes) -> Answer:
 
 @fault("starting-up")
 async def starting_up(rig: Rig, body: bytes) -> Answer:
-    """Start a server that has to recover, and takes its time to look for WAL in an archive."""
+    """Start a server that must recover and is slow to search an archive for WAL."""
     rig.site.server.stop()
     signal_file = rig.site.folder / "recovery.signal"
     shutil.copy(rig.site.folder / "PG_VERSION", signal_file)

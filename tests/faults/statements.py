@@ -232,7 +232,7 @@ async def locked_table(rig: Rig, body: bytes) -> Answer:
 
 @fault("locked-partition", days_ago=1)
 async def locked_partition(rig: Rig, body: bytes) -> Answer:
-    """Lock the batch's partition: batches of today in the same group are stored all the same."""
+    """Lock the batch's partition; batches of today in the same group are stored nevertheless."""
     async with rig.locked(await rig.partition_of(body)):
         answer, *others = await asyncio.gather(rig.post(body), *(rig.post(rig.batch()) for _ in range(5)))
     assert {other.status for other in others} == {200}

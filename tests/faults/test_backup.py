@@ -31,7 +31,7 @@ _OLDEST = "SELECT min(occurred_at)::date AS day FROM events"
 
 @dataclass
 class Loss:
-    """What was done before the server was lost, and what its archive has."""
+    """The history before the loss of the server, and its archive."""
 
     archive: Archive
     customer: Customer
@@ -84,7 +84,7 @@ async def _migrate(dsn: str) -> None:
 
 
 def _shorten(dsn: str) -> int:
-    """Keep one day from now on, and return how many days go for it."""
+    """Set the retention to one day, and return how many days are dropped."""
     asyncio.run(cluster.set_retention(dsn, 1))
     return asyncio.run(maintenance.keep(dsn, 1)).dropped
 
@@ -191,7 +191,7 @@ async def test_a_dump_in_another_database_adds_up_and_goes_on(postgres: Cluster,
 
 
 def _continue(sender: Sender, loss: Loss) -> None:
-    """Go on with a stream as its proxy would: it knows nothing of the restore."""
+    """Continue a stream as its proxy would, without knowing of the restore."""
     answer = sender.post(sample.body(stream=sample.stream(10, loss.stream_id)))
     assert answer.status == 200  # By a token that was revoked after the moment.
     state = sender.get(f"/v1/streams/{loss.stream_id}").json

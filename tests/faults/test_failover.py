@@ -57,12 +57,12 @@ class Clients:
             thread.start()
 
     def reach(self, more: int) -> None:
-        """Wait until so many more events are acknowledged."""
+        """Wait until a number of further events are acknowledged."""
         wanted = len(self.acknowledged) + more
         wait_until(lambda: len(self.acknowledged) >= wanted, self.describe)
 
     def stop(self) -> None:
-        """Let every sender finish the batch that it is at."""
+        """Wait until every sender has finished its current batch."""
         self._is_over.set()
         for thread in self._threads:
             thread.join(WAIT_S)
@@ -104,7 +104,7 @@ class Clients:
 
 @contextlib.contextmanager
 def loaded(servers: Pair, log: Path) -> Iterator[Clients]:
-    """Serve from a pair and send; the service lives through what happens, and its answers are 200 and 503 alone."""
+    """Serve from a pair and send; the service survives everything, and its responses are only 200 and 503."""
     customer = customers.act(servers.dsn, lambda connection: customers.add(connection, "main", CustomerSpec()))
     with service.serving(servers.dsn, log) as server:
         clients = Clients(server.bind, customer.token)
@@ -176,7 +176,7 @@ def entry(*events: dict[str, object], sequence: int = NO_SEQUENCE) -> Entry:
 
 @contextlib.asynccontextmanager
 async def writing(dsn: str, writers: int = 1) -> AsyncIterator[list[Queue]]:
-    """Yield the queues of some writers, of which each has its own."""
+    """Yield queues with a writer each."""
     queues = [Queue() for _ in range(writers)]
     tasks = [asyncio.create_task(Writer(dsn, queue).run()) for queue in queues]
     try:
@@ -195,7 +195,7 @@ async def outcome(waiting: "asyncio.Future[Receipt]") -> Receipt | IngestError:
 
 
 async def acknowledged(queue: Queue, sent: Entry) -> Receipt:
-    """Send until it is acknowledged, as a client does."""
+    """Send until acknowledged, as a client does."""
     while not isinstance(heard := await outcome(queue.put(sent)), Receipt):
         pass
     return heard
@@ -211,7 +211,7 @@ def waiting(servers: Pair) -> list[int]:
 
 
 def has(dsn: str, entries: list[Entry]) -> bool:
-    """Return whether a server has these events, as far as it answers."""
+    """Return whether a server has these events, if it responds."""
     wanted = {event_id for entry in entries for event_id in rows.event_ids(entry.rows)}
     with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
         return wanted <= {row["event_id"] for row in cluster.fetch(dsn, _STORED)}

@@ -64,7 +64,7 @@ def test_a_build_that_answers_before_commit_is_caught(capsys: pytest.CaptureFixt
 
 
 class Tables:
-    """A notebook of a few batches, and tables in which all is as the notebook says."""
+    """Return a notebook of a few batches, and tables that agree with it."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection

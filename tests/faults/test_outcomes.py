@@ -85,7 +85,7 @@ async def test_outcome(row: Row, rig: Rig, logged: Logged) -> None:
 
 
 async def _until_stored(rig: Rig, body: bytes, count: int) -> None:
-    """Wait for a COMMIT that nobody waited for; what must not be stored is looked for once, after everything."""
+    """Wait for a COMMIT that no request waited for; check once, at the end, for events that must not be stored."""
     async with asyncio.timeout(rigs.WAIT_S):
         while (found := await rig.stored(body)) != count:
             assert found == 0, "a batch is stored whole or not at all"
@@ -94,7 +94,7 @@ async def _until_stored(rig: Rig, body: bytes, count: int) -> None:
 
 
 async def _send_again(rig: Rig, body: bytes) -> None:
-    """Do what a sender does with a 503: the same bytes, until it is told that they are stored."""
+    """Retry a 503 as a sender does: the same bytes, until a receipt."""
     if rig.service.queue.is_closed:
         await rig.serve_anew()
     token = rig.customer.token  # The tenant without a quota.

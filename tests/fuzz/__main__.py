@@ -1,5 +1,5 @@
-"""`python -m tests.fuzz`: made bodies against a real service, each answer held against a second, plain reading of the
-contract, and afterwards a search for every planted text in the log, the metrics and the database."""  # noqa: D205, D209
+"""`python -m tests.fuzz`: send generated bodies to a real service, compare each response with a plain implementation of
+the contract, and then search the log, the metrics and the database for every planted text."""  # noqa: D205, D209
 
 import argparse
 import asyncio
@@ -31,7 +31,7 @@ EDGE_MS = 60_000  # So near to the edge of the window, sending takes long enough
 
 @dataclass
 class Tally:
-    """What was seen."""
+    """The results of fuzzing."""
 
     sent: int = 0
     answers: Counter[int] = field(default_factory=Counter)
@@ -41,7 +41,7 @@ class Tally:
 
 
 def main() -> int:
-    """Fuzz; status 0 if nothing was found."""
+    """Fuzz, and return 0 if nothing was found."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--bodies", type=int, default=200_000, help="to make at most (default: 200000)")
     parser.add_argument("--seconds", type=float, default=600, help="to go on at most (default: 600)")
@@ -106,12 +106,12 @@ async def _send(
 
 
 def _is_last(answer: bytes) -> bool:
-    """Return whether the service ends the connection: after a body that it has not read, or for another worker."""
+    """Return whether the service closes the connection: after an unread body, or in favour of another worker."""
     return b"\r\nconnection: close\r\n" in answer.lower().partition(b"\r\n\r\n")[0] + b"\r\n"
 
 
 def _finds(made: Made, status: int, answer: bytes, words: Words) -> list[str]:
-    """Hold an answer against the plain reading, with a clock a minute behind and ahead."""
+    """Compare a response with the oracle, with its clock a minute behind and ahead."""
     now_ms = time.time_ns() // 1_000_000
     oldest_ms = now_ms - cluster.RETENTION_DAYS * 86_400_000
     wide = accepts(made.body, words, Window(oldest_ms - EDGE_MS, now_ms + AHEAD_MS_MAX + EDGE_MS))

@@ -41,7 +41,7 @@ _MODELS = ("claude-opus-4-5", "claude-haiku-4-5", "gpt-4o", "gpt-4o-mini", "unkn
 
 
 class Made(NamedTuple):
-    """A body, and what was done to it."""
+    """A body, and its mutations."""
 
     body: bytes
     did: str
@@ -97,7 +97,7 @@ def _event(chance: random.Random) -> dict[str, object]:
 
 
 def _written(batch: object, chance: random.Random) -> bytes:
-    """Write JSON in one of the ways that mean the same."""
+    """Write JSON in one of its equivalent forms."""
     indent = chance.choice((None, None, None, 1))
     return json.dumps(
         batch, indent=indent, ensure_ascii=chance.random() < 0.5, sort_keys=chance.random() < 0.2
@@ -151,7 +151,7 @@ def _name_missing(batch: dict[str, object], chance: random.Random) -> bytes:
 
 
 def _name_twice(batch: dict[str, object], chance: random.Random) -> bytes:
-    """Say a name twice, with what it had or with something else, before or after."""
+    """Repeat a name, with its own or another value, before or after it."""
     body = json.dumps(batch, separators=(",", ":"))
     starts = [place for place, sign in enumerate(body) if sign == "{"]
     start = chance.choice(starts) + 1
@@ -179,7 +179,7 @@ def _bytes_changed(batch: dict[str, object], chance: random.Random) -> bytes:
 
 
 def _digits_changed(batch: dict[str, object], chance: random.Random) -> bytes:
-    """Change characters for others of the same kind: what comes out is often good."""
+    """Replace characters by others of the same kind, which often gives a good body."""
     body = bytearray(_written(batch, chance))
     digits = [place for place, byte in enumerate(body) if byte in b"0123456789abcdef"]
     for _ in range(chance.choice((1, 2, 5))):

@@ -33,7 +33,7 @@ _SEEDS = 400
 
 
 def main() -> None:
-    """Search until the time is over; libFuzzer's report and exit status."""
+    """Search until the time is over, and return libFuzzer's exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.coverage", description=__doc__)
     parser.add_argument("--seconds", type=int, default=300, help="to go on (default: 300)")
     parser.add_argument("--keep", type=Path, default=Path("fuzz-finds"), help="folder for bodies that found something")

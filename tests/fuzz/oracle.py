@@ -40,7 +40,7 @@ _DROPS = {"queue_full", "retries_exhausted", "refused", "shutdown"}
 
 
 class Words(NamedTuple):
-    """What a tenant may say."""
+    """The terms that a tenant may send."""
 
     categories: frozenset[str]
     providers: frozenset[str]
@@ -49,7 +49,7 @@ class Words(NamedTuple):
 
 
 class _Twice(Exception):
-    """A name comes twice in an object."""
+    """A name is repeated in an object."""
 
 
 def accepts(body: bytes, words: Words, window: Window) -> bool:
@@ -149,7 +149,7 @@ def _is_term(value: object, terms: frozenset[str], kind: Kind) -> bool:
 
 
 class _strings:  # noqa: N801 (reads as a function)
-    """A set that anything may be looked up in, also what has no hash."""
+    """A set in which anything may be looked up, even if it has no hash."""
 
     def __init__(self, terms: frozenset[str]) -> None:
         self._terms = terms

@@ -23,7 +23,7 @@ _BY_RULE = "tests/test_corpus.py::test_the_gates_refuse_by_rule"
 
 
 class Gate(NamedTuple):
-    """A gate, how to take it out, a body that only it refuses, and the test that notices."""
+    """A gate, how to remove it, a body that only it refuses, and the test that fails without it."""
 
     name: str
     edits: tuple[Edit, ...]

@@ -10,7 +10,7 @@ from tests.gauntlet.corpus import Class, is_of_second_half
 
 
 class Measure(NamedTuple):
-    """Of one class: trials (a term as a kind), those that passed, and by which rules the others were barred."""
+    """The measure of one class: trials (a term as a kind), those that passed, and the rules that barred the others."""
 
     trials: int
     passed: int

@@ -40,7 +40,7 @@ CHECKS: dict[str, Check] = {
 
 
 def main() -> int:
-    """Run the checks, and return 1 if one has found something."""
+    """Run the checks, and return 1 if any found something."""
     parser = argparse.ArgumentParser(prog="python -m tests.k8s", description=__doc__)
     parser.add_argument(
         "--write-rules", action="store_true", help=f"make {sources.RULES} from {sources.ALERTS}, and end"

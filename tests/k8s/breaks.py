@@ -21,7 +21,7 @@ _CLUSTER, _EXTERNAL = "k8s/overlays/prod-cnpg/cluster.yaml", "k8s/overlays/prod-
 
 
 class Break(NamedTuple):
-    """What is done to a file, the check that must notice, and words of what it says."""
+    """An edit of a file, the check that must find it, and words of its finding."""
 
     name: str
     check: str

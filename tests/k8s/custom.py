@@ -182,13 +182,13 @@ _SPECS: dict[tuple[str, str], type[Struct]] = {
 
 
 def is_custom(one: Object) -> bool:
-    """Return whether a resource is none of Kubernetes' own; a group of these ends in .k8s.io or has no dot."""
+    """Return whether a resource is not Kubernetes' own, whose groups end in .k8s.io or have no dot."""
     group = one.api.partition("/")[0]
     return "." in group and not group.endswith(".k8s.io")
 
 
 def misspelt(tree: Tree) -> Iterator[str]:
-    """Every custom resource is of a kind that stands here, and has its fields alone."""
+    """Check that every custom resource is of a kind known here, and has only its fields."""
     for objects in tree.built.values():
         for one in objects:
             if not is_custom(one):

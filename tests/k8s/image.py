@@ -22,7 +22,7 @@ _EMBEDDED = "import importlib.util, sys; sys.exit(importlib.util.find_spec('embe
 
 
 class Image:
-    """What the Containerfile copies, at another place."""
+    """The files that the Containerfile copies, in another folder."""
 
     def __init__(self, tree: Tree, folder: Path) -> None:
         self.app, self.tmp = folder / "app", folder / "tmp"
@@ -45,18 +45,18 @@ class Image:
         )
 
     def run(self, *arguments: str, **variables: str) -> tuple[str, int]:
-        """Run the command to its end, and return what it said, and its status."""
+        """Run the command to its end, and return its output and its status."""
         process = self.start(*arguments, **variables)
         said, _ = process.communicate(timeout=WAIT_S)
         return said, process.returncode
 
     def files(self) -> set[Path]:
-        """Everything beside /tmp."""
+        """Yield all files outside /tmp."""
         return {path for path in self.app.rglob("*") if path.is_file()}
 
 
 def unfit(tree: Tree) -> Iterator[str]:
-    """It refuses to start without a DSN, has no PostgreSQL, and with one migrates, maintains, serves and stops."""
+    """Check that it needs a DSN, has no PostgreSQL, and with one migrates, maintains, serves and stops."""
     if not PYTHON.exists():
         yield "not installed: .venv-image; `make k8s-check` makes it from requirements-image.lock"
         return

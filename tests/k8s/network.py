@@ -62,7 +62,7 @@ class _Policy(Shape, frozen=True):
 
 
 def other_ports(tree: Tree) -> Iterator[str]:
-    """Settings, containers, Services and policies name the same ports."""
+    """Check that settings, containers, Services and policies name the same ports."""
     for pod in pods(tree, "Deployment"):
         bound = _bound(tree, pod)
         if bound != {port.name: port.container_port for port in pod.container.ports}:
@@ -98,7 +98,7 @@ def _service(one: Object, pod: Pod, bound: dict[str, int]) -> Iterator[str]:
 
 
 def unscraped(tree: Tree) -> Iterator[str]:
-    """A monitor selects a Service that has its port; otherwise no series would come, and no alert."""
+    """Check that a monitor selects a Service with its port; otherwise there would be no series and no alert."""
     for objects in tree.built.values():
         services = [one for one in objects if one.kind == "Service"]
         for one in objects:
@@ -112,7 +112,7 @@ def unscraped(tree: Tree) -> Iterator[str]:
 
 
 def open_network(tree: Tree) -> Iterator[str]:
-    """All is denied; the API and /metrics each let in whom they name, and our pods go out to DNS and PostgreSQL."""
+    """Check that all is denied except named peers of the API and /metrics, and our traffic to DNS and PostgreSQL."""
     for overlay, objects in tree.built.items():
         policies = {one.metadata.name: one.read(_Policy).spec for one in objects if one.kind == "NetworkPolicy"}
         denied = policies.get("default-deny")

@@ -9,7 +9,7 @@ from tests.k8s.overlays import Object, Tree
 
 
 class Shape(Struct, frozen=True, rename="camel"):
-    """Names as Kubernetes writes them; what is not named here is passed over."""
+    """A struct with Kubernetes' names, which ignores other fields."""
 
 
 class Selector(Shape, frozen=True):
@@ -65,7 +65,7 @@ class Seccomp(Shape, frozen=True):
 
 
 class SecurityContext(Shape, frozen=True):
-    """Of a pod or of a container, whose fields go before the pod's."""
+    """The security context of a pod, or of a container, whose fields override the pod's."""
 
     run_as_non_root: bool | None = None
     run_as_user: int | None = None
@@ -182,7 +182,7 @@ class Strategy(Shape, frozen=True):
 
 
 class WorkloadSpec(Shape, frozen=True):
-    """Of a Deployment and of a Job."""
+    """The spec of a Deployment or a Job."""
 
     template: Template
     selector: Selector = Selector()
@@ -208,7 +208,7 @@ class ConfigMap(Shape, frozen=True):
 
 
 class Pod(NamedTuple):
-    """A pod of ours, with the place it is written at."""
+    """One of our pods, with its place in the manifests."""
 
     place: str
     labels: dict[str, str]
@@ -221,7 +221,7 @@ class Pod(NamedTuple):
 
 
 def workload(one: Object) -> WorkloadSpec:
-    """Return what makes the pods of a Deployment, a Job or a CronJob."""
+    """Return the workload that makes the pods of a Deployment, a Job or a CronJob."""
     if one.kind == "CronJob":
         return one.read(CronJob).spec.job_template.spec
     return one.read(Workload).spec

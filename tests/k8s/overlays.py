@@ -45,7 +45,7 @@ class Object(NamedTuple):
 
 
 class Tree:
-    """A checkout, or a copy in which something is broken."""
+    """A checkout, or a copy with something broken."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -60,7 +60,7 @@ class Tree:
 
     @cached_property
     def built(self) -> dict[str, list[Object]]:
-        """The objects of each overlay; raises CannotBuild."""
+        """Return the objects of each overlay; raises CannotBuild."""
         return {name: list(self._objects(name)) for name in OVERLAYS}
 
     def _objects(self, overlay: str) -> Iterator[Object]:
@@ -79,11 +79,11 @@ class Tree:
 
 
 class CannotBuild(Exception):
-    """Kustomize says why."""
+    """Kustomize cannot build an overlay; the message is its own."""
 
 
 def build(folder: Path) -> str:
-    """Return what an overlay is made of; raises CannotBuild."""
+    """Return the objects of an overlay; raises CannotBuild."""
     command = [str(TOOLS / "kubectl"), "kustomize", str(folder)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, check=False)
     if ended.returncode != 0:
@@ -92,5 +92,5 @@ def build(folder: Path) -> str:
 
 
 def documents(text: str) -> list[str]:
-    """Take a stream of YAML apart; kustomize writes `---` at the beginning of a line for nothing else."""
+    """Split a stream of YAML; kustomize begins a line with `---` only between documents."""
     return [document for document in re.split(r"^---$", text, flags=re.MULTILINE) if document.strip()]

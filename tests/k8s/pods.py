@@ -25,7 +25,7 @@ _SECRETS = (
 
 
 def unrestricted(tree: Tree) -> Iterator[str]:
-    """PodSecurity `restricted`, and beyond it a number for the user and a root that cannot be written to."""
+    """Check PodSecurity `restricted`, and also a numeric user and a read-only root file system."""
     for pod in pods(tree):
         spec, own = pod.spec, pod.spec.security_context
         facts = {
@@ -58,7 +58,7 @@ def _rights(container: Container) -> Iterator[str]:
 
 
 def unbounded(tree: Tree) -> Iterator[str]:
-    """Requests and limits of both kinds; the server's memory holds what the code lets it hold."""
+    """Check requests and limits, and that the server's memory limit covers the code's bounds."""
     for pod in pods(tree):
         for container in (*pod.spec.containers, *pod.spec.init_containers):
             yield from (f"{pod.place}: {container.name}: {fault}" for fault in _amounts(container))
@@ -92,7 +92,7 @@ def quantity(text: str) -> float:
 
 
 def linked(tree: Tree) -> Iterator[str]:
-    """No variables of Services, which look like settings of ours; no token for the Kubernetes API."""
+    """Check that pods have no Services' variables, which look like our settings, and no token of the Kubernetes API."""
     for pod in pods(tree):
         if pod.spec.enable_service_links:
             yield f"{pod.place}: needs enableServiceLinks: false; NOCONTENT_PORT and its like stop the start"
@@ -103,7 +103,7 @@ def linked(tree: Tree) -> Iterator[str]:
 
 
 def open_secrets(tree: Tree) -> Iterator[str]:
-    """Secrets are files that others made; none is in a manifest or in a variable."""
+    """Check that secrets are mounted files, and that none is in a manifest or in a variable."""
     for objects in tree.built.values():
         for one in objects:
             if one.kind == "Secret":
@@ -144,7 +144,7 @@ def settings(tree: Tree, pod: Pod) -> dict[str, str]:
 
 
 def unknown_settings(tree: Tree) -> Iterator[str]:
-    """Every variable is a setting and has a value that the service takes; every file it names is mounted."""
+    """Check that every variable is a setting with a valid value, and that every file it names is mounted."""
     for pod in pods(tree):
         given = settings(tree, pod)
         mounted = tuple(mount.mount_path + "/" for mount in pod.container.volume_mounts)
@@ -161,7 +161,7 @@ def unknown_settings(tree: Tree) -> Iterator[str]:
 
 
 def inconsistent_logins(tree: Tree) -> Iterator[str]:
-    """The server, the migration and maintenance log in as three; the server does not maintain."""
+    """Check that server, migration and maintenance have three logins, and that the server does not maintain."""
     for overlay in tree.built:
         own = [pod for pod in pods(tree) if pod.overlay == overlay]
         given = {pod.container.args[0]: pod for pod in own}
@@ -179,7 +179,7 @@ def inconsistent_logins(tree: Tree) -> Iterator[str]:
 
 
 def secret_of(pod: Pod, path: str) -> str:
-    """Return the secret that is mounted there; empty if there is none."""
+    """Return the secret mounted at a path, or an empty string."""
     mounted = {mount.name for mount in pod.container.volume_mounts if mount.mount_path == path}
     secrets = {volume.name: volume.secret.secret_name for volume in pod.spec.volumes if volume.secret}
     return next((name for volume, name in secrets.items() if volume in mounted), "")

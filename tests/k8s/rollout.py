@@ -44,7 +44,7 @@ class _OfBudget(Struct):
 
 
 def wrong_probes(tree: Tree) -> Iterator[str]:
-    """Paths that the application has, on the port of the API; the start may take as long as the code waits."""
+    """Check that probes use existing paths on the API's port, and allow a start as long as the code waits."""
     for pod in pods(tree, "Deployment"):
         scheme = "HTTPS" if "NOCONTENT_TLS_CERT_FILE" in settings(tree, pod) else "HTTP"
         probes = _probes(pod.container)
@@ -80,7 +80,7 @@ def _probes(container: Container) -> dict[str, Probe | None]:
 
 
 def short_grace(tree: Tree) -> Iterator[str]:
-    """SIGKILL comes after preStop, the drain, and as long as the supervisor waits for what was taken."""
+    """Check that SIGKILL comes after preStop, the drain, and the supervisor's wait for accepted requests."""
     for pod in pods(tree, "Deployment"):
         sleep = pod.container.lifecycle.pre_stop.sleep
         if sleep is None or sleep.seconds < 1:
@@ -101,7 +101,7 @@ def _readable(given: dict[str, str]) -> dict[str, str]:
 
 
 def uneven(tree: Tree) -> Iterator[str]:
-    """One more pod before one less; the budget lets a node be drained and keeps one pod; selectors select our pods."""
+    """Check that a roll-out surges by one, the budget allows draining but keeps a pod, and selectors match our pods."""
     for overlay, objects in tree.built.items():
         deployment = next(one for one in objects if one.kind == "Deployment")
         spec = workload(deployment)
@@ -136,7 +136,7 @@ def _scaling(deployment: Object, objects: list[Object]) -> Iterator[str]:
 
 
 def connections(tree: Tree, pod: Pod) -> int:
-    """Count the most connections that the pods of a Deployment open, one more pod than the most while it rolls out."""
+    """Return the most connections that a Deployment's pods open, with the extra pod of a roll-out."""
     given = processes.load(_readable(settings(tree, pod)))
     scalers = [one for one in tree.built[pod.overlay] if one.kind == "HorizontalPodAutoscaler"]
     replicas = scalers[0].read(_OfScaler).spec.max_replicas + 1

@@ -52,19 +52,19 @@ class _Dashboard(Struct):
 
 
 def prometheus_rule(alerts: str) -> str:
-    """Return the manifest of a file of rules: the same lines, further in."""
+    """Return the manifest of a file of rules: the same lines, indented."""
     lines = [line for line in alerts.splitlines() if not line.startswith("#")]
     return _HEAD + "".join(f"  {line}\n" if line else "\n" for line in lines)
 
 
 def other_rules(tree: Tree) -> Iterator[str]:
-    """The rules that Prometheus gets are those that are tested."""
+    """Check that the deployed rules are the tested ones."""
     if tree.read(RULES) != prometheus_rule(tree.read(ALERTS)):
         yield f"{RULES}: is not {ALERTS}; run: python -m tests.k8s --write-rules"
 
 
 def dashboards(tree: Tree) -> Iterator[str]:
-    """Each dashboard is one that Grafana can read, under a name that keeps."""
+    """Check that Grafana can read each dashboard, and that its name is stable."""
     for one in tree.each("ConfigMap"):
         if one.metadata.labels.get("grafana_dashboard") != "1":
             continue
@@ -78,7 +78,7 @@ def dashboards(tree: Tree) -> Iterator[str]:
 
 
 def loose_images(tree: Tree) -> Iterator[str]:
-    """In production an image is named by its digest."""
+    """Check that production overlays name images by digest."""
     for pod in pods(tree):
         for container in (*pod.spec.containers, *pod.spec.init_containers):
             if "prod" in pod.overlay and not _DIGEST.match(container.image):
@@ -86,14 +86,14 @@ def loose_images(tree: Tree) -> Iterator[str]:
 
 
 def left_to_set(tree: Tree) -> list[str]:
-    """Return what an operator has to set before an overlay can be applied."""
+    """Return the values that an operator must set before applying an overlay."""
     places = {"the image": TO_SET, "the database's addresses": "192.0.2.0/24", "where backups go": "backups.invalid"}
     texts = {name: "".join(one.text for one in objects) for name, objects in tree.built.items()}
     return [f"{name}: {what}" for name, text in texts.items() for what, mark in places.items() if mark in text]
 
 
 def other_database(tree: Tree) -> Iterator[str]:
-    """CloudNativePG's cluster waits for a standby as documented, has room for our connections, and logs no value."""
+    """Check that CloudNativePG's cluster waits for a standby, has enough connections for us, and logs no value."""
     found = re.search(
         r"^## CloudNativePG\n+```yaml\n(.*?)^```$", tree.read("docs/failover.md"), re.MULTILINE | re.DOTALL
     )
@@ -126,7 +126,7 @@ def _shared(tree: Tree, pod: Pod, cluster: Object) -> Iterator[str]:
 
 
 def loose_containerfile(tree: Tree) -> Iterator[str]:
-    """The image is pinned, runs as a number, takes its signals itself, and has no PostgreSQL in it."""
+    """Check that the image is pinned, has a numeric user, handles its signals itself, and contains no PostgreSQL."""
     text = tree.read("Containerfile")
     facts = {
         "ARG BASE by digest": re.search(r"^ARG BASE=\S+@sha256:[0-9a-f]{64}$", text, re.MULTILINE),
@@ -143,7 +143,7 @@ def loose_containerfile(tree: Tree) -> Iterator[str]:
 
 
 def other_locks(tree: Tree) -> Iterator[str]:
-    """The image's lock is the runtime lock without the embedded PostgreSQL and what only that needs."""
+    """Check that the image's lock is the runtime lock without the embedded PostgreSQL and its own dependencies."""
     runtime, image = ({*_PINNED.findall(tree.read(name))} for name in ("requirements.lock", "requirements-image.lock"))
     yield from (
         f"requirements-image.lock: {pin} is not in requirements.lock; run `make lock`" for pin in image - runtime

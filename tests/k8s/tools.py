@@ -17,7 +17,7 @@ _CARELESS = re.compile(r"^Check: (\S+): \"(.+)\"\n\tFAILED for resource: (\S+)$"
 
 
 def invalid(tree: Tree) -> Iterator[str]:
-    """Every object of Kubernetes' own is what its schema says, with no field beyond."""
+    """Check every object of Kubernetes' own against its schema, without extra fields."""
     with tempfile.TemporaryDirectory() as folder:
         files = []
         for name, objects in tree.built.items():
@@ -32,7 +32,7 @@ def invalid(tree: Tree) -> Iterator[str]:
 
 
 def careless(tree: Tree) -> Iterator[str]:
-    """Checkov over what is built and the Containerfile; k8s/checkov.yaml lists what we do not follow, and why."""
+    """Run checkov over the built overlays and the Containerfile; k8s/checkov.yaml lists skipped checks."""
     with tempfile.TemporaryDirectory() as folder:
         for name, objects in tree.built.items():
             if name != "dev":  # Which is the base with less; the two others have all of it.
@@ -51,7 +51,7 @@ def careless(tree: Tree) -> Iterator[str]:
 
 
 def _place(tree: Tree, kind: str, name: str, overlay: str = "") -> str:
-    """Return the file of an object that a tool has named by kind and name."""
+    """Return the file of an object that a tool names by kind and name."""
     for objects in tree.built.values():
         for one in objects:
             if (one.kind.lower(), one.metadata.name) == (kind.lower(), name) and one.place.startswith(overlay):
@@ -60,7 +60,7 @@ def _place(tree: Tree, kind: str, name: str, overlay: str = "") -> str:
 
 
 def unlinted(tree: Tree) -> Iterator[str]:
-    """Hadolint for the Containerfile, yamllint for every manifest as it is written."""
+    """Run hadolint over the Containerfile, and yamllint over every manifest as written."""
     for command in (
         ("hadolint", "--failure-threshold", "style", "Containerfile"),
         ("yamllint", "--strict", "--format", "parsable", "--config-file", "k8s/yamllint.yaml", "k8s"),
