@@ -199,7 +199,7 @@ def _plans(path: Path) -> Iterator[str]:
 
 
 def _short(plan: Sequence[str]) -> Iterator[str]:
-    """Return a plan with one partition of each kind, because the others look the same."""
+    """Yield a plan with one partition of each kind, because the others look the same."""
     seen = set()
     for line in plan:
         kind = re.sub(r"events_p?\d+", "events_*", re.sub(r"\d+(\.\d+)?", "0", line))

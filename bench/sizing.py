@@ -35,7 +35,7 @@ def load(path: Path) -> Mapping[str, Cell]:
 
 
 def per_core(path: Path) -> Iterator[Sequence[str]]:
-    """Return the rows of the table by batch size."""
+    """Yield the rows of the table by batch size."""
     cells = load(path)
     yield "events a batch", "events/s a core of the service", "of PostgreSQL", "B on disk", "heap + key", "B of WAL"
     for name, says in _SHOWN.items():
@@ -53,7 +53,7 @@ def per_core(path: Path) -> Iterator[Sequence[str]]:
 
 
 def rates(path: Path) -> Iterator[Sequence[str]]:
-    """Return the rows of the table by rate, for batches of 1,000 from a hundred tenants."""
+    """Yield the rows of the table by rate, for batches of 1,000 from a hundred tenants."""
     own = _median(load(path)[PLANNED])
     yield "events/s", *(f"{rate:,}" for rate in RATES)
     for says, each, form in (
@@ -77,7 +77,7 @@ HOURS_A_MONTH = 730
 
 
 def million(path: Path) -> Iterator[Sequence[str]]:
-    """Return the rows of the plan for the highest rate."""
+    """Yield the rows of the plan for the highest rate."""
     own = _median(load(path)[PLANNED])
     rate = RATES[-1] / CELLS
     day = rate * DAY_S * _disk_bytes(own)

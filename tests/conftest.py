@@ -38,7 +38,7 @@ def postgres() -> Iterator[Cluster]:
 
 @pytest.fixture
 def database(postgres: Cluster) -> Iterator[str]:
-    """Return the DSN of a fresh database with all tables."""
+    """Yield the DSN of a fresh database with all tables."""
     dsn = postgres.migrated()
     yield dsn
     postgres.drop(dsn)
@@ -55,7 +55,7 @@ def run(database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
 
 @pytest.fixture(scope="module")
 def shared_database(postgres: Cluster) -> Iterator[str]:
-    """Return the DSN of a database for those tests of a file that leave it unchanged."""
+    """Yield the DSN of a database for those tests of a file that leave it unchanged."""
     dsn = postgres.migrated()
     yield dsn
     postgres.drop(dsn)
@@ -91,7 +91,7 @@ def watch(server: Server) -> Iterator[Watch]:
 
 @pytest.fixture
 def sender_of(server: Server, tenants: dict[str, Customer]) -> Iterator[Callable[[str], Sender]]:
-    """Return a function that returns a sender with a prepared tenant's token."""
+    """Yield a function that returns a sender with a prepared tenant's token."""
     made: list[Sender] = []
 
     def make(name: str) -> Sender:

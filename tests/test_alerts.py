@@ -21,7 +21,7 @@ def runbooks() -> dict[str, str]:
 
 @pytest.mark.parametrize("alert", RULES)
 def test_what_an_alert_asks_for_is_there_from_the_start(alert: str) -> None:
-    """A series that appears with its first count has no rate yet, so the first failure would alert nobody."""
+    """A series that appears with its first count has no rate yet, so the first failure would raise no alert."""
     assert queries.faults(RULES[alert].expr) == []
 
 

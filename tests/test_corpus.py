@@ -52,7 +52,7 @@ PROBLEMS_ELSEWHERE = {
 
 
 def refusal_rules(body: bytes, mode: Mode) -> list[str]:
-    """Return the rules by which the gates refuse a body, in the order in which a sender hears of them."""
+    """Return the rules by which the gates refuse a body, in the order of the response."""
     with pytest.raises(Refused) as refused:
         decode(body, VOCABULARIES[mode], window())
     assert refused.value.args == ()

@@ -21,7 +21,7 @@ def pages(root: Path) -> list[Path]:
 
 
 def broken(root: Path) -> Iterator[str]:
-    """Yield each link, file and test that a page speaks of and that is not there."""
+    """Yield each link, file and test that a page names and that does not exist."""
     tests = "\n".join(path.read_text("utf-8") for path in root.glob("tests/**/*.py"))
     for page in pages(root):
         text = _FENCED.sub("", page.read_text("utf-8"))
@@ -45,7 +45,7 @@ def _leads(page: Path, link: str) -> bool:
 
 
 def _slug(heading: str) -> str:
-    """Return a heading's anchor, as the places that show Markdown make it."""
+    """Return a heading's anchor, as Markdown renderers make it."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 

@@ -36,7 +36,7 @@ def _shown(modules: str) -> dict[str, Metric]:
 
 
 def values(family: Metric) -> dict[str, frozenset[str]]:
-    """Return what each label has, but the bounds of a histogram."""
+    """Return the values of each label, without the bounds of histograms."""
     found: dict[str, set[str]] = defaultdict(set)
     for sample in family.samples:
         for label, value in sample.labels.items():
@@ -60,7 +60,7 @@ def test_the_list_has_their_types(at_start: dict[str, Metric]) -> None:
 
 
 def test_the_list_has_all_values_of_all_labels_and_no_more(at_start: dict[str, Metric]) -> None:
-    """What is closed is there from the start. The version and the digest come with the first worker."""
+    """Closed labels exist from the start. The version and the digest come with the first worker."""
     open_labels = {name for name, metric in listed().items() if frozenset() in metric.labels.values()}
     assert open_labels == {"ingest_build_info"}
     closed = {name: metric.labels for name, metric in listed().items() if name not in open_labels}

@@ -159,7 +159,7 @@ FORMATS = dict(line.split(maxsplit=1) for line in _FORMATS.strip().splitlines())
 
 
 def keys(canary: str) -> Iterator[tuple[str, str]]:
-    """Return a key of every format, each with the same canary."""
+    """Yield a key of every format, each with the same canary."""
     for name in FORMATS:
         yield name, key(name, canary)
 

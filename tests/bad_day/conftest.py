@@ -11,7 +11,7 @@ from tests.support.cluster import Cluster, operator
 
 @pytest.fixture(scope="module")
 def closed(postgres: Cluster) -> Iterator[str]:
-    """A database that was migrated itself: a copy lacks what was revoked on the database."""
+    """Yield a database that was migrated itself, because a copy lacks the REVOKEs on the database."""
     dsn = postgres.migrated()
 
     async def again() -> None:

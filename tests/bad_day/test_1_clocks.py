@@ -24,7 +24,7 @@ needs_faketime = pytest.mark.skipif(faketime.LIBRARY is None, reason=faketime.MI
 
 
 class Machine:
-    """A node whose clocks stand where a test puts them."""
+    """A node whose clocks a test sets."""
 
     def __init__(self) -> None:
         self.wall_s = NOW.timestamp()
@@ -143,7 +143,7 @@ OLD, FUTURE = -31 * DAY_S, AHEAD_MS_MAX / 1000 + 60
 
 
 def displace(worker: Worker, offset_s: float) -> None:
-    """Put the node's wall clock off; its time as read from PostgreSQL stays."""
+    """Set the node's wall clock wrong; its time as read from PostgreSQL stays."""
     worker.service.snapshot.clock._wall_s = lambda: faketime.wrong_wall_s(offset_s)  # noqa: SLF001 (to pass it in)
 
 
@@ -183,7 +183,7 @@ async def test_a_stream_id_of_another_time_is_no_reason_either(worker: Worker, c
 
 
 async def test_a_machine_that_slept_asks_for_the_time_before_it_refuses(worker: Worker, customer: Customer) -> None:
-    """Its monotonic clock stood still for an hour: what is sent now seems to be ahead."""
+    """Its monotonic clock stood still for an hour, so current events seem to be ahead."""
     clock = worker.service.snapshot.clock
     clock._elapsed_s = lambda: time.monotonic() + 3_600  # noqa: SLF001 (to pass it in)
     await asyncio.sleep(1.2)  # A refresh reads the time by that clock.

@@ -39,7 +39,7 @@ def clock_at(day: date, hour: int = 12) -> Time:
 
 @pytest.fixture
 def full(database: str) -> str:
-    """A database with an event and a batch of each day."""
+    """Return a database with an event and a batch of each day."""
 
     async def fill() -> None:
         async with operator(database) as connection:
@@ -121,7 +121,7 @@ def test_where_the_clocks_disagree_nothing_is_dropped_and_days_ahead_are_made(fu
 
 
 def test_a_day_that_was_let_go_stays_while_the_clocks_disagree(full: str) -> None:
-    """It was let go by a clock: one of the two that now disagree."""
+    """One of the clocks that now disagree released it."""
 
     async def let_go() -> None:
         async with operator(full) as connection:
@@ -172,7 +172,7 @@ async def test_four_maintainers_at_once_let_one_day_go(full: str) -> None:
 
 
 def test_a_database_from_before_the_guard_begins_with_what_it_has(full: str) -> None:
-    """Maintenance was off for ten days, or a clock is wrong: nothing goes by the first round."""
+    """Maintenance was off for ten days, or a clock is wrong: the first round drops nothing."""
     cluster.run(full, "UPDATE retention SET retention_days = NULL, horizon = NULL, advanced_at = NULL")
     kept = asyncio.run(keep(full, noon(FAR)))
     assert (kept.dropped, kept.behind_days) == (0, 45)

@@ -278,7 +278,7 @@ def _python(script: str, *arguments: str, stdin: str = "") -> "subprocess.Comple
 
 @contextlib.contextmanager
 def _read(pipe: int) -> Iterator[bytearray]:
-    """Read a pipe until it ends."""
+    """Read a pipe to its end."""
     seen = bytearray()
 
     def read() -> None:

@@ -31,7 +31,7 @@ _REFUSALS = 1_000  # More than twice as many as once made a worker wait for its 
 
 @pytest.fixture(scope="module")
 def served(postgres: Cluster) -> Iterator[tuple[str, str]]:
-    """A database and the token of a tenant in it."""
+    """Yield a database and the token of a tenant in it."""
     dsn = postgres.migrated()
     yield dsn, customers.act(dsn, lambda connection: customers.add(connection, "honest", CustomerSpec())).token
     postgres.drop(dsn)
@@ -47,14 +47,14 @@ def _reader_gone() -> Iterator[int]:
 
 @contextlib.contextmanager
 def _reader_stuck() -> Iterator[int]:
-    """A pipe that is full, and whose reader is there and does not read."""
+    """Yield a full pipe, whose reader exists but does not read."""
     with full_pipe() as (_, write):
         yield write
 
 
 @contextlib.contextmanager
 def _stuck_without_waiting() -> Iterator[int]:
-    """The same, and somebody who has it open too has set O_NONBLOCK."""
+    """Yield a full pipe on which another process that has it open has set O_NONBLOCK."""
     with full_pipe() as (_, write):
         os.set_blocking(write, False)
         yield write
@@ -68,7 +68,7 @@ def _disk_full() -> Iterator[int]:
 
 @contextlib.contextmanager
 def _socket_gone() -> Iterator[int]:
-    """As a journal that has ended."""
+    """Yield a socket whose reader has ended, as a journal may."""
     here, there = socket.socketpair()
     there.close()
     with here:
@@ -123,7 +123,7 @@ def test_a_reader_that_goes_while_we_run_is_nobody_elses_trouble(served: tuple[s
 
 
 def test_a_closed_stream_is_no_place_for_another_file(served: tuple[str, str], tmp_path: Path) -> None:
-    """The next file that is opened would get its number: lines would go into a connection to PostgreSQL."""
+    """The next opened file would get its number, and lines would go into a connection to PostgreSQL."""
     dsn, token = served
     bind, metrics_bind = (f"127.0.0.1:{port}" for port in service.free_ports(2))
     env = service.environment(dsn, bind=bind, metrics_bind=metrics_bind, drain_s=0)
@@ -192,7 +192,7 @@ def test_a_flood_of_refusals_is_told_in_few_lines_and_counted_in_full(served: tu
 
 
 def _refusals(server: Server) -> "Counter[bytes]":
-    """Ask as a stranger, many times over one connection, and return the statuses."""
+    """Send many requests as a stranger over one connection, and return the statuses."""
     host, _, port = server.bind.rpartition(":")
     answers: Counter[bytes] = Counter()
     with socket.create_connection((host, int(port)), timeout=20) as connection, connection.makefile("rb") as answer:

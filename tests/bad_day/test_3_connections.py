@@ -31,7 +31,7 @@ _GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
 
 @pytest.fixture(scope="module")
 def site(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Customer]]:
-    """One worker with few open files, that keeps idle connections for a short time."""
+    """Yield a service of one worker with few open files and a short keep-alive."""
     dsn = postgres.migrated()
     customer = customers.act(dsn, lambda to: customers.add(to, "main", CustomerSpec()))
     log: Path = tmp_path_factory.mktemp("connections") / "serve.log"
@@ -40,7 +40,7 @@ def site(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 class Slow(threading.Thread):
-    """Holds a connection until the service ends it; `lasted_s` says how long that was."""
+    """A sender that holds a connection until the service closes it, after `lasted_s`."""
 
     def __init__(self, server: Server, first: bytes, drip: bytes, *, is_read: bool) -> None:
         super().__init__(daemon=True)
@@ -57,7 +57,7 @@ class Slow(threading.Thread):
         self._probe.send(first)
 
     def run(self) -> None:
-        """Send a byte now and then, which is not to make it longer."""
+        """Send a byte now and then, which must not extend the time."""
         with self._probe:
             while not self._is_over():
                 with contextlib.suppress(BlockingIOError, ConnectionError):
@@ -76,7 +76,7 @@ class Slow(threading.Thread):
 
 @pytest.fixture(scope="module", autouse=True)
 def slow(site: tuple[Server, Customer]) -> dict[str, Slow]:
-    """Two that take as long as they may, while the other tests run."""
+    """Return two slow senders that take as long as they may, while the other tests run."""
     unread = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 300
     made = {
         "head": Slow(site[0], b"GET /livez HTTP/1.1\r\nX-Slow: ", b"x", is_read=True),
@@ -199,7 +199,7 @@ def _told(server: Server, path: str) -> int:
 
 @pytest.fixture(scope="module")
 def handshake(secure: tuple[Server, Pair]) -> Slow:
-    """One that goes no further than its beginning."""
+    """Return a TLS handshake that stops at its beginning."""
     begun = Slow(secure[0], b"\x16\x03\x01\x02\x00\x01", b"", is_read=True)
     begun.start()
     return begun

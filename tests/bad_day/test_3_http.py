@@ -37,7 +37,7 @@ def _encoded(of: str, token: str) -> tuple[bytes, str]:
 
 
 def _told(bind: str, request: bytes) -> tuple[list[Answer], bool]:
-    """Send a request and another one, and return all answers, and whether the connection was closed."""
+    """Send a request and another one, and return all responses, and whether the connection was closed."""
     received, is_closed = bytearray(), False
     host, _, port = bind.rpartition(":")
     with socket.create_connection((host, int(port)), timeout=wire.TIMEOUT_S) as connection:
@@ -165,7 +165,7 @@ EARLY = {
 def test_an_early_refusal_reaches_a_sender_that_sends_all_of_its_body_first(
     case: str, server: Server, token: str
 ) -> None:
-    """A connection that is closed over what was not read is reset, and the answer gone."""
+    """Closing a connection with unread data resets it, and the response would be lost."""
     (fields, status), size = EARLY[case], 8_000_000
     head = f"POST /v1/events HTTP/1.1\nHost: x\n{fields}Content-Length: {size}\n\n"
     received = _after_sending(server.bind, _encoded(head, token)[0] + b" " * size)

@@ -69,7 +69,7 @@ def _opened(server: Server) -> socket.socket:
 
 
 def _told(server: Server, request: bytes) -> bytes:
-    """Return all that comes back to a sender that then says no more."""
+    """Return all that comes back to a sender that then sends nothing more."""
     received = bytearray()
     with _opened(server) as probe:
         probe.sendall(request)
@@ -123,7 +123,7 @@ def test_a_kept_connection_is_asked_again(site: Server) -> None:
 
 
 def test_half_requests_and_scrapers_that_do_not_read_hold_nobody_up(site: Server) -> None:
-    """More of them than there is room for: the ones that have waited longest make room."""
+    """There are more than the limit, so those that have waited longest are closed."""
     threads = _threads(site)
     with contextlib.ExitStack() as opened:
         for number in range(3 * exposition.CONNECTIONS_MAX):

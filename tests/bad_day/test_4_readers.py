@@ -63,7 +63,7 @@ async def seen(connection: Connection, source: str) -> list[int]:
 
 
 async def plan(connection: Connection, query: str) -> str:
-    """What EXPLAIN says of a query, without the times."""
+    """Return EXPLAIN's output for a query, without times."""
     lines = [row[0] for row in await connection.fetch(query)]
     return re.sub(r"(time|Time|Memory|Usage)[=:] *[0-9.]+(\.\.[0-9.]+)?", r"\1", "\n".join(lines))
 

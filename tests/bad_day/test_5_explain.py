@@ -21,7 +21,7 @@ ROUNDS = 3
 
 @pytest.fixture(scope="module")
 def good_s() -> float:
-    """The time that decoding the largest good batch takes."""
+    """Return the time to decode the largest good batch."""
     body, known, now = shapes.whole(), VOCABULARIES[Mode.REFUSE], window()
 
     def once() -> float:

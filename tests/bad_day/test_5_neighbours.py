@@ -26,7 +26,7 @@ _EVENTS = "SELECT count(*) FROM events WHERE tenant_id = $1"
 
 
 class SlowBody:
-    """A batch of which a part has been sent."""
+    """A batch that has been sent in part."""
 
     def __init__(self, server: Server, token: str, body: bytes) -> None:
         host, _, port = server.bind.rpartition(":")
@@ -39,7 +39,7 @@ class SlowBody:
         self._rest = body[100:]
 
     def status(self) -> int:
-        """Send the rest, and return what is answered."""
+        """Send the rest, and return the status."""
         with contextlib.closing(self._socket):
             self._socket.sendall(self._rest)
             return int(self._socket.recv(65_536).split()[1])

@@ -25,7 +25,7 @@ ASKING = 50
 
 
 class Asking(Protocol):
-    """Gets a path with some headers."""
+    """A client that requests a path with some headers."""
 
     def __call__(self, path: str, **headers: str) -> Answer: ...
 

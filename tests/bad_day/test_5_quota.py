@@ -41,7 +41,7 @@ class Site:
         return self.server.sender(self.tenants[name].token)
 
     def post(self, name: str, body: bytes) -> Answer:
-        """Send a body over a connection of its own."""
+        """Send a body over a new connection."""
         with contextlib.closing(self.sender(name)) as sender:
             return sender.post(body)
 
@@ -64,7 +64,7 @@ def served(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture
 def site(served: Site) -> Site:
-    """Wait for the next minute if this one, which the quota is of, is about to end."""
+    """Return the service; wait for the next minute if this one, to which the quota applies, is about to end."""
     left_s = 60 - time.time() % 60
     if left_s < 12:
         time.sleep(left_s)
@@ -72,7 +72,7 @@ def site(served: Site) -> Site:
 
 
 def posts(site: Site, name: str, bodies: list[bytes]) -> list[Answer]:
-    """Send bodies at once, each over a connection of its own."""
+    """Send bodies concurrently, each over a new connection."""
     with ThreadPoolExecutor(len(bodies)) as threads:
         return list(threads.map(partial(site.post, name), bodies))
 

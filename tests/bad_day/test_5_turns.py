@@ -36,7 +36,7 @@ BUSY = 8  # Slices: with the rests that the lane takes, 64 ms.
 
 
 def busy(slices: int) -> Iterator[None]:
-    """Do nothing useful for some slices of the lane."""
+    """Hold the throttle for some slices."""
     for _ in range(slices):
         ends_at = time.thread_time() + SLICE_S
         while time.thread_time() < ends_at:
@@ -46,7 +46,7 @@ def busy(slices: int) -> Iterator[None]:
 
 @dataclass
 class Machine:
-    """What validates, with its knowledge in reach; nothing here needs the database."""
+    """A validation with access to its knowledge, without a database."""
 
     mode: Mode = Mode.REFUSE
     scopes: frozenset[str] = frozenset({"events:write"})
@@ -278,6 +278,6 @@ async def test_inflating_leaves_others_their_turns(coding: codings.Coding, text:
 
 
 def streamed(body: bytes) -> bytes:
-    """Compress without saying how long it will be."""
+    """Compress without a content size."""
     packer = zstandard.ZstdCompressor(write_content_size=False).compressobj()
     return packer.compress(body) + packer.flush()

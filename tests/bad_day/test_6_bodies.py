@@ -23,7 +23,7 @@ Encode = Callable[[bytes], bytes]
 
 
 def members(*sizes: int) -> Encode:
-    """Return what cuts a body and writes each part as a gzip member, the last one as large as it is."""
+    """Return a function that writes parts of a body as gzip members, the last with the remainder."""
 
     def encode(body: bytes) -> bytes:
         parts, at = [], 0
@@ -56,7 +56,7 @@ def skippable(words: bytes, number: int = 0) -> bytes:
 
 
 def streamed(body: bytes) -> bytes:
-    """Compress as a stream does, which does not know its size."""
+    """Compress as a stream, without a known size."""
     frame = zstandard.ZstdCompressor(write_content_size=False, write_checksum=True).compressobj()
     return frame.compress(body) + frame.flush()
 

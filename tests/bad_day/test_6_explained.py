@@ -27,7 +27,7 @@ FLAGS = ["streamed", "cached", "fallback", "retried", "escalated"]
 
 
 class Said(NamedTuple):
-    """What a refusal names."""
+    """The rules, pointers and words of a refusal."""
 
     rule: str
     pointer: str

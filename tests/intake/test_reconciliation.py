@@ -23,7 +23,7 @@ _ROW = "INSERT INTO events SELECT now(), gen_random_uuid(), 0, 0, {}, " + ", ".j
 
 
 class Proxy:
-    """Counts what becomes of every event that it makes, and numbers its batches."""
+    """A proxy that counts the outcomes of its events and numbers its batches."""
 
     def __init__(self, sender: Sender) -> None:
         self.stream_id = sample.uuid7()
@@ -38,7 +38,7 @@ class Proxy:
         return [sample.event() for _ in range(count)]
 
     def drop(self, count: int, reason: str) -> None:
-        """Lose events before they are in a batch; the next batches say so until one has got there."""
+        """Lose events before they are in a batch; the next batches report it until one arrives."""
         self.make(count)
         self.counted["dropped"] += count
         self._dropped[reason] += count
@@ -49,7 +49,7 @@ class Proxy:
         self.counted["arrived"] += len(events)
 
     def lose(self, *events: dict[str, object]) -> None:
-        """Number a batch that never gets there."""
+        """Number a batch that never arrives."""
         self._batch(*events)
         self.counted["missing events"] += len(events)
         self.counted["missing batches"] += 1
@@ -77,7 +77,7 @@ def reconciled(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture
 def proxy(reconciled: tuple[Server, Customer]) -> Iterator[Proxy]:
-    """A proxy that has had a day with everything in it."""
+    """Yield a proxy after a day with every kind of event."""
     server, tenant = reconciled
     sender = server.sender(tenant.token)
     made = Proxy(sender)

@@ -48,7 +48,7 @@ async def application(dsn: str) -> AsyncIterator[Starlette]:
 
 
 async def readiness(composed: Starlette) -> tuple[int, bytes]:
-    """Ask `/readyz` without a socket between."""
+    """Request `/readyz` without a socket."""
     sent: list[Message] = []
 
     async def receive() -> Message:

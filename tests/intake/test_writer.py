@@ -42,7 +42,7 @@ def entry(*events: dict[str, object], sequence: int = NO_SEQUENCE, at_ms: int | 
 
 
 def poison() -> Entry:
-    """Make a batch that the database will not have: of a day without a partition."""
+    """Make a batch that the database refuses, of a day without a partition."""
     good = entry()
     far = int.from_bytes(good.rows[6:14], "big", signed=True) + 400 * sample.DAY_MS * 1_000
     changed = good.rows[:6] + far.to_bytes(8, "big", signed=True) + good.rows[14:]
@@ -71,7 +71,7 @@ async def count(dsn: str) -> int:
 
 
 def transactions() -> Counter[str]:
-    """Return what has been counted of transactions so far."""
+    """Return the counts of transactions so far."""
     return Counter(
         {
             sample.labels["outcome"]: int(sample.value)

@@ -51,7 +51,7 @@ class Image:
         return said, process.returncode
 
     def files(self) -> set[Path]:
-        """Yield all files outside /tmp."""
+        """Return all files outside /tmp."""
         return {path for path in self.app.rglob("*") if path.is_file()}
 
 

@@ -1,5 +1,5 @@
-"""`python -m tests.observe`: starts the service and a real Prometheus, sends a load of every kind with a database that
-pauses, runs the alerts' tests, and draws both dashboards from what Prometheus answers."""  # noqa: D205, D209
+"""`python -m tests.observe`: start the service and a real Prometheus, send a load of every kind with a database that
+pauses, run the alerts' tests, and draw both dashboards from Prometheus's responses."""  # noqa: D205, D209
 
 # ruff: noqa: T201 (talks to a person at a terminal)
 
@@ -29,7 +29,7 @@ _FIRED = 'ALERTS{alertstate="firing"}'
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Do all of it; status 0 if every alert's tests pass and both pictures are written."""
+    """Run everything, and return 0 if every alert's tests pass and both pictures are written."""
     args = _parse(argv)
     try:
         programs = install.get()
@@ -55,7 +55,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 async def _observe(programs: Programs, args: argparse.Namespace) -> list[str]:
-    """Run the load before a Prometheus, and return what should not have been."""
+    """Run the load under a Prometheus, and return the faults."""
     settings = {"max_connections": "60"}
     async with staged(TENANTS, WORKERS, settings, is_proxied=False) as stage:
         return await asyncio.to_thread(_watch, programs, stage, args)
@@ -78,7 +78,7 @@ def _watch(programs: Programs, stage: Stage, args: argparse.Namespace) -> list[s
 
 
 def _play(load: Load, stage: Stage, args: argparse.Namespace) -> Run:
-    """Send, with the database silent in the middle, and return when."""
+    """Send a load, pause the database in the middle, and return the times."""
     before_s = (args.seconds - args.pause) * 0.6
     began = time.time()
     with load.flowing(), tqdm(total=args.seconds, unit="s", disable=not sys.stderr.isatty()) as bar:

@@ -6,7 +6,7 @@ from tests.observe.dashboards import FOLDER
 
 
 class Place(msgspec.Struct):
-    """Where a panel stands on Grafana's grid of 24 columns."""
+    """The position of a panel on Grafana's grid of 24 columns."""
 
     x: int
     y: int
@@ -68,10 +68,10 @@ class Dashboard(msgspec.Struct, rename="camel"):
 
     @property
     def pictures(self) -> list[Shown]:
-        """The panels but for the headings."""
+        """Return the panels without the headings."""
         return [panel for panel in self.panels if panel.type != "row"]
 
 
 def committed() -> dict[str, Dashboard]:
-    """Read every dashboard that is there, by the name of its file."""
+    """Return every dashboard by the name of its file."""
     return {path.stem: msgspec.json.decode(path.read_bytes(), type=Dashboard) for path in FOLDER.glob("*.json")}

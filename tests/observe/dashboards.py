@@ -79,7 +79,7 @@ def text(board: Board) -> str:
 
 
 def describe(panel: Panel) -> str:
-    """Say what each metric of a panel means, and which alerts look at it."""
+    """Return a description of each metric of a panel, and the alerts on it."""
     asked = sorted({name for query in panel.queries for name in queries.series(query.expression)})
     metrics = {by_series()[name].name: by_series()[name] for name in asked if name in by_series()}
     alerts = [name for name, rule in RULES.items() if queries.series(rule.expr) & set(asked)]
@@ -136,7 +136,7 @@ _KINDS = {"timeseries": _timeseries, "stat": _stat, "table": _table}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write them."""
+    """Write the dashboards."""
     argparse.ArgumentParser(prog="python -m tests.observe.dashboards", description=__doc__).parse_args(argv)
     for board in BOARDS:
         path(board).write_text(text(board), "utf-8")

@@ -48,7 +48,7 @@ class Picture(TypedDict):
 
 
 class Sheet(TypedDict):
-    """What tests.observe has written of a dashboard."""
+    """A dashboard's data, written by tests.observe."""
 
     title: str
     note: str
@@ -59,14 +59,14 @@ class Sheet(TypedDict):
 
 
 class Scale(NamedTuple):
-    """How values are written: divided, with so many places, and a unit."""
+    """The format of values: a divisor, a number of decimals, and a unit."""
 
     divisor: float
     unit: str
 
 
 def main(sheets: Path, images: Path) -> int:
-    """Draw what is there; status 1 where nothing is."""
+    """Draw every sheet, and return 1 if there is none."""
     mpl.rcParams.update({"font.size": 8.5, "axes.spines.top": False, "axes.spines.right": False})
     drawn = [
         _draw(json.loads(path.read_bytes()), images / f"{path.stem}.png") for path in sorted(sheets.glob("*.json"))
@@ -148,7 +148,7 @@ def _lines(page: _Page, picture: Picture, sheet: Sheet) -> None:
 
 
 def _broken(points: Sequence[tuple[float, float]], divisor: float) -> tuple[list[float], list[float]]:
-    """Return a line that is not drawn across a gap of more than two seconds."""
+    """Return a line with breaks at gaps of more than two seconds."""
     xs: list[float] = []
     ys: list[float] = []
     for at, value in points:

@@ -29,14 +29,14 @@ _REASON_CHARS_MAX = 200
 
 
 class Programs(NamedTuple):
-    """Where they are."""
+    """The paths of both programs."""
 
     prometheus: Path
     promtool: Path
 
 
 class CannotGet(Exception):
-    """Why they cannot be had here."""
+    """The programs cannot be had here; the message says why."""
 
 
 def found() -> Programs | None:
@@ -72,7 +72,7 @@ def get() -> Programs:
 
 
 def _own_lists() -> list[str]:
-    """Return options that keep apt's lists in our folder; whom to trust is still the machine's own affair."""
+    """Return options that keep apt's lists in our folder; its trusted keys stay the machine's."""
     state = FOLDER / "apt/state"
     for name in ("lists/partial", "cache/archives/partial"):
         (state / name).mkdir(parents=True)
@@ -93,7 +93,7 @@ def _run(command: Sequence[str], folder: Path) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Say where they are; status 1 where they cannot be had."""
+    """Print where they are, or return 1 if they cannot be had."""
     argparse.ArgumentParser(prog="python -m tests.observe.install", description=__doc__).parse_args(argv)
     try:
         programs = get()

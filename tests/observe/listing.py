@@ -24,7 +24,7 @@ class Metric(NamedTuple):
 
     @property
     def series(self) -> tuple[str, ...]:
-        """The names that a query may ask for."""
+        """Return the names of its series in queries."""
         return tuple(self.name + suffix for suffix in _SUFFIXES[self.type])
 
 
@@ -46,7 +46,7 @@ def listed() -> dict[str, Metric]:
 
 
 def by_series() -> dict[str, Metric]:
-    """Return the metrics by the names that a query may ask for."""
+    """Return the metrics by the names of their series in queries."""
     return {series: metric for metric in listed().values() for series in metric.series}
 
 

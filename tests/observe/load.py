@@ -29,7 +29,7 @@ _AGAIN_S = 1.0
 
 
 class Load:
-    """The senders' threads, and what they were answered."""
+    """The senders' threads, and the responses they got."""
 
     def __init__(self, bind: str, tenants: Mapping[str, Customer], seed: int) -> None:
         self.answers: Counter[int] = Counter()
@@ -60,7 +60,7 @@ class Load:
                 thread.join()
 
     def _honest(self, rng: random.Random) -> None:
-        """Number batches, repeat some, leave out some, and own up to losses."""
+        """Number batches, repeat some, leave out some, and report losses."""
         sender = self._sender("main")
         stream_id, sequence = sample.uuid7(), 0
         last = sample.event()
@@ -78,7 +78,7 @@ class Load:
             self._is_over.wait(TICK_S * rng.uniform(0.5, 1.5))
 
     def _coarsening(self, rng: random.Random) -> None:
-        """Have models that nobody has registered, and a tenant that does not mind."""
+        """Send unregistered models for a tenant that coarsens them."""
         sender = self._sender("coarsener")
         while not self._is_over.is_set():
             events = [sample.event(routed_model=f"acme-next-{rng.randrange(1_000)}") for _ in range(20)]
@@ -86,7 +86,7 @@ class Load:
             self._is_over.wait(2 * TICK_S)
 
     def _teaching(self, _rng: random.Random) -> None:
-        """Bring a new model every two seconds: more than a day's budget."""
+        """Send a new model every two seconds, more than a day's budget."""
         sender = self._sender("learner")
         number = 0
         while not self._is_over.is_set():
@@ -98,7 +98,7 @@ class Load:
             self._is_over.wait(1.5)
 
     def _wrong(self, rng: random.Random) -> None:
-        """Send what must be refused: content and secrets by made-up canaries, and plain mistakes."""
+        """Send bodies that must be refused: made-up content and secrets, and plain mistakes."""
         sender = self._sender("main")
         content, secret = self.canaries
         kinds: list[Callable[[], bytes]] = [
@@ -114,7 +114,7 @@ class Load:
             self._is_over.wait(rng.uniform(0.1, 0.9))
 
     def _stranger(self, rng: random.Random) -> None:
-        """Have no token that anybody knows."""
+        """Send with unknown tokens."""
         sender = Sender(self._bind, str(Credential.make()))
         while not self._is_over.is_set():
             self._send(sender, sample.body())
@@ -124,7 +124,7 @@ class Load:
         return Sender(self._bind, self._tenants[tenant].token)
 
     def _send(self, sender: Sender, body: bytes) -> None:
-        """Send until it is answered by other than 503, as a proxy does."""
+        """Send until the response is not 503, as a proxy does."""
         while True:
             answer = sender.post(body)
             with self._lock:

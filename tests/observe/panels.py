@@ -8,7 +8,7 @@ _CONTENT = '{rule=~"(content|secret)[.].*"}'
 
 
 class Query(NamedTuple):
-    """PromQL, and the name of what it gives, with labels as `{{label}}`."""
+    """A PromQL query, and its legend with labels as `{{label}}`."""
 
     expression: str
     legend: str
@@ -41,7 +41,7 @@ class Board(NamedTuple):
 
 
 def _rates(title: str, unit: str, counter: str, label: str) -> Panel:
-    """Show a counter by a label, without the values that do not move."""
+    """Return a query of a counter by a label, without values that do not change."""
     name, _, matchers = counter.partition("{")
     selector = name + (f"{{{matchers}" if matchers else "")
     expression = f"sum by ({label}) (rate({selector}[{WINDOW}])) > 0"

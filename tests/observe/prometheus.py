@@ -36,7 +36,7 @@ class _Answer(msgspec.Struct):
 
 
 class Span(NamedTuple):
-    """From and to, in Unix time, and the seconds between two samples."""
+    """A span from and to Unix times, with the seconds between samples."""
 
     start: float
     end: float
@@ -50,11 +50,11 @@ class Prometheus:
         self.bind = bind
 
     def at_once(self, expression: str) -> dict[str, float]:
-        """Evaluate now, and return values by labels as `a="b",c="d"`, without those of the scrape."""
+        """Evaluate a query now, and return values by labels as `a="b",c="d"`, without those of the scrape."""
         return {_key(found.metric): float(found.value[1]) for found in self._ask("query", expression) if found.value}
 
     def over(self, expression: str, span: Span) -> list[Series]:
-        """Evaluate at each step of a span."""
+        """Evaluate a query at each step of a span."""
         return self._ask(
             "query_range", expression, {"start": str(span.start), "end": str(span.end), "step": str(span.step_s)}
         )

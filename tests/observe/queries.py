@@ -12,19 +12,19 @@ _OF_THE_SCRAPE = frozenset({"instance", "job"})
 
 
 def series(expression: str) -> set[str]:
-    """Return the names of the series that it asks for."""
+    """Return the names of the series that an expression queries."""
     return {found[1] for found in _SELECTOR.finditer(expression)}
 
 
 def labels(expression: str) -> set[str]:
-    """Return the labels that may be in its answer or its grouping."""
+    """Return the labels that may be in an expression's result or grouping."""
     own = {label for name in series(expression) & by_series().keys() for label in by_series()[name].labels}
     buckets = {"le"} if any(name.endswith("_bucket") for name in series(expression)) else set()
     return own | buckets | _OF_THE_SCRAPE
 
 
 def faults(expression: str) -> list[str]:
-    """Return what it asks for that is not there."""
+    """Return the queried series and labels that do not exist."""
     selectors = list(_SELECTOR.finditer(expression))
     found = [fault for selector in selectors for fault in _of_selector(selector[1], selector[2] or "")]
     grouped = {label.strip() for each in _GROUPING.findall(expression) for label in each.split(",")}

@@ -36,7 +36,7 @@ class RuleFile(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Expected(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """An alert that fires, with everything that it carries."""
+    """A firing alert, with its labels and annotations."""
 
     exp_labels: dict[str, str]
     exp_annotations: dict[str, str]
@@ -54,7 +54,7 @@ class Series(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Case(msgspec.Struct, forbid_unknown_fields=True):
-    """A test of promtool's."""
+    """A promtool test."""
 
     name: str
     interval: str
@@ -63,7 +63,7 @@ class Case(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class TestFile(msgspec.Struct, forbid_unknown_fields=True):
-    """What promtool reads."""
+    """A file of promtool tests."""
 
     __test__ = False  # Not one of pytest's.
 
@@ -80,22 +80,22 @@ Change = Callable[[Rule], Rule]
 
 
 def stricter(rule: Rule) -> Rule:
-    """Move the threshold so that it holds more rarely."""
+    """Move the threshold so that the rule holds less often."""
     return _moved(rule, 1)
 
 
 def laxer(rule: Rule) -> Rule:
-    """Move the threshold so that it holds more often."""
+    """Move the threshold so that the rule holds more often."""
     return _moved(rule, -1)
 
 
 def longer(rule: Rule) -> Rule:
-    """Ask that it holds for a minute more."""
+    """Require the rule to hold for a minute more."""
     return msgspec.structs.replace(rule, lasts=f"{minutes(rule) + 1}m")
 
 
 def shorter(rule: Rule) -> Rule:
-    """Be content with a minute less."""
+    """Require the rule to hold for a minute less."""
     return msgspec.structs.replace(rule, lasts=f"{max(0, minutes(rule) - 1)}m")
 
 
@@ -120,7 +120,7 @@ def _moved(rule: Rule, way: int) -> Rule:
 
 
 def changed(change: Change, folder: Path) -> Path:
-    """Write the rules with a change in each, and promtool's tests of them, and return the tests."""
+    """Write the rules with a change in each, and their promtool tests, and return the tests."""
     groups = [Group(group.name, [change(rule) for rule in group.rules]) for group in FILE.groups]
     (folder / "alerts.yml").write_bytes(msgspec.json.encode(RuleFile(groups)))  # JSON is YAML.
     tests = msgspec.structs.replace(TESTS, rule_files=["alerts.yml"])

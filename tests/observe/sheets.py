@@ -15,14 +15,14 @@ WINDOW_S = 10  # At a scrape a second; Grafana's is four of its own.
 
 
 class Drawn(msgspec.Struct):
-    """A query's answer: its legend, and points as seconds and values."""
+    """A query's result: its legend, and points as seconds and values."""
 
     legend: str
     points: list[tuple[float, float]]
 
 
 class Picture(msgspec.Struct):
-    """A panel with what Prometheus answers to it."""
+    """A panel with the results of its queries."""
 
     title: str
     kind: str
@@ -44,14 +44,14 @@ class Sheet(msgspec.Struct):
 
 
 class Run(NamedTuple):
-    """When it was, and when the database paused, in Unix time."""
+    """The times of the run and of the database's pause, in Unix time."""
 
     span: Span
     paused: tuple[float, float]
 
 
 def write(watching: Prometheus, run: Run) -> None:
-    """Ask what the dashboards ask, over a run, and write a file for each."""
+    """Run the dashboards' queries over a run, and write a file for each."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, dashboard in boards.committed().items():
         headings = {panel.grid_pos.y: panel.title for panel in dashboard.panels if panel.type == "row"}
@@ -63,7 +63,7 @@ def write(watching: Prometheus, run: Run) -> None:
 
 
 def picture(watching: Prometheus, panel: Shown, span: Span) -> Picture:
-    """Ask what a panel asks."""
+    """Run a panel's queries."""
     assert panel.field_config
     shown = panel.field_config.defaults
     lines = [
@@ -75,12 +75,12 @@ def picture(watching: Prometheus, panel: Shown, span: Span) -> Picture:
 
 
 def _whole(expression: str, span: Span) -> str:
-    """Put spans in the place of Grafana's variables."""
+    """Replace Grafana's variables with spans."""
     return expression.replace(WINDOW, f"{WINDOW_S}s").replace(RANGE, f"{span.end - span.start:.0f}s")
 
 
 def _drawn(legend: str, found: Series, start: float) -> Drawn:
-    """Name a series as Grafana does, and leave out what is no number."""
+    """Name a series as Grafana does, and leave out values that are not numbers."""
     for label, value in found.metric.items():
         legend = legend.replace(f"{{{{{label}}}}}", value)
     name = legend or " ".join(value for _, value in sorted(found.metric.items()))

@@ -94,7 +94,7 @@ def overlap(one: Place, other: Place) -> bool:
 
 
 def parses(programs: Programs, expressions: list[str], folder: Path) -> bool:
-    """Let promtool read the expressions as recording rules, with a window in place of Grafana's variables."""
+    """Check the expressions with promtool as recording rules, with a window in place of Grafana's variables."""
     rules = [
         {"record": f"nocontent:read:{place}", "expr": expression.replace(WINDOW, "1m").replace(RANGE, "1h")}
         for place, expression in enumerate(expressions)

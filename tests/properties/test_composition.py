@@ -39,14 +39,14 @@ def test_an_alias_stands_for_a_shipped_term_and_is_none(kind: Kind) -> None:
 
 
 def test_no_part_is_a_shipped_model_alone() -> None:
-    """So that no string of parts without a term between them is read as one."""
+    """Otherwise a string of prefixes and suffixes without a term would be read as one."""
     forms = Names(SHIPPED[Kind.MODEL]).forms
     both = {part for part in forms if part in tails() or TAILS.fullmatch(part)}
     assert both == set()
 
 
 def test_the_number_of_remainders_is_published() -> None:
-    """What may stand around a term and is thrown away: so many strings, and docs/policy.md says so."""
+    """docs/policy.md has the number of strings that may surround a term and are discarded."""
     head = (len(heads()) + 1) ** limits.SPELLING_PARTS_MAX
     for number in _sizes(HEADS.pattern).values():
         head *= (number + 1) * limits.SPELLING_PARTS_MAX

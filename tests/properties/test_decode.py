@@ -49,7 +49,7 @@ NAMES = st.text(max_size=12) | st.sampled_from(sorted(_NAMES)) | st.sampled_from
 
 
 def judge(body: bytes) -> bool:
-    """Return whether the gates let a body pass; checks on the way that they agree with the oracle, and explain."""
+    """Return whether the gates accept a body; assert that they agree with the oracle, and explain refusals."""
     now = window()
     try:
         decoded = decode(body, VOCABULARIES[Mode.REFUSE], now)
@@ -74,7 +74,7 @@ def assert_explained(body: bytes) -> None:
 
 
 def assert_means_the_same(body: bytes, batch: Batch) -> None:
-    """Nothing of an accepted body is dropped or changed on its way."""
+    """No part of an accepted body is dropped or changed."""
     read = json.loads(body)
     for given_event, event in zip(read.get("events", []), batch.events, strict=True):
         for name in Event.__struct_fields__:

@@ -71,7 +71,7 @@ _NEXT_DAY = "UPDATE vocabulary SET created_at = created_at - interval '1 day' WH
 
 
 class Stage:
-    """A loop and its connections, for all examples; and two workers, who live as long and see every tenant."""
+    """A loop with connections and two workers that see every tenant, shared by all examples."""
 
     def __init__(self, runner: asyncio.Runner, dsn: str) -> None:
         self._runner = runner
@@ -224,7 +224,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(place=PLACES, lessons=st.lists(st.sets(GOOD, min_size=1, max_size=4), min_size=2, max_size=3))
     def teach_at_once(self, place: Place, lessons: list[set[str]]) -> None:
-        """Several workers at once; whoever comes first, what was learned is in the budget, and whole or not at all."""
+        """Several workers at once: in any order, learned terms are within the budget, and all or none of a batch's."""
         if place.key not in {"", *self.model.keys}:
             return
         wanted = [{self._candidate(place, term) for term in terms} for terms in lessons]
@@ -277,7 +277,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def all_agree(self) -> None:
-        """Workers that have seen the same revision know the same, which is what a new worker would read."""
+        """Workers at the same revision know the same terms, those that a new worker would read."""
         for worker in range(WORKERS):
             self.refresh(worker)
         assert {one.revision for one in self.stage.workers} == {self.stage.workers[0].revision}

@@ -32,7 +32,7 @@ PASSED, FAILED = 0, 1
 
 
 class Verdict(NamedTuple):
-    """What the kit says: its exit status, what every faulty case is faulty of, and what was found in which place."""
+    """The kit's verdict: its exit status, the fault of every faulty case, and the finds by place."""
 
     status: int
     faults: dict[tuple[str, str], str]
@@ -40,7 +40,7 @@ class Verdict(NamedTuple):
 
 
 class Row(NamedTuple):
-    """What became of a gate; `seen` are the faults by family that the gate's absence makes."""
+    """The result for a gate; `seen` are the faults by family without it."""
 
     gate: Gate
     alone: Verdict
@@ -84,7 +84,7 @@ class Bench:
 
 
 async def _add_tenants(connection: Connection) -> tuple[str, ...]:
-    """Make a tenant that refuses and one that learns; return how the kit is told their tokens."""
+    """Make a tenant that refuses and one that learns, and return the kit's arguments with their tokens."""
     prover = await customers.add(connection, "prove", CustomerSpec())
     learns = CustomerSpec(dict.fromkeys(EVERYTHING, Mode.LEARN), scopes=SCOPES)
     learner = await customers.add(connection, "prove-learner", learns)
@@ -103,7 +103,7 @@ def _read(status: int, folder: Path) -> Verdict:
 
 
 def examine(bench: Bench, gate: Gate) -> Row:
-    """Take a gate out, and where another stands behind it, that one too."""
+    """Remove a gate, and also a second one that would still hold."""
     began = time.monotonic()
     alone = bench.judge((gate,), gate.families, gate.place)
     seen = alone.faults
@@ -131,7 +131,7 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Break every gate; status 0 if the kit noticed each, and passed what is intact."""
+    """Remove every gate in turn, and return 0 if the kit noticed each and passed the intact service."""
     parser = argparse.ArgumentParser(prog="python -m tests.prove.breaks", description=__doc__)
     parser.add_argument(
         "--gate", nargs="+", choices=BY_NAME, metavar="NAME", default=list(BY_NAME), help=", ".join(BY_NAME)

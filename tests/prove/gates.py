@@ -9,7 +9,7 @@ _LEARNING, _SEAT = "schema/learning.py", "ingest/intake/seat.py"
 
 
 class Gate(NamedTuple):
-    """A gate, how to take it out, the families that stand against it, and the gate behind it, if there is one."""
+    """A gate, how to remove it, the families that test it, and a second gate that holds without it, if any."""
 
     name: str
     edits: tuple[Edit, ...]

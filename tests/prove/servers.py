@@ -14,7 +14,7 @@ _POLICY = msgspec.json.encode(policy())
 
 @contextlib.asynccontextmanager
 async def answering(answer: Answer) -> AsyncIterator[str]:
-    """Serve on a free port, one request a connection; the policy is always given. Gives the URL."""
+    """Serve on a free port, one request per connection and always with a policy; yield the URL."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):

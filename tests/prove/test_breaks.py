@@ -32,7 +32,7 @@ def test_a_gate_can_be_taken_out(gate: Gate) -> None:
 
 
 def test_every_gate_behind_another_is_noticed_when_it_is_out_itself() -> None:
-    """Or is one of two that stand behind each other: then both are out in the same run."""
+    """Or it is one of a pair, of which either holds alone; then one run removes both."""
     alone = {gate.name for gate in GATES if not gate.behind}
     mutual = {gate.name for gate in GATES if gate.behind and BY_NAME[gate.behind].behind == gate.name}
     assert {gate.behind for gate in GATES} - {""} <= alone | mutual

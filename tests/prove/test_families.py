@@ -119,7 +119,7 @@ def _sent(request: Request) -> bytes:
 
 
 def _inflated(body: bytes) -> bytes:
-    """Return what is in a container, or in the container in it, as far as it can be read."""
+    """Return the readable contents of a container, also of one nested in it."""
     if body[:2] in {b"\x1f\x8b", b"\x78\x9c"}:
         inflater = zlib.decompressobj(32 + zlib.MAX_WBITS)  # gzip or zlib.
         inner = inflater.decompress(body)

@@ -33,7 +33,7 @@ def _run(*arguments: str) -> int:
 
 @contextlib.contextmanager
 def _serving(answer: Answer) -> Iterator[str]:
-    """Serve in a thread of its own, since the command has a loop of its own."""
+    """Serve in a separate thread, because the command runs its own loop."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()

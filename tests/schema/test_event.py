@@ -109,7 +109,7 @@ def test_an_open_field_has_no_number() -> None:
 
 
 def test_codes_that_are_stored_never_change() -> None:
-    """A stored number means the same for ever: new names come at the end."""
+    """A stored number never changes its meaning: new names are added at the end."""
     assert STATUS_CODES == {"ok": 0, "error": 1, "timeout": 2, "rate_limited": 3, "cancelled": 4, "refused": 5}
     assert list(STOP_REASON_CODES) == [
         None, "end_turn", "max_tokens", "stop_sequence", "tool_use", "content_filter", "pause_turn", "context_window",

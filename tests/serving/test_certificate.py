@@ -34,7 +34,7 @@ def _certificate(pair: Pair) -> tls.Certificate:
 
 
 def _shown(certificate: tls.Certificate, trust: ssl.SSLContext) -> bytes | None:
-    """Shake hands in memory, and return the certificate that was shown."""
+    """Shake hands in memory, and return the certificate presented."""
     up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = trust.wrap_bio(down, up, server_hostname=NAME)
     server = certificate.context.wrap_bio(up, down, server_side=True)

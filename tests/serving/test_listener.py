@@ -44,7 +44,7 @@ KNOWN: dict[str, IngestError] = {
 
 
 def _says_it_all(headers: Mapping[str, str]) -> bool:
-    """Over plain HTTP nobody may promise that there is TLS; the server's name is nobody's business."""
+    """Check the headers; plain HTTP must not promise TLS, and no response names the server."""
     return SAID.items() <= headers.items() and not {"server", "strict-transport-security"} & set(headers)
 
 

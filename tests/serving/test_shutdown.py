@@ -27,7 +27,7 @@ TRACE_EVENTS = 28_185
 
 
 class Load:
-    """Senders that post one batch after another until the service goes; keeps the ids that were acknowledged."""
+    """Senders that post batch after batch until the service ends, and keep the acknowledged ids."""
 
     def __init__(self, bind: str, token: str) -> None:
         self.acknowledged: list[str] = []

@@ -33,7 +33,7 @@ TAKEN = "ingest_certificate_not_after_timestamp_seconds"
 
 
 class Site(NamedTuple):
-    """A service that speaks TLS, and whoever signed its certificate."""
+    """A service with TLS, and the authority of its certificate."""
 
     server: Server
     authority: Authority
@@ -53,7 +53,7 @@ def site(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def _mounted(folder: Path, pair: Pair) -> Pair:
-    """Show a pair as Kubernetes does: files that lead through a link to a folder."""
+    """Mount a pair as Kubernetes does: files that lead through a link to a folder."""
     _swap(folder, pair)
     shown = Pair(folder / "tls.crt", folder / "tls.key", pair.root)
     for file in shown.files:
@@ -62,7 +62,7 @@ def _mounted(folder: Path, pair: Pair) -> Pair:
 
 
 def _swap(folder: Path, pair: Pair) -> None:
-    """Put another folder with all files in the place of the one before, at once."""
+    """Replace the folder with another one, atomically."""
     data = folder / f"data-{pair.cert.stem}"
     data.mkdir()
     (data / "tls.crt").write_bytes(pair.cert.read_bytes())
@@ -82,7 +82,7 @@ def _connected(bind: str, trust: ssl.SSLContext, name: str | None = NAME) -> Ite
 
 
 def _served(site: Site) -> bytes | None:
-    """Return the certificate that a new handshake is shown."""
+    """Return the certificate presented to a new handshake."""
     with _connected(site.server.bind, site.pair.trusted()) as secure:
         return secure.getpeercert(binary_form=True)
 
@@ -163,7 +163,7 @@ def test_http1_alone_is_agreed_on_in_the_handshake(site: Site, offered: list[str
 
 
 class Load(threading.Thread):
-    """Sends batches, every other one over a new connection; keeps what it heard."""
+    """A sender of batches, every other one over a new connection, that keeps the responses."""
 
     def __init__(self, site: Site) -> None:
         super().__init__()

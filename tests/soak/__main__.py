@@ -10,7 +10,7 @@ from tests.soak.attacks import ATTACKS
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one of them; status 0 if nothing was found."""
+    """Run one of them, and return 0 if nothing was found."""
     args = _parse(argv)
     finds: list[str] = asyncio.run(args.run(args))
     for find in finds:

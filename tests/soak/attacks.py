@@ -48,12 +48,12 @@ ATTACKS: Mapping[str, Attack] = {
 
 
 def start(order: Order) -> Striking:
-    """Begin, in a process that gets the CPU that nobody else wants."""
+    """Start the attack in a process of the lowest priority."""
     return Child(strike, order, NICENESS)
 
 
 async def strike(order: Order, desk: Desk) -> "Counter[str]":
-    """Do one attack, and return the answers by face."""
+    """Run one attack, and count the responses by face."""
     answers: Counter[str] = Counter()
     await ATTACKS[order.attack].strike(order, desk, answers)
     return answers

@@ -31,7 +31,7 @@ async def slow_bodies(order: Order, desk: Desk, answers: "Counter[str]") -> None
 
 
 async def _slowly(order: Order, desk: Desk, answers: "Counter[str]", head: bytes) -> None:
-    """Hold many connections open, with a byte a second on each; a new one takes the place of each that is closed."""
+    """Hold many connections open, with a byte per second on each; replace those that are closed."""
     ends_at = time.monotonic() + order.units
 
     async def hold() -> None:
@@ -96,7 +96,7 @@ async def tiny_chunks(order: Order, desk: Desk, answers: "Counter[str]") -> None
 
 
 async def bad_tokens(order: Order, desk: Desk, answers: "Counter[str]") -> None:
-    """Guess, never the same twice; every second guess has an id that is known."""
+    """Guess tokens, never the same twice; every second guess has a known id."""
     ends_at = time.monotonic() + order.seconds_min
     known_id = order.token.split("_")[1]
     numbers = itertools.count()

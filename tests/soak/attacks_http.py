@@ -23,24 +23,24 @@ PIPELINED = 200
 
 
 async def unread_answers(order: Order, desk: Desk, answers: "Counter[str]") -> None:
-    """Ask for a large public answer, again and again over each connection, and read none."""
+    """Request a large public response repeatedly over each connection, and read none."""
     request = b"GET /openapi.json HTTP/1.1\r\nHost: soak\r\n\r\n" * PIPELINED
     await _unread(order, desk, answers, request)
 
 
 async def unread_policies(order: Order, desk: Desk, answers: "Counter[str]") -> None:
-    """The same with the policy, which is larger and the tenant's own."""
+    """Do so with the policy, which is larger and the tenant's own."""
     head = f"GET /v1/policy HTTP/1.1\r\nHost: soak\r\nAuthorization: Bearer {order.token}\r\n\r\n"
     await _unread(order, desk, answers, head.encode("ascii"))
 
 
 async def unread_probes(order: Order, desk: Desk, answers: "Counter[str]") -> None:
-    """The same with many small answers."""
+    """Do so with many small responses."""
     await _unread(order, desk, answers, b"GET /livez HTTP/1.1\r\nHost: soak\r\n\r\n" * PIPELINED)
 
 
 async def _unread(order: Order, desk: Desk, answers: "Counter[str]", request: bytes) -> None:
-    """Hold many connections; a new one takes the place of each that is cut off."""
+    """Hold many connections; replace those that are cut off."""
     ends_at = time.monotonic() + max(order.units, order.seconds_min)
     connecting = asyncio.Semaphore(CONNECTING_MAX)
 
@@ -61,7 +61,7 @@ async def _unread(order: Order, desk: Desk, answers: "Counter[str]", request: by
 
 
 async def _fill(made: socket.socket, request: bytes, ends_at: float) -> str:
-    """Send until nothing more goes; raises OSError when the service ends it."""
+    """Send until the buffers are full; raise OSError when the service closes the connection."""
     while time.monotonic() < ends_at:
         with contextlib.suppress(BlockingIOError):
             made.send(request)
@@ -85,7 +85,7 @@ async def instantly_closed(order: Order, desk: Desk, answers: "Counter[str]") ->
 
 
 async def h2_floods(order: Order, desk: Desk, answers: "Counter[str]") -> None:
-    """A megabyte of frames that ask for nothing."""
+    """Send a megabyte of frames that request nothing."""
     priorities = frames.PREFACE + frames.priorities(FLOOD_BYTES // 14)
     settings = frames.PREFACE + frames.SETTINGS * (FLOOD_BYTES // 9)
     await _sends(order, desk, answers, [priorities, settings, priorities[len(frames.PREFACE) :]], is_heard=True)
@@ -101,7 +101,7 @@ async def h2_upgrades(order: Order, desk: Desk, answers: "Counter[str]") -> None
 
 
 async def smuggled(order: Order, desk: Desk, answers: "Counter[str]") -> None:
-    """Requests that hide others, and what is no request."""
+    """Send requests that hide others, and bytes that are not requests."""
     await _sends(order, desk, answers, list(_smuggling(order.token)), is_heard=True)
 
 
@@ -128,7 +128,7 @@ def _smuggling(token: str) -> Iterator[bytes]:
 async def _sends(
     order: Order, desk: Desk, answers: "Counter[str]", requests: Sequence[bytes], *, is_heard: bool
 ) -> None:
-    """Send each on a connection of its own, for the time of the attack and until all units are done."""
+    """Send each over a new connection, for the time of the attack and until all units are done."""
     ends_at = time.monotonic() + order.seconds_min
 
     async def lane(first: int) -> None:
@@ -156,7 +156,7 @@ async def _exchange(bind: str, request: bytes, *, is_heard: bool) -> str:
 
 
 async def metrics_port(order: Order, desk: Desk, answers: "Counter[str]") -> None:
-    """Hold half requests, whole ones whose answers nobody reads, and words, on the port of the metrics."""
+    """Hold half requests, requests whose responses are not read, and words, on the metrics port."""
     ends_at = time.monotonic() + max(order.units, order.seconds_min)
     firsts = [b"", b"GET /metr", b"GET /metrics HTTP/1.1\r\nHost: soak\r\n\r\n" * PIPELINED, b"GET / HTTP/9.9\r\n\r\n"]
 
@@ -175,7 +175,7 @@ async def metrics_port(order: Order, desk: Desk, answers: "Counter[str]") -> Non
 
 
 async def open_files(order: Order, desk: Desk, answers: "Counter[str]") -> None:
-    """Connect more often than a worker may have files open, which are few meanwhile."""
+    """Open more connections than a worker may have open files, of which it has few meanwhile."""
     limits = {pid: resource.prlimit(pid, resource.RLIMIT_NOFILE) for pid in order.worker_pids}
     with contextlib.ExitStack() as undo:
         for pid, (soft, hard) in limits.items():

@@ -21,18 +21,18 @@ _GZIP = 16 + zlib.MAX_WBITS
 
 
 async def refusals(order: Order, desk: Desk, answers: "Counter[str]") -> None:
-    """Send what is longest to explain, of which gzip makes a three-hundredth part."""
+    """Send the refusals that take longest to explain, which gzip compresses 300 times."""
     await post(order, desk, answers, Flood(_long_to_explain(), order.token, ASKING))
 
 
 async def new_terms(order: Order, desk: Desk, answers: "Counter[str]") -> None:
-    """Bring new terms to a tenant that learns, far over its budget."""
+    """Send new terms to a tenant that learns, far over its budget."""
     bodies = (sample.body(sample.event(tags={"team": f"team-{number}"})) for number in itertools.count())
     await post(order, desk, answers, Flood((Payload(body, "", 1) for body in bodies), order.tokens["learning"], ASKING))
 
 
 async def duplicates(order: Order, desk: Desk, answers: "Counter[str]") -> None:
-    """Send one event again and again, each time as a batch of its own, over a quota of ten in a minute."""
+    """Send one event repeatedly, each time in a batch of its own, over a quota of ten per minute."""
     event = sample.event()
     bodies = (sample.body(event, stream=sample.stream(0)) for _ in itertools.count())
     await post(order, desk, answers, Flood((Payload(body, "", 1) for body in bodies), order.tokens["limited"], ASKING))

@@ -22,17 +22,17 @@ Work = Callable[[Plan, "Desk"], Awaitable[Result]]
 
 
 class ChildFailed(Exception):
-    """It ended without a result; its traceback is on the terminal."""
+    """The child ended without a result; its traceback is on the terminal."""
 
 
 class Desk:
-    """What the work has at hand."""
+    """The work's end: its plan, its counter, and the request to stop."""
 
     def __init__(self, meter: ctypes.c_uint64, ending: Event) -> None:
         self._meter, self._ending = meter, ending
 
     def note(self, count: int) -> None:
-        """Count what is done."""
+        """Add to the count of finished work."""
         self._meter.value += count
 
     @property
@@ -45,7 +45,7 @@ class Desk:
 
 
 class Child(Generic[Plan, Result]):
-    """The parent's end: begins at once."""
+    """The parent's end; the work starts at once."""
 
     def __init__(self, work: "Work[Plan, Result]", plan: Plan, niceness: int) -> None:
         context = multiprocessing.get_context("spawn")
@@ -60,7 +60,7 @@ class Child(Generic[Plan, Result]):
 
     @property
     def done(self) -> int:
-        """What it has counted so far."""
+        """Return the count so far."""
         return self._meter.value
 
     def is_over(self) -> bool:
@@ -73,7 +73,7 @@ class Child(Generic[Plan, Result]):
         return bool(self._results)
 
     def end(self) -> None:
-        """Ask it to begin nothing new."""
+        """Ask the child to start nothing new."""
         self._ending.set()
 
     async def result(self) -> Result:
@@ -85,7 +85,7 @@ class Child(Generic[Plan, Result]):
         return self._results[0]
 
     def kill(self) -> None:
-        """End it, if it is not at its end."""
+        """Kill the child unless it has ended."""
         self._process.kill()
         self._process.join()
 

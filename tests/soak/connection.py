@@ -15,7 +15,7 @@ class NoAnswer(Exception):
 
 
 class Connection:
-    """Opened with its first request, and anew after an answer that leaves it in doubt."""
+    """A connection, opened at its first request, and again after a response that leaves its state in doubt."""
 
     def __init__(self, bind: str, token: str) -> None:
         self._address = address_of(bind)
@@ -36,7 +36,7 @@ class Connection:
         return answer
 
     async def exchange(self, requests: bytes, count: int) -> list[Answer]:
-        """Send requests as they are, and give as many answers; raises NoAnswer."""
+        """Send requests as they are, and return as many responses; raises NoAnswer."""
         try:
             async with asyncio.timeout(ANSWER_S_MAX):
                 return await self._exchange(requests, count)
@@ -74,7 +74,7 @@ def address_of(bind: str) -> tuple[str, int]:
 
 
 async def opened(address: tuple[str, int]) -> socket.socket:
-    """Connect a socket that does not block."""
+    """Connect a non-blocking socket."""
     made = socket.socket()
     made.setblocking(False)
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

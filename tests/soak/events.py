@@ -19,7 +19,7 @@ LOOK_S = 0.25
 
 
 async def run(events: int) -> list[str]:
-    """Send so many; prints what was seen, and gives what must not be."""
+    """Send a number of events, print the measurements, and return the faults."""
     async with staged({"main": CustomerSpec()}, 1, {}, is_proxied=False) as stage:
         token = stage.customers["main"].token
         sending = flow.start(Plan(stage.server.bind, token, CONNECTIONS, BATCH_EVENTS, batches=events // BATCH_EVENTS))
@@ -40,7 +40,7 @@ async def run(events: int) -> list[str]:
 
 
 def _step(events: int) -> int:
-    """Return a million, or a quarter of what is less than four."""
+    """Return a million, or a quarter of less than four million."""
     return min(STEP, events // 4)
 
 

@@ -21,7 +21,7 @@ _flows = itertools.count(1)
 
 @dataclass(frozen=True)
 class Plan:
-    """What to send: `batches` of them, or for `seconds`, or until told to end."""
+    """A flow to send: a number of `batches`, or for `seconds`, or until told to stop."""
 
     bind: str
     token: str
@@ -33,7 +33,7 @@ class Plan:
 
 
 class Sent(NamedTuple):
-    """A batch and what became of it; the times are those of `time.monotonic`, which all processes share."""
+    """A batch and its outcome; times are of `time.monotonic`, which all processes share."""
 
     number: int
     events: int
@@ -44,7 +44,7 @@ class Sent(NamedTuple):
 
     @property
     def wait_s(self) -> float:
-        """From when it was due, so that whoever is late himself cannot hide it."""
+        """Return the wait since the batch was due, so that a late sender cannot hide it."""
         return self.answered_at - self.due_at
 
 
@@ -52,12 +52,12 @@ Sending = Child[tuple[Plan, int], list[Sent]]
 
 
 def start(plan: Plan) -> Sending:
-    """Begin to send from a process of its own; batches have numbers that no other flow of this process has."""
+    """Start sending from a separate process; batch numbers are unique among the flows of this process."""
     return Child(send, (plan, next(_flows) * NUMBERS_PER_FLOW), 0)
 
 
 async def send(task: tuple[Plan, int], desk: Desk) -> list[Sent]:
-    """Send what a plan says."""
+    """Send a plan's batches."""
     plan, first_number = task
     made = template.good(plan.batch_events)
     slots = _slots(plan, desk)
@@ -115,7 +115,7 @@ def stored(sent: Sequence[Sent]) -> list[Sent]:
 
 
 def unexpected(sent: Sequence[Sent]) -> Counter[str]:
-    """Count what a good batch must never be answered."""
+    """Count responses that a good batch must never get."""
     fine = {STORED, *(f"503 {problem}" for problem in ("overloaded", "unavailable", "outcome-unknown"))}
     return Counter({name: count for name, count in faces(sent).items() if name not in fine})
 

@@ -40,7 +40,7 @@ _FINE = re.compile(r"(503 (overloaded|unavailable|outcome-unknown)|505)\Z")
 
 @dataclass
 class Beside:
-    """What the honest saw while something else happened."""
+    """The honest senders' results during an attack."""
 
     sent: list[Sent] = field(default_factory=list)
     health: Health = field(default_factory=Health)
@@ -50,14 +50,14 @@ class Beside:
 
 
 class Quiet(NamedTuple):
-    """What the attacks are held against."""
+    """The honest senders' results without attacks, for comparison."""
 
     waits: Spread
     bytes: int
 
 
 class Seen(NamedTuple):
-    """What an attack did, while the honest sent `honest`."""
+    """The results of an attack, while the honest senders sent `honest`."""
 
     units: int
     seconds: float
@@ -75,7 +75,7 @@ class Seen(NamedTuple):
 
 
 async def run(names: Sequence[str], scale: float, quiet_s: float) -> list[str]:
-    """Do one attack after another; prints what was seen, and gives what must not be."""
+    """Run one attack after another, print the measurements, and return the faults."""
     finds: list[str] = []
     sent: list[Sent] = []
     spreads: dict[str, Spread] = {}
@@ -119,7 +119,7 @@ async def _quiet(stage: Stage, seconds: float) -> Quiet:
 
 
 async def _watch(stage: Stage, name: str, units: int) -> Seen:
-    """Do an attack beside the honest, and look at the service."""
+    """Run an attack beside the honest senders, and watch the service."""
     workers = stage.workers
     async with _honest(stage) as beside:
         before_bytes, cpu_s, began_at = workers.look(), workers.cpu_s(), time.monotonic()
@@ -141,7 +141,7 @@ def order(scene: Scene, name: str, units: int, seconds_min: float, connections: 
 
 
 async def strike(scene: Scene, name: str, units: int, seconds_min: float) -> "tuple[int, Counter[str]]":
-    """Do an attack, and return how much was done, and the answers."""
+    """Run an attack, and return the units done and the responses."""
     striking = attacks.start(order(scene, name, units, seconds_min, CONNECTIONS))
     try:
         with tqdm(total=units, desc=name, unit=ATTACKS[name].unit, disable=not sys.stderr.isatty()) as bar:
@@ -156,7 +156,7 @@ async def strike(scene: Scene, name: str, units: int, seconds_min: float) -> "tu
 
 @contextlib.asynccontextmanager
 async def _honest(stage: Stage) -> AsyncIterator[Beside]:
-    """Let honest senders send at their modest rate, and a load balancer ask, until the block ends."""
+    """Run honest senders at a modest rate, and a load balancer's probes, until the block ends."""
     token = stage.customers["honest"].token
     plan = Plan(stage.server.bind, token, HONEST_CONNECTIONS, HONEST_EVENTS, HONEST_BATCHES_PER_S)
     sending, beside = flow.start(plan), Beside()

@@ -22,7 +22,7 @@ TENANTS: Mapping[str, CustomerSpec] = {
 
 @dataclass(frozen=True)
 class Order:
-    """An attack and its size: so many of its units, for at least so many seconds."""
+    """An attack and its size: a number of units, and a minimum of seconds."""
 
     attack: str
     units: int
@@ -43,7 +43,7 @@ class Order:
 
 
 class Attack(NamedTuple):
-    """`units` is the size of a long run; what is stored is held against a `yardstick`, which is no attack."""
+    """An attack; `units` is the size of a long run; its stored events are compared with a harmless `yardstick`'s."""
 
     strike: "Callable[[Order, Desk, Counter[str]], Awaitable[None]]"
     units: int

@@ -35,7 +35,7 @@ CONNECTION_BYTES_MAX = 12 * 65_536
 
 
 async def flood(seconds: float) -> list[str]:
-    """Offer twice what was stored when each sender waited for its answers."""
+    """Offer twice the rate that was stored when each sender waited for its responses."""
     async with staged({"main": CustomerSpec()}, 1, {}, is_proxied=False) as stage:
         first, capacity = await _measure(stage)
         plan = Plan(
@@ -60,7 +60,7 @@ async def flood(seconds: float) -> list[str]:
 
 
 async def paused(seconds: float) -> list[str]:
-    """Freeze PostgreSQL under load: nobody is told, and nobody answers."""
+    """Freeze PostgreSQL under load, so that nothing responds."""
 
     @contextlib.asynccontextmanager
     async def pause(stage: Stage) -> AsyncIterator[None]:
@@ -71,7 +71,7 @@ async def paused(seconds: float) -> list[str]:
 
 
 async def refused(seconds: float) -> list[str]:
-    """Let nobody connect to PostgreSQL, and cut those that are."""
+    """Refuse new connections to PostgreSQL, and cut the existing ones."""
 
     @contextlib.asynccontextmanager
     async def refuse(stage: Stage) -> AsyncIterator[None]:
@@ -107,7 +107,7 @@ async def _away(name: str, seconds: float, trouble: _Trouble, *, is_proxied: boo
 
 
 async def fairness(seconds: float) -> list[str]:
-    """Measure a tenant's small batches, quiet, and while another tenant floods."""
+    """Measure a tenant's small batches, alone and while another tenant floods."""
     async with staged({"loud": CustomerSpec(), "modest": CustomerSpec()}, 1, {}, is_proxied=False) as stage:
         bind, rate = stage.server.bind, 1 / SMALL_EVERY_S
         small = Plan(bind, stage.customers["modest"].token, CONNECTIONS, SMALL_EVENTS, rate, seconds=seconds)
@@ -138,7 +138,7 @@ PARTS: Mapping[str, Callable[[float], Awaitable[list[str]]]] = {
 
 
 async def run(parts: Sequence[str], seconds: float) -> list[str]:
-    """Do one after another; prints what was seen, and gives what must not be."""
+    """Run one after another, print the measurements, and return the faults."""
     finds = []
     for part in parts:
         finds += [f"{part}: {find}" for find in await PARTS[part](seconds)]
@@ -147,7 +147,7 @@ async def run(parts: Sequence[str], seconds: float) -> list[str]:
 
 
 async def _measure(stage: Stage) -> tuple[list[Sent], float]:
-    """Let senders wait for their answers, and return what was sent and the events stored in a second."""
+    """Run senders that wait for their responses, and return the batches and the events stored per second."""
     token = stage.customers["main"].token
     sending = flow.start(Plan(stage.server.bind, token, CONNECTIONS, BATCH_EVENTS, seconds=CAPACITY_S))
     await _watch(sending, stage, "capacity", CAPACITY_S)
@@ -156,7 +156,7 @@ async def _measure(stage: Stage) -> tuple[list[Sent], float]:
 
 
 async def _watch(sending: Sending, stage: Stage, says: str, seconds: float) -> None:
-    """Look at the memory for some seconds, or until everything is sent and answered."""
+    """Watch the memory for some seconds, or until everything is sent and answered."""
     began_at, whole = time.monotonic(), round(seconds)
     with tqdm(total=whole, desc=says, unit="s", disable=not sys.stderr.isatty()) as bar:
         while not sending.is_over() and (gone_s := time.monotonic() - began_at) < seconds:
@@ -177,7 +177,7 @@ def _unexpected(sent: Sequence[Sent]) -> list[str]:
 
 
 def _recovery(sent: Sequence[Sent], ended_at: float, rate: float) -> list[str]:
-    """Return how long after the trouble the first batch was stored, and when all that was offered was again."""
+    """Return the time from the end of the trouble to the first stored batch, and to the full rate."""
     after = sorted(each.answered_at - ended_at for each in flow.stored(sent) if each.answered_at > ended_at)
     by_second = Counter(int(at_s) for at_s in after)
     whole_s = next((second for second in range(int(AFTER_S)) if by_second[second] >= WHOLE * rate), AFTER_S)
@@ -187,7 +187,7 @@ def _recovery(sent: Sequence[Sent], ended_at: float, rate: float) -> list[str]:
 
 
 def _memory(stage: Stage, quiet_bytes: int, from_at: float, to_at: float) -> list[str]:
-    """Hold the last third of the trouble against the first, and all of it against what may be held."""
+    """Compare the memory in the last third of the trouble with the first, and all of it with its bound."""
     third = (to_at - from_at) / 3
     early = stage.workers.most_bytes(from_at, from_at + third)
     late = stage.workers.most_bytes(to_at - third, to_at)

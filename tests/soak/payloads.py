@@ -23,7 +23,7 @@ _ATTACK_NUMBER = 1 << 44  # Above those of every honest batch.
 
 
 class Payload(NamedTuple):
-    """A body, the header lines that go with it, and how many units of its attack it is."""
+    """A body, its header lines, and the number of units it counts for."""
 
     body: bytes
     headers: str
@@ -31,7 +31,7 @@ class Payload(NamedTuple):
 
 
 def deep() -> Iterator[Payload]:
-    """Return bodies nested in arrays and in objects, as the whole, as the events, as a field and as an unknown name."""
+    """Return deep arrays and objects, as the body, as the events, as a field and as an unknown field."""
     arrays, objects = "[" * DEPTH + "]" * DEPTH, '{"a":' * DEPTH + "1" + "}" * DEPTH
     event = json.dumps(sample.event())
     bodies = [
@@ -63,7 +63,7 @@ def tiny_chunks() -> Iterator[Payload]:
 
 
 def gzip_bomb(size: int) -> bytes:
-    """Make zeros of a size, as gzip. Its checksum is that of a part: nobody comes so far."""
+    """Return zeros of a size as gzip, with the checksum of a part, because no reader gets that far."""
     deflater = zlib.compressobj(9, zlib.DEFLATED, _GZIP)
     head = deflater.compress(bytes(_GZIP_BLOCK_BYTES)) + deflater.flush(zlib.Z_FULL_FLUSH)
     # After a full flush the next block stands for itself, so it can be repeated.
@@ -72,17 +72,17 @@ def gzip_bomb(size: int) -> bytes:
 
 
 def zstd_bomb(size: int) -> bytes:
-    """Make zeros of a size, as one zstd frame that does not say how many (RFC 8878, section 3.1.1)."""
+    """Return zeros of a size as one zstd frame without its content size (RFC 8878, section 3.1.1)."""
     return b"\x28\xb5\x2f\xfd" + b"\x00\x58" + _zstd_blocks(size)  # A window of 2 MiB.
 
 
 def sized_zstd_bomb(size: int) -> bytes:
-    """The same, and it says how many."""
+    """Return zeros of a size as one zstd frame with its content size."""
     return b"\x28\xb5\x2f\xfd" + b"\xc0\x58" + size.to_bytes(8, "little") + _zstd_blocks(size)
 
 
 def _zstd_blocks(size: int) -> bytes:
-    """Return blocks that repeat one byte; the last one says that it is."""
+    """Return blocks that repeat one byte, the last one marked as last."""
     repeated, is_last = 1 << 1, 1
     block = (_ZSTD_BLOCK_BYTES << 3 | repeated).to_bytes(3, "little") + b"\0"
     last = (_ZSTD_BLOCK_BYTES << 3 | repeated | is_last).to_bytes(3, "little") + b"\0"
@@ -90,12 +90,12 @@ def _zstd_blocks(size: int) -> bytes:
 
 
 def large_batches() -> Iterator[Payload]:
-    """Return the largest batches there may be, all good."""
+    """Return good batches of the largest size."""
     return _stamped(template.good(EVENTS_MAX))
 
 
 def unknown_models() -> Iterator[Payload]:
-    """Return batches as large, of events each of which has a model that none had before."""
+    """Return batches of the largest size, in which every event has a new model."""
     return _stamped(template.of_unknown_models(EVENTS_MAX))
 
 
@@ -105,7 +105,7 @@ def _stamped(made: Template) -> Iterator[Payload]:
 
 
 def padded_tags() -> Iterator[Payload]:
-    """Yield good events as long as a body may be, of which no two spell their tags alike."""
+    """Yield good events as long as a body may be, no two with the same spelling of tags."""
     for number in itertools.count():
         body = sample.body()
         spaces = b" " * (BODY_BYTES_MAX - len(body) - number % 100_000)

@@ -13,7 +13,7 @@ _IN_DOUBT = ("503 outcome-unknown", "no answer", "408")
 
 @dataclass
 class Reckoning:
-    """In events, but for `halves`, which are batches."""
+    """The result of a comparison, in events, except `halves`, which are batches."""
 
     rows: int = 0
     acknowledged: int = 0
@@ -24,7 +24,7 @@ class Reckoning:
     strangers: int = 0
 
     def finds(self) -> list[str]:
-        """Return what must not be."""
+        """Return the faults."""
         counts = {
             "events acknowledged and lost": self.lost,
             "events stored though the answer said that nothing was": self.denied,

@@ -25,7 +25,7 @@ READER_S = 10.0  # Longest that the log's reader takes for what is left.
 
 @dataclass
 class Scene:
-    """What a sender sees, and what tells how the service is."""
+    """The service as a sender sees it, and its vital signs."""
 
     server: Server
     customers: Mapping[str, Customer]
@@ -34,7 +34,7 @@ class Scene:
 
 @dataclass
 class Stage(Scene):
-    """The same with its database, which `dsn` reaches past the proxy; the service may stand behind it."""
+    """A scene with its database, which `dsn` reaches directly; the service may use a proxy."""
 
     dsn: str
     postmaster: int
@@ -42,7 +42,7 @@ class Stage(Scene):
 
     @contextlib.contextmanager
     def database_paused(self) -> Iterator[None]:
-        """Stop PostgreSQL as a frozen machine stops it: connections stay, and nobody answers."""
+        """Stop PostgreSQL as on a frozen machine: connections stay, and nothing responds."""
         # Each backend is in a session of its own, so no group has them all. The postmaster first: no new ones come.
         os.kill(self.postmaster, signal.SIGSTOP)
         stopped = [self.postmaster]
@@ -62,7 +62,7 @@ class Stage(Scene):
 async def staged(
     wanted: Mapping[str, CustomerSpec], workers: int, settings: Mapping[str, str], *, is_proxied: bool
 ) -> AsyncIterator[Stage]:
-    """Start everything anew, with some settings of PostgreSQL's, and remove it all with the block."""
+    """Start everything afresh with some settings of PostgreSQL, and remove it when the block ends."""
     with contextlib.ExitStack() as undo:
         folder = undo.enter_context(cluster.open_folder())
         postgres = undo.enter_context(embedded.start(folder / "pg", settings=settings))
@@ -77,7 +77,7 @@ async def staged(
 
 @contextlib.contextmanager
 def _read(log: Path) -> Iterator[int]:
-    """Let a process of its own read what the service says, as a log driver does: that one may be stopped or killed."""
+    """Read the service's log in a separate process, as a log driver does, which may be stopped or killed."""
     pipe = log.with_suffix(".pipe")
     os.mkfifo(pipe)
     log.touch()
@@ -94,7 +94,7 @@ def _read(log: Path) -> Iterator[int]:
 
 @contextlib.asynccontextmanager
 async def _aside(serving: AbstractContextManager[Server]) -> AsyncIterator[Server]:
-    """Start and stop in a thread: whoever waits for the service must not keep the proxy from it."""
+    """Start and stop in a thread, because waiting for the service must not block the proxy."""
     server = await asyncio.to_thread(serving.__enter__)
     try:
         yield server

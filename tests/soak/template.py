@@ -14,7 +14,7 @@ _TEAMS = ("search", "assistant", "editor")
 
 
 class Template:
-    """A batch whose events have the same length, so that the same digit of all of them is one strided assignment.
+    """A batch with events of equal length, so that one strided assignment writes a digit of all their ids.
 
     The last 12 digits of an event's id are the number of its batch: a row of the table tells where it came from.
     """
@@ -31,7 +31,7 @@ class Template:
         self._time_places, self._number_places = places[_TIME], places[_NUMBER]
 
     def stamp(self, number: int, at_ms: int) -> bytes:
-        """Return the batch of a number, with events of a time."""
+        """Return the batch with a number, with events of a time."""
         self._write(self._time_places, f"{at_ms:012x}")
         self._write(self._number_places, f"{number:012x}")
         return bytes(self._body)
@@ -50,7 +50,7 @@ def good(count: int) -> Template:
 
 
 def of_unknown_models(count: int) -> Template:
-    """Make a batch in which each event has a model that no batch had before."""
+    """Make a batch in which each event has a model that no earlier batch had."""
     return Template([_event(place) | {"routed_model": f"m{place:06x}-{_NUMBER * _DIGITS}"} for place in range(count)])
 
 

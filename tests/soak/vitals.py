@@ -22,14 +22,14 @@ PROBES = ("/readyz", "/livez")
 
 
 class Sample(NamedTuple):
-    """Of all workers together."""
+    """A sample of all workers together."""
 
     at: float
     rss_bytes: int
 
 
 class Workers:
-    """The processes that take batches; `look` at them from time to time."""
+    """The worker processes, sampled by calls of `look`."""
 
     def __init__(self, server: Server) -> None:
         self.pids = server.workers()
@@ -42,11 +42,11 @@ class Workers:
         return self.samples[-1].rss_bytes
 
     def most_bytes(self, from_at: float, to_at: float = float("inf")) -> int:
-        """Return the most that a sample of a time has."""
+        """Return the largest sample in a span of time."""
         return max(sample.rss_bytes for sample in self.samples if from_at <= sample.at <= to_at)
 
     def peak_bytes(self) -> int:
-        """Return the most that the kernel has seen, between the samples too."""
+        """Return the peak that the kernel recorded, also between samples."""
         return sum(_status_bytes(pid, "VmHWM") for pid in self.pids)
 
     def cpu_s(self) -> float:
@@ -67,7 +67,7 @@ def _cpu_s(pid: int) -> float:
 
 @dataclass
 class Health:
-    """What the probes said, asked as a load balancer asks: on a new connection each time."""
+    """The probes' responses, requested as by a load balancer: over a new connection each time."""
 
     waits_s: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -77,7 +77,7 @@ class Health:
         return f"ready and alive {asked - len(self.failures):,} of {asked:,} times, slowest {slowest_ms:.0f} ms"
 
     async def poll(self, bind: str) -> None:
-        """Ask until cancelled."""
+        """Request the probes until cancelled."""
         with suppress(asyncio.CancelledError):
             for path in itertools.cycle(PROBES):
                 began_at = time.monotonic()
@@ -116,13 +116,13 @@ class Spread(NamedTuple):
 
 
 def spread(waits_s: Sequence[float]) -> Spread:
-    """Sum up times."""
+    """Return the median and the 99th percentile of times."""
     ordered = sorted(waits_s)
     return Spread(statistics.median(ordered) * 1e3, ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)] * 1e3)
 
 
 async def until(holds: Callable[[], bool], seconds: float) -> bool:
-    """Wait for something, and return whether it came about in time."""
+    """Wait for a condition, and return whether it became true in time."""
     give_up_at = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > give_up_at:

@@ -21,7 +21,7 @@ STREAM = UUID("9f6c2b1e-58d3-4a7e-8c1b-0f2e4d6a8b0c")
 
 
 def entry(*events: dict[str, object], sequence: int = NO_SEQUENCE, tenant_id: int = 1) -> Entry:
-    """Make what the service would put into the queue."""
+    """Return an entry as the service would queue it."""
     decoded = decode(sample.body(*(events or (sample.event(),))), VOCABULARIES[Mode.REFUSE], window())
     digest = rows.digest(decoded)
     return Entry(

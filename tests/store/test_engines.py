@@ -44,7 +44,7 @@ def dsn(request: pytest.FixtureRequest, postgres: Cluster) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def sending(dsn: str) -> list[Customer]:
-    """Tenants of whom the first may teach terms."""
+    """Return tenants, of which the first may learn terms."""
 
     async def make(connection: connections.Connection) -> list[Customer]:
         return [

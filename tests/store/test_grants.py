@@ -124,7 +124,7 @@ FROM pg_roles WHERE rolname LIKE 'nocontent%' ORDER BY rolname
 
 @pytest.fixture(scope="module")
 def shared_database(postgres: Cluster) -> str:
-    """A database that was migrated itself: what a copy of one lacks are the privileges of the database."""
+    """Return a database that was migrated itself, because a copy lacks the privileges on the database."""
     dsn = postgres.migrated()
 
     async def again() -> None:

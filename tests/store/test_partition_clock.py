@@ -56,7 +56,7 @@ def body_of(*times_ms: int) -> bytes:
 
 
 def entry(body: bytes, window: Window, sequence: int = NO_SEQUENCE) -> Entry:
-    """Pass the gates at a time, and return what the writer takes."""
+    """Decode an event at a time, and return the writer's entry."""
     decoded = decode(body, TERMS, window)
     digest = rows.digest(decoded)
     stream_id = digest if sequence == NO_SEQUENCE else UUID(sample.uuid7())
@@ -65,7 +65,7 @@ def entry(body: bytes, window: Window, sequence: int = NO_SEQUENCE) -> Entry:
 
 
 class World(NamedTuple):
-    """A database, who writes to it and who maintains it."""
+    """A database, its writers and its maintainers."""
 
     writer: Connection
     maintainers: Sequence[Connection]
@@ -74,7 +74,7 @@ class World(NamedTuple):
     chance: random.Random
 
     async def maintain(self, today: date) -> None:
-        """Maintain from one or several nodes at once, the clock of which may be a day off at midnight."""
+        """Run maintenance from one or more nodes at once, whose clocks may be a day off at midnight."""
         chosen = self.maintainers[: self.chance.randint(1, len(self.maintainers))]
         days = [today, *(today - timedelta(self.chance.randint(0, 1)) for _ in chosen[1:])]
         kept = await asyncio.gather(
@@ -94,13 +94,13 @@ class World(NamedTuple):
         assert len(names) >= self.retention_days + 1 + 1 + partitions.AHEAD_DAYS
 
     async def store(self, *taken: Entry) -> None:
-        """Store by COPY, and again: once as it was, once in a batch of other make-up."""
+        """Store by COPY, and then again, both as it was and in another batch."""
         assert await batches.store(self.writer, taken) == [Receipt(each.events, 0) for each in taken]
         again = await batches.store(self.writer, taken)
         assert again == [Receipt(0, each.events) for each in taken]
 
     async def check_moment(self, now_ms: int) -> None:
-        """Whatever the window takes is stored, from edge to edge, and what is outside is refused by its rule."""
+        """Check that every time in the window is stored, edges included, and that others are refused by their rule."""
         window = window_at(now_ms, self.retention_days)
         inside = [self.chance.randint(*window) for _ in range(4)]
         await self.store(

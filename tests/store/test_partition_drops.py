@@ -44,7 +44,7 @@ VALUES (99999, 'citus', 10, 'pg_catalog'::regnamespace, false, '14.0')
 
 
 async def keep(dsn: str, days_later: int, retention_days: int = DAYS) -> Kept:
-    """Maintain as the service does it, so many days from now; an operator has let go of the days in between."""
+    """Run maintenance as the service does, some days from now, after an operator released the days between."""
     at = noon(TODAY + timedelta(days_later))
     await asyncio.to_thread(cluster.let_the_clock_be_set, dsn)
     async with operator(dsn) as connection:
@@ -57,20 +57,20 @@ async def keep(dsn: str, days_later: int, retention_days: int = DAYS) -> Kept:
 
 
 async def states(connection: Connection) -> dict[str, str]:
-    """Return the tables that are neither partitions nor gone."""
+    """Return the days that are half dropped: tables that are no longer partitions."""
     return {row["name"]: row["state"] for row in await connection.fetch(_STATES)}
 
 
 @asynccontextmanager
 async def reading(dsn: str, query: str = _COUNT) -> AsyncIterator[Connection]:
-    """Hold a transaction open that has read, as pg_dump or a long report does."""
+    """Hold a reading transaction open, as pg_dump or a long report does."""
     async with operator(dsn) as reader, reader.transaction(isolation="repeatable_read"):
         await reader.fetchval(query)
         yield reader
 
 
 async def write(connection: Connection) -> None:
-    """Store an event of now by the writer's path; raises TimeoutError if that waits for somebody."""
+    """Store a current event as the writer does; raise TimeoutError if it has to wait."""
     decoded = decode(sample.body(), VOCABULARIES[Mode.REFUSE], window())
     digest = rows.digest(decoded)
     entry = Entry(1, digest, NO_SEQUENCE, digest, 1, 0, (0, 0, 0, 0), rows.encode(decoded, 1))
@@ -79,7 +79,7 @@ async def write(connection: Connection) -> None:
 
 
 async def kill_in(dsn: str, statement: str, days_later: int) -> None:
-    """Maintain, and end the connection while a statement of it waits for a lock."""
+    """Run maintenance, and kill its connection while a statement waits for a lock."""
     async with operator(dsn) as killer:
         keeping = asyncio.create_task(keep(dsn, days_later))
         while not await killer.fetch(_KILL, statement):
@@ -136,7 +136,7 @@ async def test_of_many_days_that_are_read_one_is_tried(database: str) -> None:
 
 
 async def detach_halfway(dsn: str) -> None:
-    """Detach the oldest day by hand, as a release before did it, and be interrupted."""
+    """Detach the oldest day as an earlier release did, interrupted halfway."""
     async with operator(dsn) as other:
         await other.execute("SET lock_timeout = '100ms'")
         with pytest.raises(asyncpg.LockNotAvailableError):

@@ -109,7 +109,7 @@ async def test_a_login_that_can_make_or_owns_something_is_named(database: str) -
 
 @pytest.fixture
 def own() -> Iterator[Cluster]:
-    """A PostgreSQL of its own, because roles are the cluster's, as an operator gets it: a login and its database."""
+    """Yield a login and its database in a separate PostgreSQL, because roles belong to a cluster."""
     with cluster.open_folder() as folder, embedded.start(folder / "pg", settings=cluster.SETTINGS) as server:
         started = Cluster(server.dsn)
         cluster.run(server.dsn, "CREATE ROLE telemetry_admin LOGIN CREATEROLE")

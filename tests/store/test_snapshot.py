@@ -17,7 +17,7 @@ async def told(dsn: str, known: Snapshot) -> bool:
 
 
 def facts(known: Snapshot) -> object:
-    """Return all that a request would be decided by."""
+    """Return all knowledge that decides about a request."""
     by_tenant = {
         tenant.tenant_id: (
             tenant.disabled,

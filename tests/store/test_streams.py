@@ -29,7 +29,7 @@ _GAPS = "SELECT tenant_id, stream_id, first, last FROM stream_gaps ORDER BY tena
 
 
 class Came(NamedTuple):
-    """Batches of a stream that came so long ago."""
+    """Batches of a stream, and how long ago they arrived."""
 
     age_s: int
     sequences: Sequence[int]

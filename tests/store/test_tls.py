@@ -33,7 +33,7 @@ def database() -> Iterator[Secured]:
 
 @pytest.fixture
 def root(database: Secured, tmp_path: Path) -> Path:
-    """A file of authorities that a test may change."""
+    """Return a file of authorities that a test may change."""
     file = tmp_path / "root.pem"
     file.write_bytes(database.authority.root.read_bytes())
     return file
@@ -154,7 +154,7 @@ def test_a_start_looks_at_the_way_to_the_database(
 
 
 class Served(NamedTuple):
-    """A service on that database, and where its DSN and its authorities stand."""
+    """A service on that database, with the files of its DSN and authorities."""
 
     server: Server
     token: str
@@ -206,7 +206,7 @@ def _are_ready(server: Server) -> bool:
 
 
 def test_a_login_is_succeeded_by_another_without_a_refused_batch(database: Secured, served: Served) -> None:
-    """A password that is changed refuses the connections that are made until the workers know the new one."""
+    """After a change of the password, new connections fail until the workers know the new one."""
     reporters = [Reporter(served.server, served.token) for _ in range(4)]
     for reporter in reporters:
         reporter.start()

