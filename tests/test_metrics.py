@@ -20,7 +20,7 @@ _LIBRARYS = ("python_", "process_")
 
 @pytest.fixture(scope="module")
 def at_start() -> dict[str, Metric]:
-    """What a process shows that takes events and has counted nothing yet."""
+    """Return the metrics of a process that accepts events and has counted nothing yet."""
     return _shown("ingest.intake.app")
 
 

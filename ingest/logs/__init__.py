@@ -1,6 +1,6 @@
 """Log lines: JSON with fields from the closed set below; never a body, header, field name or exception's text.
 
-A line never raises, never waits (`logs.sink`) and never floods (`logs.rate`): what keeps coming is counted instead.
+Logging never raises, never waits (`logs.sink`) and never floods (`logs.rate`): lines that recur are counted instead.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ import orjson
 from ingest.logs.rate import Rate
 from ingest.logs.sink import LINE_BYTES_MAX, Sink
 
-# What strangers bring about, and all else, apart: a flood of one does not hide a line of the other.
+# Lines that strangers cause are kept apart from all others, so that a flood of them hides no other line.
 REFUSALS_A_SECOND = 6
 OTHERS_A_SECOND = 24
 _TEXT_MAX = 80  # Of one field.
@@ -33,17 +33,17 @@ Event = Literal[
 
 
 class Fields(TypedDict, total=False):
-    """What a line may say besides its time, level and event."""
+    """The fields that a line may have besides its time, level and event."""
 
     request_id: str
     tenant_id: int
     problem: str  # A type of docs/problems.md.
     rules: list[str]  # Ids of docs/rules.md.
-    task: str  # Of a worker: `Task` in metrics.py of the room that starts it.
+    task: str  # A worker's task: `Task` in metrics.py of the room that starts it.
     error: str  # The class of an exception.
     sqlstate: str
     place: str  # module:line of our own code.
-    logger: str  # A library's.
+    logger: str  # A library's logger.
     setting: str  # A PostgreSQL parameter's name.
     privilege: str  # A PostgreSQL role's name, or an attribute of one.
     exposure: str  # What any login of the database may do: docs/roles.md.
@@ -52,26 +52,26 @@ class Fields(TypedDict, total=False):
     rows: int
     revision: int
     duration_ms: int
-    suppressed: int  # Lines like this one that were not written in the second before.
+    suppressed: int  # Lines like this one that were not written in the previous second.
 
 
 def info(event: Event, **fields: Unpack[Fields]) -> None:
-    """Write one line of what went as it should."""
+    """Log an expected event."""
     _write("info", event, fields)
 
 
 def warning(event: Event, **fields: Unpack[Fields]) -> None:
-    """Write one line of what somebody may want to look at."""
+    """Log an event that an operator may want to look at."""
     _write("warning", event, fields)
 
 
 def error(event: Event, **fields: Unpack[Fields]) -> None:
-    """Write one line of what somebody has to look at."""
+    """Log an event that an operator has to look at."""
     _write("error", event, fields)
 
 
 def place_of(error: BaseException) -> str:
-    """Give module:line of the innermost frame of ours that an exception came through."""
+    """Return module:line of the innermost frame of our code that an exception came through."""
     place = "unknown"
     frame: TracebackType | None = error.__traceback__
     while frame is not None:
@@ -83,16 +83,16 @@ def place_of(error: BaseException) -> str:
 
 
 def capture() -> None:
-    """Let nothing in a process of ours say more than that it spoke: its words may quote a request."""
+    """Reduce all other logging of a process to the fact that it happened, because its text may quote a request."""
     capture_libraries()
-    logging.lastResort = _Library()  # Of loggers that do not ask the root.
-    logging.raiseExceptions = False  # It would print the words that a handler failed on.
+    logging.lastResort = _Library()  # For loggers that do not propagate to the root.
+    logging.raiseExceptions = False  # It would print the message that a handler failed on.
     threading.excepthook = lambda args: _write("error", "bug", _face(args.exc_type, args.exc_value))
     sys.unraisablehook = lambda args: _write("error", "bug", _face(args.exc_type, args.exc_value))
 
 
 def capture_libraries() -> None:
-    """The same for libraries' loggers, warnings, and what ends the main thread."""
+    """Reduce libraries' logging, warnings, and an exception that ends the main thread, likewise."""
     root = logging.getLogger()
     root.handlers[:] = [_Library()]
     root.setLevel(logging.WARNING)
@@ -101,7 +101,7 @@ def capture_libraries() -> None:
 
 
 def capture_loop() -> None:
-    """The same for what a task of the running loop leaves behind."""
+    """Reduce reports of unhandled exceptions in tasks of the running loop, likewise."""
 
     def handle(_loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         left = context.get("exception")
@@ -112,7 +112,7 @@ def capture_loop() -> None:
 
 
 class Guard:
-    """Ends a process whose block raises, with status 1; multiprocessing would print the exception's words."""
+    """Ends a process whose block raises, with status 1; multiprocessing would print the exception's message."""
 
     def __enter__(self) -> None:
         return
@@ -126,22 +126,22 @@ class Guard:
 
 
 def lost() -> Mapping[str, int]:
-    """Give how many lines of this process reached nobody, by reason."""
+    """Return how many lines of this process were lost, by reason."""
     return {str(reason): count for reason, count in _sink.lost.items()}
 
 
 def say(sentence: str) -> None:
-    """Write a sentence for whoever started the process, beside its lines."""
+    """Write a sentence for the person who started the process, between its log lines."""
     _sink.put(sentence.encode("utf-8", "backslashreplace") + b"\n")
 
 
 def flush() -> None:
-    """Wait for what was said to be written, a second at most."""
+    """Wait until all lines are written, a second at most."""
     _sink.flush()
 
 
 class _Kind(NamedTuple):
-    """What lines have in common that tell of the same thing again."""
+    """The fields that lines about the same recurring event share."""
 
     level: str
     event: Event
@@ -156,7 +156,7 @@ class _Library(logging.Handler):
         _write(record.levelname.lower(), "library", fields)
 
 
-# Of each line its own; by the others it is counted.
+# Fields that differ in each line; lines are counted by the others.
 _OWN = {"request_id", "tenant_id", "count", "rows", "revision", "duration_ms"}
 
 
@@ -193,7 +193,7 @@ def _loss(count: int) -> bytes:
 
 
 def _plain(value: object) -> object:
-    """Give a value that JSON takes and that is not long: names of classes and loggers may be anything."""
+    """Return a short value that JSON can hold, because names of classes and loggers may be anything."""
     if isinstance(value, list | tuple):
         return tuple(_plain(each) for each in value)
     if isinstance(value, int):
@@ -216,6 +216,6 @@ def _line(level: str, event: Event, fields: Mapping[str, object]) -> bytes:
 _refusals: Rate[_Kind] = Rate(REFUSALS_A_SECOND)
 _others: Rate[_Kind] = Rate(OTHERS_A_SECOND)
 REFUSALS_A_SECOND_MAX = _refusals.lines_max
-LINES_A_SECOND_MAX = REFUSALS_A_SECOND_MAX + _others.lines_max + 1  # One tells of lost lines.
+LINES_A_SECOND_MAX = REFUSALS_A_SECOND_MAX + _others.lines_max + 1  # One reports lost lines.
 BYTES_A_SECOND_MAX = LINES_A_SECOND_MAX * LINE_BYTES_MAX
 _sink = Sink(_due, _loss)

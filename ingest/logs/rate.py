@@ -1,4 +1,4 @@
-"""How many log lines a second: the first few of each kind and of all kinds, and a count in place of the rest."""
+"""The limit on log lines per second: the first few of each kind and of all kinds, and a count instead of the rest."""
 
 import os
 import threading
@@ -6,24 +6,24 @@ from collections import Counter
 from typing import Generic, NamedTuple, TypeVar
 
 LINES_OF_A_KIND = 3
-KINDS_TOLD = 3  # Whose counts get lines of their own; those of others are summed up in one.
+KINDS_TOLD = 3  # Kinds whose counts get their own lines; those of others are summed up in one.
 Kind = TypeVar("Kind")
 
 
 class Kept(NamedTuple, Generic[Kind]):
-    """Lines of a kind that were not written; of no kind: those of all others."""
+    """A count of unwritten lines of a kind; without a kind, of all others."""
 
     kind: Kind | None
     lines: int
 
 
 class Rate(Generic[Kind]):
-    """Admits at most `lines_max` lines in each second of the clock, and tells at its end how many more there were."""
+    """Admits at most `lines_max` lines in each second of the clock, and reports the number of others at its end."""
 
     def __init__(self, lines_max: int) -> None:
         self._lines_max = lines_max
         self._reset()
-        os.register_at_fork(after_in_child=self._reset)  # A thread that is not there may hold the lock.
+        os.register_at_fork(after_in_child=self._reset)  # A thread that the child lacks may hold the lock.
 
     def _reset(self) -> None:
         self._lock = threading.RLock()  # Reentrant: the collector may run a finalizer that logs at any allocation.
@@ -34,11 +34,11 @@ class Rate(Generic[Kind]):
 
     @property
     def lines_max(self) -> int:
-        """Lines of a second at most, with those that tell of others."""
+        """Return the maximum of lines per second, including those with counts."""
         return self._lines_max + KINDS_TOLD + 1
 
     def admits(self, kind: Kind, second: int) -> bool:
-        """Tell whether a line may be written; `due` has been asked for this second."""
+        """Return whether a line may be written; call `due` for this second first."""
         with self._lock:
             self._second = second
             if self._written[kind] < LINES_OF_A_KIND and self._written.total() < self._lines_max:
@@ -51,11 +51,11 @@ class Rate(Generic[Kind]):
             return False
 
     def due(self, second: int) -> list[Kept[Kind]]:
-        """Give what was kept back before this second, once."""
+        """Return the counts of lines withheld before this second, once."""
         with self._lock:
             if second == self._second:
                 return []
-            kept, self._kept = self._kept, Counter()  # First: a finalizer's line is counted in the new ones.
+            kept, self._kept = self._kept, Counter()  # First, so that a finalizer's line is counted in the new counts.
             others, self._others = self._others, 0
             self._written = Counter()
         return [*(Kept(kind, count) for kind, count in kept.items()), *([Kept(None, others)] if others else [])]

@@ -1,7 +1,7 @@
-"""Where log lines go: a bounded buffer that one thread writes to stderr, so that nobody else waits for it or fails.
+"""The sink of log lines: a bounded buffer that one thread writes to stderr, so that no other thread waits or fails.
 
-Writes block, in that thread alone: O_NONBLOCK would hold for every process that shares the open file. Lines that do
-not fit or cannot be written are counted by reason, and told when writing works again.
+Writes block, but only in that thread: O_NONBLOCK would apply to every process that shares the open file. Lines that do
+not fit or cannot be written are counted by reason, and reported when writing works again.
 """
 
 import atexit
@@ -22,29 +22,29 @@ REASONS: tuple[Reason, ...] = get_args(Reason)
 STDERR = 2
 LINES_MAX = 4_096  # In the buffer.
 LINE_BYTES_MAX = 512
-PIPE_BUF = 4_096  # pipe(7): what is no longer is written in one piece.
+PIPE_BUF = 4_096  # pipe(7): writes up to this size are atomic.
 assert LINE_BYTES_MAX <= PIPE_BUF  # Lines of several processes do not mix in one pipe.
 TICK_S = 1.0
-FLUSH_S = 1.0  # Longest that an ending process waits for whoever reads its last lines.
+FLUSH_S = 1.0  # The longest that an ending process waits until its last lines are read.
 _FLUSH_POLL_S = 0.002
-_NO_SECOND = -1  # Of the clock: all seconds are before it.
+_NO_SECOND = -1  # Before every second of the clock.
 _READER_GONE = {errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN}
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class Sink:
-    """`due` returns the lines that seconds before this one have left; `loss` makes the line that tells of lost ones."""
+    """The buffer and its thread. `due` returns lines left by earlier seconds; `loss` makes the line about lost ones."""
 
     def __init__(self, due: Callable[[int], Iterable[bytes]], loss: Callable[[int], bytes]) -> None:
         self._due = due
         self._loss = loss
-        self._is_cut = False  # The last line ended in its middle.
+        self._is_cut = False  # The last line was written in part.
         self._reset()
-        os.register_at_fork(after_in_child=self._reset)  # A child has no thread, and maybe a lock that nobody holds.
+        os.register_at_fork(after_in_child=self._reset)  # A child lacks the thread, and its lock may be held by none.
         atexit.register(self.flush)
 
     def _reset(self) -> None:
-        # Reentrant, as the queue is: the collector may run a finalizer that logs at any allocation.
+        # Reentrant, like the queue: the collector may run a finalizer that logs at any allocation.
         self._lock = threading.RLock()
         self._lines: SimpleQueue[bytes] = SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -55,11 +55,11 @@ class Sink:
 
     @property
     def lost(self) -> Mapping[Reason, int]:
-        """Lines of this process that reached nobody, since its start."""
+        """Return the lines that this process has lost since its start, by reason."""
         return self._lost
 
     def put(self, line: bytes) -> None:
-        """Take a line; never waits, never raises."""
+        """Accept a line; never wait, never raise."""
         with self._lock:
             if self._taken - self._done >= LINES_MAX:
                 self._lost["buffer_full"] += 1
@@ -70,7 +70,7 @@ class Sink:
                 self._start()
 
     def flush(self, timeout_s: float = FLUSH_S) -> None:
-        """Wait until the lines that were taken are written or lost, or the time is over."""
+        """Wait until all accepted lines are written or lost, or the time is over."""
         for line in self._due(_NO_SECOND):
             self.put(line)
         deadline, taken = time.monotonic() + timeout_s, self._taken
@@ -79,8 +79,8 @@ class Sink:
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._run, name="log", daemon=True)
-        # Signals are for the thread that waits for them: one that came here would not wake it.
-        # No thread to be had: its lines stay in the buffer, and the next one tries again.
+        # Signals must reach the thread that waits for them; one delivered here would not wake it.
+        # No thread can be started: the lines stay in the buffer, and the next line tries again.
         with signals.held(), contextlib.suppress(RuntimeError):
             thread.start()
             self._thread = thread
@@ -111,7 +111,7 @@ class Sink:
             self._told += untold
 
     def _attempt(self, line: bytes) -> Reason | None:
-        """Write a line; gives the reason why it could not be, or None."""
+        """Write a line, and return the reason why it was lost, or None."""
         whole = b"\n" + line if self._is_cut else line
         rest = whole
         try:
@@ -127,7 +127,7 @@ class Sink:
 
 
 def _write_some(line: bytes) -> int:
-    """Write what goes, and give how much that was; waits also where somebody else has set O_NONBLOCK."""
+    """Write some bytes, and return their number; wait even if another process has set O_NONBLOCK."""
     try:
         return os.write(STDERR, line)
     except BlockingIOError:

@@ -1,4 +1,4 @@
-"""The standard streams of a process: open from its start, never what ends it, and in a server closed to words."""
+"""The standard streams of a process: open from its start, never a cause of its end, and without text in a server."""
 
 import contextlib
 import io
@@ -12,30 +12,30 @@ _STDIN, _STDOUT, _STDERR = _STANDARD = (0, 1, 2)
 
 
 def hold_open() -> None:
-    """Put /dev/null in the place of a standard stream that is closed: the next file opened would take its number."""
+    """Replace a closed standard stream with /dev/null, because the next opened file would get its number."""
     for number in _STANDARD:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # Takes the lowest number that is free.
+            os.open(os.devnull, os.O_RDWR)  # Gets the lowest free number.
 
 
 def tolerate() -> None:
-    """Go on where nobody reads what a command complains of: its exit status says it too."""
+    """Go on if nobody reads a command's errors: its exit status shows them too."""
     sys.stderr = _Tolerant(sys.stderr)
 
 
 def seal() -> None:
-    """Let nothing but log lines reach the streams of a server: what libraries print may quote a request.
+    """Allow only log lines on a server's streams, because output of libraries may quote a request.
 
-    Those of a process that is not ours, whose streams were never made tolerant, stay as they are.
+    The streams of another process, which were never made tolerant, stay as they are.
     """
     if isinstance(sys.stderr, _Tolerant):
         sys.stdout, sys.stderr = _Sealed("stdout"), _Sealed("stderr")
 
 
 def tell(sentence: str) -> None:
-    """Say something to whoever started this process, sealed or not."""
+    """Print a message for the person who started this process, sealed or not."""
     if isinstance(sys.stderr, _Sealed):
         logs.say(sentence)
     else:
@@ -65,7 +65,7 @@ class _Tolerant(io.TextIOBase):
 
 
 class _Sealed(io.TextIOBase):
-    """Says only that something was printed, and where."""
+    """A stream that reports only that something was printed, and where."""
 
     def __init__(self, name: str) -> None:
         self._name = name

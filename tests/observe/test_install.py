@@ -10,7 +10,7 @@ from tests.observe.install import CannotGet, Programs
 
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A machine without any program, and with nothing unpacked."""
+    """Simulate a machine without any of the programs."""
     monkeypatch.delenv("PROMETHEUS", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setattr(install, "_UNPACKED", tmp_path / "unpacked")

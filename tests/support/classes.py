@@ -1,4 +1,4 @@
-"""How large a class is: the attributes that an instance has, and the methods that it offers or hides."""
+"""The size of a class: the attributes of an instance, and its public and private methods."""
 
 import ast
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ METHODS_MAX = 15
 
 
 def excess(node: ast.ClassDef, *, is_document: bool) -> Iterator[str]:
-    """Yield what a class has more of than it may; a document may have any number of fields."""
+    """Yield each bound that a class exceeds; a document may have any number of fields."""
     attributes, methods = attributes_of(node), methods_of(node)
     if len(attributes) > ATTRIBUTES_MAX and not is_document:
         yield f"{len(attributes)} attributes, over {ATTRIBUTES_MAX}"

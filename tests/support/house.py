@@ -20,7 +20,7 @@ class House(NamedTuple):
     files: tuple[str, ...]
 
     def matching(self, pattern: str) -> Iterator[str]:
-        """Yields the files that match a glob, where a name without a folder matches in every folder."""
+        """Return the files that match a glob; one without a folder matches in every folder."""
         return (name for name in self.files if PurePosixPath(name).match(pattern))
 
     def read(self, name: str) -> str:
@@ -47,7 +47,7 @@ def _comments(source: str) -> list[tuple[int, str]]:
 
 
 def house(root: Path) -> House:
-    """Returns what git tracks; without git, what stands there and is not hidden."""
+    """Return the files that git tracks, or without git, all files that are not hidden."""
     try:
         asked = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, check=True, timeout=30)
         names = asked.stdout.decode().split("\0")
