@@ -37,20 +37,20 @@ run: $(VENV)/.run ## start it and send it events (ONCE=1: then stop; NOCONTENT_D
 test: $(VENV)/.dev ## run the tests (ARGS="-k gate": some of them, one after another)
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest $(or $(ARGS),-n 3 --dist loadfile --no-loadscope-reorder)
 
-fuzz: $(VENV)/.dev ## try to get text in: 200,000 made bodies (ARGS="--bodies 1000 --seed 1": fewer, again)
+fuzz: $(VENV)/.dev ## try to get text in with 200,000 generated bodies (ARGS="--bodies 1000 --seed 1": fewer, repeatable)
 	$(BIN)/python -m tests.fuzz $(ARGS)
 
-fuzz-properties: $(VENV)/.dev ## the properties of the gates, with a hundred times as many examples (half an hour)
+fuzz-properties: $(VENV)/.dev ## test the properties of the gates with a hundred times as many examples (half an hour)
 	FUZZ_SCALE=100 $(BIN)/python -m pytest -v --timeout=1800 tests/properties/test_decode.py $(ARGS)
 
-fuzz-coverage: $(VENV)/.dev ## the same led by coverage, on the decoder alone (Linux; installs atheris)
+fuzz-coverage: $(VENV)/.dev ## fuzz the decoder alone, guided by coverage (Linux; installs atheris)
 	@$(PIP_INSTALL) -r requirements-fuzz.lock
 	$(BIN)/python -m tests.fuzz.coverage $(ARGS)
 
 prove: $(VENV)/.run ## try to get content in, in some 36,000 ways, and search for it everywhere (ARGS="--cases 500": fewer)
 	$(BIN)/nocontent prove --local $(ARGS)
 
-prove-breaks: $(VENV)/.dev ## the same against copies of the service without one gate: each must be noticed
+prove-breaks: $(VENV)/.dev ## run the kit against copies of the service that lack a gate: it must notice each
 	$(BIN)/python -m tests.prove.breaks $(ARGS)
 
 faults: $(VENV)/.dev ## kill the service and PostgreSQL 200 times under load: nothing may be lost (KILLS=20: fewer)
@@ -60,14 +60,14 @@ bench: $(VENV)/.run ## measure limits, ours and peers in turns, a quarter of an 
 	$(BIN)/python -m bench $(ARGS)
 	@$(MAKE) --no-print-directory plots
 
-bench-full: $(VENV)/.run ## the whole matrix, growth, reads and each step by itself: hours, and 60 GB of disk
+bench-full: $(VENV)/.run ## measure the whole matrix, growth, reads and each step: takes hours and 60 GB of disk
 	$(BIN)/python -m bench --full --out matrix $(ARGS)
 	$(BIN)/python -m bench.growth --rows 100000000
 	$(BIN)/python -m bench.reads --rows 50000000
 	$(BIN)/python -m bench.micro
 	@$(MAKE) --no-print-directory plots
 
-instructions: $(VENV)/.run ## count the instructions of the hot path (valgrind), and fail where they grew by a tenth
+instructions: $(VENV)/.run ## count the instructions of the hot path (valgrind), and fail if a step grew by a tenth
 	$(BIN)/python -m bench.instructions $(ARGS)
 
 plots: $(VENV)/.run ## draw docs/img and fill docs/performance.md from bench/results
@@ -75,19 +75,19 @@ plots: $(VENV)/.run ## draw docs/img and fill docs/performance.md from bench/res
 	@.venv-bench/bin/python -m bench.plots
 	@$(BIN)/python -m bench.report
 
-observe: $(VENV)/.dev ## the service under a real Prometheus: alerts tested, dashboards drawn (5 min)
+observe: $(VENV)/.dev ## run the service under a real Prometheus, test the alerts and draw the dashboards (5 min)
 	@$(BIN)/python -m tests.observe.install
 	@$(BIN)/python -m bench.install
 	$(BIN)/python -m tests.observe $(ARGS)
 
-soak: $(VENV)/.dev ## 10 million events through one process, overload, a database that is away for minutes (10 min)
+soak: $(VENV)/.dev ## send 10 million events through one process, overload it, and take its database away (10 min)
 	$(BIN)/python -m tests.soak events $(ARGS)
 	$(BIN)/python -m tests.soak overload
 
-hostile: $(VENV)/.dev ## honest senders beside each attack: slow connections, bombs, bad tokens, costly refusals (15 min)
+hostile: $(VENV)/.dev ## run honest senders beside attacks: slow connections, bombs, bad tokens, costly refusals (15 min)
 	$(BIN)/python -m tests.soak hostile $(ARGS)
 
-k8s-check: $(VENV)/.dev .venv-k8s/.done .venv-image/.done ## check k8s/ and the Containerfile, then break each thing and see it noticed
+k8s-check: $(VENV)/.dev .venv-k8s/.done .venv-image/.done ## check k8s/ and the Containerfile, then check that each of many breaks is found
 	$(BIN)/python -m tests.k8s
 	$(BIN)/python -m pytest -q tests/k8s/breaks.py $(ARGS)
 
@@ -100,17 +100,17 @@ sbom: .venv-image/.done .venv-sbom/.done ## write build/sbom.json: CycloneDX of 
 	  --output-format JSON --output-file build/sbom.json .venv-image/bin/python
 	@echo "build/sbom.json"
 
-check: $(VENV)/.dev ## lint, formatting, types, and who imports whom
+check: $(VENV)/.dev ## check lint, formatting, types and imports between rooms
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports --no-logo
 
-fmt: $(VENV)/.dev ## format, and mend what the linter can
+fmt: $(VENV)/.dev ## format, and fix what the linter can
 	$(BIN)/python -m ruff check --fix-only --exit-zero .
 	$(BIN)/python -m ruff format .
 
-lock: $(VENV)/.dev ## pin anew what pyproject.toml asks for (UPGRADE=1: the newest versions)
+lock: $(VENV)/.dev ## pin the dependencies of pyproject.toml again (UPGRADE=1: the newest versions)
 	$(LOCK) pyproject.toml --extra embedded --output-file requirements.lock
 	$(LOCK) pyproject.toml --extra embedded --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 	$(LOCK) pyproject.toml --constraint requirements.lock --output-file requirements-image.lock

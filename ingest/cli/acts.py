@@ -1,4 +1,4 @@
-"""Acts of an operator on the database: how each is declared, connects, and ends if PostgreSQL refuses."""
+"""Acts of an operator on the database: their declaration, their connection, and the error if PostgreSQL refuses."""
 
 import argparse
 import asyncio

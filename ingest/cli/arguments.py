@@ -4,7 +4,7 @@ import argparse
 import re
 from typing import NoReturn
 
-Subparsers = argparse._SubParsersAction  # noqa: SLF001 (argparse gives this type no public name)
+Subparsers = argparse._SubParsersAction  # noqa: SLF001 (argparse has no public name for this type)
 _COMPLAINT = re.compile(
     r"(?P<argument>argument [^:]+: )?(?P<what>invalid choice|invalid [a-z_]+ value|unrecognized arguments"
     r"|ambiguous option|ignored explicit argument)"

@@ -97,7 +97,7 @@ def _remotely(args: argparse.Namespace) -> tuple[Run, list[SearchResult]]:
 
 def _locally(args: argparse.Namespace) -> tuple[Run, list[SearchResult]]:
     """Search processes while they run, then files once PostgreSQL has stopped; keep files with a find."""
-    # SIGTERM ends it the way Ctrl-C does, so that everything it started ends too.
+    # SIGTERM acts like Ctrl-C, so that every process started here ends too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with local.service() as here:
         args.url, args.dsn, args.metrics_url = here.url, here.dsn, here.metrics_url
