@@ -48,7 +48,7 @@ def test_no_mix_of_kinds_writes_more_than_the_bound(mix: str, lines_max: int) ->
     lines = [json.loads(line) for line in ended.stderr.splitlines()]
     assert int(ended.stdout) == sum(int(line.get("suppressed", 1)) for line in lines)
     assert int(ended.stdout) > 10_000
-    # Three seconds and a half touch five of the clock's at most.
+    # Three and a half seconds touch at most five seconds of the clock.
     assert lines_max <= logs.LINES_A_SECOND_MAX
     assert len(lines) <= 5 * lines_max
     assert len(ended.stderr) <= 5 * lines_max * sink.LINE_BYTES_MAX

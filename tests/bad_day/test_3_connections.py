@@ -278,7 +278,7 @@ def test_more_connections_than_open_files_keep_nobody_out(server: Server, token:
             for _ in range(OPEN_FILES):
                 opened.enter_context(_opened(server))
             wait_until(lambda: _told(server, "/livez") == 200)
-            # It has waited longest of all, and was not ended: its last request had a good token.
+            # It has waited longest of all and was not closed, because its last request had a valid token.
             assert known.post(sample.body()).status == 200
         finally:
             resource.prlimit(worker, resource.RLIMIT_NOFILE, (soft, hard))

@@ -19,7 +19,7 @@ from tests.support.service import Server
 
 CANARY = "zq7canary"
 _ASK = "GET /metrics HTTP/1.1\r\nHost: x\r\n"
-# `@` is the canary. What is asked, and the status of its answer.
+# Requests, with `@` for the canary, and the status of their responses.
 ASKED = {
     "metrics": ("GET /metrics HTTP/1.1\nHost: x\n\n", 200),
     "a query": ("GET /metrics?name=@ HTTP/1.1\nHost: x\n\n", 200),

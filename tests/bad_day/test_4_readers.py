@@ -137,7 +137,7 @@ async def test_a_reader_cannot_go_round_by_a_day_or_a_sample(filled: str) -> Non
                     await connection.execute(query)
 
 
-# Each is asked with a word of another tenant that is there, and with one that is not.
+# Each query is run with a word that another tenant has, and with one that none has.
 _QUESTIONS = (
     "SELECT * FROM vocabulary WHERE tenant_id = 2 AND kind = 3 AND parent_id = 0 AND term = '{term}'",
     "SELECT * FROM vocabulary WHERE term = '{term}'",
@@ -277,7 +277,7 @@ async def test_an_analyst_sees_every_tenant(filled: str, table: str) -> None:
         assert await seen(connection, table) == [1, 2, 3]
 
 
-# What docs/roles.md says that every login of a PostgreSQL sees. None of it has a tenant or a word in it.
+# According to docs/roles.md, every login of a PostgreSQL sees these. None contains a tenant or a word.
 _STILL_SEEN = {
     "pg_class": "SELECT sum(reltuples)::bigint FROM pg_class WHERE relname LIKE 'events\\_%'",
     "pg_relation_size": "SELECT pg_relation_size('nocontent.vocabulary')",

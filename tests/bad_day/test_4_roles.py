@@ -16,7 +16,7 @@ _PROSE = "Our Q3 layoffs list is attached"
 _LONG = 10 * 1024 * 1024
 
 
-# Text-like is whatever is not of a fixed width. The roles are those that may write it; the owner is left out.
+# Types without a fixed width count as text. The roles are those that may write the column, without the owner.
 _TEXT_COLUMNS = """
 SELECT relname || '.' || attname AS place, array_remove(array_agg(rolname ORDER BY rolname), NULL) AS writers
 FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped
@@ -53,7 +53,7 @@ async def test_every_text_column_and_who_writes_it_is_known(closed: str) -> None
 _TOKEN = "INSERT INTO ingest_tokens (tenant_id, token_id, secret_sha256, scopes, revision) VALUES"
 _DIGEST = "decode(repeat('00', 32), 'hex')"
 _TERM = "INSERT INTO vocabulary (tenant_id, kind, term_id, parent_id, term, {more}revision) VALUES"
-# For each text column a row of which only that column is `$1`.
+# For each text column, a row in which only that column is `$1`.
 _ROWS = {
     "acts.act": "INSERT INTO acts VALUES ($1)",
     "rules.rule": "INSERT INTO rules VALUES ($1)",

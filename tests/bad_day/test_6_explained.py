@@ -40,7 +40,7 @@ def said(body: bytes, mode: Mode = Mode.REFUSE) -> list[Said]:
     return [Said(*violation) for violation in explain(body, VOCABULARIES[mode], window()).violations]
 
 
-# JSON as it is sent to what each field is expected to be refused by; None: it is taken.
+# JSON values, with the rule that refuses each in every field; None: accepted.
 BY_KIND: dict[str, tuple[list[str], dict[str, str | None]]] = {
     "number": (
         NUMBERS,

@@ -16,7 +16,7 @@ from tests.gauntlet.corpus import MADE, REAL, classes
 from tests.gauntlet.measure import Measure, measure, total
 from tests.support.service import ROOT
 
-# What docs/proof.md publishes, less a little; a change that falls below has made the gauntlet worse.
+# Slightly below the rates in docs/proof.md; a change that falls below has made the gauntlet worse.
 REAL_MIN, MADE_MAX, KEYS_MAX = 0.97, 0.05, 0.005
 CLASS_MAX = {
     "sentences": 0.13,
@@ -84,7 +84,7 @@ def test_every_fault_is_a_rule() -> None:
     assert barred <= RULES.keys()
 
 
-# What nobody's key looks like, so that the measure is of letters and not of a list of makers.
+# Strings in no maker's format, so that letters are measured and not a list of makers.
 @pytest.mark.parametrize("alphabet", ["x", "l", "h", "u"])
 @pytest.mark.parametrize("group", [0, 2, 4, 5, 8])
 @pytest.mark.parametrize("mark", list("-_.:"))

@@ -31,7 +31,7 @@ OPERATIONS = (
     "prod", "payments-eu", "eu-west-1", "team-search", "build-4711", "en-US", "CC-2040", "python-sdk/2.34.0",
     "refund-triage", "internal-gateway-2", "Q3", "EMEA", "v2", "checkout.web", "billing:invoices", "staging_weu",
 )  # fmt: skip
-# One step beside what may be learned.
+# Terms one step outside of what may be learned.
 STRANGERS = (
     (Kind.MODEL, "acme-model-1"),
     (Kind.MODEL, "claude-opus-6-please"),
@@ -61,7 +61,7 @@ STRANGERS = (
     (Kind.PROVIDER, "4-4"),
     (Kind.TAG_KEY, "team"),
 )
-# What no word list of nouns may have: with these, words make sentences.
+# Words that no list of nouns may contain, because they make sentences.
 OF_SENTENCES = frozenset(
     "a an the i you he she it we they me him her my your his our their this that these those is are was were be been "
     "am do does did has have had can could will would shall should may might must not no yes and or but if because "

@@ -89,7 +89,7 @@ def test_another_report_under_the_same_sequence_is_a_conflict(sender: Sender) ->
     assert sender.post(losses(stream, LOST)).status == 200
     assert sender.post(losses(stream, {**LOST, "shutdown": 3})).problem == "sequence-reused"
     assert sender.post(sample.body(stream=stream, dropped=LOST)).problem == "sequence-reused"
-    # A reason that is 0 says what one that is left out says.
+    # A reason with 0 means the same as one left out.
     assert sender.post(losses(stream, {**LOST, "refused": 0})).json["replayed"] is True
 
 
@@ -141,7 +141,7 @@ def test_learning_and_coarsening_tenants_report_losses_alone(server: Server, ten
 
 def test_losses_alone_cost_an_event_of_a_quota(server: Server, tenants: dict[str, Customer]) -> None:
     losing = server.sender(tenants["losing"].token)
-    # More than two minutes hold, should one end meanwhile.
+    # More than the quota of two minutes, in case one ends meanwhile.
     answers = [losing.post(losses(sample.stream(0), LOST)) for _ in range(21)]
     losing.close()
     assert {answer.status for answer in answers} == {200, 429}

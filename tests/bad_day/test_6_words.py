@@ -87,7 +87,7 @@ def test_no_value_of_a_body_comes_back_as_a_word(field: str, value: str) -> None
     except Refused:
         for violation in explain(body, VOCABULARIES[Mode.LEARN], window()).violations:
             assert violation.use is None or violation.use in OURS
-            # JSON's null is no string: a sender of the word "null" hears of the other.
+            # JSON's null is not a string: a sender of the word "null" is told to use it.
             assert violation.use is None or violation.use == "null" or violation.use != value
 
 

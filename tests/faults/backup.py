@@ -18,7 +18,7 @@ from tests.support import cluster
 from tests.support.service import wait_until
 
 _SETTINGS = {"max_connections": "100", "fsync": "off"}  # Processes are killed and never the machine.
-# As docs/backup.md has it: never over a file that is there, and never half a file by its name.
+# As in docs/backup.md: never overwrite a file, and never leave half a file under its name.
 _ARCHIVE = "test ! -f {folder}/%f && cp %p {folder}/%f.part && mv {folder}/%f.part {folder}/%f"
 _RESTORE = "cp {folder}/%f %p || cp {folder}/%f.partial %p"  # The last that was received is not whole.
 _RECEIVER = "archive"

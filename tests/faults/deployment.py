@@ -18,8 +18,8 @@ from tests.support.service import Server, is_gone
 
 START_S_MAX = 60.0
 STOP_S_MAX = 70.0  # Longer than the service gives its workers.
-# Below the ports of outgoing connections: while the service is down nobody else is given them, and no client's
-# connection to a port where nobody listens can happen to be answered by itself.
+# Below the ports of outgoing connections, so that no other process gets them while the service is down, and no
+# client's connection to a closed port can happen to connect to itself.
 PORTS = range(10_000, 30_000)
 
 

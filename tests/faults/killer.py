@@ -189,7 +189,7 @@ class Killer:
             starts, struck_at = self._starts(), time.monotonic()
             if not self._strike(kind):
                 break
-            # What leaves nobody dead has no outage before its end.
+            # A strike that leaves nothing dead causes no outage before its end.
             last = Strike(kind, struck_at if any(kind.starts) else time.monotonic(), starts, is_calm)
             self.struck[kind.name] += 1
             self.hasty += not is_calm

@@ -60,7 +60,7 @@ def complaints(log: Path) -> Counter[str]:
         try:
             line = msgspec.json.decode(written, type=Line)
         except msgspec.MsgspecError:
-            # Half a line of a killed process, or multiprocessing's own about what it has to tidy up.
+            # Half a line of a killed process, or multiprocessing's message about leaked resources.
             found["bug: a traceback" if written.startswith(b"Traceback") else "no line of ours"] += 1
             continue
         if line.level != "info":

@@ -201,7 +201,7 @@ async def _without_standby(rig: Rig) -> AsyncIterator[None]:
 async def no_standby(rig: Rig, body: bytes) -> Answer:
     async with _without_standby(rig):
         answer = await rig.post(body)
-        # By now it may be committed here. The retry must not be told so: no standby has it.
+        # It may be committed here by now, but the retry must not be acknowledged, because no standby has it.
         assert (await rig.post(body)).problem == "outcome-unknown"
     return answer
 

@@ -79,7 +79,7 @@ async def no_partition(rig: Rig, body: bytes) -> Answer:
 
 breaking(
     "unknown-column",
-    # With a default for the row that is there, and without it for those to come.
+    # With a default for the existing row, and without it for later ones.
     "DO $$ BEGIN ALTER TABLE events ADD COLUMN extra integer NOT NULL DEFAULT 0;"
     " ALTER TABLE events ALTER COLUMN extra DROP DEFAULT; END $$",
     "ALTER TABLE events DROP COLUMN extra",
@@ -196,7 +196,7 @@ async def serialization(rig: Rig, body: bytes) -> Answer:
     digest = rows.digest(decode(body, VOCABULARIES[Mode.REFUSE], window()))
     assert (await rig.post(rig.batch())).status == 200
     async with operator(rig.dsn) as other, other.transaction():
-        # What another worker does with the same batch at the same time.
+        # Another worker stores the same batch at the same time.
         await other.execute(_LEDGER_ROW.replace("$1, 1, $1", "$1, -1, $1"), digest, rig.customer.tenant_id)
         await other.executemany(
             _COPY_ROW, [(each, datetime.fromtimestamp((each.int >> 80) / 1000, UTC)) for each in ids]

@@ -114,7 +114,7 @@ def test_every_event_acknowledged_before_the_last_archived_segment_is_restored_o
         sums = {row["tenant_id"]: row for row in cluster.fetch(server.dsn, _DIFFERENCES)}
     assert len(stored) == len(set(stored))
     assert loss.archived <= set(stored)
-    # The control: what came after it was acknowledged and is lost, as docs/backup.md says.
+    # The control: later batches were acknowledged and are lost, as docs/backup.md says.
     lost = loss.acknowledged - set(stored)
     assert lost
     assert lost <= loss.acknowledged - loss.archived
@@ -132,7 +132,7 @@ def test_a_restore_to_a_moment_has_what_was_acknowledged_before_and_nothing_of_a
         moment_ms = loss.moment.timestamp() * 1_000
         assert max(UUID(event_id).int >> 80 for event_id in stored) <= moment_ms
         assert {row["difference"] for row in cluster.fetch(server.dsn, _DIFFERENCES)} == {0}
-        # What was undone: a shorter retention and the days dropped for it, until somebody shortens it again.
+        # The restore undid a shorter retention and its dropped days, until somebody shortens it again.
         (before,) = cluster.fetch(server.dsn, _OLDEST)
         assert asyncio.run(maintenance.keep(server.dsn, 1)).dropped == 0
         assert _shorten(server.dsn) == RETENTION_DAYS - 1

@@ -51,7 +51,7 @@ class Clients:
         self.refused: list[Answer] = []
         self._bind, self._token = bind, token
         self._is_over = threading.Event()
-        # Daemons, so that a failed test does not wait for what will not be acknowledged.
+        # Daemons, so that a failed test does not wait for batches that will not be acknowledged.
         self._threads = [threading.Thread(target=self._send, args=(number,), daemon=True) for number in range(SENDERS)]
         for thread in self._threads:
             thread.start()

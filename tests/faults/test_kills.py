@@ -24,7 +24,7 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks for its victim
 TENANT = 7
 STREAM = UUID(sample.uuid7())
 LAST_LINE = re.compile(r"([\d,]+) kills, ([\d,]+) acknowledged, ([\d,]+) lost, ([\d,]+) doubled")
-# Everyone in a group has the receipt in hand before the transaction begins.
+# Acknowledges every batch of a group before its transaction begins.
 ANSWER_FIRST = Edit(
     "ingest/intake/writer.py",
     "            ending = await self._transact(batches.store, group)\n",
@@ -39,7 +39,7 @@ def _last_line(printed: str) -> list[int]:
     return [int(number.replace(",", "")) for number in found.groups()]
 
 
-# Slow because something is killed in each of all ways, and has to come back each time.
+# Slow because every kind of kill happens, and everything has to recover each time.
 @LINUX
 @pytest.mark.timeout(300)
 def test_no_way_to_die_loses_or_doubles_an_acknowledged_event(capsys: pytest.CaptureFixture[str]) -> None:

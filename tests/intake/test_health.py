@@ -22,7 +22,7 @@ def test_a_probe_needs_no_token(server: Server, path: str) -> None:
     assert (answer.status, answer.body) == (200, b"ok\n")
 
 
-# Slow because what a worker knows is trusted for SNAPSHOT_AGE_S_MAX after the database has gone.
+# Slow because a worker trusts its snapshot for SNAPSHOT_AGE_S_MAX after losing the database.
 def test_a_service_without_its_database_is_alive_and_not_ready(postgres: Cluster, tmp_path: Path) -> None:
     dsn = postgres.migrated()
     name = dsn.partition("/test_")[2].partition("?")[0]

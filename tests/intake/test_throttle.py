@@ -26,7 +26,7 @@ async def test_work_takes_no_more_than_its_share_of_the_time() -> None:
     lane, done = Throttle(), list[str]()
     started = time.perf_counter()
     await asyncio.gather(*(lane.run(tenant, steps(2, "", done)) for tenant in range(2)))
-    # The first three slices are each followed by a rest; nobody waits for the last one's.
+    # Each of the first three slices is followed by a rest; nothing waits for the last one's.
     assert time.perf_counter() - started >= 4 * STEP_S + 3 * STEP_S * (1 / SHARE_MAX - 1)
 
 

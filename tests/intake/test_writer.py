@@ -128,7 +128,7 @@ async def test_many_bad_batches_cost_a_bounded_time_and_the_good_ones_are_stored
         good = [queue.put(entry()) for _ in range(200)]
         assert {type(await outcome(each)) for each in bad} == {Unavailable}
         first = [await outcome(each) for each in good]
-        # What was not reached in time is sent again, as its answer asks for; by now the bad ones have been given up.
+        # Batches not reached in time are retried as their responses ask; by now the bad ones have been given up.
         again = [await outcome(queue.put(entry())) for answer in first if isinstance(answer, Unavailable)]
     assert {type(answer) for answer in (*first, *again)} <= {Receipt, Unavailable}
     assert not [answer for answer in again if not isinstance(answer, Receipt)]

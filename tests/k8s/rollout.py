@@ -86,7 +86,7 @@ def short_grace(tree: Tree) -> Iterator[str]:
         if sleep is None or sleep.seconds < 1:
             yield f"{pod.place}: needs lifecycle.preStop.sleep, for as long as endpoints take to forget a pod"
         drain_s = processes.load(_readable(settings(tree, pod))).drain_s
-        # The slowest commit has its place in STOP_TIMEOUT_S: a worker waits for its requests, then for its writers.
+        # STOP_TIMEOUT_S covers the slowest commit: a worker waits for its requests, then for its writers.
         needed = (sleep.seconds if sleep else 0) + drain_s + supervisor.STOP_TIMEOUT_S
         if pod.spec.termination_grace_period_seconds <= needed:
             yield (

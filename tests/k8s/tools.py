@@ -40,7 +40,7 @@ def careless(tree: Tree) -> Iterator[str]:
                 (Path(folder) / f"{name}.yaml").write_text(text, "utf-8")
         (Path(folder) / "Dockerfile").write_text(tree.read("Containerfile"), "utf-8")
         configured = ("--config-file", str(tree.root / "k8s" / "checkov.yaml"))
-        # A script whose first line names its Python, which Linux does not find where the path has a space.
+        # A script with Python's path in its first line, which Linux does not find if the path has a space.
         said, status = _run(tree, "python", str(TOOLS / "checkov"), *configured, "--directory", folder)
     found = _CARELESS.findall(said)
     for check, says, resource in dict.fromkeys(found):

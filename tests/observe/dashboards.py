@@ -72,7 +72,7 @@ def text(board: Board) -> str:
             made.with_panel(built)
         top += row.height
     encoded = json.loads(JSONEncoder().encode(made.build()))
-    # The SDK gives every variable the id of nobody, and Grafana has none for them.
+    # The SDK sets an all-zero id on every variable, and Grafana has none for them.
     for variable in encoded["templating"]["list"]:
         del variable["id"]
     return json.dumps(encoded, indent=2, sort_keys=True) + "\n"

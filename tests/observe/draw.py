@@ -21,7 +21,7 @@ UNIT_IN = 0.36  # Of Grafana's grid, from top to bottom.
 COLUMNS = 24
 LEGENDS_MAX = 12
 LETTER = 0.13  # Of Grafana's units, with the room between two legends.
-# Colours that stay apart for the colour-blind (Okabe and Ito), then greys.
+# Colours that the colour-blind can tell apart (Okabe and Ito), then greys.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#000000")
 _KIB = 1024
 

@@ -33,7 +33,7 @@ class Load:
 
     def __init__(self, bind: str, tenants: Mapping[str, Customer], seed: int) -> None:
         self.answers: Counter[int] = Counter()
-        # Made up, and found nowhere but in what was refused.
+        # Made-up texts, which occur only in refused bodies.
         self.canaries = [f"canary {secrets.token_hex(8)}", f"sk-proj-{secrets.token_urlsafe(36)}"]
         self._bind = bind
         self._tenants = tenants

@@ -23,7 +23,7 @@ def test_every_alert_is_seen_to_fire_and_not_to_fire(alert: str) -> None:
     fires, quiet = names[f"{alert} fires"], names[f"{alert} does not fire"]
     assert [bool(moment.exp_alerts) for moment in fires.alert_rule_test] in ([True], [False, True])
     assert [bool(moment.exp_alerts) for moment in quiet.alert_rule_test] == [False]
-    # Where it must last, it is seen not to fire a minute before.
+    # A rule with a duration must not fire a minute before.
     assert len(fires.alert_rule_test) == 2 or minutes(RULES[alert]) == 0
 
 

@@ -27,7 +27,7 @@ _WORDS = oracle.Words(
 _NAMES = {*Batch.__struct_fields__, *Event.__struct_fields__, *Stream.__struct_fields__, *DROP_REASONS}
 _WORDS_OF_OURS = {None, "unknown", "null", *get_args(Status), *get_args(StopReason)}
 _CANARY = "zq7canary"
-# Time counts in CI machines' favour, not against them; and what is found is kept by seed, not by a folder.
+# No deadlines, because CI machines are slow; failures are repeated by seed, not from a folder.
 _SCALE = int(os.environ.get("FUZZ_SCALE", "1"))  # `make fuzz-properties` asks for a hundred times as many examples.
 many = settings(max_examples=400 * _SCALE, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 few = settings(many, max_examples=150 * _SCALE)

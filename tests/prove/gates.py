@@ -35,7 +35,7 @@ _TERM = "            return UNKNOWN_ID\n        raise KeyError"
 _KEY = "        if values is None:\n            raise Refused"
 _TAG_COARSENS = "            if not vocabulary.kinds[Kind.TAG_VALUE].coarsens:\n                raise Refused\n"
 _STREAM = "        _ids([batch.stream.id], Window(window.newest_ms - limits.STREAM_MS_MAX, window.newest_ms))\n"
-# What a service that keeps what it refuses would do: in each place that no table of ours is.
+# A service that keeps refused content, in each place outside our tables.
 _PREPARE = "            return await self._intake.validation.entry(self._caller, batch, self._work)\n"
 _KEEPING = """            await _keep(batch.decode("latin-1").replace(chr(0), ""))
             return await self._intake.validation.entry(self._caller, batch, self._work)

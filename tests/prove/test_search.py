@@ -78,7 +78,7 @@ _PLANTS = {
     "a comment": (f"COMMENT ON TABLE nocontent.events IS '{_CANARY}'", "plain"),
     "a name": (f"CREATE TABLE {_CANARY} (a int)", "plain"),
 }
-# Each by the place that has to name it, and what removes it again where it is the whole cluster's.
+# Each with the place that must report it, and a statement that removes it if it belongs to the cluster.
 _APART = {
     "a large object": ("SELECT lo_from_bytea(0, convert_to(repeat('x', 2041) || '{}', 'UTF8'))", "large objects", ""),
     "a comment": ("COMMENT ON TABLE nocontent.events IS '{}'", "comments", ""),

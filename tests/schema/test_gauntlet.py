@@ -79,7 +79,7 @@ def test_no_shipped_term_is_a_secret(kind: Kind) -> None:
     assert {term for term in shipped_terms(kind) if (fault(kind, term) or "").startswith("secret.")} <= KNOWN_HEX
 
 
-# Ids that their makers gave and that look like a hash.
+# Makers' ids that look like a hash.
 KNOWN_HEX: frozenset[str] = frozenset()
 
 

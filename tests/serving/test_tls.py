@@ -228,7 +228,7 @@ def test_a_crowded_worker_sends_senders_away_over_tls_too(site: Site) -> None:
     crowd.send_away(site.server, site.token)
 
 
-# Slow because each of the workers waits TLS_END_S for the senders that do not answer.
+# Slow because each worker waits TLS_END_S for senders that do not respond.
 def test_workers_are_replaced_once_the_pair_is_good_and_wait_for_nobody_who_does_not_read(site: Site) -> None:
     def count(event: str) -> int:
         return site.server.log.read_text().count(f'"event":"{event}"')

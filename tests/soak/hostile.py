@@ -34,7 +34,7 @@ LOOK_S = 0.25
 SLOWER_MAX = 5.0  # The honest senders' 99th percentile, by that of a quiet service.
 LARGER_MAX = 2.0  # The workers' memory, by that of a quiet service.
 LEFT_BYTES_MAX = WORKERS * (queue.BYTES_MAX + body_memory.BYTES_MAX)  # What an attack may leave in memory.
-# Of the 5xx those that a sender is told to send again, and that of another version of HTTP.
+# The 5xx that a sender should retry, and that for another version of HTTP.
 _FINE = re.compile(r"(503 (overloaded|unavailable|outcome-unknown)|505)\Z")
 
 

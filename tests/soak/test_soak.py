@@ -104,7 +104,7 @@ async def test_slow_connections_do_not_keep_the_honest_out(attack: str, scene: S
         assert await vitals.until(lambda: len(health.waits_s) > 1, WAIT_S)
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
-        # Those whose time is over are closed, and come again at once: there may just be fewer.
+        # Connections past their time are closed and reopened at once, so there may briefly be fewer.
         assert await vitals.until(lambda: _open_files(worker) > SLOW_CONNECTIONS, WAIT_S)
     finally:
         striking.kill()
