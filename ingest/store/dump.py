@@ -8,9 +8,8 @@ import asyncpg
 from ingest.store import connections
 from ingest.store.connections import Connection
 
-_QUEUED_MAX = 64  # Pieces of a table between the server and who reads them.
-# Tables of every schema, the system's too: its statistics keep samples of values. What servers show of their sessions
-# are views.
+_QUEUED_MAX = 64  # Pieces of a table between the server and the reader.
+# Tables of every schema, the system's too: its statistics keep samples of values. Sessions and settings are views.
 _TABLES = """
 SELECT format('%I.%I', namespace.nspname, class.relname) AS name
 FROM pg_class class JOIN pg_namespace namespace ON namespace.oid = class.relnamespace
@@ -33,7 +32,7 @@ async def dump(dsn: str) -> AsyncIterator[tuple[str, bytes | None]]:
         await connections.close(connection)
 
 
-# A piece and the beginning of the next, so that a border cuts nothing.
+# Each piece overlaps the next, so that no match is cut in two.
 _LARGE_OBJECTS = """
 SELECT format('large object %s', loid) AS name, lo_get(loid, number * $1::bigint, ($1 + $2)::integer) AS piece
 FROM (SELECT loid, max(pageno) AS last FROM pg_largeobject GROUP BY loid) AS known,
@@ -45,7 +44,7 @@ _PIECE_BYTES = 1_048_576
 async def large_objects(dsn: str, overlap: int) -> AsyncIterator[tuple[str, bytes | None]]:
     """Yield the content of every large object, and None if it may not be read; raises CannotStart.
 
-    The catalog has them in rows of 2,048 bytes, between which a word is cut.
+    The catalog keeps them in rows of 2,048 bytes, which can cut a word in two.
     """
     connection = await connections.connect_as_operator(dsn)
     try:
@@ -63,7 +62,7 @@ async def _copy(connection: Connection, table: str) -> AsyncIterator[bytes | Non
 
     async def copy() -> bool:
         try:
-            # The name comes quoted from the catalogue.
+            # The query above quotes the name.
             await connection.copy_from_query(f"SELECT * FROM {table}", output=pieces.put)  # noqa: S608 (see above)
         except asyncpg.PostgresError:
             return False

@@ -30,7 +30,7 @@ def each(dsn: str) -> list[str]:
 def is_exposed(dsn: str) -> bool:
     """Return whether a host is reached over a network without checking certificate and name (sslmode=verify-full).
 
-    asyncpg's own reading of a DSN that it has connected with: PGSSLMODE, PGHOST and service files count too.
+    asyncpg parses the DSN, which it has connected with before: PGSSLMODE, PGHOST and service files count too.
     """
     read = connect_utils._parse_connect_dsn_and_args  # type: ignore[attr-defined]  # noqa: SLF001 (no public way)
     nothing_else = dict.fromkeys(inspect.signature(read).parameters)
@@ -38,10 +38,10 @@ def is_exposed(dsn: str) -> bool:
     context = parameters.ssl
     if isinstance(context, ssl.SSLContext) and context.check_hostname and context.verify_mode == ssl.CERT_REQUIRED:
         return False
-    return not all(isinstance(address, str) or _is_here(address[0]) for address in addresses)
+    return not all(isinstance(address, str) or _is_loopback(address[0]) for address in addresses)
 
 
-def _is_here(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

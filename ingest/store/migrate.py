@@ -18,9 +18,9 @@ from schema.vocabulary import UNKNOWN, UNKNOWN_ID, shipped_terms
 
 FOLDER = Path(schema.__file__).parent / "sql"
 SERVER_VERSION_MIN = 15
-LOCK_TIMEOUT = "5s"  # Whoever writes waits behind a migration that waits for a reader.
-TURN_TIMEOUT = "60s"  # For one who migrates beside us.
-# Of two who migrate at once one waits at each step. Nobody but the owner can take this lock; anybody an advisory one.
+LOCK_TIMEOUT = "5s"  # Writers queue behind a migration that waits for a reader.
+TURN_TIMEOUT = "60s"  # For another migration that runs now.
+# Of two concurrent migrations, one waits at each step. Only the owner can take this lock; anybody an advisory one.
 _TURN = "LOCK TABLE nocontent.migrations IN SHARE ROW EXCLUSIVE MODE"
 _FIRST_TRIES_MAX = 10
 
@@ -33,7 +33,7 @@ class Migration(NamedTuple):
 
 
 def migrations() -> list[Migration]:
-    """Read the files. A statement ends with a semicolon and an empty line, so that each is sent by itself."""
+    """Read the files. A statement ends with a semicolon and an empty line, and is sent by itself."""
     return _read(FOLDER)
 
 
@@ -61,24 +61,24 @@ async def migrate(connection: Connection, step: Callable[[], object] = lambda: N
     try:
         return await _migrate(connection, step)
     except asyncpg.InsufficientPrivilegeError:
-        raise CannotStart("This login may not create the schema or the roles: see docs/roles.md.") from None
+        raise CannotStart("This login cannot create the schema or the roles: see docs/roles.md.") from None
     except asyncpg.LockNotAvailableError:
-        raise CannotStart("Somebody holds a table: wait for that report or transaction, and migrate again.") from None
-    except asyncpg.RaiseError as told:
-        raise CannotStart(str(told)) from None  # Only our own SQL raises it, and without a value.
+        raise CannotStart("A table is locked: wait for the other transaction to end, and migrate again.") from None
+    except asyncpg.RaiseError as raised:
+        raise CannotStart(str(raised)) from None  # Only our own SQL raises it, and without a value.
     finally:
         await connection.execute("RESET ROLE")
         await connection.execute("RESET lock_timeout")
 
 
 async def take_on_owner(connection: Connection) -> None:
-    """Act as the owner, once there is one; the first migrations are the login's own."""
+    """Switch to the owner's role, once it exists; the first migrations run as the login itself."""
     if await connection.fetchval(_IS_OWNED):
         await connection.execute("SET ROLE nocontent_owner")
 
 
 async def pending(connection: Connection) -> list[str]:
-    """Name the migrations that a database lacks."""
+    """Return the names of the migrations that a database lacks."""
     try:
         done = {row["number"] for row in await connection.fetch(_DONE)}
     except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
@@ -125,9 +125,9 @@ async def _migrate(connection: Connection, step: Callable[[], object]) -> list[s
             step()
         await take_on_owner(connection)
     await _ship(connection)
-    await connection.execute("RESET ROLE")  # What only a login may: attributes of roles, extensions.
+    await connection.execute("RESET ROLE")  # Only a login may change attributes of roles, and extensions.
     for late in conditional():
-        for statement in late.statements:  # Each in a transaction of its own: what is done stays done.
+        for statement in late.statements:  # Each in a transaction of its own, so that a failure undoes none before it.
             async with connection.transaction():
                 await _take_turn(connection)
                 await connection.execute(statement)
@@ -147,7 +147,7 @@ async def _begin(connection: Connection) -> None:
 
 
 async def _take_turn(connection: Connection) -> None:
-    """Wait in a transaction until nobody else migrates; raises CannotStart. The role is as before."""
+    """Wait, in a transaction, for other migrations to end, and keep the role; raises CannotStart."""
     is_owned = await connection.fetchval(_IS_OWNED)
     role = await connection.fetchval("SELECT current_setting('role')")
     await connection.execute(f"SET LOCAL lock_timeout = '{TURN_TIMEOUT}'")
@@ -156,7 +156,7 @@ async def _take_turn(connection: Connection) -> None:
             await connection.execute("SET LOCAL ROLE nocontent_owner")
         await connection.execute(_TURN)
     except asyncpg.LockNotAvailableError:
-        raise CannotStart("Somebody else migrates: wait until that has ended, and migrate again.") from None
+        raise CannotStart("Another migration is running: wait until it has ended, and migrate again.") from None
     await connection.execute(f"SET LOCAL ROLE {role}")
     await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
 
@@ -187,7 +187,7 @@ SELECT 0, $1, term_id, 0, term, false, $2 FROM unnest($3::smallint[], $4::text[]
 
 
 async def _ship(connection: Connection) -> None:
-    """Add the catalogue's terms that the database lacks; an id once given stays."""
+    """Add the catalogue's terms that the database lacks; an id, once assigned, never changes."""
     async with connection.transaction():
         await _take_turn(connection)
         await audit.ship(connection)
@@ -201,6 +201,6 @@ async def _ship(connection: Connection) -> None:
             assert first != UNKNOWN_ID or missing[0] == UNKNOWN
             ids = [term_id for term_id in range(first, TERMS_MAX[kind]) if term_id not in OWN_IDS[kind]]
             if len(ids) < len(missing):
-                raise CannotStart("The catalogue has outgrown its ids.")
+                raise CannotStart("The catalogue has more terms than ids.")
             revision = revision or await acts.next_revision(connection)
             await connection.execute(_SHIP, kind, revision, ids[: len(missing)], missing)

@@ -1,4 +1,4 @@
-"""Daily partitions of `events`: made ahead, dropped whole past the horizon, by one leader at a time."""
+"""Daily partitions of `events`: one leader at a time creates them ahead, and drops them whole past the horizon."""
 
 from collections.abc import Awaitable, Iterable, Iterator
 from contextlib import suppress
@@ -13,7 +13,7 @@ from ingest.store.connections import Connection, sqlstate
 from ingest.store.retention import Time, Withheld
 
 AHEAD_DAYS = 7
-GAP_DAYS_MAX = 100  # Between the days there are and those that are due; a clock that is years off makes no thousands.
+GAP_DAYS_MAX = 100  # From existing days to those due: a clock that is years off must not create thousands.
 LEDGER_ROWS_PER_DELETE = 10_000
 
 
@@ -23,10 +23,10 @@ class Kept(NamedTuple):
     created: int
     dropped: int
     failed: int  # Days that could not be created.
-    postponed: int  # Days past retention that could not be dropped: most often somebody reads.
+    postponed: int  # Days past retention that could not be dropped, most often because of a reader.
     ahead_days: int
     was_leader: bool
-    behind_days: int = 0  # Past retention, and withheld: see `ingest.store.retention`.
+    behind_days: int = 0  # Past retention and withheld: see `ingest.store.retention`.
     withheld: Withheld = ""
 
     @property
@@ -35,7 +35,7 @@ class Kept(NamedTuple):
         return self.behind_days > 1 or self.withheld not in {"", "too-soon"}
 
 
-# All that a maintainer may do: as the owner, each behind its guard (schema/sql/0012_maintain_by_functions.sql).
+# All that a maintainer may do: guarded functions of the owner (schema/sql/0012_maintain_by_functions.sql).
 _BEGIN = "SELECT nocontent.begin_round()"
 _FINISH = "SELECT nocontent.finish_round()"
 _MAKE = "SELECT nocontent.make_day($1)"
@@ -45,9 +45,9 @@ _TRIM = "SELECT nocontent.trim_ledger($1, $2, $3)"
 
 
 async def keep(connection: Connection, first_days: int | None, at: Time | None = None) -> Kept:
-    """Create what is missing from retention back to AHEAD_DAYS ahead, then drop what is past the horizon.
+    """Create missing days, from the retention back to AHEAD_DAYS ahead, then drop those past the horizon.
 
-    By PostgreSQL's clock. `first_days` is the retention of a database that has none yet.
+    PostgreSQL's clock decides. `first_days` is the retention of a database that has none yet.
     """
     at = at or await retention.read_time(connection)
     today = at.now.astimezone(UTC).date()
@@ -56,7 +56,7 @@ async def keep(connection: Connection, first_days: int | None, at: Time | None =
     try:
         tables = await _tables(connection)
         horizon = await retention.advance(connection, first_days, at)
-        created, failed = await _create_missing(connection, _wanted(tables, horizon.oldest_kept, today), tables)
+        created, failed = await _create_missing(connection, _required(tables, horizon.oldest_kept, today), tables)
         if horizon.withheld == "clock-adrift":
             dropped, postponed = 0, 0
         else:
@@ -76,7 +76,7 @@ def _days(names: Iterable[str]) -> Iterator[date]:
             yield datetime.strptime(name, "events_%Y%m%d").replace(tzinfo=UTC).date()
 
 
-def _wanted(tables: dict[str, str], first: date, today: date) -> list[date]:
+def _required(tables: dict[str, str], first: date, today: date) -> list[date]:
     """Return the days that must exist, and those up to the nearest that does: a clock that was off leaves no gap."""
     last = today + timedelta(AHEAD_DAYS)
     known = sorted(_days(tables))
@@ -91,7 +91,7 @@ _SINCE = "SELECT extract(epoch FROM clock_timestamp() - finished_at)::float8 FRO
 
 
 async def seconds_since_round(connection: Connection) -> float:
-    """Return how long ago a round of maintenance ended, whoever led it."""
+    """Return how long ago the last round of maintenance ended, whoever led it."""
     return max(0.0, float(await connection.fetchval(_SINCE)))
 
 
@@ -111,12 +111,12 @@ async def ahead_days(connection: Connection, today: date) -> int:
 
 
 def partition_name(day: date) -> str:
-    """Name the table of a day; the names are in the order of the days."""
+    """Return the name of a day's table; names sort in the order of their days."""
     return f"events_{day:%Y%m%d}"
 
 
-# Somebody may have detached a day by hand, wholly or halfway ("pending": rows no longer find it). PostgreSQL detaches
-# one table at a time, so the pending one comes first, and what somebody uses right now last.
+# Somebody may have detached a day by hand, wholly or halfway ("pending": it takes no more rows). PostgreSQL detaches
+# one table at a time, so the pending one comes first, and those in use come last.
 _TABLES = """
 SELECT relname AS name,
     CASE WHEN inhrelid IS NULL THEN 'detached' WHEN inhdetachpending THEN 'pending' ELSE 'attached' END AS state
@@ -147,7 +147,7 @@ async def _drop_expired(connection: Connection, first: date, tables: dict[str, s
         failure = await _failure(connection, name, connection.execute(_DROP, name))
         dropped += failure is None
         if failure == _LOCK_NOT_AVAILABLE:
-            break  # Writers have waited for this one, and would for each that is behind it.
+            break  # Writers have waited for this one, and would wait for each after it.
     return dropped, len(expired) - dropped
 
 

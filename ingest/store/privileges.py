@@ -2,7 +2,7 @@
 
 from ingest.store.connections import Connection
 
-# Of the login that the session began as, whichever role it has taken on. A superuser is a member of every role.
+# For the login that the session began as, whichever role is set now. A superuser is a member of every role.
 _EXCESS = """
 SELECT privilege
 FROM pg_roles, LATERAL (
@@ -39,12 +39,12 @@ ORDER BY privilege
 
 
 async def excess(connection: Connection) -> list[str]:
-    """Name the attributes and roles of this login that no server needs."""
+    """Return the attributes and roles of this login that no server needs."""
     return [row["privilege"] for row in await connection.fetch(_EXCESS)]
 
 
-# What lets any login of this database keep text where no table of ours is. A setting of a role is text if it is not
-# one of PostgreSQL's numbers, switches or choices, and not a search path of schemas that exist.
+# Ways by which any login of this database can keep text outside our tables. A setting of a role is text unless it is
+# one of PostgreSQL's numbers, switches or choices, or a search path of schemas that exist.
 _OPEN = """
 SELECT exposure
 FROM (
@@ -86,7 +86,7 @@ ORDER BY exposure
 
 
 async def exposures(connection: Connection) -> list[str]:
-    """Name the ways in which any login of this database can keep text in it, or stop others."""
+    """Return the ways in which any login of this database can keep text in it, or block others."""
     return [row["exposure"] for row in await connection.fetch(_OPEN)]
 
 
@@ -104,5 +104,5 @@ SERVICE_LOGIN = "nocontent_service"
 
 
 async def make_service_login(connection: Connection) -> None:
-    """Make the login of a server, without a password, in a PostgreSQL that only we can reach."""
+    """Create the login of a server, without a password, in a PostgreSQL that only we can reach."""
     await connection.execute(_MAKE_LOGIN)

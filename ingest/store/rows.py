@@ -38,7 +38,7 @@ for _name in COLUMNS:
     _blank[f"{_name}#"] = ROW[_name].itemsize
 _BLANK = memoryview(_blank.tobytes())
 _PIECE_BYTES = 65_536
-# From the first time of each step on, times are multiples of the step.
+# From each start on, stored times are multiples of that step.
 _STEPS = np.array([10**power for power in range(len(str(LATENCY_MS_MAX)) - LATENCY_DIGITS + 1)], np.int32)
 _STARTS = _STEPS[1:] * np.int32(10 ** (LATENCY_DIGITS - 1))
 _POSTGRES_EPOCH_MS = 946_684_800_000  # 2000-01-01, where timestamptz counts microseconds from.
@@ -69,7 +69,7 @@ def encode(decoded: Decoded, tenant_id: int) -> bytes:
 
 
 def _set_numbers(rows: np.ndarray[tuple[int], np.dtype[np.void]], events: Sequence[Event]) -> None:
-    # One comprehension a column: the attribute by name is half the time of attrgetter, and `pack` of array().
+    # A comprehension for each column takes half the time of attrgetter, and `pack` half that of array().
     rows["cost_nanousd"] = _column("q", [event.cost_nanousd for event in events])
     baselines = [UNKNOWN_NUMBER if (cost := event.baseline_cost_nanousd) is None else cost for event in events]
     rows["baseline_cost_nanousd"] = _column("q", baselines)
@@ -130,7 +130,7 @@ def digest(decoded: Decoded) -> UUID:
 def merge(parts: Sequence[bytes]) -> bytes:
     """Return the rows of several batches in the order of the primary key, so that two writers do not deadlock.
 
-    Within a millisecond the first twelve random bits of the ids decide; what they leave open, a retry settles.
+    Within a millisecond the first twelve random bits of the ids decide; on a tie a retry resolves the deadlock.
     """
     rows = np.frombuffer(b"".join(parts), ROW)
     heads = rows["event_id"].copy().view(">u8")[::2].astype(np.uint64)

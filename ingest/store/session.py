@@ -19,7 +19,7 @@ SELECT pg_backend_pid() AS pid, current_user::text AS role, current_setting('sea
 """
 _PID = "SELECT pg_backend_pid()"
 START = "the start-up of a connection"
-# What a pooler answers that does not let something through, by SQLSTATE.
+# Features that a pooler does not pass on, by the SQLSTATE of its error.
 REFUSED: Mapping[str, str] = {
     "08003": "transactions",  # PgBouncer in mode `statement`.
     "08P01": START,
@@ -40,8 +40,8 @@ class NotHeld(Exception):
 async def hold(connection: asyncpg.Connection, wanted: Mapping[str, str]) -> None:
     """Set what a session must hold, and check that the next transactions have it; raises NotHeld.
 
-    Not by start-up parameters: a pooler drops or refuses them, and in session mode holds what is set. Acknowledged
-    means on disk, so `synchronous_commit` is on also where the server's default is faster.
+    Not by start-up parameters: a pooler drops or refuses them, but in session mode keeps what SET sets. Acknowledged
+    means on disk, so `synchronous_commit` is on even if the server's default is faster.
     """
     settings = [f"set_config('{name}', '{value}', false)" for name, value in wanted.items()]
     try:
@@ -51,7 +51,7 @@ async def hold(connection: asyncpg.Connection, wanted: Mapping[str, str]) -> Non
         _compare(held, wanted)
         if held["pid"] != connection.get_server_pid():
             _pooled.add(connection)
-            again = await connection.fetchrow(_HELD)  # A statement that is prepared by now.
+            again = await connection.fetchrow(_HELD)  # By now a prepared statement.
             assert again is not None
             _compare(again, wanted)
             if again["pid"] != held["pid"]:

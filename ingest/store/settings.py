@@ -1,4 +1,4 @@
-"""PostgreSQL parameters that would let values of a row or statement into its log."""
+"""Checks the PostgreSQL parameters that could write values of a row or statement to its log."""
 
 from ingest.store.connections import Connection
 
@@ -13,6 +13,6 @@ _CURRENT = "SELECT name, setting FROM pg_settings WHERE name = ANY($1)"
 
 
 async def leaks(connection: Connection) -> list[str]:
-    """Name the parameters that should have another value."""
+    """Return the names of the parameters whose values could leak."""
     current = {row["name"]: row["setting"] for row in await connection.fetch(_CURRENT, list(SAFE))}
     return sorted(name for name, safe in SAFE.items() if current.get(name) not in safe)

@@ -13,8 +13,8 @@ from schema import limits
 from schema.event import DROP_REASONS
 
 GAPS_MAX = 100
-MISSING_TIMEOUT_S = 2.0  # It shares its connection with the snapshot, which must not become old for its sake.
-UNTOLD = -1
+MISSING_TIMEOUT_S = 2.0  # It shares the snapshot's connection, and must not delay the snapshot.
+UNKNOWN = -1
 
 
 class Gap(Struct, frozen=True):
@@ -25,7 +25,7 @@ class Gap(Struct, frozen=True):
 
 
 class StreamState(Struct, frozen=True):
-    """The answer of `GET /v1/streams/{id}`, over the batches that retention has left."""
+    """The reply to `GET /v1/streams/{id}`, over the batches within retention."""
 
     batches: Annotated[int, Meta(description="Received batches.")]
     accepted: int
@@ -67,9 +67,9 @@ async def state(connection: Connection, tenant_id: int, stream_id: UUID) -> Stre
     )
 
 
-# By tenant, so that the index leads to the newest batches of each, and a busy one cannot make it long: 2,000 are 33 a
-# second, looked at every minute. Within 30 s a gap may be a batch that is being sent again. What came late may stand
-# between two that came lately, so the whole ledger is asked. Many absurd gaps would outgrow a bigint.
+# By tenant, so that the index finds the newest batches of each, and a busy tenant cannot make the query slow: 2,000
+# batches are 33 a second, read every minute. A gap younger than 30 s may be a batch that is being retried. A late batch
+# may fill a gap between two recent ones, so the whole ledger is searched. Many absurd gaps would overflow a bigint.
 _MISSING = """
 SELECT least(coalesce(sum(sequence - before - 1 - there), 0), 9007199254740991)::bigint AS missing
 FROM tenants
@@ -100,7 +100,7 @@ WHERE sequence > before + 1
 
 
 async def missing_lately(connection: Connection) -> int:
-    """Count the sequences missing before batches that came lately; UNTOLD if the database is too busy to say."""
+    """Count the sequences missing before recent batches; return UNKNOWN if the database is too busy."""
     try:
         async with asyncio.timeout(MISSING_TIMEOUT_S):
             try:
@@ -108,16 +108,16 @@ async def missing_lately(connection: Connection) -> int:
             except asyncpg.FeatureNotSupportedError:
                 return await missing_by_tenant(connection)
     except (TimeoutError, asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError):
-        return UNTOLD
+        return UNKNOWN
 
 
-# Citus sends a LATERAL with a LIMIT to a node if it is of one tenant, and refuses it otherwise (citus#5753).
+# Citus pushes a LATERAL with a LIMIT down to a node only for a single tenant, else it refuses (citus#5753).
 _MISSING_OF = _MISSING.replace("FROM tenants\nCROSS JOIN LATERAL (", "FROM (").replace("tenants.tenant_id", "$1")
 _TENANT_IDS = "SELECT tenant_id FROM tenants"
 
 
 async def missing_by_tenant(connection: Connection) -> int:
-    """Count the same by a query for each tenant."""
+    """Count the same, with a query for each tenant."""
     tenants = await connection.fetch(_TENANT_IDS)
     missing = [int(await connection.fetchval(_MISSING_OF, row["tenant_id"])) for row in tenants]
     return min(sum(missing), limits.SEQUENCE_MAX)
@@ -130,5 +130,5 @@ WHERE tenant_id = ANY($1) AND received_at >= date_trunc('minute', now()) GROUP B
 
 
 async def used_this_minute(connection: Connection, tenant_ids: list[int]) -> dict[int, int]:
-    """Sum up the batches of this minute, of all workers and services; events that were there before count too."""
+    """Sum up the events of this minute, over all workers and services; duplicates count too."""
     return {row["tenant_id"]: row["events"] for row in await connection.fetch(_USED, tenant_ids)}

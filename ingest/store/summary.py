@@ -26,6 +26,6 @@ WHERE table_schema = 'nocontent' AND (table_name = 'events' OR table_name LIKE '
 
 
 async def totals(connection: Connection) -> Totals:
-    """Count and sum all events; and the columns of `events` and its partitions that are not of fixed width."""
+    """Count and sum all events, and count the columns of `events` and its partitions that are not of fixed width."""
     (row,) = await connection.fetch(_TOTALS)
     return Totals(row["events"], row["cost_nanousd"], row["savings_nanousd"], await connection.fetchval(_TEXT_COLUMNS))

@@ -107,7 +107,7 @@ async def test_a_database_that_is_too_busy_to_say_costs_no_connection(database: 
         patient = await opened.enter_async_context(operator(database))
         async with other.transaction():
             await other.execute("LOCK TABLE batches IN ACCESS EXCLUSIVE MODE")
-            assert await streams.missing_lately(hasty) == streams.UNTOLD
-            assert await streams.missing_lately(patient) == streams.UNTOLD
+            assert await streams.missing_lately(hasty) == streams.UNKNOWN
+            assert await streams.missing_lately(patient) == streams.UNKNOWN
         assert await streams.missing_lately(hasty) == 0
         assert await streams.missing_lately(patient) == 0
