@@ -1,7 +1,7 @@
 """Keeps PostgreSQL's time, which decides: read with each snapshot and carried on by the node's monotonic clock.
 
-The wall clock of the node decides nothing. It is compared with PostgreSQL's, because two clocks that disagree mean that
-nobody knows which is right: then nothing is deleted, and no batch is refused for its time.
+The node's wall clock decides nothing. It is only compared with PostgreSQL's: if the two disagree, nobody knows which is
+right, so nothing is deleted and no batch is refused for its time.
 """
 
 import asyncio
@@ -17,11 +17,11 @@ from ingest.knowledge import metrics
 from ingest.knowledge.errors import ClockAdrift
 from schema.rules import Violation
 
-OFFSET_S_MAX = 60.0  # Between the two clocks. A fifth of what an event may be ahead of ours (AHEAD_MS_MAX).
-STEP_DOUBT_S = 300.0  # How long a step of PostgreSQL's clock is in doubt: long enough for a retry or an operator.
+OFFSET_S_MAX = 60.0  # Between the two clocks: a fifth of AHEAD_MS_MAX.
+STEP_DOUBT_S = 300.0  # After a step of PostgreSQL's clock it is in doubt: long enough for a retry or an operator.
 REREAD_WAIT_S = 2.0
 REREAD_S = 0.05  # Between two readings that refusals ask for.
-# And what may hide one of them, because nobody had the time to look.
+# Rules about time, and the one that may hide one of them, because the explanation was cut short.
 TIME_RULES = frozenset({"time.too-old", "time.in-future", "size.unexplained"})
 
 
@@ -41,10 +41,10 @@ class Clock:
         self._wall_s = wall_s
         self._elapsed_s = elapsed_s
         self._read: Moment | None = None  # PostgreSQL's time, and our monotonic one at that moment.
-        self._error_s = 0.0  # Half of the round trip: by so much a reading can be off.
+        self._error_s = 0.0  # A reading can be off by half of its round trip.
         self._stepped_at_s = float("-inf")
         self._was_adrift = False
-        self._is_asked = asyncio.Event()  # For a reading before the next is due.
+        self._is_asked = asyncio.Event()  # Somebody asks for a reading before the next is due.
         self._asking: list[tuple[float, asyncio.Future[None]]] = []  # When, and who waits.
 
     def moment(self) -> Moment:
@@ -77,7 +77,7 @@ class Clock:
     async def confirm(self, violations: tuple[Violation, ...]) -> tuple[Violation, ...]:
         """Return the violations that no clock can be to blame for; raises ClockAdrift if none is left.
 
-        Whoever is refused drops the batch, so PostgreSQL is asked for its time once more: this machine may have slept.
+        A refused sender drops its batch, so PostgreSQL's time is read once more first: this machine may have slept.
         """
         certain = tuple(violation for violation in violations if violation.rule not in TIME_RULES)
         if certain == violations:

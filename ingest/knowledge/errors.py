@@ -28,4 +28,4 @@ class TenantDisabled(IngestError):
 
 
 class ClockAdrift(IngestError):
-    """A clock is wrong and nobody knows which: nothing is refused for its time, and nothing was stored."""
+    """The clocks disagree and nobody knows which is wrong: nothing was stored, and nothing is refused for its time."""

@@ -1,9 +1,9 @@
-"""How long the database keeps events, as data; `ingest.store.retention` reads and changes it."""
+"""The database's retention, as data; `ingest.store.retention` reads and changes it."""
 
 from datetime import date, datetime
 from typing import NamedTuple
 
-FIRST_DAYS = 30  # If neither the database nor the environment names a number.
+FIRST_DAYS = 30  # The default of a new database.
 
 
 class Retention(NamedTuple):

@@ -14,7 +14,7 @@ from schema.vocabulary import Names, Vocabulary
 
 @dataclass(slots=True)
 class Tenant:
-    """A customer whose proxies send."""
+    """A customer whose proxies send events."""
 
     tenant_id: int
     vocabulary: Vocabulary
@@ -25,27 +25,27 @@ class Tenant:
 
 @dataclass(slots=True)
 class Snapshot:
-    """Everything that deciding on a request needs."""
+    """Everything that a worker needs to decide on a request."""
 
     revision: int = -1
     clock: Clock = field(default_factory=Clock)
     retention: Retention | None = None
     first_days: int | None = None  # From the environment, for a database without a retention.
-    era: int = 0  # Counts how often everything was forgotten: after that, old revision numbers mean something else.
+    era: int = 0  # Number of calls of `forget`: after one, old revision numbers mean something else.
     shipped_revision: int = -1
     tenants: dict[int, Tenant] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
     shipped: dict[Kind, Names] = field(default_factory=lambda: {kind: Names({}) for kind in Kind})
 
     def forget(self) -> None:
-        """Drop all tenants, tokens and terms; code that holds a tenant from before keeps that one unchanged."""
+        """Drop all tenants, tokens and terms; a tenant that a request already holds stays unchanged."""
         self.era += 1
         self.tenants, self.tokens = {}, {}
         self.shipped = {kind: Names({}) for kind in Kind}
 
     @property
     def retention_days(self) -> int:
-        """Return the days that the database keeps, or will keep after its first round of maintenance."""
+        """Return the days that the database keeps events, or will after its first round of maintenance."""
         return self.retention.days if self.retention else self.first_days or FIRST_DAYS
 
     def window(self) -> Window:
@@ -74,5 +74,5 @@ class Snapshot:
         if token.is_revoked:
             raise RevokedToken
         if token.expires_at is not None and token.expires_at <= self.clock.now():
-            # A sender drops a batch that is answered with 401, and with the right time the token may be valid.
+            # A sender drops a batch after a 401, and by the right time the token may be valid.
             raise ClockAdrift if self.clock.is_doubtful else ExpiredToken

@@ -1,4 +1,4 @@
-"""Bearer tokens: `nct_<id>_<secret>`. The id is public, and of the 256-bit secret only the SHA-256 is kept."""
+"""Bearer tokens: `nct_<id>_<secret>`. The id is public; only the SHA-256 of the 256-bit secret is kept."""
 
 import re
 import secrets
@@ -11,7 +11,7 @@ _FORMAT = re.compile(r"nct_([0-9a-f]{12})_([A-Za-z0-9_-]{43})\Z")
 
 
 class Credential(NamedTuple):
-    """A token as its bearer has it; `str` spells it out."""
+    """A token as its bearer has it; `str` returns the token itself."""
 
     token_id: str
     secret: str

@@ -1,4 +1,4 @@
-"""An act: one transaction that takes the next revision, changes what it is about, and writes its audit lines."""
+"""Runs an act: one transaction that takes the next revision, makes a change, and writes its audit lines."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,14 +12,14 @@ _NEXT_REVISION = "UPDATE nocontent.control SET revision = revision + 1 WHERE con
 
 @dataclass(frozen=True, slots=True)
 class Act(Audit):
-    """An act that has begun: rows that workers are to notice get its revision."""
+    """An act in progress. Rows that workers must read again get its revision."""
 
     revision: int
 
 
 @asynccontextmanager
 async def act(connection: Connection) -> AsyncIterator[Act]:
-    """Run the block as an act, committed at its end; inside another act it is a part of that one.
+    """Run the block as an act, and commit it at the end; an act inside another one is part of it.
 
     The revision comes first: its row stays locked until COMMIT, so acts are in the order of their commits.
     """

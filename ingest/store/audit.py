@@ -1,4 +1,4 @@
-"""Writes audit lines, from a closed list of acts; `migrate` ships the list, and the rules, to tables of their own."""
+"""Writes audit lines, from a closed list of acts; `migrate` copies the list, and that of rules, to tables."""
 
 from dataclasses import dataclass
 
@@ -26,10 +26,10 @@ ACTS = (
     "vocabulary.refuse",
     "vocabulary.remove",
 )
-# These columns and no more are those that the writer's role may name.
+# The writer's role may insert into these columns only.
 _NOTE = "INSERT INTO nocontent.audit (tenant_id, act, kind, term_id, rule) VALUES ($1, $2, $3, $4, $5)"
 _NOTE_BEARER = "INSERT INTO nocontent.audit (tenant_id, act, token_id) VALUES ($1, $2, $3)"
-_NOTE_DAYS = "INSERT INTO nocontent.audit (tenant_id, act, days) VALUES (0, $1, $2)"  # Tenant 0: it concerns all.
+_NOTE_DAYS = "INSERT INTO nocontent.audit (tenant_id, act, days) VALUES (0, $1, $2)"  # Tenant 0 stands for all.
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +41,15 @@ class Audit:
     async def note(
         self, tenant_id: int, act: str, kind: Kind | None = None, term_id: int | None = None, rule: str | None = None
     ) -> None:
-        """Write that an act was done to a tenant, or to a term of it, or which rule barred it."""
+        """Write a line about an act on a tenant or on one of its terms, or about the rule that barred it."""
         await self.connection.execute(_NOTE, tenant_id, act, kind, term_id, rule)
 
     async def note_token(self, tenant_id: int, act: str, token_id: str) -> None:
-        """Write that an act was done to a token of a tenant."""
+        """Write a line about an act on a tenant's token."""
         await self.connection.execute(_NOTE_BEARER, tenant_id, act, token_id)
 
     async def note_days(self, act: str, days: int) -> None:
-        """Write that an act was done to the retention of all tenants."""
+        """Write a line about an act on the retention of all tenants."""
         await self.connection.execute(_NOTE_DAYS, act, days)
 
 

@@ -1,7 +1,7 @@
-"""One transaction for a group of batches: the ledger and the rows, or neither.
+"""Stores a group of batches in one transaction: ledger and rows, or neither.
 
-The ledger catches a replayed batch, the primary key a repeated event. COPY is for the usual case, because repeats
-are rare; INSERT with ON CONFLICT is for what COPY cannot take.
+The ledger detects a replayed batch, the primary key a repeated event. COPY serves the usual case, because repeats
+are rare; INSERT with ON CONFLICT serves groups that COPY cannot store.
 """
 
 import time
@@ -19,7 +19,7 @@ from schema.event import DROP_REASONS
 from schema.receipt import Receipt
 
 NO_SEQUENCE = -1
-COMMIT_TIMEOUT_S = 20.0  # A whole transaction: longer than any flush. Each of its statements has 10 s.
+COMMIT_TIMEOUT_S = 20.0  # For a whole transaction, longer than any flush takes; each statement has 10 s.
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,8 +27,8 @@ class Entry:
     """A batch that waits to be stored: its line in the ledger, and its rows ready to be copied."""
 
     tenant_id: int
-    stream_id: UUID  # The digest, where the batch has no stream.
-    sequence: int  # NO_SEQUENCE, where it has none.
+    stream_id: UUID  # The digest, if the batch has no stream.
+    sequence: int  # NO_SEQUENCE, if it has none.
     digest: UUID
     events: int
     coarsened: int
@@ -58,9 +58,9 @@ FROM unnest(
 ON CONFLICT DO NOTHING
 RETURNING tenant_id, stream_id, sequence
 """  # noqa: S608 (the names are our own)
-# The lock is written to the WAL, so that COMMIT waits for a synchronous standby: it may not have the first yet, if
-# that COMMIT was cut off, and a transaction that only reads would not wait. Of one tenant, because Citus locks no rows
-# of several nodes at once.
+# The lock is written to the WAL, so that COMMIT waits for a synchronous standby: that may lack the first batch if its
+# COMMIT was cut off, and a read-only transaction would not wait. For one tenant, because Citus cannot lock rows of
+# several nodes at once.
 _FIRST = """
 SELECT stream_id, sequence, digest, accepted, duplicates, coarsened
 FROM batches JOIN unnest($2::uuid[], $3::bigint[]) AS replayed (stream_id, sequence) USING (stream_id, sequence)
@@ -74,12 +74,12 @@ UPDATE batches SET accepted = $4, duplicates = $5 WHERE tenant_id = $1 AND strea
 
 
 async def store(connection: Connection, entries: Sequence[Entry]) -> list[Outcome]:
-    """Store a group in one transaction by COPY; raises UniqueViolationError if any event is there already."""
+    """Store a group in one transaction by COPY; raises UniqueViolationError if any event is stored already."""
     return await _transact(connection, entries, _copy)
 
 
 async def store_skipping(connection: Connection, entries: Sequence[Entry]) -> list[Outcome]:
-    """Store a group in one transaction, leaving out events that are there already."""
+    """Store a group in one transaction, skipping events that are stored already."""
     return await _transact(connection, entries, _insert)
 
 
@@ -97,7 +97,7 @@ async def _transact(connection: Connection, entries: Sequence[Entry], write: _Wr
         if error.severity_en == "ERROR":
             await connection.execute("ROLLBACK")
         raise
-    assert ended == "COMMIT", "PostgreSQL answers ROLLBACK where it could not commit"
+    assert ended == "COMMIT", "PostgreSQL answers ROLLBACK if it could not commit"
     _count(fresh)
     return outcomes
 

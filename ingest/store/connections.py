@@ -1,4 +1,4 @@
-"""Connections: one role each, values kept out of the server's log, and what asyncpg raises turned into our errors."""
+"""Opens connections to PostgreSQL, each for one role, and turns what asyncpg raises into our errors."""
 
 import os
 import socket
@@ -19,19 +19,19 @@ PostgresError = asyncpg.PostgresError
 LogMessage = asyncpg.PostgresLogMessage
 Role = Literal["nocontent_maintainer", "nocontent_writer", "nocontent_control", "nocontent_analyst"]
 CONNECT_TIMEOUT_S = 5.0  # For each host.
-STATEMENT_TIMEOUT_S = 10.0  # No single statement of ours takes longer, COMMIT included.
-# Longer than two writers with one batch wait for each other, and short enough to find a locked batch in time.
+STATEMENT_TIMEOUT_S = 10.0  # For each statement, COMMIT included.
+# Longer than two writers with the same batch wait for each other, and short enough to find a locked batch in time.
 _LOCK_TIMEOUT = "1s"
 # A group's rows, so that PostgreSQL need not wait between two parts of them until the loop comes round. The kernel
 # grants at most net.core.wmem_max. TCP finds its own, larger, size.
 _SEND_BYTES = 2_097_152
-_UNREADABLE = (ValueError, TypeError, IndexError, OverflowError)  # What asyncpg raises for a variable of libpq's.
+_UNREADABLE = (ValueError, TypeError, IndexError, OverflowError)  # asyncpg raises these for a bad variable of libpq's.
 _OTHER_NAMES = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH of OpenSSL.
 _NO_SESSION = (
     "A connection pooler at NOCONTENT_DSN does not hold {} from one transaction to the next:"
     " set it to session mode or name PostgreSQL itself, see docs/operations.md#poolers."
 )
-_NO_TLS = "TLS with PostgreSQL failed, or a certificate or key of NOCONTENT_DSN is none."
+_NO_TLS = "TLS with PostgreSQL failed, or NOCONTENT_DSN names an invalid certificate or key."
 _NO_START = (
     "A connection pooler at NOCONTENT_DSN refused to open a connection or a start-up parameter (SQLSTATE 08P01):"
     " its log says why, see docs/operations.md#poolers."
@@ -56,15 +56,15 @@ async def _connect(host: str, role: Role) -> Connection:
         host, timeout=CONNECT_TIMEOUT_S, command_timeout=STATEMENT_TIMEOUT_S, server_settings=named
     )
     try:
-        await session.hold(connection, _wanted(role))
-        _widen(connection)
+        await session.hold(connection, _session_settings(role))
+        _enlarge_send_buffer(connection)
     except (session.NotHeld, *LOST, PostgresError):
         connection.terminate()
         raise
     return connection
 
 
-def _wanted(role: Role | None) -> dict[str, str]:
+def _session_settings(role: Role | None) -> dict[str, str]:
     """Return the settings that a session of a role must hold; none for a person's own login."""
     if role is None:
         return {}
@@ -72,7 +72,7 @@ def _wanted(role: Role | None) -> dict[str, str]:
     return own | {"lock_timeout": _LOCK_TIMEOUT} if role == "nocontent_writer" else own
 
 
-def _widen(connection: Connection) -> None:
+def _enlarge_send_buffer(connection: Connection) -> None:
     """Widen the send buffer of a connection over a Unix socket to hold a whole group."""
     own = connection._transport.get_extra_info("socket")  # type: ignore[attr-defined]  # noqa: SLF001 (no public way)
     if own.family == socket.AF_UNIX:
@@ -82,10 +82,10 @@ def _widen(connection: Connection) -> None:
 
 async def connect_as_operator(dsn: str, role: Role | None = None) -> Connection:
     """Open a connection for a person at a terminal; raises CannotStart with advice."""
-    with _saying_why():
+    with _explaining():
         connection = await _open(dsn)
         try:
-            await session.hold(connection, _wanted(role))
+            await session.hold(connection, _session_settings(role))
             if session.is_pooled(connection):
                 await _require_session_mode(dsn, connection)
         except (session.NotHeld, *LOST, PostgresError):
@@ -107,7 +107,7 @@ async def _require_session_mode(dsn: str, connection: Connection) -> None:
 
 
 @contextmanager
-def _saying_why() -> Iterator[None]:
+def _explaining() -> Iterator[None]:
     try:
         yield
     except session.NotHeld as lost:
@@ -133,17 +133,17 @@ def _no_session(setting: str) -> str:
 def _why(lost: Exception) -> str:
     """Return why there is no connection, in words without any part of the DSN."""
     if isinstance(lost, ssl.SSLCertVerificationError):
-        # Only OpenSSL's words for another name have the name in them.
+        # Only OpenSSL's message for a wrong name repeats the name.
         fault = "it is for another name" if lost.verify_code in _OTHER_NAMES else lost.verify_message
         return f"PostgreSQL's certificate is not to be trusted: {fault}."
-    if isinstance(lost, KeyError):  # Python's word for a user id that has no name.
+    if isinstance(lost, KeyError):  # Python raises it for a user id without a name.
         return "NOCONTENT_DSN names no user, and this process's has no name either."
     if isinstance(lost, _UNREADABLE):
-        return "NOCONTENT_DSN verifies without a sslrootcert, or a PG… variable or a service has what is no setting."
+        return "NOCONTENT_DSN verifies without an sslrootcert, or a PG… variable or service file has an invalid value."
     if isinstance(lost, ssl.SSLError | PermissionError):
         is_tls = isinstance(lost, ssl.SSLError)
-        return _NO_TLS if is_tls else "This user may not open a file or a socket that NOCONTENT_DSN leads to."
-    if type(lost) is ConnectionError:  # What asyncpg raises then; the network raises only kinds of it.
+        return _NO_TLS if is_tls else "This user may not open a file or socket that NOCONTENT_DSN refers to."
+    if type(lost) is ConnectionError:  # asyncpg raises it; the network raises only subclasses.
         return "PostgreSQL does not speak TLS there, and NOCONTENT_DSN asks for it."
     return f"PostgreSQL does not answer at NOCONTENT_DSN ({type(lost).__name__})."
 

@@ -1,4 +1,4 @@
-"""Names the database: the setting, and what it must be."""
+"""The setting that names the database, and its check."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -24,7 +24,7 @@ class DatabaseSettings(Settings):
 
 
 def require_dsn(settings: DatabaseSettings) -> str:
-    """Return the DSN, or raise CannotStart: also for one that asyncpg would take for something else."""
+    """Return the DSN; raises CannotStart if there is none, or if asyncpg would misread it."""
     if not settings.dsn:
         raise CannotStart(
             f"No database: set {PREFIX}DSN or {PREFIX}DSN_FILE to a PostgreSQL. `nocontent demo` brings its own."

@@ -12,7 +12,7 @@ from ingest.store import connections
 from ingest.store.fairness import FairSemaphore, TooManyWaiters
 
 LENT_MAX = 2  # Connections at once: PostgreSQL has few, and each is a process of its own.
-TENANT_MAX = 1  # Connections of one tenant: however slow its look-ups are, another tenant finds one.
+TENANT_MAX = 1  # Connections of one tenant, so that its slow look-ups leave one to the others.
 WAITING_MAX = 32  # Requests of one tenant that wait.
 WAIT_S = 2.0
 

@@ -1,4 +1,4 @@
-"""Keeps partitions: creates them ahead and drops them at retention, from the service or by `nocontent maintain`."""
+"""Maintains partitions: creates them ahead and drops them at retention, in the service or by `nocontent maintain`."""
 
 import asyncio
 import time
@@ -30,7 +30,7 @@ async def keep_in_turn(dsn: str, first_days: int | None, patience_s: float) -> K
 
 
 async def days(dsn: str) -> int | None:
-    """Return the retention that the database has; raises Unavailable."""
+    """Return the database's retention, or None if it has none yet; raises Unavailable."""
     async with connections.connected(dsn, "nocontent_maintainer") as connection:
         known = await retention.read(connection)
         return None if known is None else known.days
@@ -49,7 +49,7 @@ async def run(dsn: str, first_days: int | None) -> None:
                 logs.warning("retention-withheld", count=kept.behind_days)
             if kept.failed:
                 logs.error("maintenance-failed", count=kept.failed)
-            # What is postponed takes up room and no more, so it can wait for the next round.
+            # A postponed day only takes up disk space, so it can wait for the next round.
             await asyncio.sleep(RETRY_S if kept.failed else INTERVAL_S)
         except Unavailable:
             logs.error("maintenance-failed")

@@ -7,16 +7,16 @@ from schema.rules import RULES
 
 
 def require_tenant_name(name: str) -> None:
-    """Raise CannotStart, without the name, if a tenant may not be called that."""
+    """Raise CannotStart, without the name, unless a tenant may have it."""
     _require("a tenant's name", name)
 
 
 def require_login_name(name: str) -> None:
-    """Raise CannotStart, without the name, if it is not one that a login should have; PostgreSQL allows `_` and `$`."""
+    """Raise CannotStart, without the name, unless a login may have it; PostgreSQL allows `_` and `$`."""
     _require("a login's name", name.strip("_$").replace("$", "-"))
 
 
 def _require(what: str, name: str) -> None:
-    rule = fault(Kind.PROVIDER, name)  # Of all kinds the one with the narrowest grammar.
+    rule = fault(Kind.PROVIDER, name)  # The kind with the strictest grammar.
     if rule is not None:
         raise CannotStart(f"This cannot be {what}: {rule}: {RULES[rule].says}")

@@ -1,4 +1,4 @@
-"""An operator's acts on readers: which logins read which tenants. What a login may call at all is its role's.
+"""An operator's acts on readers: which logins read which tenants. A login's role decides what it may call at all.
 
 No worker needs to know of readers, so these acts take no revision.
 """
@@ -25,7 +25,7 @@ async def add(connection: Connection, tenant_id: int, login: str) -> None:
     """Allow a login of this PostgreSQL to read a tenant; raises CannotStart if there is no such login."""
     names.require_login_name(login)
     if not await connection.fetchval(_IS_LOGIN, login):
-        raise CannotStart("PostgreSQL has no login of that name: make it first, as docs/roles.md says.")
+        raise CannotStart("PostgreSQL has no login of that name: create it first, see docs/roles.md.")
     async with connection.transaction():
         if await connection.execute(_ADD, tenant_id, login) != _LISTED_ALREADY:
             await Audit(connection).note(tenant_id, "reader.add")

@@ -1,10 +1,10 @@
 """Reads and changes the retention and its horizon: the day before which anything may be deleted.
 
-A clock can be wrong by years, and a deleted day does not come back. So the horizon moves by one day at most when a day
-has passed since it last moved, by PostgreSQL's clock and while the node's agrees; that is committed before anything is
-deleted, so a crash in between opens nothing. All else is an operator's act, which is audited. Whatever deletes by age
-calls `advance` and deletes what is older than the day it returns. The guard itself is a function of the database
-(schema/sql/0016_advance_by_function.sql), so that the maintainer's role cannot go around it.
+A clock can be wrong by years, and a deleted day cannot be restored. So the horizon moves by at most one day, after a
+day has passed since it last moved, by PostgreSQL's clock and only while the node's agrees. The move is committed before
+anything is deleted, so a crash in between is harmless. Any other move is an operator's act, which is audited. Code that
+deletes by age calls `advance` and deletes only what is older than the day it returns. The guard itself is a function of
+the database (schema/sql/0016_advance_by_function.sql), so that the maintainer's role cannot bypass it.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class Horizon(NamedTuple):
     """Days older than `day` may be deleted; `behind_days` more are past retention and withheld."""
 
     day: date
-    oldest_kept: date  # By the retention and PostgreSQL's clock; has a partition.
+    oldest_kept: date  # By the retention and PostgreSQL's clock; it needs a partition.
     behind_days: int
     withheld: Withheld
 
@@ -59,9 +59,9 @@ async def read(connection: Connection) -> Retention | None:
 
 
 async def advance(connection: Connection, first_days: int | None, at: Time) -> Horizon:
-    """Move the horizon as far as the time that has passed explains, commit that, and return it.
+    """Move the horizon as far as the elapsed time allows, commit, and return it.
 
-    `first_days` counts where the database has no retention yet.
+    `first_days` is the retention of a database that has none yet.
     """
     (moved,) = await connection.fetch(_ADVANCE, first_days or FIRST_DAYS, at.is_adrift)
     kept = due(moved["days"], at.now)
@@ -69,12 +69,12 @@ async def advance(connection: Connection, first_days: int | None, at: Time) -> H
 
 
 def behind_days(known: Retention | None, now: datetime) -> int:
-    """Count the days past retention that nothing may delete yet."""
+    """Count the days past retention that may not be deleted yet."""
     return 0 if known is None else max(0, (due(known.days, now) - known.horizon).days)
 
 
 async def set_days(connection: Connection, days: int) -> Retention:
-    """Keep events for so many days from now on; the horizon moves by the difference, whatever any clock says."""
+    """Keep events for so many days from now on; the horizon moves by the difference, whatever the clocks say."""
 
     def change(known: Retention) -> tuple[Retention, int]:
         return known._replace(days=days, horizon=known.horizon + timedelta(known.days - days)), days
@@ -90,7 +90,7 @@ async def catch_up(connection: Connection, day: date, at: Time) -> Retention:
     def change(known: Retention) -> tuple[Retention, int]:
         last = due(known.days, at.now)
         if not known.horizon <= day <= last:
-            raise CannotStart(f"The day has to be between {known.horizon} and {last}, by PostgreSQL's clock.")
+            raise CannotStart(f"The day must be between {known.horizon} and {last}, by PostgreSQL's clock.")
         return known._replace(horizon=day, advanced_at=at.now), (day - known.horizon).days
 
     return await _act(connection, "retention.catch-up", change)

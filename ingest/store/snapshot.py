@@ -1,4 +1,4 @@
-"""Reads the snapshot from the database: all of it once, and then what each revision changed."""
+"""Reads the snapshot from the database: all of it once, then only what each revision changed."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from schema.event import Kind
 from schema.vocabulary import Mode, Names, Vocabulary
 
 CATALOGUE_TENANT_ID = 0
-ROWS_A_ROUND = 500  # Of the event loop: half a millisecond of work.
+ROWS_A_ROUND = 500  # In each round of the event loop: half a millisecond of work.
 
 _REVISION = "SELECT revision FROM control WHERE control_id = 1"
 # In the same row as the role, which must still be the session's: a pooler can switch sessions at any time.
@@ -45,7 +45,7 @@ async def refresh(connection: Connection, snapshot: Snapshot) -> bool:
     revision = await _look(connection, snapshot)
     if revision == snapshot.revision:
         return False
-    # A backup was restored, or a fail-over lost acts: those never happened, and their revisions will be used again.
+    # A backup was restored, or a fail-over lost acts: they are gone, and their revisions will be used again.
     is_past = revision < known
     since = -1 if is_past else known
     async with connection.transaction(isolation="repeatable_read", readonly=True):

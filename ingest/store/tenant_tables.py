@@ -1,6 +1,6 @@
-"""The one list of tables with rows of tenants: whatever exports, erases or counts a tenant's data goes through it.
+"""The list of all tables with rows of tenants, for code that exports, erases or counts a tenant's data.
 
-A test compares it with the catalog of PostgreSQL, so that a migration cannot add a table that nobody erases.
+A test compares it with PostgreSQL's catalog, so that a migration cannot add a table that is never erased.
 """
 
 from collections.abc import Mapping

@@ -51,7 +51,7 @@ async def find(connection: Connection, name: str) -> int:
 
 
 async def add(connection: Connection, name: str) -> int:
-    """Add a tenant, or find it, and return its id; raises CannotStart if the name reads like a key or a sentence."""
+    """Add a tenant, or find it, and return its id; raises CannotStart if the name looks like a key or a sentence."""
     async with acts.act(connection) as act:
         found = await connection.fetchval(_TENANT, name)
         if found is None:

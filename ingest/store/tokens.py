@@ -1,4 +1,4 @@
-"""An operator's acts on bearer tokens; `ingest.knowledge.tokens` has their form."""
+"""An operator's acts on bearer tokens; `ingest.knowledge.tokens` defines their format."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -55,7 +55,7 @@ class Rotation(NamedTuple):
 
 
 async def issue(connection: Connection, tenant_id: int, scopes: Sequence[str], lifetime: timedelta | None) -> str:
-    """Make a token and store the SHA-256 of its secret; only the caller ever has the token itself."""
+    """Issue a token and store the SHA-256 of its secret; only the caller ever has the token itself."""
     return (await _issue(connection, tenant_id, scopes, lifetime)).token
 
 
@@ -71,11 +71,11 @@ async def _issue(connection: Connection, tenant_id: int, scopes: Sequence[str], 
 async def rotate(
     connection: Connection, tenant_id: int, token_id: str, overlap: timedelta, lifetime: timedelta | None
 ) -> Rotation | None:
-    """Make a token of the same scopes; the old one expires after the overlap, or when it would have anyway if earlier.
+    """Issue a token with the same scopes; the old one expires after the overlap, or at its own expiry if earlier.
 
     Without a lifetime the new token has that of the old one. Return None if the tenant has no such valid token.
     """
-    async with acts.act(connection) as act:  # From here on no other act comes between.
+    async with acts.act(connection) as act:  # No other act can come in between from here on.
         old = await connection.fetchrow(_GOOD, tenant_id, token_id)
         if old is None:
             return None

@@ -1,4 +1,4 @@
-"""Acts on a tenant's terms: an operator's, and those that its own traffic causes, within a budget."""
+"""Acts on a tenant's terms: those of an operator, and those caused by the tenant's traffic, within a budget."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -23,7 +23,7 @@ class VocabularyFull(Exception):
 
 
 class BudgetSpent(Exception):
-    """The tenant's traffic has brought as many terms as it may, today or ever."""
+    """The tenant's traffic has registered as many terms as it may, today or ever."""
 
 
 _FIND = """
@@ -35,7 +35,7 @@ _ADD = """
 INSERT INTO vocabulary (tenant_id, kind, term_id, parent_id, term, learned, revision)
 VALUES ($1, $2, $3, $4, $5, false, $6)
 """
-# The writer may not name the column: what it adds is learned.
+# The writer may not set `learned`: every term that it adds has the default, true.
 _ADD_LEARNED = """
 INSERT INTO vocabulary (tenant_id, kind, term_id, parent_id, term, revision) VALUES ($1, $2, $3, $4, $5, $6)
 """
@@ -56,7 +56,7 @@ ORDER BY kind, parent_id, term
 
 
 class Outcome(Enum):
-    """What became of a term that an operator registers, if no rule bars it."""
+    """The result of registering a term that no rule bars."""
 
     REGISTERED = "registered"
     KNOWN = "registered before"
@@ -70,10 +70,10 @@ async def add(connection: Connection, tenant_id: int, candidate: Candidate) -> s
 
 
 async def register(connection: Connection, tenant_id: int, candidate: Candidate) -> Outcome | str:
-    """Register a term after the gauntlet; return what became of it, or the rule that barred it."""
+    """Register a term after the gauntlet; return the outcome, or the rule that barred it."""
     kind, parent, term = candidate
     found = await connection.fetchrow(_FIND, tenant_id, kind, parent, term)
-    if found is not None and not found["is_retired"]:  # The catalogue's pass no gauntlet, and no act is needed.
+    if found is not None and not found["is_retired"]:  # Terms of the catalogue need neither gauntlet nor act.
         return Outcome.KNOWN if found["tenant_id"] else Outcome.SHIPPED
     rule = fault(kind, term)
     async with acts.act(connection) as act:
@@ -111,7 +111,7 @@ async def tag_key_id(connection: Connection, tenant_id: int, key: str) -> int | 
 
 
 async def remove(connection: Connection, tenant_id: int, candidate: Candidate) -> bool:
-    """Refuse a term from now on, and return whether it was there; rows keep it, and `unknown` is never removed."""
+    """Refuse a term from now on; return whether it was registered. Rows keep it, and `unknown` is never removed."""
     if candidate.term == UNKNOWN:
         return False
     kind, parent, term = candidate
@@ -133,9 +133,9 @@ FROM vocabulary WHERE tenant_id = $1 AND kind = $2 AND learned
 
 
 async def learn(connection: Connection, tenant_id: int, candidates: Iterable[Candidate]) -> dict[Candidate, int]:
-    """Register the terms that a tenant's traffic brought, all or none; raises BudgetSpent.
+    """Register the terms that came with a tenant's traffic, all or none; raises BudgetSpent.
 
-    The row lock of the revision makes the counts right over all workers.
+    The row lock on the revision keeps the counts right across all workers.
     """
     wanted = sorted(candidates)
     if max(Counter(candidate.kind for candidate in wanted).values()) > limits.LEARN_PER_DAY_MAX:
@@ -147,7 +147,7 @@ async def learn(connection: Connection, tenant_id: int, candidates: Iterable[Can
             assert is_learnable(kind, term)
             found = await connection.fetchrow(_FIND, tenant_id, kind, parent, term)
             if found is not None and found["is_retired"]:
-                raise BudgetSpent  # An operator removed it: traffic does not bring it back.
+                raise BudgetSpent  # An operator removed it: traffic cannot restore it.
             if found is None:
                 (spent,) = await connection.fetch(_LEARNED, tenant_id, kind)
                 if spent["ever"] >= limits.LEARN_TOTAL_MAX or spent["today"] >= limits.LEARN_PER_DAY_MAX:
@@ -159,7 +159,7 @@ async def learn(connection: Connection, tenant_id: int, candidates: Iterable[Can
 
 
 class Left(NamedTuple):
-    """Terms of a kind that traffic may still bring to the tenant that has the fewest left, today and ever."""
+    """Terms of a kind that traffic may still register for the tenant that has the fewest left, today and ever."""
 
     daily: int
     total: int
@@ -182,11 +182,11 @@ WHOLE: Mapping[Kind, Left] = {
     kind: Left(limits.LEARN_PER_DAY_MAX, min(limits.LEARN_TOTAL_MAX, len(OWN_IDS[kind])))
     for kind in (Kind.TASK_CATEGORY, Kind.PROVIDER, Kind.MODEL, Kind.TAG_VALUE)
 }
-BUDGETS_TIMEOUT_S = 2.0  # It shares its connection with the snapshot, which must not become old for its sake.
+BUDGETS_TIMEOUT_S = 2.0  # It shares the snapshot's connection, and must not delay the snapshot.
 
 
 async def budgets_left(connection: Connection) -> Mapping[Kind, Left]:
-    """Return what is left of each kind, over the tenants that learn it; nothing if the database is too busy."""
+    """Return what is left of each kind, over the tenants that learn it; empty if the database is too busy."""
     try:
         spent = await connection.fetch(_SPENT, Mode.LEARN, timeout=BUDGETS_TIMEOUT_S)
     except (TimeoutError, asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError):
@@ -201,7 +201,7 @@ def _left(row: asyncpg.Record) -> Left:
 
 
 async def audit_refusal(connection: Connection, tenant_id: int, rule: str) -> None:
-    """Write that a rule kept traffic from teaching a term: the rule, and not the term."""
+    """Write an audit line about a rule that barred a term in traffic: the rule, but not the term."""
     await Audit(connection).note(tenant_id, "vocabulary.refuse", rule=rule)
 
 
