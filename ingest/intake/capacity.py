@@ -1,6 +1,6 @@
-"""How many bits of a stranger's choosing one event can hold, field by field: the number that the promise rests on.
+"""Computes how many bits of a sender's choosing one event can hold, field by field: the promise rests on that number.
 
-Walks the wire types: a field that nobody bounded has no number, and a TypeError stops whoever asks.
+It walks the wire types, and raises TypeError for a field without a bound.
 """
 
 import math
@@ -14,7 +14,7 @@ from schema.event import DROP_REASONS, OWN_IDS, TERMS_MAX, Event, Kind, Stream
 _DAY_MS = 86_400_000
 _UUIDV7_RANDOM_BITS = 74  # RFC 9562, section 5.7: 128 less 48 of time, 4 of version, 2 of variant.
 _DIGEST_BITS = 128
-_STRINGS_OF_EVENT = 4 + limits.TAGS_MAX  # That may each be replaced by `unknown`.
+_STRINGS_OF_EVENT = 4 + limits.TAGS_MAX  # Each may be replaced by `unknown`.
 
 
 class FieldBits(NamedTuple):
@@ -25,7 +25,7 @@ class FieldBits(NamedTuple):
 
 
 def of_event(retention_days: int = limits.RETENTION_DAYS_MAX) -> list[FieldBits]:
-    """Sum up an event; joint limits come last, as what they take away."""
+    """Return the bits of an event; joint limits come last, as negative numbers."""
     bits = {field.encode_name: _bits(field.type, retention_days) for field in _fields(Event)}
     tokens, times = round(2 ** bits["output_tokens"]), round(2 ** bits["latency_ms"])
     joint = [
@@ -33,16 +33,16 @@ def of_event(retention_days: int = limits.RETENTION_DAYS_MAX) -> list[FieldBits]
             "reasoning_tokens within output_tokens",
             math.log2(_pairs(tokens)) - bits["output_tokens"] - bits["reasoning_tokens"],
         ),
-        # A ttft_ms that is null stands beside any latency_ms.
+        # A null ttft_ms is allowed with any latency_ms.
         FieldBits("ttft_ms within latency_ms", math.log2(_pairs(times) + times) - bits["latency_ms"] - bits["ttft_ms"]),
     ]
     return [*(FieldBits(field, held) for field, held in bits.items()), *joint]
 
 
 def of_batch() -> list[FieldBits]:
-    """Sum up what the ledger keeps of a batch beside its events: what was sent, and what the sender could bring about.
+    """Return the bits that the ledger keeps of a batch beside its events, whether sent or caused by the sender.
 
-    The digest is of the ids in their order: whoever knows the ids may find out in which of n! orders they came.
+    The digest is of the ids in their order: somebody who knows the ids may find out in which of n! orders they came.
     """
     stream = [
         FieldBits(f"stream.{field.encode_name}", _bits(field.type, limits.RETENTION_DAYS_MAX))
@@ -64,7 +64,7 @@ def total(held: list[FieldBits]) -> float:
 
 
 def _pairs(values: int) -> int:
-    """Count the pairs of two such values of which the second is at most the first."""
+    """Count the pairs of values of which the second is at most the first."""
     return values * (values + 1) // 2
 
 
@@ -92,12 +92,12 @@ def _bits(kind: inspect.Type, retention_days: int) -> float:
 
 
 def _integers(least: int, most: int, digits: int | None) -> int:
-    """Count the integers from one to another; of those kept to some significant digits, from 0 or less."""
+    """Count the integers from one to another; with `digits`, only those that remain after rounding, from 0 or less."""
     if digits is None:
         return most - least + 1
     count, start, step = 0, 0, 1
     while start <= most:
-        last = min(most, step * int("9" * digits))  # Of those that are a step apart.
+        last = min(most, step * int("9" * digits))  # Of the integers that are a step apart.
         count += (last - start) // step + 1
         start, step = last + step, step * 10
     assert least <= 0

@@ -1,8 +1,8 @@
 """Explains why a body was refused: walks it in small steps, with bounded work and memory, and names rules and places.
 
-Runs only after a gate has closed, and cannot open one. Objects are read one level at a time as raw members, so that a
-hostile body is skipped over by the decoder and not built in memory. No step does more than one pass of msgspec over
-the body: whoever runs the steps can do other work between any two of them.
+Runs only after a gate has refused the body, and cannot accept it. Objects are read one level at a time as raw members,
+so that the decoder skips over a hostile body and never builds it in memory. A step makes at most one pass of msgspec
+over the body, so the caller can do other work between any two steps.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -43,7 +43,7 @@ def _types(struct: type[Struct]) -> Mapping[str, object]:
 _BATCH, _EVENT, _STREAM = _object_of(_types(Batch)), _object_of(_types(Event)), _object_of(_types(Stream))
 _DROPPED = _object_of(dict.fromkeys(DROP_REASONS, Count))
 _named_terms = msgspec.json.Decoder(msgspec.defstruct("_NamedTerms", [(name, Raw, Raw()) for name in TERMS]))
-_SPELLED_EVENTS = 100  # Looked at in one step.
+_SPELLED_EVENTS = 100  # Examined in one step.
 _object = msgspec.json.Decoder(dict[str, Raw])
 _array = msgspec.json.Decoder(list[Raw])
 _event = msgspec.json.Decoder(Event)
@@ -51,23 +51,23 @@ _CONTROLS = bytes({*range(0x20), 0x7F} - set(b"\t\n\r"))
 _CLEAN_EVENTS, _CLEAN_BYTES = 100, 131_072  # Decoded together, and skipped if they pass together.
 _COMMAS_MAX = limits.EVENTS_MAX * (len(_EVENT.fields) + limits.TAGS_MAX)
 _BRACES_MAX = limits.EVENTS_MAX * 2
-_TAGS_BYTES_MAX = 2_048  # Tags this short are looked at even after the budget for names is spent.
+_TAGS_BYTES_MAX = 2_048  # Tags this short are examined even after the budget for names is spent.
 _NAMES_STEP = 32
-# Names that the contract has, again and again, are members too. Above these no object is taken apart.
-_REPEATS_MAX = 65_536  # Of `events` and its neighbours: as many events may have these words as terms.
+# Repeated names of the contract are members too. No object with more than these is taken apart.
+_REPEATS_MAX = 65_536  # Of `events` and its siblings: that many events may have these words as terms.
 _COLONS_MAX = limits.NAMES_MAX + 512  # Of an event or the stream.
 UNEXPLAINED = Violation("size.unexplained", "")
 
 
 def explain(body: bytes, vocabulary: Vocabulary, window: Window) -> Malformed | Rejected:
-    """Explain a refused body at one go."""
+    """Explain a refused body, in one call."""
     explanation = Explanation(body, vocabulary, window)
     steps.finish(explanation.steps())
     return explanation.refusal() or Rejected((UNEXPLAINED,))
 
 
 def cut(body: bytes) -> Malformed | Rejected:
-    """Refuse a body that is not looked at any further, with the status that a whole explanation would have."""
+    """Return a refusal without an explanation, with the status that a whole explanation would have."""
     try:
         msgspec.json.decode(body, type=Raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -77,7 +77,7 @@ def cut(body: bytes) -> Malformed | Rejected:
 
 
 class Explanation:
-    """What is wrong with one body, as far as it has been looked at; `names` counts the unknown names read so far."""
+    """The faults found so far in one body; `names` counts the unknown names read so far."""
 
     def __init__(self, body: bytes, vocabulary: Vocabulary, window: Window) -> None:
         self._body = body
@@ -95,7 +95,7 @@ class Explanation:
         self._is_whole = True
 
     def refusal(self) -> Malformed | Rejected | None:
-        """Return the rules found, best explanation first; None if there were none."""
+        """Return the rules broken, best explanation first; None if none was found."""
         walk = self._walk
         violations = tuple(sorted(walk.violations, key=lambda violation: ORDER[violation.rule]))
         if not violations:
@@ -108,12 +108,12 @@ class Explanation:
 
     @property
     def is_final(self) -> bool:
-        """Whether something was found that no learning can mend."""
+        """True once a fault was found that learning cannot repair."""
         return not self._walk.is_learnable
 
 
 class _Walk(Verdicts):
-    """The way through a body."""
+    """Walks a body from the outside in."""
 
     def body(self, body: bytes) -> Steps[None]:
         yield from self.characters(body)
@@ -126,7 +126,7 @@ class _Walk(Verdicts):
                 msgspec.json.decode(body, type=Raw)  # Is it JSON at all?
                 self.found("shape.wrong-type", "")
         except UnicodeDecodeError:
-            return  # shape.non-ascii has said it.
+            return  # Already reported as shape.non-ascii.
         except RecursionError:
             self.found("shape.too-deep", "")
         except msgspec.MsgspecError:
@@ -158,14 +158,14 @@ class _Walk(Verdicts):
                 self.field(_DROPPED.fields[name], name, raw, f"/dropped/{name}")
 
     def losses_alone(self, members: Mapping[str, bytes]) -> None:
-        """Say what a batch without events lacks to be a report of losses."""
+        """Report what a batch without events lacks to be a report of losses."""
         if _is_empty(members.get("dropped", b"{}"), b"{}"):
             self.found("size.no-events" if "events" in members else "shape.missing-field", "/events")
         elif "stream" not in members:
             self.found("shape.dropped-without-stream", "/stream")
 
     def members(self, raw: bytes, kind: _Object, at: str, optional: Collection[str] = ()) -> Steps[dict[str, bytes]]:
-        """Return the members of an object that the contract names; whatever else it has is a violation."""
+        """Return the members of an object that the contract names; any other is a violation."""
         if raw.lstrip()[:1] != b"{":
             self.found("shape.wrong-type", at)
             return {}
@@ -190,7 +190,7 @@ class _Walk(Verdicts):
         return members
 
     def others(self, raw: bytes, kind: _Object, at: str) -> Steps[None]:
-        """Name what an object has beside its fields: unknown names, and names that come twice."""
+        """Report what an object has beside its fields: unknown names, and names that occur twice."""
         members = {name: bytes(part) for name, part in _object.decode(raw).items()}
         yield
         unknown = members.keys() - kind.fields.keys()
@@ -229,12 +229,12 @@ class _Walk(Verdicts):
         return None
 
     def spellings(self, events: Sequence[bytes]) -> Steps[None]:
-        """Find what no event shows by itself: more ids that are no terms than decode reads in one batch."""
+        """Report what no single event shows: more strings that are not terms than decode looks up in one batch."""
         spelled: dict[Kind, set[str]] = {kind: set() for kind, _ in TERMS.values()}
         for place, event in enumerate(events):
             if place % _SPELLED_EVENTS == 0:
                 yield
-            with suppress(msgspec.MsgspecError, RecursionError):  # Said of the event, which has another shape.
+            with suppress(msgspec.MsgspecError, RecursionError):  # Reported when the event itself is examined.
                 named = _named_terms.decode(event)
                 for name, (kind, _) in TERMS.items():
                     term = misfits.text(bytes(getattr(named, name))) or ""
@@ -296,14 +296,14 @@ def _is_empty(raw: bytes, brackets: bytes) -> bool:
 
 
 def _repeats(raw: bytes, kind: _Object) -> bool:
-    """Tell whether an object has so many members that finding its fields would take too long."""
+    """Return whether an object has so many members that finding its fields would take too long."""
     if kind is _BATCH:
         return sum(raw.count(b'"%s"' % name.encode("ascii")) for name in kind.fields) > _REPEATS_MAX
     return raw.count(b":") > _COLONS_MAX
 
 
 def _groups(parts: Sequence[bytes]) -> Iterator[int]:
-    """Cut events into groups that are decoded together: yields where each ends."""
+    """Divide events into groups that are decoded together; yield the end of each."""
     size = start = 0
     for place, part in enumerate(parts):
         if place > start and (place - start >= _CLEAN_EVENTS or size + len(part) > _CLEAN_BYTES):

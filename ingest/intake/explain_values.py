@@ -1,6 +1,6 @@
 """Judges single values, names and tags of a refused body, and collects the violations with bounded work.
 
-Which part of the body is looked at, and in which order, is the business of `ingest.intake.explain`.
+`ingest.intake.explain` decides which parts of the body are examined, and in which order.
 """
 
 import re
@@ -17,7 +17,7 @@ from schema.vocabulary import Candidate, Mode, Vocabulary
 
 
 class Full(Exception):
-    """VIOLATIONS_MAX were found."""
+    """VIOLATIONS_MAX violations were found."""
 
 
 TERMS = {
@@ -31,7 +31,7 @@ _UUIDV7 = re.compile(r".{14}7.{4}[89abAB]")
 
 
 class Verdicts:
-    """What was found so far, and what may still be looked at."""
+    """The violations found so far, and the budgets left for reading values and names."""
 
     def __init__(self, vocabulary: Vocabulary, window: Window) -> None:
         self.vocabulary = vocabulary
@@ -43,7 +43,7 @@ class Verdicts:
         self.names_left = limits.NAMES_MAX
 
     def secret(self, value: str) -> str | None:
-        """Give the rule of a credential that a value looks like, as far as there is room to read it."""
+        """Return the rule for a credential that a value looks like; None if it exceeds the budget for reading."""
         if len(value) > self.readable_bytes:
             return None
         self.readable_bytes -= len(value)
@@ -57,7 +57,7 @@ class Verdicts:
 
     def unknown(self, name: str, raw: bytes, at: str) -> None:
         value = raw[: limits.VALUE_BYTES_MAX].decode("utf-8", "replace")
-        other = "shape.unknown-value" if at == "/dropped" else "shape.unknown-field"  # Reasons are a list, too.
+        other = "shape.unknown-value" if at == "/dropped" else "shape.unknown-field"  # Reasons are a closed list, too.
         self.found(self.secret(value) or rule_of_name(name[:64]) or other, f"{at}/*")
 
     def field(self, decoder: misfits.Decoder, name: str, raw: bytes, at: str) -> None:

@@ -1,4 +1,4 @@
-"""A refused value, looked at by itself: the rule it breaks, the word to send instead, what its escapes stand for."""
+"""Examines one refused value: the rule it breaks, the word to send instead, and its needless escapes."""
 
 import re
 from collections.abc import Generator
@@ -12,7 +12,7 @@ from schema.limits import VALUE_BYTES_MAX
 
 _INTEGER = re.compile(rb"-?[0-9]+\Z")
 _INTEGER_BYTES_MAX = 20
-# What some encoders escape for no need: PHP and others slashes, .NET, Go and Gson what HTML could misread.
+# Some encoders escape needlessly: PHP and others escape slashes; .NET, Go and Gson whatever HTML could misread.
 _NEEDLESS = {b"\\/": b"/"} | {
     escape: character.encode()
     for character in "&'+/<=>`"
@@ -25,7 +25,7 @@ class Decoder(Protocol):
 
 
 def plain(body: bytes) -> Generator[None, None, bytes]:
-    """Undo needless escapes: what they stand in is then explained as what it says, and no term is called unknown."""
+    """Undo needless escapes, so that a known term that contains one is not reported as unknown."""
     if b"\\" in body and b"\\\\" not in body:
         for escape, character in _NEEDLESS.items():
             body = body.replace(escape, character)
@@ -42,14 +42,14 @@ def passes(decoder: Decoder, raw: bytes) -> bool:
 
 
 def text(raw: bytes) -> str | None:
-    """Give a JSON string's contents as written, cut to what the rules read; None if it is no string."""
+    """Return a JSON string's contents as written, cut to the length that the rules read; None if it is not a string."""
     if raw[:1] != b'"':
         return None
     return raw[1 : min(len(raw) - 1, 1 + VALUE_BYTES_MAX)].decode("utf-8", "replace")
 
 
 def shape(decoder: Decoder, raw: bytes) -> str:
-    """Give the rule that a value breaks which its field cannot take: that is found by offering it one of each."""
+    """Return the rule that a value breaks; trying an example of each type shows which types its field takes."""
     if raw[:1] == b'"':
         takes_words = passes(decoder, b'"ok"') or passes(decoder, b'"end_turn"')
         return "shape.unknown-value" if takes_words else "shape.wrong-type"
@@ -59,9 +59,9 @@ def shape(decoder: Decoder, raw: bytes) -> str:
 
 
 def word(decoder: Decoder, name: str, raw: bytes) -> Word | None:
-    """Give the contract's word for a value that its field cannot take, where it is clear what was meant."""
+    """Return the contract's word for a value that its field cannot take, if the meaning is clear."""
     value = text(raw)
-    # -1 for a time or a cost and 0 for an HTTP status stand for none.
+    # Some senders write -1 for no time or cost, and 0 for no HTTP status.
     is_none = _INTEGER.match(raw[:_INTEGER_BYTES_MAX]) is not None and int(raw[:_INTEGER_BYTES_MAX]) <= 0
     if (is_none or (value is not None and is_nothing(value))) and passes(decoder, b"null"):
         return "null"

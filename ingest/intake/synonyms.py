@@ -1,6 +1,6 @@
-"""What providers and gateways call an outcome, and the contract's word for it: read to explain a refusal, never to accept.
+"""Maps the names that providers and gateways use for outcomes to the contract's words, to explain refusals only.
 
-Names are as `rules.normalised` writes them: without case and separators. docs/policy.md shows them as they are sent.
+Names are as `rules.normalised` returns them: without case and separators. docs/policy.md shows them as they are sent.
 """
 
 from collections.abc import Mapping
@@ -39,12 +39,12 @@ _STOP: Mapping[str, Word] = {normalised(word): word for word in get_args(StopRea
 
 
 def is_nothing(value: str) -> bool:
-    """Tell a string that some languages write where they have none."""
+    """Return whether a string is one that some languages write for no value."""
     return normalised(value) in _NOTHING
 
 
 def word_for(field: str, value: str) -> Word | None:
-    """Give the contract's word for a value of a field, as far as it is well known; never the value itself."""
+    """Return the contract's word for a well-known value of a field; None for others, and for the word itself."""
     words = {"status": _STATUS, "stop_reason": _STOP}.get(field, {})
     found = words.get(normalised(value))
     return None if found == value else found
