@@ -1,1 +1,1 @@
-"""Takes batches from bytes to COMMIT: the doors, admission, the gates, explanations, the queue and its writers."""
+"""Takes a batch from its bytes to COMMIT: doors, admission, gates, explanations, the queue and its writers."""

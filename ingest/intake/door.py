@@ -1,4 +1,4 @@
-"""Does what every door that takes events does around a request, whatever the request is answered."""
+"""Shared by every door that accepts events: times and counts requests, and announces the quota."""
 
 import time
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def measured() -> Iterator[None]:
 
 
 def announce_quota(request: Request, quotas: Quotas, tenant_id: int) -> None:
-    """Add what is left of the tenant's quota when the request is answered to the answer."""
+    """Add what is left of the tenant's quota to the response headers, as of the moment of the response."""
     request.scope["state"][FIELDS] = partial(_rate_limit, quotas, tenant_id)
 
 

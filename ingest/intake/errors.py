@@ -1,4 +1,4 @@
-"""Errors of a batch and of its tenant's quota."""
+"""Errors about a batch, or about its tenant's quota."""
 
 from ingest.errors import IngestError
 from schema.rules import Violation
@@ -14,9 +14,9 @@ class Malformed(IngestError):
 
 
 class Rejected(IngestError):
-    """The body breaks the contract. Holds rules and pointers, and no bytes of the body.
+    """The body breaks the contract. The error holds rules and pointers, but no bytes of the body.
 
-    `candidates` is what a tenant in mode LEARN may register before decoding again; empty if anything else is wrong.
+    `candidates` are the terms that a tenant in mode LEARN may register before a retry; empty if anything else is wrong.
     """
 
     def __init__(self, violations: tuple[Violation, ...], candidates: frozenset[Candidate] = frozenset()) -> None:

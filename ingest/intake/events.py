@@ -11,7 +11,7 @@ _encoder = msgspec.json.Encoder()
 
 
 async def post_events(request: Request) -> Response:
-    """Store a batch: 200 and a receipt after COMMIT."""
+    """Store a batch; reply 200 with a receipt after COMMIT."""
     with door.measured():
         caller = auth.require(request, "events:write")
         service = auth.service_of(request)

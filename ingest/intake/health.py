@@ -1,4 +1,4 @@
-"""Probes: `/livez` says that the process should go on, `/readyz` that it may be sent traffic."""
+"""Probes: `/livez` reports whether the process works, `/readyz` whether it is ready for traffic."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -8,7 +8,7 @@ from ingest.intake import auth
 
 
 async def get_livez(request: Request) -> Response:
-    """200 while every task of the worker runs."""
+    """Return 200 while every task of the worker runs; raises NotReady."""
     service = auth.service_of(request)
     if service.tasks.broken:
         raise NotReady(tuple(sorted(service.tasks.broken)))
@@ -16,7 +16,7 @@ async def get_livez(request: Request) -> Response:
 
 
 async def get_readyz(request: Request) -> Response:
-    """200 while tokens and terms are fresh and nobody has asked us to stop."""
+    """Return 200 while tokens and terms are fresh and the worker is not stopping; raises NotReady."""
     service = auth.service_of(request)
     failing = []
     if service.tasks.is_stopping:
@@ -27,11 +27,11 @@ async def get_readyz(request: Request) -> Response:
         failing.append("clock")
     ahead_days = service.refresher.watch.partitions_ahead_days
     if ahead_days < 0:
-        failing.append("partitions")  # None for today: nothing of today could be stored.
+        failing.append("partitions")  # Without one for today, none of today's events can be stored.
     failing.extend(sorted(service.tasks.broken))
     if failing:
         raise NotReady(tuple(failing))
     warning = ""
-    if service.refresher.watch.are_partitions_low:  # Days before it hurts, and no reason to send the traffic elsewhere.
+    if service.refresher.watch.are_partitions_low:  # There are days left, so traffic may still come here.
         warning = f"partitions: {ahead_days} day{'s' * (ahead_days != 1)} ahead\n"
     return Response(f"ok\n{warning}", media_type="text/plain")

@@ -1,4 +1,4 @@
-"""What a worker says of itself once a second, whatever the database does: that it lives, what waits, what it uses."""
+"""Reports once a second, even without the database, that a worker is alive, what is queued and what it uses."""
 
 import asyncio
 import os
@@ -12,13 +12,13 @@ from ingest.intake.queue import Queue
 from ingest.serving import metrics
 
 HEARTBEAT_S = 1.0
-PROBES = 10  # Of the loop, between two beats.
+PROBES = 10  # Of the event loop, between two beats.
 _STATM = Path("/proc/self/statm")  # proc_pid_statm(5): sizes in pages, the second the resident one. Linux alone.
 _STATM_BYTES_MAX = 256
 
 
 class Heartbeat:
-    """Tells the metrics what no request and no answer of the database would."""
+    """Sets the metrics that neither requests nor the database's replies would set."""
 
     def __init__(self, queue: Queue, broken: Collection[str], snapshot_age_s: Callable[[], float]) -> None:
         self._queue = queue
@@ -27,7 +27,7 @@ class Heartbeat:
         self._began = time.monotonic()
         self._cpu_s = 0.0
         self._lost: dict[str, int] = {}
-        # Opened once: there may be no descriptor left when it is asked for.
+        # Opened once, because later there may be no descriptor left.
         self._statm = os.open(_STATM, os.O_RDONLY) if _STATM.exists() else None
 
     async def run(self) -> None:
@@ -44,7 +44,7 @@ class Heartbeat:
         metrics.pulse_timestamp_seconds.set_to_current_time()
         metrics.broken_tasks.set(len(self._broken))
         queue_age_seconds.set(self._queue.age_s)
-        # Before the first snapshot its age is that of the worker.
+        # Before the first snapshot, the worker's own age counts.
         snapshot_age_seconds.set(min(self._snapshot_age_s(), time.monotonic() - self._began))
         cpu_s = time.process_time()
         metrics.cpu_seconds.inc(cpu_s - self._cpu_s)

@@ -1,4 +1,4 @@
-"""Metrics of a process that takes events; docs/metrics.md has a row for each. Counted per batch, never per event."""
+"""Metrics of a process that accepts events; docs/metrics.md has a row for each. Counted per batch, never per event."""
 
 from typing import Literal, get_args
 
@@ -57,7 +57,7 @@ stream_missing_sequences = Gauge(
 )
 build = Gauge("ingest_build_info", "Always 1.", ["version", "policy_digest"], multiprocess_mode="livemax")
 
-# The budgets are in `ingest.intake.watch`.
+# `ingest.intake.watch` sets the budgets.
 for _metric, _values in (
     (task_restarts, get_args(Task)),
     (batches, ("stored", "replayed")),

@@ -1,4 +1,4 @@
-"""`/openapi.json`: OpenAPI 3.1, made from the types that decode and encode."""
+"""`GET /openapi.json`: an OpenAPI 3.1 document, generated from the types that decode and encode."""
 
 from functools import cache
 from typing import cast
@@ -20,17 +20,17 @@ _Document = dict[str, object]
 
 @cache
 def document() -> bytes:
-    """Give the whole document."""
+    """Return the whole document."""
     types: tuple[type, ...] = (Batch, Receipt, policy.Policy, StreamState, problems.Problem)
     _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     paths: dict[str, _Document] = {
         "/v1/events": {"post": _operation("Store a batch of events", Receipt, ("events:write",), body=Batch)},
         "/v1/policy": {"get": _operation("The policy in force for this tenant", policy.Policy, ("policy:read",))},
         "/v1/streams/{id}": {
-            "get": _operation("What arrived of a stream", StreamState, ("streams:read",), parameter="id")
+            "get": _operation("The batches that arrived of a stream", StreamState, ("streams:read",), parameter="id")
         },
-        "/livez": {"get": _probe("Whether the process should go on")},
-        "/readyz": {"get": _probe("Whether it may be sent traffic")},
+        "/livez": {"get": _probe("Liveness of the worker")},
+        "/readyz": {"get": _probe("Readiness of the worker for traffic")},
     }
     whole = {
         "openapi": "3.1.0",
@@ -52,7 +52,7 @@ def _compressed() -> Document:
 
 
 async def get_openapi(request: Request) -> Response:
-    """Give the contract to machines, unless they have it."""
+    """Return the document, or 304 if the sender has it."""
     made = _compressed()
     if documents.is_known(request, made.tag):
         return documents.not_modified(request, made.tag)
@@ -71,7 +71,7 @@ def _operation(
         },
     }
     if answer is policy.Policy:
-        cast("_Document", operation["responses"])["304"] = {"description": "What If-None-Match names is still so"}
+        cast("_Document", operation["responses"])["304"] = {"description": "Unchanged since the ETag in If-None-Match"}
     if body is not None:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(body)}}}
     if parameter is not None:

@@ -1,7 +1,7 @@
 """`GET /v1/policy`.
 
-The document is long, and many reporters ask for it: it is made once for each change, kept as gzip in bounded memory,
-and sent by turns of the tenants with rests between.
+The document is long, and many reporters ask for it: it is encoded once after each change, kept as gzip in bounded
+memory, and sent to tenants in turn, with rests between.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from ingest.store.fairness import TooManyWaiters
 
 KEPT_BYTES_MAX = 16 * 1024 * 1024  # Some 200 policies.
 WAITING_MAX = 256  # Requests of one tenant.
-REST_S = 0.008  # After each, some five times what sending it takes: at most 125 in a second.
+REST_S = 0.008  # After each, some five times as long as sending takes: at most 125 in a second.
 _Version = tuple[int, int, int, int]
 
 
@@ -40,16 +40,16 @@ async def get_policy(request: Request) -> Response:
 
 
 class Policies:
-    """One worker's, each as of its tenant's last change."""
+    """The policies that one worker keeps, each as of its tenant's last change."""
 
     def __init__(self) -> None:
         self._throttle = Throttle(WAITING_MAX, REST_S)
         self._tags: dict[int, tuple[_Version, str]] = {}
-        self._kept: dict[int, Document] = {}  # The longest unused first.
+        self._kept: dict[int, Document] = {}  # The least recently used first.
         self.bytes = 0
 
     def tag(self, snapshot: Snapshot, tenant_id: int) -> str | None:
-        """Return the tag of a tenant's policy, if it was made since it changed."""
+        """Return the tag of a tenant's policy, or None if the policy has changed since."""
         version, tag = self._tags.get(tenant_id, (None, None))
         return tag if version == _version(snapshot, tenant_id) else None
 
@@ -75,7 +75,7 @@ class Policies:
         return found[0]
 
     def _keep(self, tenant_id: int, document: Document) -> None:
-        """Put it behind all others, and forget those that were not used for longest."""
+        """Keep a document as the most recently used, and evict the least recently used."""
         self._forget(tenant_id)
         self._kept[tenant_id] = document
         self.bytes += len(document.compressed)

@@ -1,4 +1,4 @@
-"""The policy of a tenant: the rules, bounds and terms in force, and what an event can hold at most."""
+"""The policy of a tenant: the rules, bounds and terms in force, and the most that an event can hold."""
 
 import hashlib
 from functools import cache
@@ -17,24 +17,24 @@ _BOUNDS = {name.lower(): value for name, value in vars(limits).items() if name.i
 
 
 class Policy(Struct, frozen=True):
-    """What a sender may rely on."""
+    """The contract as a sender may rely on it."""
 
-    digest: Annotated[str, Meta(description="SHA-256 of contract, bounds, grammar and rules; alike means the same.")]
+    digest: Annotated[
+        str, Meta(description="SHA-256 of contract, bounds, grammar and rules; equal if they are the same.")
+    ]
     retention_days: int
-    fields: Annotated[list[str], Meta(description="Of an event; a newer reporter leaves out what is not here.")]
+    fields: Annotated[list[str], Meta(description="Fields of an event; a newer reporter leaves out all others.")]
     drop_reasons: list[str]
-    bounds: Annotated[dict[str, int], Meta(description="Units are in the names.")]
-    grammar: Annotated[dict[str, str], Meta(description="Of terms, by kind.")]
-    rules: Annotated[dict[str, str], Meta(description="Rule ids, and what to do about each.")]
-    event_bits_max: Annotated[float, Meta(description="What one stored event can hold.")]
+    bounds: Annotated[dict[str, int], Meta(description="Limits; the names contain the units.")]
+    grammar: Annotated[dict[str, str], Meta(description="Patterns of terms, by kind.")]
+    rules: Annotated[dict[str, str], Meta(description="Rule ids, each with what to do about it.")]
+    event_bits_max: Annotated[float, Meta(description="Bits that a sender can choose in one stored event.")]
     event_bits: Annotated[dict[str, float], Meta(description="The same by field.")]
-    modes: Annotated[dict[str, str], Meta(description="What becomes of a term that is not registered, by kind.")]
-    terms: Annotated[dict[str, list[str]], Meta(description="What may be sent, by kind.")]
+    modes: Annotated[dict[str, str], Meta(description="Treatment of terms that are not registered, by kind.")]
+    terms: Annotated[dict[str, list[str]], Meta(description="Terms that may be sent, by kind.")]
     spellings: Annotated[
         dict[str, list[str]],
-        Meta(
-            description="What an id is read as a term in spite of: parts around it, in lower case with dashes; names."
-        ),
+        Meta(description="Parts around a term that are ignored, in lower case with dashes; other names of terms."),
     ]
     tags: Annotated[dict[str, list[str]], Meta(description="Declared tag keys and their values.")]
 

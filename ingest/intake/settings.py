@@ -1,4 +1,4 @@
-"""Settings of a worker that takes events."""
+"""Settings of a worker that accepts events."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -11,7 +11,7 @@ from schema import limits
 
 @dataclass(frozen=True, kw_only=True)
 class IntakeSettings(DatabaseSettings):
-    """How a worker writes, and how long the database keeps what it wrote."""
+    """Settings of writing and retention."""
 
     writer_connections: Annotated[int, Meta(ge=1, le=4, description="of each process")] = 1
     retention_days: Annotated[

@@ -12,7 +12,7 @@ from ingest.intake import auth
 from ingest.store import streams
 from ingest.store.errors import StreamNotFound
 
-LOOK_UP_S_MAX = 2.0  # The tenant's learning waits for it.
+LOOK_UP_S_MAX = 2.0  # The tenant has one connection, so its learning waits meanwhile.
 _encoder = msgspec.json.Encoder()
 
 

@@ -1,4 +1,4 @@
-"""What a worker looks up from time to time for whoever operates it: partitions, gaps in streams, budgets."""
+"""Reads what operators watch from the database at intervals: partitions, gaps in streams, budgets."""
 
 import time
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ from ingest.store.connections import Connection
 from schema.event import Kind
 
 PARTITIONS_S = 30.0
-PARTITIONS_LOW_DAYS = 3  # Of 7: by then maintenance has failed for four days.
+PARTITIONS_LOW_DAYS = 3  # Of 7: maintenance has then failed for four days.
 LEDGER_S = 60.0
 
 
 class Watch:
-    """Asked to look whenever the snapshot is refreshed; does what is due."""
+    """Looks at whatever is due, whenever the snapshot is refreshed."""
 
     def __init__(self) -> None:
         self.partitions_ahead_days = 0
@@ -28,7 +28,7 @@ class Watch:
         return self.partitions_ahead_days < PARTITIONS_LOW_DAYS
 
     async def look(self, connection: Connection) -> None:
-        """Look up what is due, and tell the metrics."""
+        """Read what is due, and set the metrics."""
         now = time.monotonic()
         if now >= self._partitions_due_at:
             await self._look_at_partitions(connection)
@@ -48,13 +48,13 @@ class Watch:
             logs.warning("partitions-low", count=self.partitions_ahead_days)
 
     async def _look_at_budgets(self, connection: Connection) -> None:
-        _tell_budgets(await vocabulary.budgets_left(connection))
+        _set_budgets(await vocabulary.budgets_left(connection))
 
 
-def _tell_budgets(budgets: Mapping[Kind, vocabulary.Left]) -> None:
+def _set_budgets(budgets: Mapping[Kind, vocabulary.Left]) -> None:
     for kind, left in budgets.items():
         metrics.vocabulary_budget_left.labels("daily", kind.name.lower()).set(left.daily)
         metrics.vocabulary_budget_left.labels("total", kind.name.lower()).set(left.total)
 
 
-_tell_budgets(vocabulary.WHOLE)  # 0 would say that all is spent.
+_set_budgets(vocabulary.WHOLE)  # 0 would mean that all is spent.

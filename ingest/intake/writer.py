@@ -1,4 +1,4 @@
-"""Group commit: when the connection is free, what has arrived goes in one transaction, acknowledged after COMMIT."""
+"""Writes batches by group commit: those waiting when the connection is free share a transaction, then are answered."""
 
 import asyncio
 import time
@@ -15,10 +15,10 @@ from ingest.store.endings import Act, Ending
 from ingest.store.errors import OutcomeUnknown
 from schema.receipt import Receipt
 
-ATTEMPTS_MAX = 3  # Of a transaction that PostgreSQL asks to repeat: a deadlock, a conflict.
-SPLIT_S_MAX = 8.0  # To look for the batch that is to blame; what is not stored by then is sent again.
+ATTEMPTS_MAX = 3  # Of a transaction that PostgreSQL asks us to repeat: a deadlock, a conflict.
+SPLIT_S_MAX = 8.0  # To search for the batch at fault; senders retry whatever is not stored by then.
 RECONNECT_S = (0.05, 0.1, 0.25, 0.5, 1.0)
-_SYNC_WAIT_CANCELLED = "01000"  # COMMIT "succeeded", but the synchronous standby was not waited for.
+_SYNC_WAIT_CANCELLED = "01000"  # COMMIT "succeeded" without waiting for the synchronous standby.
 
 Store = Callable[[connections.Connection, list[Entry]], Awaitable[list[Outcome]]]
 
@@ -43,7 +43,7 @@ class Writer:
             await connections.close(self._connection)
 
     async def _flush(self, group: Sequence[Waiting]) -> None:
-        """Store a group and answer everyone in it. Whatever happens, everyone is answered."""
+        """Store a group, and answer every request in it, whatever happens."""
         try:
             ending = await self._transact(batches.store, group)
             if ending is None:
@@ -55,10 +55,10 @@ class Writer:
             else:
                 _fail(group, ending.answer)
         finally:
-            _fail(group, OutcomeUnknown)  # Does nothing to those that have their answer.
+            _fail(group, OutcomeUnknown)  # No effect on those answered already.
 
     async def _store_in_parts(self, group: Sequence[Waiting], outcome: str) -> None:
-        """Store what COPY could not: at first as a whole, then in halves, until what is to blame stands alone."""
+        """Store what COPY could not: first as a whole, then in halves, until the batch at fault is alone."""
         parts = deque([group])
         ends_at = time.monotonic() + SPLIT_S_MAX
         while parts:
@@ -70,7 +70,7 @@ class Writer:
             if ending is None:
                 continue
             if ending.act is Act.SPLIT and len(part) > 1:
-                # The halves wait behind the other parts: what is good is stored before any more searching.
+                # The halves go behind the other parts, so that good batches are stored before the search goes on.
                 parts += [part[: len(part) // 2], part[len(part) // 2 :]]
                 continue
             outcome = "failed"
@@ -78,7 +78,7 @@ class Writer:
         metrics.flushes.labels(outcome).inc()
 
     async def _transact(self, store: Store, part: Sequence[Waiting]) -> Ending | None:
-        """Run one transaction, again where PostgreSQL asks for it, and answer; or give how it ended without."""
+        """Run one transaction, repeat it if PostgreSQL asks, and answer; return how it ended if it did not commit."""
         for _ in range(ATTEMPTS_MAX):
             try:
                 connection = await self._connected()
@@ -107,7 +107,7 @@ class Writer:
         return endings.AWAY
 
     async def _leave(self, ending: Ending, error: BaseException, part: Sequence[Waiting]) -> None:
-        """Say what happened, and let go of a connection that cannot be trusted any more."""
+        """Count and log a failure, and close a connection that cannot be trusted any more."""
         metrics.transactions.labels(endings.outcome(error)).inc()
         if ending.act is not Act.SKIP:
             rows = sum(waiting.entry.events for waiting in part)
@@ -116,16 +116,16 @@ class Writer:
         if ending.act in {Act.LEAVE, Act.DOUBT} and self._connection is not None:
             metrics.flushes.labels("lost").inc()
             lost, self._connection = self._connection, None
-            # Politely, so that a COMMIT which waits for a standby is cancelled over there and its backend goes too.
+            # Gracefully, so that PostgreSQL cancels a COMMIT that waits for a standby, and ends its backend.
             await connections.close(lost)
 
     async def _connected(self) -> connections.Connection:
-        """Give the connection, or a new one after some patience; raises Unavailable."""
+        """Return the connection, or open a new one with a few retries; raises Unavailable."""
         if self._connection is None or self._connection.is_closed():
             for delay_s in RECONNECT_S:
                 try:
                     self._connection = await connections.connect(self._dsn, "nocontent_writer")
-                    self._connection.add_log_listener(self._hear)
+                    self._connection.add_log_listener(self._note_warning)
                     break
                 except Unavailable:
                     await asyncio.sleep(delay_s)
@@ -133,7 +133,7 @@ class Writer:
                 raise Unavailable
         return self._connection
 
-    def _hear(self, _connection: object, message: connections.LogMessage) -> None:
+    def _note_warning(self, _connection: object, message: connections.LogMessage) -> None:
         if getattr(message, "sqlstate", None) == _SYNC_WAIT_CANCELLED:
             self._was_warned = True
 
@@ -152,4 +152,4 @@ def _fail(group: Sequence[Waiting], answer: type[IngestError]) -> None:
     for waiting in group:
         if not waiting.receipt.done():
             waiting.receipt.set_exception(answer())
-            waiting.receipt.exception()  # Seen: whoever waited may be gone.
+            waiting.receipt.exception()  # Retrieved, because the waiting request may be gone.
