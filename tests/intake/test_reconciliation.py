@@ -49,7 +49,7 @@ class Proxy:
         self.counted["arrived"] += len(events)
 
     def lose(self, *events: dict[str, object]) -> None:
-        """Number a batch that never arrives."""
+        """Skip a number, as a batch that never arrives does."""
         self._batch(*events)
         self.counted["missing events"] += len(events)
         self.counted["missing batches"] += 1

@@ -60,7 +60,7 @@ class Load:
                 thread.join()
 
     def _honest(self, rng: random.Random) -> None:
-        """Number batches, repeat some, leave out some, and report losses."""
+        """Send numbered batches, repeat some, leave out some, and report losses."""
         sender = self._sender("main")
         stream_id, sequence = sample.uuid7(), 0
         last = sample.event()
