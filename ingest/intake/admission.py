@@ -1,7 +1,7 @@
-"""Senders who wait for room in the queue, in a line for each tenant; called when there is room for whatever they send.
+"""Makes requests wait while the queue is full, first in, first out for each tenant, until any batch has room.
 
-A sender whose body is not read yet sends no faster than we store. It hears that there is no room only after a while,
-because it would come again no sooner.
+A sender whose body is unread sends no faster than we store. Overloaded is raised only after a while, because the sender
+would not retry sooner anyway.
 """
 
 import asyncio
@@ -12,63 +12,67 @@ from contextlib import asynccontextmanager
 from ingest.errors import Overloaded, Stopping
 
 WAIT_S = 1.0
-CALLED_MAX = 16  # Of a tenant at once: who is slow with its body holds up its own tenant at most.
+ADMITTED_MAX = 16  # Of one tenant at once: a sender that is slow with its body delays only its own tenant.
 
 
 class Admission:
-    """`has_room` tells whether so many more batches of a tenant have room."""
+    """Admits waiters in order; `has_room` returns whether the queue has room for that many more batches of a tenant."""
 
     def __init__(self, has_room: Callable[[int, int], bool]) -> None:
         self._has_room = has_room
         self._waiting: dict[int, deque[asyncio.Future[None]]] = {}
-        self._called: Counter[int] = Counter()
+        self._admitted: Counter[int] = Counter()
 
     def __contains__(self, tenant_id: int) -> bool:
         return tenant_id in self._waiting
 
     @asynccontextmanager
-    async def called(self, tenant_id: int) -> AsyncIterator[None]:
-        """Stand in line until called, and count as called in the block; raises Overloaded after a while, Stopping."""
-        call: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(tenant_id, deque()).append(call)
+    async def admitted(self, tenant_id: int) -> AsyncIterator[None]:
+        """Wait to be admitted, and count as admitted during the block; raises Overloaded after WAIT_S, Stopping."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(tenant_id, deque()).append(waiter)
         try:
             try:
                 async with asyncio.timeout(WAIT_S):
-                    await call
+                    await waiter
             except TimeoutError:
                 raise Overloaded from None
             yield
         finally:
-            self._leave(tenant_id, call)
+            self._leave(tenant_id, waiter)
 
-    def call_next(self, tenant_id: int) -> None:
-        """Call, as far as there is room for all who were."""
-        line = self._waiting.get(tenant_id, deque())
-        while line and self._called[tenant_id] < CALLED_MAX and self._has_room(tenant_id, self._called[tenant_id] + 1):
-            call = line.popleft()
-            if not call.done():
-                call.set_result(None)
-                self._called[tenant_id] += 1
-        if not line:
+    def admit(self, tenant_id: int) -> None:
+        """Admit waiters of a tenant while there is room for one more beside those already admitted."""
+        waiters = self._waiting.get(tenant_id, deque())
+        while waiters and self._may_admit(tenant_id):
+            waiter = waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                self._admitted[tenant_id] += 1
+        if not waiters:
             self._waiting.pop(tenant_id, None)
 
-    def call_all(self) -> None:
-        """Call of all tenants: what one has left may be another's room."""
+    def admit_all(self) -> None:
+        """Admit waiters of every tenant, since room that one left may go to another."""
         for tenant_id in list(self._waiting):
-            self.call_next(tenant_id)
+            self.admit(tenant_id)
 
     def close(self) -> None:
-        """Send everyone away."""
-        for line in self._waiting.values():
-            for call in line:
-                if not call.done():
-                    call.set_exception(Stopping())
+        """Raise Stopping for every waiter."""
+        for waiters in self._waiting.values():
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_exception(Stopping())
 
-    def _leave(self, tenant_id: int, call: asyncio.Future[None]) -> None:
-        if call.done() and not call.cancelled() and call.exception() is None:
-            self._called[tenant_id] -= 1
-        elif call in (line := self._waiting.get(tenant_id, deque())):
-            line.remove(call)
-        if not self._called[tenant_id]:
-            del self._called[tenant_id]
-        self.call_next(tenant_id)
+    def _may_admit(self, tenant_id: int) -> bool:
+        admitted = self._admitted[tenant_id]
+        return admitted < ADMITTED_MAX and self._has_room(tenant_id, admitted + 1)
+
+    def _leave(self, tenant_id: int, waiter: asyncio.Future[None]) -> None:
+        if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+            self._admitted[tenant_id] -= 1
+        elif waiter in (waiters := self._waiting.get(tenant_id, deque())):
+            waiters.remove(waiter)
+        if not self._admitted[tenant_id]:
+            del self._admitted[tenant_id]
+        self.admit(tenant_id)

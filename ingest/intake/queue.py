@@ -1,4 +1,4 @@
-"""What waits for the writer: bounded in rows and bytes, and fair between tenants."""
+"""The queue of batches that wait for a writer: bounded in rows and bytes, and fair between tenants."""
 
 import asyncio
 import time
@@ -14,14 +14,14 @@ from schema.receipt import Receipt
 
 ROWS_MAX = 200_000
 BYTES_MAX = 64 * 1024 * 1024
-TENANT_ROWS_MAX = ROWS_MAX // 2  # One tenant's flood leaves half of the room to the others.
+TENANT_ROWS_MAX = ROWS_MAX // 2  # A flood from one tenant leaves half of the room to the others.
 GROUP_ROWS_MAX = 8_192  # A COPY of about 1,000 rows is quadratic in PostgreSQL 17 and later: merging pays up to here.
 assert EVENTS_MAX <= GROUP_ROWS_MAX <= TENANT_ROWS_MAX
 
 
 @dataclass(slots=True, eq=False)
 class Waiting:
-    """An entry and whoever waits for its receipt."""
+    """A queued entry, and the future of its receipt."""
 
     entry: Entry
     receipt: asyncio.Future[Receipt]
@@ -30,7 +30,7 @@ class Waiting:
 
 @dataclass(slots=True)
 class Queue:
-    """First in, first out for each tenant; the tenants take turns, a batch each."""
+    """First in, first out within each tenant; tenants take turns, one batch each."""
 
     rows: int = 0
     bytes: int = 0
@@ -45,25 +45,25 @@ class Queue:
 
     @property
     def age_s(self) -> float:
-        """How long the first to come of those that are there has waited; 0 where nothing waits."""
-        came_at = min((line[0].came_at for line in self._turns.values()), default=None)
+        """Age of the oldest waiting batch, or 0 if none waits."""
+        came_at = min((waiting[0].came_at for waiting in self._turns.values()), default=None)
         return 0.0 if came_at is None else time.monotonic() - came_at
 
     def require_room(self, tenant_id: int, rows: int, size: int) -> None:
-        """Raise Overloaded where there is no room for a batch, and Stopping after `close`."""
+        """Raise Overloaded if there is no room for a batch, and Stopping after `close`."""
         if self.is_closed:
             raise Stopping
         if not self._has_room(tenant_id, rows, size):
             raise Overloaded
 
     def is_full(self, tenant_id: int) -> bool:
-        """Tell whether a tenant's batch has to stand in line; raises Stopping."""
+        """Return whether a tenant's batch has to wait to be admitted; raises Stopping."""
         if self.is_closed:
             raise Stopping
         return tenant_id in self.admission or not self._has_room(tenant_id, 1, 0)
 
     def put(self, entry: Entry) -> asyncio.Future[Receipt]:
-        """Take an entry; raises what `require_room` raises."""
+        """Queue an entry, and return the future of its receipt; raises what `require_room` raises."""
         self.require_room(entry.tenant_id, entry.weight, len(entry.rows))
         waiting = Waiting(entry, asyncio.get_running_loop().create_future(), time.monotonic())
         self._turns.setdefault(entry.tenant_id, deque()).append(waiting)
@@ -73,25 +73,25 @@ class Queue:
         return waiting.receipt
 
     async def take(self) -> list[Waiting]:
-        """Wait until something has arrived, then give what is there, up to GROUP_ROWS_MAX; empty after `close`."""
+        """Wait for a batch, then take those that wait, up to GROUP_ROWS_MAX; return none once closed and empty."""
         while not self._turns and not self.is_closed:
             self._arrived.clear()
             await self._arrived.wait()
         group: list[Waiting] = []
         rows = 0
         while self._turns:
-            tenant_id, line = next(iter(self._turns.items()))
-            entry = line[0].entry
+            tenant_id, waiting = next(iter(self._turns.items()))
+            entry = waiting[0].entry
             if group and rows + entry.weight > GROUP_ROWS_MAX:
                 break
-            group.append(line.popleft())
+            group.append(waiting.popleft())
             rows += entry.weight
-            self._leave(tenant_id, line, entry)
-        self.admission.call_all()
+            self._remove(tenant_id, waiting, entry)
+        self.admission.admit_all()
         return group
 
     def close(self) -> None:
-        """Take no more; what is there can still be taken out."""
+        """Accept no more entries; those in the queue can still be taken."""
         self.is_closed = True
         self._arrived.set()
         self.admission.close()
@@ -100,10 +100,10 @@ class Queue:
         tenant_rows = self._tenant_rows.get(tenant_id, 0) + rows
         return self.rows + rows <= ROWS_MAX and self.bytes + size <= BYTES_MAX and tenant_rows <= TENANT_ROWS_MAX
 
-    def _leave(self, tenant_id: int, line: deque[Waiting], entry: Entry) -> None:
+    def _remove(self, tenant_id: int, waiting: deque[Waiting], entry: Entry) -> None:
         del self._turns[tenant_id]
-        if line:
-            self._turns[tenant_id] = line  # To the end of the round.
+        if waiting:
+            self._turns[tenant_id] = waiting  # To the end of the round.
             self._tenant_rows[tenant_id] -= entry.weight
         else:
             del self._tenant_rows[tenant_id]

@@ -21,11 +21,11 @@ from ingest.store.batches import Entry
 from ingest.store.errors import OutcomeUnknown
 from schema.receipt import Receipt
 
-ANSWER_TIMEOUT_S = 25.0  # Longer than a flush and one before it.
+ANSWER_TIMEOUT_S = 25.0  # Longer than two flushes.
 
 
 class Intake:
-    """One worker's, shared by its doors: bounds what requests may hold, and turns their bodies into entries."""
+    """Shared by the doors of one worker: bounds what requests may hold, and turns their bodies into entries."""
 
     def __init__(self, callers: Callers, clock: Clock, quotas: Quotas, validation: Validation, queue: Queue) -> None:
         self.callers = callers
@@ -51,7 +51,7 @@ class Intake:
                     yield seat
                     return
                 hold(announced)  # The server reads on while the caller waits for room.
-                async with self.queue.admission.called(tenant_id):
+                async with self.queue.admission.admitted(tenant_id):
                     yield seat
 
 

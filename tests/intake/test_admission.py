@@ -10,7 +10,7 @@ import pytest
 
 from ingest import errors
 from ingest.intake import admission
-from ingest.intake.admission import CALLED_MAX
+from ingest.intake.admission import ADMITTED_MAX
 from ingest.intake.errors import Malformed
 from ingest.intake.queue import TENANT_ROWS_MAX, Queue
 from ingest.store.batches import Entry
@@ -33,7 +33,7 @@ def full(tenant_id: int = 1) -> Queue:
 
 
 async def sends(waiting: Queue, sent: list[int], number: int, tenant_id: int = 1) -> None:
-    async with waiting.admission.called(tenant_id):
+    async with waiting.admission.admitted(tenant_id):
         waiting.put(entry(tenant_id, EVENTS_MAX))
         sent.append(number)
 
@@ -65,7 +65,7 @@ async def test_who_is_called_and_brings_nothing_makes_room_for_the_next() -> Non
 
     async def fails() -> None:
         with pytest.raises(Malformed):
-            async with waiting.admission.called(1):
+            async with waiting.admission.admitted(1):
                 raise Malformed(())
 
     async with asyncio.TaskGroup() as group:
@@ -90,20 +90,20 @@ async def test_who_goes_away_leaves_the_line() -> None:
 
 async def test_a_slow_tenant_holds_up_itself_alone() -> None:
     waiting = full()
-    called = 0
+    admitted = 0
 
     async def dawdle() -> None:
-        nonlocal called
-        async with waiting.admission.called(1):
-            called += 1
+        nonlocal admitted
+        async with waiting.admission.admitted(1):
+            admitted += 1
             await asyncio.Event().wait()
 
-    slow = [asyncio.create_task(dawdle()) for _ in range(2 * CALLED_MAX)]
+    slow = [asyncio.create_task(dawdle()) for _ in range(2 * ADMITTED_MAX)]
     await asyncio.sleep(0)
     while waiting.rows:
         await waiting.take()
     await asyncio.sleep(0)
-    assert called == CALLED_MAX
+    assert admitted == ADMITTED_MAX
     assert not waiting.is_full(2)
     for task in slow:
         task.cancel()
