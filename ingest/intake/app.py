@@ -1,4 +1,4 @@
-"""Composes the worker's application: routes, boundary, and the service that lives as long as the worker."""
+"""Composes a worker's application: routes, boundary, and the service, which runs as long as the worker."""
 
 import gc
 from collections.abc import AsyncIterator
@@ -40,14 +40,14 @@ def create(shared: object = None) -> Starlette:
             Route("/readyz", health.get_readyz, methods=["GET"]),
         ],
         middleware=[Middleware(Boundary, faces=FACES)],
-        exception_handlers={HTTPException: _router_says_no},
+        exception_handlers={HTTPException: _refuse_route},
         lifespan=_lifespan,
     )
-    # An OTLP exporter takes a redirect for success, and loses its data.
+    # An OTLP exporter treats a redirect as success, and loses its data.
     app.router.redirect_slashes = False
-    app.state.rebalancer = Rebalancer([AWAY], 0)  # Of one worker; the supervisor has one for several.
+    app.state.rebalancer = Rebalancer([AWAY], 0)  # For a single worker; with several, the supervisor has one.
     app.state.policies = policies.Policies()
-    app.state.quotas = shared if isinstance(shared, Table) else Table()  # The same.
+    app.state.quotas = shared if isinstance(shared, Table) else Table()  # Likewise.
     app.state.tasks = Tasks()
     return app
 
@@ -60,7 +60,7 @@ def check() -> None:
 APPLICATION = Application(create, Table, check)
 
 
-async def _router_says_no(_request: Request, error: Exception) -> Response:
+async def _refuse_route(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 405:  # noqa: PLR2004 (RFC 9110, section 15.5.6)
         raise MethodNotAllowed((error.headers or {}).get("Allow", ""))
@@ -74,7 +74,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     metrics.build.labels(openapi.VERSION, policy.digest()).set(1)
     app.state.service = Service(config.load_own(IntakeSettings), app.state.quotas, app.state.tasks)
     await app.state.service.start()
-    # What is here now stays: the collector need not look at it again.
+    # Objects that exist now live as long as the process, so the collector may skip them.
     gc.collect()
     gc.freeze()
     logs.info("started")

@@ -24,7 +24,7 @@ class Caller(NamedTuple):
 
 
 class Callers:
-    """Decides by the snapshot, and raises Unavailable once that is too old to decide by."""
+    """Decides by the snapshot, and raises Unavailable if the snapshot is too old."""
 
     def __init__(self, refresher: Refresher) -> None:
         self._refresher = refresher
@@ -49,7 +49,7 @@ class Callers:
     def _enabled(self, token: Token) -> Tenant:
         tenant = self._snapshot.tenants.get(token.tenant_id)
         if tenant is None:
-            raise Unavailable  # Tokens and tenants are not known as of the same moment.
+            raise Unavailable  # The token is known, but its tenant is not.
         if tenant.disabled:
             raise TenantDisabled
         return tenant

@@ -1,8 +1,7 @@
-"""Work on large bodies: one step of one body in a round of the loop, and tenants take turns.
+"""Shares the worker's time for large bodies: one step of one body in each round of the loop; tenants take turns.
 
-Whoever sends bodies that are refused waits: a tenant's next large body is not looked at before the rest that its
-refused ones have cost it is over. Good bodies cost no rest, unless they take far longer than their events deserve, as
-four mebibytes of spaces around one do.
+A refused body costs its tenant a rest, during which the tenant's next large body has to wait. A good body costs none,
+unless it takes far longer than its events deserve, like a single event within four mebibytes of spaces.
 """
 
 import asyncio
@@ -16,16 +15,16 @@ from ingest.serving.steps import Steps
 from ingest.store.fairness import FairSemaphore, TooManyWaiters
 from schema.decode import Refused
 
-SMALL_BYTES = codings.AT_ONCE_BYTES  # A body that takes so little time that it need not wait for its turn.
-WAITING_MAX = 1_024  # Large ones of one tenant. `ingest.serving.body_memory` has room for fewer.
+SMALL_BYTES = codings.AT_ONCE_BYTES  # A smaller body takes so little time that it need not wait for its turn.
+WAITING_MAX = 1_024  # Large bodies of one tenant. `ingest.serving.body_memory` admits fewer.
 SHARE_MAX = 0.25  # Of the worker's time, for one tenant's refused bodies.
 REST_S_MAX = 5.0
-EVENT_S = 10e-6  # What an event deserves: three times what it takes, from its inflating to its row.
+EVENT_S = 10e-6  # Allowed for each event: three times what it takes, from inflating it to its row.
 _Made = TypeVar("_Made")
 
 
 class LargeBodies:
-    """One worker's; a tenant has one body at a time, from its inflating to its rows."""
+    """The large bodies of one worker; a tenant has one in work at a time, from inflating it to its rows."""
 
     def __init__(self) -> None:
         self.turns = FairSemaphore(1, 1, WAITING_MAX)
@@ -35,14 +34,14 @@ class LargeBodies:
         return Work(self, tenant_id)
 
     async def acquire(self, tenant_id: int) -> None:
-        """Take the turn, after the tenant's rest; raises Overloaded."""
+        """Acquire the turn, after the tenant's rest; raises Overloaded."""
         try:
             while True:
                 await self._rest(tenant_id)
                 await self.turns.acquire(tenant_id)
                 if tenant_id not in self._rested_at:
                     return
-                self.turns.release(tenant_id)  # Another of the tenant's bodies was refused meanwhile.
+                self.turns.release(tenant_id)  # Another body of the tenant was refused meanwhile.
         except TooManyWaiters:
             raise Overloaded from None
 
@@ -52,14 +51,14 @@ class LargeBodies:
         self._rested_at.pop(tenant_id, None)
 
     def charge(self, tenant_id: int, spent_s: float) -> None:
-        """Let the tenant rest so long that what was spent is its share of the time."""
+        """Extend the tenant's rest, so that the time spent is SHARE_MAX of both together."""
         now = time.perf_counter()
         rested_at = max(now, self._rested_at.get(tenant_id, now)) + spent_s * (1 / SHARE_MAX - 1)
         self._rested_at[tenant_id] = min(rested_at, now + REST_S_MAX)
 
 
 class Work:
-    """On one request's body, in a block: what it has cost is charged to the tenant if the block raises."""
+    """The work on one request's body. If the block raises, the time spent is charged to the tenant."""
 
     def __init__(self, bodies: LargeBodies, tenant_id: int) -> None:
         self._bodies = bodies
@@ -78,14 +77,14 @@ class Work:
         self._release()
 
     async def inflate(self, steps: Steps[bytes]) -> bytes:
-        """Run steps in the tenant's turn, and keep it; raises Overloaded, and what a step raises.
+        """Run steps in the tenant's turn, and keep the turn; raises Overloaded, and what a step raises.
 
-        What was inflated takes memory, so no other body of the tenant begins before this one is decoded.
+        An inflated body takes memory, so no other body of the tenant is begun before this one is decoded.
         """
         return await self._run(steps)
 
     async def decode(self, steps: Steps[_Made]) -> _Made:
-        """Run steps in the tenant's turn, and end it; raises Overloaded, and what a step raises."""
+        """Run steps in the tenant's turn, and release it; raises Overloaded, and what a step raises."""
         made = await self._run(steps)
         self._release()
         return made
@@ -106,7 +105,7 @@ class Work:
         return made
 
     async def _pass_on(self) -> None:
-        """Let other tenants have their turn, and all that is not large a round of the loop, above all the writer."""
+        """Yield a round of the loop to all other work, above all to the writer, and then the turn to other tenants."""
         await asyncio.sleep(0)
         await self._bodies.turns.pass_on(self._tenant_id)
 
@@ -121,12 +120,12 @@ class Work:
         return None
 
     def settle(self, events: int) -> None:
-        """Excuse what was spent on a good body of so many events, as far as they deserve it."""
+        """Deduct the time allowed for a good body of so many events, and charge the rest."""
         self._spent_s = max(0.0, self._spent_s - events * EVENT_S)
         self._charge()
 
     def _charge(self) -> None:
-        """Charge the tenant for what was spent since the last time."""
+        """Charge the tenant for the time spent since the last charge."""
         if self._spent_s:
             self._bodies.charge(self._tenant_id, self._spent_s)
             self._spent_s = 0.0

@@ -1,4 +1,4 @@
-"""Learns the terms that a tenant's traffic brings, and notes in the audit by which rule it was kept from more."""
+"""Registers new terms from a tenant's traffic, and audits the rules that barred others."""
 
 import time
 
@@ -19,7 +19,7 @@ GAUNTLET = {rule.id for rule in SECRETS} | {
 
 
 class Learning:
-    """One worker's."""
+    """Learns on behalf of one worker."""
 
     def __init__(self, connections: Connections, known: Snapshot) -> None:
         self._connections = connections
@@ -27,14 +27,14 @@ class Learning:
         self._audited_at: dict[int, float] = {}
 
     async def learn(self, tenant_id: int, candidates: frozenset[Candidate]) -> None:
-        """Register terms and bring the snapshot up to date; raises Rejected where the budget does not allow it."""
+        """Register terms and bring the snapshot up to date; raises Rejected if the budget does not allow it."""
         async with self._connections.lend(tenant_id) as connection:
             try:
                 learned = await vocabulary.learn(connection, tenant_id, candidates)
             except (vocabulary.BudgetSpent, vocabulary.VocabularyFull):
                 learned = None
             else:
-                # Not added by hand: an operator may have removed one of them by now.
+                # Read rather than added here: an operator may have removed one of them by now.
                 await snapshot.refresh(connection, self._snapshot)
         if learned is None:
             metrics.learned_terms.labels("refused").inc(len(candidates))
@@ -46,7 +46,7 @@ class Learning:
         logs.info("term-learned", tenant_id=tenant_id, count=len(learned))
 
     async def audit(self, tenant_id: int, refusal: Rejected) -> None:
-        """Note by which rule a tenant's traffic was kept from teaching a term; a flood leaves one note a second."""
+        """Audit the rule that barred a term in a tenant's traffic, at most once a second."""
         rule = refusal.violations[0].rule
         if rule not in GAUNTLET or time.monotonic() < self._audited_at.get(tenant_id, 0.0) + AUDIT_S:
             return

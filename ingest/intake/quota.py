@@ -1,7 +1,7 @@
 """Quotas: how many events a tenant may send in a minute of PostgreSQL's clock, counted before they are stored.
 
-A batch costs its events, whatever of it was stored before. What other services on the same database have stored is
-known from the ledger, once a second.
+A batch costs all of its events, even those stored before. The ledger, read once a second, shows what other services on
+the same database have stored.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ MINUTE_S = 60
 
 
 class Left(NamedTuple):
-    """A quota, what is left of it, and the seconds until it is whole again."""
+    """A quota, what is left of it, and the seconds until it is reset."""
 
     quota: int
     events: int
@@ -29,7 +29,7 @@ class Left(NamedTuple):
 
 
 class _Known(NamedTuple):
-    """What the ledger said of a minute, and what of it this service had entered when it was asked."""
+    """Each tenant's events of a minute in the ledger, and this service's share of them at the time of reading."""
 
     minute: int
     stored: Mapping[int, int]
@@ -37,7 +37,7 @@ class _Known(NamedTuple):
 
 
 class Quotas:
-    """One worker's view of the service's table; `quota_of` gives a tenant's quota, or None, `now_s` the Unix time."""
+    """One worker's view of the service's table; `quota_of` returns a tenant's quota or None, `now_s` the Unix time."""
 
     def __init__(self, quota_of: Callable[[int], int | None], table: Table, now_s: Callable[[], float]) -> None:
         self._quota_of = quota_of
@@ -46,7 +46,7 @@ class Quotas:
         self._known = _Known(0, {}, {})
 
     def left(self, tenant_id: int) -> Left | None:
-        """Return what is left of a tenant's quota; None without one."""
+        """Return what is left of a tenant's quota, or None if it has no quota."""
         quota = self._quota_of(tenant_id)
         if quota is None:
             return None
@@ -64,12 +64,12 @@ class Quotas:
             reservation.release()
 
     async def refresh(self, connection: Connection, tenant_ids: list[int]) -> None:
-        """Ask the ledger what tenants have stored in this minute."""
+        """Read from the ledger what tenants have stored in this minute."""
         minute = self._minute
         stored = await streams.used_this_minute(connection, tenant_ids)
-        # Asked afterwards: what was committed meanwhile and not told yet would else count twice, for a second.
+        # Read afterwards, or batches committed meanwhile, but not settled yet, would count twice for a second.
         entered = {each: self._used(each, minute).entered for each in tenant_ids}
-        if self._minute == minute:  # Or the next answer will be of one minute.
+        if self._minute == minute:  # If a minute began in between, the next refresh will do.
             self._known = _Known(minute, stored, entered)
 
     def require(self, tenant_id: int, more: int, whole: int) -> int:
@@ -108,7 +108,7 @@ class Quotas:
 
 
 class Reservation:
-    """What a batch holds of its tenant's quota until it is answered."""
+    """The events of a tenant's quota that one batch holds until it is answered."""
 
     def __init__(self, quotas: Quotas, tenant_id: int) -> None:
         self._quotas = quotas
@@ -117,12 +117,12 @@ class Reservation:
         self._is_kept = False
 
     def extend(self, events: int) -> None:
-        """Reserve as many events in all; raises QuotaExceeded, BatchOverQuota."""
+        """Raise the reservation to so many events in all; raises QuotaExceeded, BatchOverQuota."""
         more = max(0, events - self._events)
         self._events += self._quotas.require(self._tenant_id, more, events)
 
     def keep(self, entry: Entry, stored: "asyncio.Future[Receipt]") -> None:
-        """Hold on until the batch has its outcome, also if nobody waits for it any more."""
+        """Keep the reservation until the batch has its outcome, even if nobody waits for it any more."""
         self._is_kept = True
 
         def settle(outcome: "asyncio.Future[Receipt]") -> None:
@@ -136,11 +136,11 @@ class Reservation:
         stored.add_done_callback(settle)
 
     def release(self) -> None:
-        """Give back what is not kept."""
+        """Release the reservation, unless it is kept."""
         if not self._is_kept:
             self._end(0, 0)
 
     def _end(self, entered: int, replayed: int) -> None:
-        if self._events:  # None, where the tenant has no quota.
+        if self._events:  # 0 if the tenant has no quota.
             self._quotas.settle(self._tenant_id, Usage(entered, replayed, self._events))
         self._events = 0

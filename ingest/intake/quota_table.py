@@ -1,4 +1,4 @@
-"""The events of this minute that each tenant with a quota has sent, in memory that the workers of a service share."""
+"""Counts the events that each tenant with a quota has sent this minute, in memory shared by a service's workers."""
 
 from collections.abc import Iterator, MutableSequence
 from contextlib import contextmanager
@@ -8,13 +8,13 @@ from multiprocessing.synchronize import Lock
 from typing import NamedTuple
 
 TENANTS_MAX = 16_384
-PROBES_MAX = 64  # Of places, for a tenant; with half of them taken, the chance to need more is 2^-64.
+PROBES_MAX = 64  # Slots tried for a tenant; if half are taken, the chance to need more is 2^-64.
 LOCK_S_MAX = 0.05  # Another worker holds it for microseconds, unless it is stopped.
-_CELLS = 5  # Tenant, minute, and those of Used.
+_CELLS = 5  # Tenant, minute, and the fields of Usage.
 
 
 class Usage(NamedTuple):
-    """Events of batches that entered the ledger in a minute, that were there before, and that are under way."""
+    """Events of batches that entered the ledger in a minute, that were replayed, and that are in flight."""
 
     entered: int
     replayed: int
@@ -22,11 +22,11 @@ class Usage(NamedTuple):
 
 
 class TableFull(Exception):
-    """There is no place for another tenant."""
+    """There is no slot for another tenant."""
 
 
 class Table:
-    """Counts by tenant and minute; a new minute begins at 0, but for what is under way."""
+    """Counts by tenant and minute; a new minute starts with only the events in flight."""
 
     def __init__(self) -> None:
         self._cells: MutableSequence[int] = RawArray("q", TENANTS_MAX * _CELLS)
@@ -38,7 +38,7 @@ class Table:
             return Usage(*self._cells[at + 2 : at + _CELLS])
 
     def reserve(self, tenant_id: int, minute: int, events: int, most: int) -> bool:
-        """Add to what is under way, unless that would make more than `most` in all."""
+        """Add to the events in flight, unless the total would exceed `most`; return whether it was done."""
         with self._locked():
             at = self._place(tenant_id, minute)
             if sum(self._cells[at + 2 : at + _CELLS]) + events > most:
@@ -47,7 +47,7 @@ class Table:
             return True
 
     def settle(self, tenant_id: int, minute: int, change: Usage) -> None:
-        """Take `reserved` from what is under way, and add the rest."""
+        """Subtract `reserved` from the events in flight, and add the other fields."""
         with self._locked():
             at = self._place(tenant_id, minute)
             self._cells[at + 2] += change.entered
@@ -64,7 +64,7 @@ class Table:
                 self._lock.release()
 
     def _place(self, tenant_id: int, minute: int) -> int:
-        """Find where a tenant's cells begin, or give it a place that nobody uses any more; raises TableFull."""
+        """Return where a tenant's cells begin, in a free or expired slot if it has none; raises TableFull."""
         free = -1
         for probe in range(PROBES_MAX):
             at = (tenant_id + probe) % TENANTS_MAX * _CELLS

@@ -1,4 +1,4 @@
-"""Keeps what a worker knows up to date: reads the snapshot and PostgreSQL's clock once a second."""
+"""Refreshes a worker's knowledge: reads the snapshot and PostgreSQL's clock once a second."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ TAG_SETS_MAX = 200_000  # Some 60 MB.
 
 
 class Refresher:
-    """Owns the snapshot and its age; also reads the quotas' use and what operators watch on the same connection."""
+    """Owns the snapshot and its age; on the same connection it also refreshes the quotas and the watch."""
 
     def __init__(self, dsn: str, known: Snapshot, quotas: Quotas) -> None:
         self._dsn = dsn
@@ -39,7 +39,7 @@ class Refresher:
         return self.age_s <= SNAPSHOT_AGE_S_MAX
 
     async def wait(self) -> None:
-        """Wait up to SNAPSHOT_WAIT_S for the first snapshot: without one every request is answered 503."""
+        """Wait up to SNAPSHOT_WAIT_S for the first snapshot: without one every request gets a 503."""
         with suppress(TimeoutError):
             async with asyncio.timeout(SNAPSHOT_WAIT_S):
                 await self._is_read.wait()
@@ -71,7 +71,7 @@ class Refresher:
 
 
 def forget_tag_sets(known: Snapshot) -> None:
-    """Bound the cached tag sets of all tenants together: the tenant with the most forgets its own first."""
+    """Bound the cached tag sets of all tenants together: the tenant with the most is cleared first."""
     tenants = sorted(known.tenants.values(), key=lambda tenant: -len(tenant.vocabulary.tags))
     kept = sum(len(tenant.vocabulary.tags) for tenant in tenants)
     for tenant in tenants:

@@ -1,4 +1,4 @@
-"""Composes one worker's service, and starts and stops the tasks that keep it going."""
+"""Composes one worker's service, and starts and stops its tasks."""
 
 import asyncio
 from functools import partial
@@ -24,7 +24,7 @@ from ingest.store.lending import Connections
 
 
 class Service:
-    """Everything that the HTTP layer of a worker calls, by its parts."""
+    """The parts of a worker that its HTTP layer calls."""
 
     def __init__(self, settings: IntakeSettings, table: Table, tasks: Tasks[metrics.Task]) -> None:
         self._settings = settings
@@ -64,5 +64,5 @@ class Service:
         await self.tasks.stop()
 
     def _quota_of(self, tenant_id: int) -> int | None:
-        known = self.snapshot.tenants.get(tenant_id)  # A restored database may not have it any more.
+        known = self.snapshot.tenants.get(tenant_id)  # A restored database may lack the tenant.
         return known.events_per_minute_max if known else None

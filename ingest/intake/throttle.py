@@ -1,4 +1,4 @@
-"""Work in small steps, one request at a time and with rests between: worth doing, but not at others' cost."""
+"""Throttles work that may be slow: runs it in small steps, one request at a time, with rests in between."""
 
 import asyncio
 import time
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from ingest.store.fairness import FairSemaphore
 
-SHARE_MAX = 0.25  # Of the worker's time. A flood of refused bodies waits for its explanations; nobody else does.
-SLICE_S = 0.002  # Of work at once, and then at most one step more: others have their turn on the loop.
+SHARE_MAX = 0.25  # Of the worker's time, so that a flood of refused bodies delays only its own explanations.
+SLICE_S = 0.002  # Of work at once, plus at most one step; then the loop runs other tasks.
 WAITING_MAX = 16  # Requests of one tenant.
 
 

@@ -1,4 +1,4 @@
-"""From a body to what can be stored, or to the reasons why not: decodes, explains, learns, and decodes again."""
+"""Turns a body into an entry to store, or raises the reasons why not: decodes, explains, learns, decodes again."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -23,13 +23,13 @@ from schema.decode import Decoded, Refused, Window, decode
 from schema.event import DROP_REASONS
 from schema.vocabulary import Mode
 
-EXPLAIN_S_MAX = 2.0  # From the first gate that closed to the answer.
+EXPLAIN_S_MAX = 2.0  # From the first refusal by a gate to the answer.
 LOOKS_MAX = 3
-EXPLAINED_BYTES_MAX = 16 * 1024 * 1024  # Of one tenant's bodies that wait to be explained; of all, four times as many.
+EXPLAINED_BYTES_MAX = 16 * 1024 * 1024  # Of one tenant's bodies that wait to be explained; four times as much of all.
 
 
 class Validation:
-    """One worker's; `require` checks a caller again and returns its tenant as known now."""
+    """Validates for one worker; `require` checks a caller again and returns its tenant as known now."""
 
     def __init__(self, require: Callable[[Caller], Tenant], window: Callable[[], Window], learning: Learning) -> None:
         self._require = require
@@ -39,9 +39,9 @@ class Validation:
         self._explained = BodyMemory(4 * EXPLAINED_BYTES_MAX, EXPLAINED_BYTES_MAX)
 
     async def entry(self, caller: Caller, body: bytes, work: Work) -> Entry:
-        """Decode a body into what can be stored; raises Malformed, Rejected, Overloaded and what `require` raises.
+        """Decode a body into an entry; raises Malformed, Rejected, Overloaded and what `require` raises.
 
-        Operators act while a body waits for its turn: whatever it would be refused for is asked of what is known then.
+        Operators act while a body waits for its turn, so each look checks it against the tenant as known then.
         """
         refusal: Malformed | Rejected | None = None
         ends_at: float | None = None
@@ -60,7 +60,7 @@ class Validation:
         raise refusal or Rejected((explain.UNEXPLAINED,))
 
     async def _decode(self, caller: Caller, body: bytes, work: Work) -> Entry:
-        """Pass the gates and make rows; raises Refused, Overloaded and what `require` raises."""
+        """Run the gates and encode the rows; raises Refused, Overloaded and what `require` raises."""
         making = self._making(caller, body)
         if len(body) < SMALL_BYTES and not work.has_turn:
             return steps.finish(making)
@@ -79,7 +79,7 @@ class Validation:
         explanations: list[Explanation] = []
 
         def explaining() -> Steps[None]:
-            # When its turn has come: an operator may have registered a term meanwhile, or revoked the token.
+            # Only now that its turn has come: an operator may have registered a term meanwhile, or revoked the token.
             tenant = self._require(caller)
             explanations.append(Explanation(body, tenant.vocabulary, self._window()))
             yield from explanations[0].steps()
@@ -95,12 +95,12 @@ class Validation:
             return self._cut(caller, body, explanations)
         except TimeoutError:
             if not explanations or explanations[0].refusal() is None:
-                return None  # One more look: what was wrong may be right by now.
+                return None  # Look once more: the fault may be gone by now.
             return self._cut(caller, body, explanations)
         return explanations[0].refusal()
 
     def _cut(self, caller: Caller, body: bytes, explanations: Sequence[Explanation]) -> Malformed | Rejected:
-        """Refuse a body by what was found so far; raises Overloaded where learning could still mend it."""
+        """Refuse a body by the violations found so far; raises Overloaded if learning could still repair it."""
         modes = self._require(caller).vocabulary.modes.values()
         learns = caller.has_scope("vocabulary:write") and Mode.LEARN in modes
         for explanation in explanations:
@@ -108,7 +108,7 @@ class Validation:
             if found is not None and (explanation.is_final or not learns):
                 return found
         if learns:
-            raise Overloaded  # It may be good once its terms are learned, and then it must not be dropped.
+            raise Overloaded  # It may be good once its terms are learned, so the sender must not drop it.
         return explain.cut(body)
 
 
