@@ -84,7 +84,7 @@ def test_a_step_of_both_clocks_at_once_is_in_doubt_for_a_while(step_s: int) -> N
     machine.read(NOW)
     machine.wait(1)
     machine.wall_s += step_s
-    shown = [machine.clock.is_adrift]  # Until PostgreSQL has shown the same.
+    shown = [machine.clock.is_adrift]  # Until PostgreSQL's clock shows the same.
     machine.read(NOW + timedelta(seconds=1 + step_s))
     assert [*shown, machine.clock.is_adrift] == [True, False]
     assert machine.clock.is_doubtful
@@ -154,7 +154,7 @@ async def test_a_node_whose_clock_is_off_is_not_ready_and_refuses_nothing_for_ti
     displace(worker, offset_s)
     ready = await worker.get("/readyz")
     assert (ready.status, ready.told.failing) == (503, ["clock"])
-    assert (await worker.post(at(0), customer.token)).status == 200  # By PostgreSQL's time it is as it should be.
+    assert (await worker.post(at(0), customer.token)).status == 200  # By PostgreSQL's time the event is current.
     for body in (at(OLD), at(FUTURE)):
         answer = await worker.post(body, customer.token)
         assert (answer.status, answer.problem, answer.headers["retry-after"]) == (503, "clock-adrift", "10")

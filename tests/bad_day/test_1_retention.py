@@ -82,8 +82,8 @@ def test_a_jump_of_both_clocks_drops_one_day_however_often_it_is_maintained(full
     assert [each.dropped for each in kept] == [1] + [0] * (RUNS - 1)
     assert {each.behind_days for each in kept} == {44}
     assert kept[0].is_held_back
-    assert stored(full) == (STORED, STORED)  # The day that went is the one before the window.
-    # No gap and no flood of tables; when the clock is right again all is as it was.
+    assert stored(full) == (STORED, STORED)  # The day that was dropped is the one before the window.
+    # No gap and no flood of tables; once the clock is right again, all is as before.
     names = tables(full)
     first = TODAY - timedelta(DAYS)
     assert names == [partitions.partition_name(first + timedelta(n)) for n in range((FAR - first).days + 8)]
@@ -234,7 +234,7 @@ def test_no_other_retention_can_be_set(full: str, run: Run, days: str) -> None:
 
 
 def test_a_shorter_retention_is_relative_so_that_no_clock_has_a_part_in_it(full: str) -> None:
-    asyncio.run(keep(full, noon(FAR)))  # The clocks are 45 days ahead, both of them.
+    asyncio.run(keep(full, noon(FAR)))  # Both clocks are 45 days ahead.
     asyncio.run(cluster.set_retention(full, DAYS - 1))
     assert asyncio.run(keep(full, noon(FAR))).dropped == 1
     assert stored(full)[0] == STORED[1:]

@@ -53,7 +53,7 @@ async def test_nobody_else_maintains(closed: str, role: str, act: str) -> None:
 
 
 async def test_no_login_stops_maintenance_or_a_migration(database: str) -> None:
-    """A reader that locks whatever it can, and stays: the round and the migration go on."""
+    """A reader holds every lock that it can: the round and the migration go on."""
     async with operator(database) as connection:
         await migrate.migrate(connection)
     login = await logins.made(database, "nocontent_reader")

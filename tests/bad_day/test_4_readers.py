@@ -1,4 +1,4 @@
-"""A reader of single tenants learns nothing about others: no row, word or number, nor what is absent."""
+"""A reader of single tenants learns nothing about others: no row, word or number, nor that something is absent."""
 
 import asyncio
 import re
@@ -90,7 +90,7 @@ async def test_a_reader_sees_the_shipped_words_and_counts_only_its_own_rows(fill
 
 
 async def test_no_number_that_all_tenants_share_is_shown(filled: str) -> None:
-    """`revision` counts the acts on every tenant, and an audit id their notes."""
+    """`revision` counts the acts on every tenant, and an audit id their lines."""
     async with logins.connected(filled, "reads_two") as connection:
         for source in _FUNCTIONS:
             row = await connection.fetchrow(f"SELECT * FROM {source}")
@@ -168,7 +168,7 @@ async def test_no_answer_tells_a_word_that_is_there_from_one_that_is_not(
 ) -> None:
     answers: list[str] = []
     async with logins.connected(filled, "reads_two") as connection:
-        for _ in range(2):  # What the first call of a function reads is in the cache by the second.
+        for _ in range(2):  # The second call finds in the cache what the first has read.
             answers = []
             for term in (_PRESENT, _ABSENT):
                 try:
@@ -195,7 +195,7 @@ async def test_no_estimate_follows_the_rows_of_others(filled: str, source: str) 
 
 
 async def test_no_condition_of_a_reader_is_asked_of_another_tenants_row(filled: str) -> None:
-    """Functions that are not leakproof see what they are asked about: they keep it, or fail on it."""
+    """Functions that are not leakproof see their arguments: they could keep them, or fail with them in the error."""
     async with logins.connected(filled, "reads_two") as connection:
         kept = "set_config('kept.by', coalesce(current_setting('kept.by', true), '') || term || ' ', false) IS NULL"
         await connection.fetch(f"SELECT * FROM read_vocabulary() WHERE tenant_id > 0 AND {kept}")

@@ -72,7 +72,7 @@ _ROWS = {
 _TEXTS = (
     _PROSE,
     "a" * _LONG,
-    "content." + "a" * _LONG,  # What a rule looked like was the only bound there was.
+    "content." + "a" * _LONG,  # The pattern of a rule was once the only bound.
     "vocabulary.refuse-" + "a-" * 50_000 + "a",
     "0000_" + "a" * 10_000,
     "line\nline",

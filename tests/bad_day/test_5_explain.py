@@ -104,7 +104,7 @@ def test_a_body_that_is_not_explained_has_the_status_that_it_would_have(body: by
 
 
 def test_a_vocabulary_is_not_asked_for_a_tag_set_of_many_names() -> None:
-    """The parser would make a name of each, 400,000 in one body."""
+    """The parser would create a name for each, 400,000 in one body."""
     known: Vocabulary = vocabulary(Mode.COARSEN)
     with pytest.raises(Refused):
         decode(SHAPES["one tag set of many names"], known, window())

@@ -141,7 +141,7 @@ async def test_a_line_has_an_end_for_its_tenant_alone() -> None:
     assert sorted(order) == [1, 1, 2]
 
 
-# --- What an operator of one tenant does to the loop of all ---------------------------------------------------------
+# --- An operator's acts on one tenant, and the event loop of all ---------------------------------------------------
 
 
 def test_removing_many_terms_takes_hardly_longer_than_removing_one() -> None:

@@ -95,7 +95,7 @@ def test_duplicates_cost_as_much_as_anything(site: Site) -> None:
 
 
 def test_the_ledger_counts_them_too(site: Site) -> None:
-    """Another service on the same database knows them from there."""
+    """Another service on the same database reads them from the ledger."""
     table = Table()
     quotas = Quotas(lambda _: QUOTA, table, time.time)
     tenant_id = site.tenants["one-by-one"].tenant_id

@@ -32,7 +32,7 @@ from tests.support import sample
 from tests.support.gauge import vocabulary, window
 from tests.support.rounds import counted
 
-BUSY = 8  # Slices: with the rests that the lane takes, 64 ms.
+BUSY = 8  # Slices: 64 ms, with the rests of the throttle.
 
 
 def busy(slices: int) -> Iterator[None]:
@@ -72,8 +72,8 @@ class Machine:
 
     async def behind(self, body: bytes, act: Callable[[], None]) -> int:
         """Validate a body that has to wait, and act meanwhile, and return its events."""
-        lane = self.validation._throttle  # noqa: SLF001 (what keeps it waiting is the lane)
-        other = asyncio.create_task(lane.run(1, busy(BUSY)))
+        throttle = self.validation._throttle  # noqa: SLF001 (the throttle keeps it waiting)
+        other = asyncio.create_task(throttle.run(1, busy(BUSY)))
         await asyncio.sleep(0)
         waiting = asyncio.create_task(self.entry(body))
         await asyncio.sleep(0)
@@ -187,7 +187,7 @@ async def test_a_term_registered_in_the_middle_of_an_explanation_does_no_harm() 
     events = [sample.event() for _ in range(4_000)]
     body = sample.body(*events, sample.event(routed_model="acme-1"))
     validating = asyncio.create_task(machine.entry(body))
-    for _ in range(12):  # Rounds of the loop: into the walk, and not to its end.
+    for _ in range(12):  # Rounds of the loop: into the walk, but not to its end.
         await asyncio.sleep(0)
     add(machine, Kind.MODEL, 0, "acme-1")()
     assert (await validating).events == 4_001
@@ -245,7 +245,7 @@ async def test_few_large_bodies_of_a_tenant_wait_to_be_explained_and_others_have
 
 async def test_anothers_flood_delays_a_refusal_by_a_few_slices() -> None:
     machine = Machine()
-    lane = machine.validation._throttle  # noqa: SLF001 (as above)
+    throttle = machine.validation._throttle  # noqa: SLF001 (as above)
     slices: list[int] = []
 
     def flood() -> Iterator[None]:
@@ -253,7 +253,7 @@ async def test_anothers_flood_delays_a_refusal_by_a_few_slices() -> None:
             slices.append(1)
             yield from busy(1)
 
-    floods = [asyncio.create_task(lane.run(2, flood())) for _ in range(WAITING_MAX)]
+    floods = [asyncio.create_task(throttle.run(2, flood())) for _ in range(WAITING_MAX)]
     await asyncio.sleep(0)
     began = len(slices)
     with pytest.raises(Rejected):

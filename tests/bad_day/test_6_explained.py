@@ -218,7 +218,7 @@ ENCODERS = {
 def test_a_body_whose_only_fault_is_an_escape_hears_of_that_alone(encoder: str, mode: Mode) -> None:
     event = sample.event(requested_model=SLASHED, routed_model="openai/gpt-4o")
     text = ENCODERS[encoder](sample.body(event, event, event).decode())
-    if "\\" not in text:  # None of these is in a model's id: then in a field of the contract, by its number.
+    if "\\" not in text:  # This encoder escapes nothing in a model's id, so a letter is escaped by its number.
         text = text.replace("anthropic", "anthr\\u006fpic")
         assert said(text.encode(), mode)[0].rule == "shape.escape"
         return

@@ -16,7 +16,7 @@ from tests.gauntlet.corpus import MADE, REAL, classes
 from tests.gauntlet.measure import Measure, measure, total
 from tests.support.service import ROOT
 
-# Slightly below the rates in docs/proof.md; a change that falls below has made the gauntlet worse.
+# Slightly below the rates in docs/proof.md: a change that falls below them has made the gauntlet worse.
 REAL_MIN, MADE_MAX, KEYS_MAX = 0.97, 0.05, 0.005
 CLASS_MAX = {
     "sentences": 0.13,
@@ -64,7 +64,7 @@ def test_none_of_it_can_be_learned(measures: dict[str, Measure]) -> None:
 
 
 def test_the_published_rates_are_these(measures: dict[str, Measure]) -> None:
-    """Each row of docs/proof.md is within a hundredth: a catalogue that grows moves them by less."""
+    """Each row of docs/proof.md is right within a hundredth; a growing catalogue changes them by less."""
     page = (ROOT / "docs" / "proof.md").read_text("utf-8")
     for name, found in measures.items():
         row = re.search(rf"^\| \w+ \| {name.replace('_', ' ')} \| ([\d,]+) \| ([\d.]+)% \|", page, re.MULTILINE)

@@ -148,7 +148,7 @@ def test_one_stranger_keeps_the_whole_batch_from_teaching() -> None:
 def test_the_service_learns_no_content_and_no_key(
     sender_of: Callable[[str], Sender], server: Server, tenants: dict[str, Customer]
 ) -> None:
-    """Every hundredth of the corpus, in each field, from a tenant that learns all kinds and may teach."""
+    """Every hundredth of the corpus, in each field, from a tenant that learns all kinds, with a token that may."""
     query = "SELECT kind, term FROM vocabulary WHERE tenant_id = $1 AND learned"
     before = cluster.fetch(server.dsn, query, tenants["learner"].tenant_id)
     terms = [term for one in classes() if one.group != "real" for term in one.terms][::100]

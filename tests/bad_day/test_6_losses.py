@@ -149,7 +149,7 @@ def test_losses_alone_cost_an_event_of_a_quota(server: Server, tenants: dict[str
     assert answers[0].headers["ratelimit"].startswith('"events";r=9;')
 
 
-# --- What waits for a writer ---
+# --- Batches that wait for a writer ---
 
 
 def entry(sequence: int, tenant_id: int = 1) -> Entry:

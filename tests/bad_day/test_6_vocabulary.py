@@ -154,7 +154,7 @@ def test_a_shipped_term_is_neither_registered_nor_refused(run: Run, database: st
 
 
 def test_ids_that_tenants_hold_from_before_the_room_grew_stay_theirs(run: Run, database: str) -> None:
-    """The catalogue's providers had ids up to 127 and tenants' 128 to 255, and an id once given stays."""
+    """The catalogue's providers had ids up to 127 and tenants' 128 to 255, and an id, once assigned, stays."""
     fill(database, Kind.PROVIDER, 128, 255)
     assert run("vocabulary add acme provider acme-inference")[0] == 0
     rows = cluster.fetch(database, "SELECT tenant_id, term_id, term FROM vocabulary WHERE kind = 2 ORDER BY term_id")

@@ -69,7 +69,7 @@ def test_what_the_environment_says_wrongly_is_told_without_a_traceback(variables
 
 _NAMELESS = """
 import os, sys
-import ingest.cli.server  # While whoever we are may read it.
+import ingest.cli.server  # While the current user may still read it.
 from ingest.__main__ import run
 os.setgid(54321)
 os.setuid(54321)
@@ -104,7 +104,7 @@ def test_a_bind_that_is_anothers_stops_the_start_by_its_name(postgres: Cluster) 
 
 
 def _taken() -> Iterator[tuple[str, str]]:
-    yield "bind", "192.0.2.1:8080"  # Not of this machine.
+    yield "bind", "192.0.2.1:8080"  # Not an address of this machine.
     yield "bind", "[2001:db8::1]:8080"
     yield "bind", "no-such-host.invalid:8080"
 

@@ -109,7 +109,7 @@ _PLACES: dict[str, dict[str, str]] = {
 
 
 def test_counts_that_are_removed_come_back_and_an_honest_batch_is_stored(postgres: Cluster, tmp_path: Path) -> None:
-    """In a home that is none, with a folder for temporary files of our own, beside what others have put there."""
+    """Without a home, with a folder of our own for temporary files, beside files that others have put there."""
     dsn = postgres.migrated()
     token = customers.act(dsn, lambda connection: customers.add(connection, "main", CustomerSpec())).token
     temporary = tmp_path / "tmp"
@@ -123,17 +123,17 @@ def test_counts_that_are_removed_come_back_and_an_honest_batch_is_stored(postgre
     ):
         (counts,) = temporary.glob("nocontent-metrics-[0-9]*")
         assert stat.S_IMODE(counts.stat().st_mode) == 0o700
-        sizes = [file.stat() for file in counts.iterdir()]  # Whole, so that no disk is full in their middle.
+        sizes = [file.stat() for file in counts.iterdir()]  # Allocated in full: a full disk cannot hit them later.
         assert sizes
         assert all(size.st_blocks * 512 >= size.st_size for size in sizes)
         for times in (1, 2):
             old = server.workers()
             for counts in temporary.glob("nocontent-metrics-[0-9]*"):
                 shutil.rmtree(counts)
-            sender.close()  # It may be an old worker's.
+            sender.close()  # The connection may be of an old worker.
             assert sender.post(sample.body()).status == 200
             assert scraper.get("/metrics").status == 200
-            if times == 2:  # An operator notices first; otherwise the parent does.
+            if times == 2:  # This time an operator acts before the parent notices.
                 server.process.send_signal(signal.SIGHUP)
             wait_until(partial(_are_replaced, server, old), log.read_text)
             wait_until(lambda: "ingest_workers 1.0" in scraper.get("/metrics").body.decode())

@@ -82,7 +82,7 @@ async def test_a_pooler_in_session_mode_works(shared_database: str, customer: Cu
             event = sample.event()
             first = await worker.post(sample.body(event), customer.token)
             assert (first.status, first.body) == (200, b'{"accepted":1,"duplicates":0}')
-            # Known now: the COPY fails, and the rest is stored without it.
+            # The event is stored now: COPY fails, and the others are stored without it.
             again = await worker.post(sample.body(event, sample.event()), customer.token)
             assert again.body == b'{"accepted":1,"duplicates":1}'
         async with connections.connected(between.dsn, "nocontent_writer") as connection:

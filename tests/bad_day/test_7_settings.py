@@ -232,7 +232,7 @@ _ANY = st.one_of(
 @example("NOCONTENT_DSN", f"postgresql://u:{SECRET}@[/d")
 @settings(max_examples=1_000, deadline=None)
 def test_no_string_as_a_setting_ends_in_a_traceback_or_an_echo(field: str, text: str) -> None:
-    """Whatever is refused is refused by name, and whatever is taken is no trouble to asyncpg."""
+    """Whatever is refused is refused by name, and asyncpg accepts whatever is not."""
 
     def use() -> None:
         loaded = processes.load({field: text})

@@ -10,7 +10,7 @@ from ingest.intake.queue import Queue
 from tests.intake.test_queue import entry
 
 
-def told(name: str) -> float:
+def series(name: str) -> float:
     value = REGISTRY.get_sample_value(name)
     assert value is not None
     return value
@@ -22,51 +22,51 @@ async def test_what_waits_and_how_old_it_all_is_is_told_without_a_database() -> 
     pulse = Heartbeat(queue, {"writer"}, lambda: 7.0)
     await asyncio.sleep(0.02)
     pulse.beat()
-    assert 0.02 <= told("ingest_queue_age_seconds") < 5
-    assert told("ingest_broken_tasks") == 1
-    assert told("ingest_workers") == 1
-    assert abs(told("ingest_pulse_timestamp_seconds") - time.time()) < 5
+    assert 0.02 <= series("ingest_queue_age_seconds") < 5
+    assert series("ingest_broken_tasks") == 1
+    assert series("ingest_workers") == 1
+    assert abs(series("ingest_pulse_timestamp_seconds") - time.time()) < 5
 
 
 async def test_before_the_first_snapshot_its_age_is_that_of_the_worker() -> None:
     Heartbeat(Queue(), (), lambda: float("inf")).beat()
-    assert 0 <= told("ingest_snapshot_age_seconds") < 5
+    assert 0 <= series("ingest_snapshot_age_seconds") < 5
 
 
 async def test_a_snapshot_is_as_old_as_it_is() -> None:
     pulse = Heartbeat(Queue(), (), lambda: 0.01)
     await asyncio.sleep(0.02)
     pulse.beat()
-    assert told("ingest_snapshot_age_seconds") == 0.01
+    assert series("ingest_snapshot_age_seconds") == 0.01
 
 
 async def test_cpu_is_counted_once_and_memory_is_that_of_the_process() -> None:
     pulse = Heartbeat(Queue(), (), lambda: 0.0)
     pulse.beat()
-    before = told("ingest_cpu_seconds_total")
+    before = series("ingest_cpu_seconds_total")
     ends_at = time.process_time() + 0.1
     while time.process_time() < ends_at:
         pass
     pulse.beat()
-    assert 0.1 <= told("ingest_cpu_seconds_total") - before < 1
-    assert 10e6 < told("ingest_resident_bytes") < 10e9
+    assert 0.1 <= series("ingest_cpu_seconds_total") - before < 1
+    assert 10e6 < series("ingest_resident_bytes") < 10e9
 
 
 async def test_it_beats_until_it_is_cancelled() -> None:
     task = asyncio.create_task(Heartbeat(Queue(), (), lambda: 0.0).run())
     await asyncio.sleep(0.01)
-    first = told("ingest_pulse_timestamp_seconds")
+    first = series("ingest_pulse_timestamp_seconds")
     await asyncio.sleep(HEARTBEAT_S + 0.2)
     task.cancel()
-    assert told("ingest_pulse_timestamp_seconds") > first
+    assert series("ingest_pulse_timestamp_seconds") > first
 
 
 async def test_a_turn_that_takes_long_is_seen_as_lag() -> None:
     pulse = asyncio.create_task(Heartbeat(Queue(), (), lambda: 0.0).run())
-    before = told("ingest_loop_lag_seconds_sum")
+    before = series("ingest_loop_lag_seconds_sum")
     await asyncio.sleep(0.01)
     time.sleep(0.3)  # noqa: ASYNC251 (what a request must not do)
     await asyncio.sleep(0.05)
-    assert told("ingest_loop_lag_seconds_sum") > before + 0.15
+    assert series("ingest_loop_lag_seconds_sum") > before + 0.15
     pulse.cancel()
     await asyncio.gather(pulse, return_exceptions=True)

@@ -37,7 +37,7 @@ def test_the_sums_are_right_over_all_workers(postgres: Cluster, tmp_path: Path) 
             assert sender.post(sample.body(sample.event(prompt="hello"))).status == 422
             assert sender.post(b"{").status == 400
             sender.get("/livez")
-        told = scrape(server)
+        series = scrape(server)
     expected = {
         "ingest_events_total{accepted}": 5,
         "ingest_events_total{duplicate}": 1,
@@ -57,11 +57,11 @@ def test_the_sums_are_right_over_all_workers(postgres: Cluster, tmp_path: Path) 
         "ingest_transactions_total{committed}": 4,
         "ingest_commit_seconds_count": 4,
     }
-    assert {name: told[name] for name in expected} == expected
-    assert told["ingest_partitions_ahead_days"] == 7
-    assert 0 < time.time() - told["ingest_pulse_timestamp_seconds"] < 5
-    assert 2 * 20e6 < told["ingest_resident_bytes"] < 2 * 1e9  # Of both.
-    assert told["ingest_cpu_seconds_total"] > 0.5  # Importing alone takes that.
+    assert {name: series[name] for name in expected} == expected
+    assert series["ingest_partitions_ahead_days"] == 7
+    assert 0 < time.time() - series["ingest_pulse_timestamp_seconds"] < 5
+    assert 2 * 20e6 < series["ingest_resident_bytes"] < 2 * 1e9  # Of both workers.
+    assert series["ingest_cpu_seconds_total"] > 0.5  # Importing alone takes that long.
 
 
 def test_no_label_says_who_sent_or_what(server: Server, sender: Sender) -> None:

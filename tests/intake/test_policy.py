@@ -15,19 +15,19 @@ SenderOf = Callable[[str], Sender]
 
 
 def test_the_policy_names_the_contract(sender: Sender) -> None:
-    told = sender.get("/v1/policy").json
-    assert told["fields"] == list(Event.__struct_fields__)
-    assert told["rules"] == {rule.id: rule.says for rule in RULES.values()}
-    assert cast("dict[str, int]", told["bounds"])["events_max"] == limits.EVENTS_MAX
-    assert told["digest"] == policy.digest()
+    document = sender.get("/v1/policy").json
+    assert document["fields"] == list(Event.__struct_fields__)
+    assert document["rules"] == {rule.id: rule.says for rule in RULES.values()}
+    assert cast("dict[str, int]", document["bounds"])["events_max"] == limits.EVENTS_MAX
+    assert document["digest"] == policy.digest()
 
 
 def test_the_policy_lists_what_the_tenant_may_send(sender: Sender) -> None:
-    told = sender.get("/v1/policy").json
-    terms = cast("dict[str, list[str]]", told["terms"])
+    document = sender.get("/v1/policy").json
+    terms = cast("dict[str, list[str]]", document["terms"])
     assert "claude-opus-4-5" in terms["model"]
     assert {"unknown", "anthropic"} <= set(terms["provider"])
-    assert {"unknown", "eu", "us"} == set(cast("dict[str, list[str]]", told["tags"])["region"])
+    assert {"unknown", "eu", "us"} == set(cast("dict[str, list[str]]", document["tags"])["region"])
 
 
 def test_the_policy_tells_the_modes(sender_of: SenderOf) -> None:
@@ -37,8 +37,8 @@ def test_the_policy_tells_the_modes(sender_of: SenderOf) -> None:
 
 
 def test_the_policy_publishes_what_an_event_can_hold(sender: Sender) -> None:
-    told = sender.get("/v1/policy").json
-    assert told["event_bits_max"] == round(capacity.total(capacity.of_event(30)), 1)
+    document = sender.get("/v1/policy").json
+    assert document["event_bits_max"] == round(capacity.total(capacity.of_event(30)), 1)
 
 
 def test_one_tenants_terms_are_not_told_to_another(sender_of: SenderOf) -> None:

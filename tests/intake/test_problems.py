@@ -20,7 +20,7 @@ from tests.support.wire import Sender
 
 
 def test_every_error_has_a_face() -> None:
-    for file in sorted((ROOT / "ingest").rglob("errors.py")):  # A type is in the tree once its module is there.
+    for file in sorted((ROOT / "ingest").rglob("errors.py")):  # A type is in the tree once its module is imported.
         importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
     assert set(FACES) == set(_kinds_of(IngestError))
 

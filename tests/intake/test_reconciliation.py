@@ -96,7 +96,7 @@ def proxy(reconciled: tuple[Server, Customer]) -> Iterator[Proxy]:
     made.send(*made.make(7))
     for sequence in (0, 1, 4, 4):
         made.send_again(sequence)
-    sender.post(sample.body(sample.event(), sample.event()))  # Of no stream: a matter of the tenant alone.
+    sender.post(sample.body(sample.event(), sample.event()))  # Without a stream: only the tenant's totals count it.
     yield made
     sender.close()
 
@@ -166,7 +166,7 @@ def test_a_gap_that_lasts_is_a_metric(postgres: Cluster, tmp_path: Path) -> None
         proxy.send(*proxy.make(1))
         sender.close()
         assert scrape(server)["ingest_stream_missing_sequences"] == 0
-    # A worker looks when it starts, and then every minute. To the ledger, a minute has passed meanwhile.
+    # A worker looks at its start and then every minute. For the ledger, a minute has passed meanwhile.
     cluster.run(dsn, "UPDATE batches SET received_at = received_at - interval '1 minute'")
     with service.serving(dsn, tmp_path / "after", workers=1, drain_s=0) as server:
         assert scrape(server)["ingest_stream_missing_sequences"] == 2

@@ -156,7 +156,7 @@ async def test_the_budget_left_is_that_of_the_tenant_that_has_used_most(database
         await vocabulary.learn(connection, saver.tenant_id, models(3))
         await vocabulary.learn(connection, former.tenant_id, models(30))
         async with operator(database) as other:
-            # Of another day, so spent for ever and not for today; and a tenant that does not learn any more.
+            # Learned on another day, so spent for ever and not for today; and a tenant that no longer learns.
             await other.execute(f"UPDATE vocabulary SET created_at = '2020-01-01' WHERE tenant_id = {saver.tenant_id}")
             await other.execute(f"UPDATE tenants SET model_mode = 0 WHERE tenant_id = {former.tenant_id}")
         await Watch().look(connection)

@@ -128,7 +128,7 @@ async def test_many_bad_batches_cost_a_bounded_time_and_the_good_ones_are_stored
         good = [queue.put(entry()) for _ in range(200)]
         assert {type(await outcome(each)) for each in bad} == {Unavailable}
         first = [await outcome(each) for each in good]
-        # Batches not reached in time are retried as their responses ask; by now the bad ones have been given up.
+        # Batches not reached in time are retried, as their responses ask; by now the bad ones are dropped.
         again = [await outcome(queue.put(entry())) for answer in first if isinstance(answer, Unavailable)]
     assert {type(answer) for answer in (*first, *again)} <= {Receipt, Unavailable}
     assert not [answer for answer in again if not isinstance(answer, Receipt)]
@@ -202,7 +202,7 @@ async def test_every_transaction_is_counted_by_what_the_database_answered(databa
     before, commits = transactions(), REGISTRY.get_sample_value("ingest_commit_seconds_count")
     async with writing(database) as queue:
         await queue.put(entry(known))
-        await queue.put(entry(known, sample.event()))  # COPY meets 23505, and INSERT takes it.
+        await queue.put(entry(known, sample.event()))  # COPY raises 23505, and INSERT stores it.
         assert isinstance(await outcome(queue.put(poison())), Unavailable)  # 23514, by COPY and by INSERT.
     assert transactions() - before == {"committed": 2, "23": 3}
     assert commits is not None
@@ -221,7 +221,7 @@ async def test_a_connection_that_is_lost_or_not_to_be_had_is_counted(database: s
     counted = transactions() - before
     assert counted.pop("away") >= 1
     assert counted.pop("committed") == 1
-    assert sum(counted.values()) <= 1  # 57P01, or no word at all: the connection that was ended.
+    assert sum(counted.values()) <= 1  # 57P01, or no SQLSTATE at all: the connection that was terminated.
 
 
 async def test_a_class_that_nobody_has_thought_of_is_another() -> None:

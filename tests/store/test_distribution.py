@@ -1,6 +1,6 @@
-"""The last step on Citus, on a PostgreSQL that looks like it: what it asks for, and that it asks once.
+"""The last step on Citus, on a PostgreSQL that looks like it: it asks for each distribution, and only once.
 
-What Citus makes of that is not tried here: see test_engines.py, which takes a real one.
+test_engines.py checks what a real Citus does with it.
 """
 
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ from ingest.store import migrate
 from ingest.store.connections import Connection
 from tests.support.cluster import operator
 
-# Functions of the names, which write down what they were asked for and as whom.
+# Functions with Citus's names, which record their arguments and the role that called them.
 _CITUS = (
     "CREATE SCHEMA looks",
     "GRANT ALL ON SCHEMA looks TO PUBLIC",
@@ -62,7 +62,7 @@ async def citus(database: str) -> AsyncIterator[Connection]:
             yield connection
         finally:
             for row in await connection.fetch(_LOGINS):
-                if row["rolname"] not in before:  # Roles are the whole cluster's.
+                if row["rolname"] not in before:  # Roles belong to the whole cluster.
                     await connection.execute(f"ALTER ROLE {row['rolname']} NOLOGIN")
 
 
@@ -74,7 +74,7 @@ async def test_each_table_is_distributed_once_and_as_its_owner(citus: Connection
     assert await citus.fetchval(_WRONG_OWNER) == 0
     await migrate.migrate(citus)
     again = [tuple(row.values()) for row in await citus.fetch(_ASKED)]
-    assert again == [*asked, asked[-1]]  # Here what was left behind is still there.
+    assert again == [*asked, asked[-1]]  # The data left behind is still there.
 
 
 async def test_rows_from_before_are_not_left_on_the_coordinator(citus: Connection) -> None:

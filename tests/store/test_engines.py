@@ -99,7 +99,7 @@ async def test_the_lint_finds_nothing(dsn: str) -> None:
 async def test_each_table_lives_where_it_should(dsn: str) -> None:
     async with operator(dsn) as connection:
         if await connection.fetchval("SELECT to_regclass('pg_catalog.pg_dist_partition')") is None:
-            return  # One node has them all.
+            return  # A single node has them all.
         found = {row["name"]: (row["method"], row["place"]) for row in await connection.fetch(_DISTRIBUTED)}
     assert {name: method for name, (method, _) in found.items()} == {"events": "h", "batches": "h", "vocabulary": "n"}
     assert found["events"] == found["batches"]
@@ -198,13 +198,13 @@ async def test_days_are_made_and_dropped_whole(dsn: str, senders: list[Sender], 
 
 
 async def test_an_expanded_table_serves_the_version_before(dsn: str, senders: list[Sender]) -> None:
-    """The example of docs/operations.md: this version is the one before, and knows nothing of the column."""
+    """The example of docs/operations.md: this version is the previous one, and does not know the column."""
     async with operator(dsn) as connection:
         await connection.execute("ALTER TABLE events ADD COLUMN region smallint NOT NULL DEFAULT 0")
         try:
             assert (await asyncio.to_thread(senders[4].post, sample.body())).status == 200
             await set_retention(dsn, RETENTION_DAYS + 1)
-            assert (await maintenance.keep(dsn, RETENTION_DAYS)).failed == 0  # It makes a day.
+            assert (await maintenance.keep(dsn, RETENTION_DAYS)).failed == 0  # It creates a day.
             await migrate.require_current(connection)
         finally:
             await connection.execute("ALTER TABLE events DROP COLUMN region")

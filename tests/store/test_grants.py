@@ -178,7 +178,7 @@ async def test_roles_have_no_more_than_their_duty(catalog: Connection) -> None:
     rows = {row["rolname"]: tuple(row.values())[1:] for row in await catalog.fetch(_ATTRIBUTES)}
     plain = (False, False, True, False)
     assert rows == dict.fromkeys([*_GRANTS.keys() - {"PUBLIC"}, "nocontent_owner"], plain) | {
-        "nocontent_migrator": (False, False, False, False),  # Is nobody until it takes the owner on.
+        "nocontent_migrator": (False, False, False, False),  # It has nothing until it takes on the owner's role.
     }
     assert {tuple(row.values()) for row in await catalog.fetch(_MEMBERS)} == {
         ("nocontent_maintainer", "nocontent_owner"),

@@ -51,7 +51,7 @@ async def test_who_migrates_waits_for_nobody_but_one_who_migrates(
         assert await migrate.migrate(connection) == []
 
 
-_FORMER_LOCKS = [0x6E6F636F6E74656E, 0x6B656570]  # That a release before took.
+_FORMER_LOCKS = [0x6E6F636F6E74656E, 0x6B656570]  # Locks that an earlier release took.
 
 
 async def test_an_edited_migration_is_refused(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +110,7 @@ async def test_a_conditional_step_waits_for_its_condition(
         assert await migrate.migrate(connection) == []
         assert await connection.fetchval("SELECT to_regclass('nocontent.added')") is None
         await connection.execute("CREATE EXTENSION citext")
-        assert await migrate.pending(connection) == []  # No server waits for it.
+        assert await migrate.pending(connection) == []  # No server has to wait for it.
         for _ in range(2):
             await migrate.migrate(connection)
             assert await connection.fetchval("SELECT to_regclass('nocontent.added')") is not None

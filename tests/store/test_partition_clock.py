@@ -33,7 +33,7 @@ from tests.support.gauge import VOCABULARIES
 
 DAYS = 90
 DEAD_DAYS_MAX = 6
-START = date(2028, 2, 20)  # With a 29th of February on the way.
+START = date(2028, 2, 20)  # The walk passes a 29th of February.
 TERMS = VOCABULARIES[Mode.REFUSE]
 _DAYS = "SELECT relname AS name FROM pg_inherits JOIN pg_class ON oid = inhrelid WHERE inhparent = 'events'::regclass"
 _STORED = "SELECT count(*) FROM events WHERE event_id = ANY($1)"
@@ -81,9 +81,9 @@ class World(NamedTuple):
             *(keep_at(each, self.retention_days, noon(day)) for each, day in zip(chosen, days, strict=True))
         )
         assert sum(each.failed + each.postponed for each in kept) == 0
-        # Whoever leads by a clock that is behind is followed by one whose clock is right.
+        # A leader whose clock is behind is followed by one whose clock is right.
         last = await keep_at(self.maintainers[0], self.retention_days, noon(today))
-        if last.behind_days:  # Nobody maintained for days: an operator says that they may go.
+        if last.behind_days:  # Nobody maintained for days: an operator releases them.
             day = retention.due(self.retention_days, noon(today).now)
             await retention.catch_up(self.control, day, noon(today))
             await keep_at(self.maintainers[0], self.retention_days, noon(today))
@@ -139,7 +139,7 @@ async def test_whatever_the_window_takes_can_be_stored_at_any_time(world: World)
         begins_ms = midnight_ms(day)
         late = window_at(begins_ms - 1, world.retention_days)
         taken = entry(body_of(late.oldest_ms, begins_ms - 1, begins_ms, late.newest_ms), late)
-        # From seven days after the last time on, five minutes ahead may be a day that nobody has made.
+        # From seven days after the last time on, five minutes ahead may be a day that nobody has created.
         midday_ms = begins_ms + chance.randrange(sample.DAY_MS - limits.AHEAD_MS_MAX)
         moments = (begins_ms, midday_ms, begins_ms + sample.DAY_MS - 1)
         maintained_at = chance.choice(moments[:2] if idle_days == DEAD_DAYS_MAX else (*moments, None, None, None, None))

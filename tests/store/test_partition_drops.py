@@ -36,7 +36,7 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = 'nocontent-maintainer' AND wait_event_type = 'Lock'
     AND query LIKE $1
 """
-# What Citus looks like to `keep`: PostgreSQL itself goes on as before.
+# To `keep` this looks like Citus; PostgreSQL itself goes on as before.
 _CITUS = """
 INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion)
 VALUES (99999, 'citus', 10, 'pg_catalog'::regnamespace, false, '14.0')
@@ -84,7 +84,7 @@ async def kill_in(dsn: str, statement: str, days_later: int) -> None:
         keeping = asyncio.create_task(keep(dsn, days_later))
         while not await killer.fetch(_KILL, statement):
             if keeping.done():
-                keeping = asyncio.create_task(keep(dsn, days_later))  # Its lock timeout was quicker than we.
+                keeping = asyncio.create_task(keep(dsn, days_later))  # Its lock timeout ended before we killed it.
             await asyncio.sleep(POLL_S)
         with pytest.raises(Unavailable):
             await keeping
@@ -103,7 +103,7 @@ async def test_a_long_reader_stops_no_writer_and_reads_on(database: str) -> None
                 began = time.monotonic()
                 await write(writer)
                 longest_s = max(longest_s, time.monotonic() - began)
-            assert longest_s < WAIT_S  # 0.15 s by the lock timeout of `drop_day`, and what else the machine does.
+            assert longest_s < WAIT_S  # 0.15 s by the lock timeout of `drop_day`, and the rest for a busy machine.
             kept = await keeping
             assert (kept.created, kept.dropped, kept.failed, kept.postponed) == (2, 0, 0, 2)
             await write(writer)
@@ -124,7 +124,7 @@ async def test_a_day_that_is_read_is_there_for_everybody_until_it_goes(database:
 
 
 async def test_of_many_days_that_are_read_one_is_tried(database: str) -> None:
-    """Writers wait for each that is tried."""
+    """Writers wait during each attempt to drop one."""
     async with operator(database) as other:
         async with reading(database):
             began = time.monotonic()

@@ -55,7 +55,7 @@ def test_strict_refuses_a_login_that_may_too_much(database: str) -> None:
     assert "superuser" in said
     told = [json.loads(line) for line in lines]
     assert [line["privilege"] for line in told if line["event"] == "login-overprivileged"] == ["superuser"]
-    # The database is a copy, which does not have what was revoked on the database itself.
+    # The database is a copy, without the privileges revoked on the original database itself.
     assert [line["exposure"] for line in told if line["event"] == "database-exposed"] == ["temporary-tables"]
 
 
@@ -80,7 +80,7 @@ async def test_what_lets_any_login_keep_text_is_named(database: str, statement: 
         try:
             assert await privileges.exposures(connection) == [_EXPOSED[statement]]
         finally:
-            await connection.execute("ALTER ROLE nocontent_writer RESET ALL")  # Roles are the cluster's.
+            await connection.execute("ALTER ROLE nocontent_writer RESET ALL")  # Roles belong to the cluster.
 
 
 async def test_a_setting_that_holds_no_text_is_none(database: str) -> None:
@@ -151,7 +151,7 @@ def test_it_is_deployed_and_serves_without_a_superuser(own: Cluster, tmp_path: P
         cluster.run(dsn, "CREATE ROLE telemetry_deploy LOGIN IN ROLE nocontent_migrator")
         again = service.command("migrate", env=service.environment(logins.dsn_of(dsn, "telemetry_deploy")))
         assert (again.returncode, again.stdout.decode().splitlines()[0]) == (0, "up to date")
-        # Nobody but a superuser can take from PUBLIC what PostgreSQL gives it in its own functions.
+        # Only a superuser can revoke PUBLIC's privileges on PostgreSQL's own functions.
         assert "large-objects" in again.stdout.decode()
         assert asyncio.run(_exposures(dsn, "telemetry_service")) == _OPEN
         assert asyncio.run(_read(dsn, "telemetry_reader")) == 0

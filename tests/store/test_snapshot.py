@@ -1,4 +1,4 @@
-"""A worker's snapshot if its database has gone back to an earlier state."""
+"""A worker's snapshot after its database has gone back to an earlier state."""
 
 import asyncio
 
@@ -49,7 +49,7 @@ async def test_a_worker_that_outlived_a_restore_knows_what_the_restored_database
     assert await told(restored, worker)
     assert await told(restored, fresh)
     assert facts(worker) == facts(fresh)
-    # Acts after the restore have numbers that the worker has seen before.
+    # Acts after the restore have revisions that the worker has seen before.
     async with connections.connected(restored, "nocontent_control") as connection:
         await tenants.set_disabled(connection, customer.tenant_id, disabled=True)
     assert await told(restored, worker)

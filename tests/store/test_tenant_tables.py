@@ -6,7 +6,7 @@ from ingest.store.connections import Connection
 from ingest.store.tenant_tables import OTHER_TABLES, TENANT_TABLES
 from tests.support.cluster import operator
 
-# All that holds rows. A day of `events` is a part of it, also while it is detached.
+# All relations that hold rows. A day of `events` counts as part of it, even while it is detached.
 _TABLES = """
 SELECT oid, relname FROM pg_class
 WHERE relnamespace = 'nocontent'::regnamespace AND relkind IN ('r', 'p', 'm', 'f')

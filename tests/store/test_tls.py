@@ -44,7 +44,7 @@ def _means(dsn: str) -> str:
 
     async def ask() -> str:
         async with connections.connected(dsn, "nocontent_writer") as connection:
-            await connection.execute("SET ROLE NONE")  # Others than who has logged in do not see it.
+            await connection.execute("SET ROLE NONE")  # Only the role that logged in sees it.
             return str(await connection.fetchval(_MEANS))
 
     return asyncio.run(ask())
@@ -143,7 +143,7 @@ def test_a_start_looks_at_the_way_to_the_database(
     mode: str, option: str, says: tuple[str, ...], database: Secured, root: Path
 ) -> None:
     dsn = database.dsn("service", PASSWORD, {"sslmode": mode, "sslrootcert": root})
-    with socket.socket() as taken:  # What is not refused comes this far, and ends.
+    with socket.socket() as taken:  # A connection that is not refused gets this far, and is closed.
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         env = service.environment(dsn, metrics_bind=f"127.0.0.1:{taken.getsockname()[1]}")
@@ -173,7 +173,7 @@ def served(database: Secured, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield Served(server, token, dsn_file, root)
 
 
-# Slow because what a worker knows is trusted for SNAPSHOT_AGE_S_MAX after the database has gone.
+# Slow because a worker trusts its snapshot for SNAPSHOT_AGE_S_MAX after losing the database.
 def test_a_database_that_cannot_be_verified_is_away_until_its_authority_is_known(
     database: Secured, served: Served, tmp_path: Path
 ) -> None:
@@ -218,12 +218,12 @@ def test_a_login_is_succeeded_by_another_without_a_refused_batch(database: Secur
     wait_until(lambda: served.server.log.read_text().count('"worker-replaced"') == service.WORKERS)
     cluster.run(database.operator, "ALTER ROLE service NOLOGIN")
     database.disconnect()
-    time.sleep(1)  # They go on.
+    time.sleep(1)  # The senders go on.
     for reporter in reporters:
         reporter.ending.set()
         reporter.join(service.WAIT_S)
     cluster.run(database.operator, "ALTER ROLE service LOGIN")
-    # A kept connection may end in the moment in which it is used; nobody is refused.
+    # A kept connection may close just as it is used; no request is refused.
     heard = sum((reporter.heard for reporter in reporters), Counter())
     assert set(heard) <= {"200", "closed"}
     assert heard["closed"] <= len(reporters) * service.WORKERS
