@@ -17,7 +17,7 @@ from ingest.serving.errors import ClientGone
 
 @contextmanager
 def measured() -> Iterator[None]:
-    """Time a request and count a refusal by its first rule; a bug is neither."""
+    """Time a request, and count a refusal by its first rule; ignore a bug."""
     started = time.perf_counter()
     try:
         yield

@@ -1,4 +1,4 @@
-"""`POST /v1/events`."""
+"""Serves `POST /v1/events`: stores a batch in the contract's JSON."""
 
 import msgspec
 from starlette.requests import Request

@@ -1,4 +1,4 @@
-"""`GET /openapi.json`: an OpenAPI 3.1 document, generated from the types that decode and encode."""
+"""Serves `GET /openapi.json`: an OpenAPI 3.1 document, generated from the types that decode and encode."""
 
 from functools import cache
 from typing import cast

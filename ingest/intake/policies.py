@@ -1,4 +1,4 @@
-"""`GET /v1/policy`.
+"""Serves `GET /v1/policy`: the policy of the caller's tenant.
 
 The document is long, and many reporters ask for it: it is encoded once after each change, kept as gzip in bounded
 memory, and sent to tenants in turn, with rests between.

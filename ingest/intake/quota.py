@@ -73,7 +73,7 @@ class Quotas:
             self._known = _Known(minute, stored, entered)
 
     def require(self, tenant_id: int, more: int, whole: int) -> int:
-        """Reserve more events of a batch of so many in all, and return how many; raises as `reserved`."""
+        """Reserve more events for a batch of `whole` events; return how many, and raise what `reserved` raises."""
         quota = self._quota_of(tenant_id)
         if quota is None:
             return 0
@@ -101,7 +101,7 @@ class Quotas:
         return int(self._now_s()) // MINUTE_S
 
     def _elsewhere(self, tenant_id: int) -> int:
-        """Return what the ledger has of this minute beyond what this service had entered by then."""
+        """Return the events of this minute that other services entered in the ledger, as of the last refresh."""
         if self._known.minute != self._minute:
             return 0
         return max(0, self._known.stored.get(tenant_id, 0) - self._known.entered.get(tenant_id, 0))

@@ -75,7 +75,7 @@ class Seat:
 
     def put(self, entry: Entry) -> "Ticket":
         """Queue an entry; raises Overloaded, Stopping, and what `Callers.require` and `Reservation.extend` raise."""
-        self._intake.callers.require(self._caller)  # The body may have come slowly, and waited for its turn since.
+        self._intake.callers.require(self._caller)  # The body may have been slow, and then have waited for its turn.
         self._reservation.extend(entry.weight)
         stored = self._intake.queue.put(entry)
         self._reservation.keep(entry, stored)

@@ -1,4 +1,4 @@
-"""`GET /v1/streams/{id}`."""
+"""Serves `GET /v1/streams/{id}`: which batches of a stream arrived, and which are missing."""
 
 import asyncio
 from contextlib import suppress

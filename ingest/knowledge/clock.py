@@ -45,7 +45,7 @@ class Clock:
         self._stepped_at_s = float("-inf")
         self._was_adrift = False
         self._is_asked = asyncio.Event()  # Somebody asks for a reading before the next is due.
-        self._asking: list[tuple[float, asyncio.Future[None]]] = []  # When, and who waits.
+        self._asking: list[tuple[float, asyncio.Future[None]]] = []  # The time of each request, and its waiter.
 
     def moment(self) -> Moment:
         """Read this machine's clocks, just before PostgreSQL is asked for its own."""

@@ -20,7 +20,7 @@ class RevokedToken(IngestError):
 
 
 class ScopeMissing(IngestError):
-    """The token does not have the scope."""
+    """The token lacks the required scope."""
 
 
 class TenantDisabled(IngestError):

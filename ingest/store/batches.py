@@ -110,7 +110,7 @@ def _count(fresh: Sequence[Entry]) -> None:
 
 
 async def _commit(connection: Connection) -> str:
-    """Return PostgreSQL's answer to COMMIT, sent after disk and synchronous standby; a failed one is timed too."""
+    """Commit, and return PostgreSQL's command tag; a COMMIT that fails is timed, too."""
     began = time.perf_counter()
     try:
         return await connection.execute("COMMIT")
@@ -120,7 +120,7 @@ async def _commit(connection: Connection) -> str:
 
 async def _enter(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
     """Write the ledger in key order, so that two writers cannot deadlock; return the entries that were new."""
-    by_key = {entry.key: entry for entry in reversed(entries)}  # Of two with one key, the first to arrive.
+    by_key = {entry.key: entry for entry in reversed(entries)}  # The first to arrive, if two have the same key.
     ordered = sorted(by_key.values(), key=lambda entry: entry.key)
     first = [(*entry.key, entry.digest, entry.events, entry.coarsened, *entry.dropped) for entry in ordered]
     entered = await connection.fetch(_LEDGER, *map(list, zip(*first, strict=True)))

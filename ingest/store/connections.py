@@ -22,8 +22,8 @@ CONNECT_TIMEOUT_S = 5.0  # For each host.
 STATEMENT_TIMEOUT_S = 10.0  # For each statement, COMMIT included.
 # Longer than two writers with the same batch wait for each other, and short enough to find a locked batch in time.
 _LOCK_TIMEOUT = "1s"
-# A group's rows, so that PostgreSQL need not wait between two parts of them until the loop comes round. The kernel
-# grants at most net.core.wmem_max. TCP finds its own, larger, size.
+# Holds a group's rows, so that PostgreSQL need not wait for a round of the event loop between two parts of them.
+# The kernel grants at most net.core.wmem_max. TCP tunes its own, larger, buffer.
 _SEND_BYTES = 2_097_152
 _UNREADABLE = (ValueError, TypeError, IndexError, OverflowError)  # asyncpg raises these for a bad variable of libpq's.
 _OTHER_NAMES = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH of OpenSSL.
@@ -162,7 +162,7 @@ async def connected(dsn: str, role: Role) -> AsyncIterator[Connection]:
 
 
 async def close(connection: Connection) -> None:
-    """Close the connection, and cut it off if that takes over a second."""
+    """Close the connection gracefully, or abort it after a second."""
     try:
         await connection.close(timeout=1)
     except (*LOST, PostgresError):

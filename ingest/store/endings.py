@@ -37,7 +37,7 @@ class Ending(NamedTuple):
 # itself causes that. A fault that an operator can repair is never answered as permanent.
 KNOWN: Mapping[str, Ending] = {
     "0A000": Ending(Act.AGAIN, Unavailable),  # A migration changed what a prepared statement returns.
-    "08P01": Ending(Act.SPLIT, Unstorable),  # A row that COPY cannot read. Not a lost connection, for all its class.
+    "08P01": Ending(Act.SPLIT, Unstorable),  # A row that COPY cannot read; despite its class not a lost connection.
     "22": Ending(Act.SPLIT, Unstorable),
     "22023": Ending(Act.LEAVE, Unavailable),  # Of the session: the role is gone.
     "23": Ending(Act.SPLIT, Unavailable),  # Our rows are complete: somebody added a constraint of their own.
@@ -81,7 +81,7 @@ def outcome(error: BaseException) -> str:
 
 def of(error: BaseException) -> Ending:
     """Return how a transaction ended, by the exception it raised."""
-    # FATAL takes the connection with it. ERROR does not, and in answer to COMMIT it says that nothing was stored.
+    # FATAL ends the connection. ERROR does not, and in reply to COMMIT it means that nothing was stored.
     if not isinstance(error, asyncpg.PostgresError) or error.severity_en != "ERROR":
         return _LOST
     state = str(error.sqlstate)

@@ -136,7 +136,7 @@ async def _migrate(connection: Connection, step: Callable[[], object]) -> list[s
 
 
 async def _begin(connection: Connection) -> None:
-    """Make the schema and the list of migrations; two at once may collide, in spite of IF NOT EXISTS."""
+    """Make the schema and the list of migrations; two at once may collide, despite IF NOT EXISTS."""
     for _ in range(_FIRST_TRIES_MAX):
         if await connection.fetchval(_IS_OWNED):
             return

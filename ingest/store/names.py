@@ -1,4 +1,4 @@
-"""Checks the names that operators choose like terms: a key or a sentence is pasted as easily as a name."""
+"""Checks names that operators enter as strictly as terms: a key or a sentence is pasted as easily as a name."""
 
 from ingest.errors import CannotStart
 from schema.event import Kind

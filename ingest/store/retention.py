@@ -30,7 +30,7 @@ class Time(NamedTuple):
 
 
 class Horizon(NamedTuple):
-    """Days older than `day` may be deleted; `behind_days` more are past retention and withheld."""
+    """Days before `day` may be deleted; `behind_days` more are past retention but withheld."""
 
     day: date
     oldest_kept: date  # By the retention and PostgreSQL's clock; it needs a partition.

@@ -79,7 +79,7 @@ async def require_own(connection: asyncpg.Connection, other: asyncpg.Connection)
 
 
 def is_pooled(connection: asyncpg.Connection) -> bool:
-    """Return whether a pooler is in between: PostgreSQL's process is not the one that the connection was told."""
+    """Return whether a pooler is in between: PostgreSQL's process is not the one announced at start-up."""
     return connection in _pooled
 
 

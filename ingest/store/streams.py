@@ -1,4 +1,4 @@
-"""Reads the ledger: what streams received, miss and dropped, and how much of its quota a tenant used."""
+"""Reads the ledger: the received, missing and dropped batches of streams, and the events that tenants sent."""
 
 import asyncio
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""An operator's acts on tenants."""
+"""An operator's acts on tenants: adds and lists them, sets modes and quotas, disables them."""
 
 from datetime import datetime
 from typing import NamedTuple
