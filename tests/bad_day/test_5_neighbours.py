@@ -118,7 +118,7 @@ async def test_whoever_gives_up_takes_nothing_with_it() -> None:
         pass
 
 
-async def test_one_that_is_called_and_cancelled_at_once_hands_its_turn_on() -> None:
+async def test_a_waiter_granted_and_cancelled_at_once_passes_its_permit_on() -> None:
     turns, order, end = FairSemaphore(1, 1, 32), list[int](), asyncio.Event()
     end.set()
     async with turns.turn(9):

@@ -161,7 +161,7 @@ async def test_what_is_wrong_by_its_turn_is_told_by_what_holds_then() -> None:
     ]
 
 
-async def test_who_may_not_send_any_more_hears_that_and_not_the_rules() -> None:
+async def test_a_sender_that_may_no_longer_send_is_refused_for_that_and_not_by_rules() -> None:
     body = sample.body(sample.event(prompt="hello"))
     machine = Machine()
 
@@ -220,7 +220,7 @@ async def test_a_term_registered_before_time_is_up_counts(monkeypatch: pytest.Mo
     assert await machine.behind(body, add(machine, Kind.MODEL, 0, "acme-1")) == 1
 
 
-async def test_a_tenant_with_too_many_refused_bodies_hears_at_once() -> None:
+async def test_a_tenant_with_too_many_refused_bodies_is_refused_at_once() -> None:
     machine = Machine()
     slow = SHAPES["a wrong one in each hundred"]
     flood = [asyncio.create_task(machine.entry(slow)) for _ in range(WAITING_MAX + 4)]

@@ -215,7 +215,7 @@ ENCODERS = {
 
 @pytest.mark.parametrize("encoder", ENCODERS)
 @pytest.mark.parametrize("mode", Mode)
-def test_a_body_whose_only_fault_is_an_escape_hears_of_that_alone(encoder: str, mode: Mode) -> None:
+def test_a_body_whose_only_fault_is_an_escape_is_refused_for_that_alone(encoder: str, mode: Mode) -> None:
     event = sample.event(requested_model=SLASHED, routed_model="openai/gpt-4o")
     text = ENCODERS[encoder](sample.body(event, event, event).decode())
     if "\\" not in text:  # This encoder escapes nothing in a model's id, so a letter is escaped by its number.

@@ -131,7 +131,7 @@ def test_every_catalogued_model_is_its_own_sibling() -> None:
 
 
 @pytest.mark.parametrize("field", ["task_category", "provider", "requested_model", "routed_model"])
-def test_a_sender_hears_that_an_operator_registers_it(field: str) -> None:
+def test_a_name_is_refused_as_unknown_and_never_learned(field: str) -> None:
     refusal = explain(sample.body(sample.event(**{field: "marjolein"})), VOCABULARIES[Mode.LEARN], window())
     kind = "model" if field.endswith("model") else field.replace("_", "-")
     assert [violation.rule for violation in refusal.violations] == [f"vocabulary.unknown-{kind}"]

@@ -57,7 +57,7 @@ def refusal(field: str, value: str) -> tuple[Violation, ...]:
         ("tags", '{"team":null}', "unknown"), ("tags", '{"team":""}', "unknown"), ("event_id", "null", None),
     ],
 )  # fmt: skip
-def test_a_well_known_value_of_others_hears_the_contracts_word(field: str, value: str, use: str | None) -> None:
+def test_a_value_of_other_apis_is_answered_with_the_contracts_word(field: str, value: str, use: str | None) -> None:
     (only,) = refusal(field, value)
     assert only.use == use
 

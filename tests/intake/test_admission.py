@@ -38,7 +38,7 @@ async def sends(waiting: Queue, sent: list[int], number: int, tenant_id: int = 1
         sent.append(number)
 
 
-async def test_senders_are_called_in_the_order_in_which_they_came_and_never_in_vain() -> None:
+async def test_waiters_are_admitted_in_order_and_only_if_there_is_room() -> None:
     waiting, sent = full(), list[int]()
     async with asyncio.TaskGroup() as group:
         for number in range(30):
@@ -51,7 +51,7 @@ async def test_senders_are_called_in_the_order_in_which_they_came_and_never_in_v
     assert 1 not in waiting.admission
 
 
-async def test_who_waits_in_vain_hears_it_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_waiter_without_room_is_refused_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admission, "WAIT_S", 0.05)
     waiting = full()
     with pytest.raises(errors.Overloaded):
@@ -60,7 +60,7 @@ async def test_who_waits_in_vain_hears_it_after_a_while(monkeypatch: pytest.Monk
     assert not waiting.is_full(1)
 
 
-async def test_who_is_called_and_brings_nothing_makes_room_for_the_next() -> None:
+async def test_an_admitted_sender_without_a_batch_makes_room_for_the_next() -> None:
     waiting, sent = full(), list[int]()
 
     async def fails() -> None:
@@ -77,7 +77,7 @@ async def test_who_is_called_and_brings_nothing_makes_room_for_the_next() -> Non
     assert sent == [0]
 
 
-async def test_who_goes_away_leaves_the_line() -> None:
+async def test_a_cancelled_waiter_is_removed() -> None:
     waiting = full()
     gone = asyncio.create_task(sends(waiting, [], 0))
     await asyncio.sleep(0)
@@ -88,7 +88,7 @@ async def test_who_goes_away_leaves_the_line() -> None:
     assert 1 not in waiting.admission
 
 
-async def test_a_slow_tenant_holds_up_itself_alone() -> None:
+async def test_a_slow_tenant_delays_only_itself() -> None:
     waiting = full()
     admitted = 0
 
@@ -111,7 +111,7 @@ async def test_a_slow_tenant_holds_up_itself_alone() -> None:
     assert 1 not in waiting.admission
 
 
-async def test_room_that_one_tenant_leaves_is_anothers() -> None:
+async def test_room_left_by_one_tenant_goes_to_another() -> None:
     waiting, sent = full(1), list[int]()
     for _ in range(TENANT_ROWS_MAX // EVENTS_MAX):
         waiting.put(entry(2, EVENTS_MAX))
@@ -123,7 +123,7 @@ async def test_room_that_one_tenant_leaves_is_anothers() -> None:
     assert sent == [3]
 
 
-async def test_the_end_sends_everyone_away() -> None:
+async def test_close_refuses_every_waiter() -> None:
     waiting = full()
     async with AsyncExitStack() as ends:
         ends.enter_context(pytest.raises(errors.Stopping))

@@ -16,12 +16,12 @@ def series(name: str) -> float:
     return value
 
 
-async def test_what_waits_and_how_old_it_all_is_is_told_without_a_database() -> None:
+async def test_the_queue_and_ages_are_reported_without_a_database() -> None:
     queue = Queue()
     queue.put(entry(1))
-    pulse = Heartbeat(queue, {"writer"}, lambda: 7.0)
+    heartbeat = Heartbeat(queue, {"writer"}, lambda: 7.0)
     await asyncio.sleep(0.02)
-    pulse.beat()
+    heartbeat.beat()
     assert 0.02 <= series("ingest_queue_age_seconds") < 5
     assert series("ingest_broken_tasks") == 1
     assert series("ingest_workers") == 1
@@ -34,20 +34,20 @@ async def test_before_the_first_snapshot_its_age_is_that_of_the_worker() -> None
 
 
 async def test_a_snapshot_is_as_old_as_it_is() -> None:
-    pulse = Heartbeat(Queue(), (), lambda: 0.01)
+    heartbeat = Heartbeat(Queue(), (), lambda: 0.01)
     await asyncio.sleep(0.02)
-    pulse.beat()
+    heartbeat.beat()
     assert series("ingest_snapshot_age_seconds") == 0.01
 
 
 async def test_cpu_is_counted_once_and_memory_is_that_of_the_process() -> None:
-    pulse = Heartbeat(Queue(), (), lambda: 0.0)
-    pulse.beat()
+    heartbeat = Heartbeat(Queue(), (), lambda: 0.0)
+    heartbeat.beat()
     before = series("ingest_cpu_seconds_total")
     ends_at = time.process_time() + 0.1
     while time.process_time() < ends_at:
         pass
-    pulse.beat()
+    heartbeat.beat()
     assert 0.1 <= series("ingest_cpu_seconds_total") - before < 1
     assert 10e6 < series("ingest_resident_bytes") < 10e9
 
@@ -62,11 +62,11 @@ async def test_it_beats_until_it_is_cancelled() -> None:
 
 
 async def test_a_turn_that_takes_long_is_seen_as_lag() -> None:
-    pulse = asyncio.create_task(Heartbeat(Queue(), (), lambda: 0.0).run())
+    running = asyncio.create_task(Heartbeat(Queue(), (), lambda: 0.0).run())
     before = series("ingest_loop_lag_seconds_sum")
     await asyncio.sleep(0.01)
     time.sleep(0.3)  # noqa: ASYNC251 (what a request must not do)
     await asyncio.sleep(0.05)
     assert series("ingest_loop_lag_seconds_sum") > before + 0.15
-    pulse.cancel()
-    await asyncio.gather(pulse, return_exceptions=True)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

@@ -31,7 +31,7 @@ def test_a_new_term_is_learned_and_stored(sender_of: SenderOf, server: Server, t
     assert tuple(row.values()) == ("claude-opus-6-20270301", "refund-triage", '{"team": "payments-eu"}')
 
 
-def test_every_worker_hears_of_what_one_has_learned(
+def test_every_worker_accepts_terms_that_one_has_learned(
     sender_of: SenderOf, server: Server, tenants: dict[str, Customer]
 ) -> None:
     body = sample.body(sample.event(routed_model="claude-opus-6-3"))

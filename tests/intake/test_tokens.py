@@ -48,7 +48,7 @@ def test_a_new_token_works_on_every_worker_within_seconds(server: Server, tenant
         wait_until(lambda: {sender.post(sample.body()).status for sender in senders} == {200})
 
 
-def test_a_sender_that_changes_to_a_tokens_successor_hears_no_401(server: Server, tenants: dict[str, Customer]) -> None:
+def test_a_sender_that_changes_to_a_tokens_successor_gets_no_401(server: Server, tenants: dict[str, Customer]) -> None:
     tenant_id = tenants["main"].tenant_id
     old = customers.act(server.dsn, lambda connection: tokens.issue(connection, tenant_id, ("events:write",), None))
     wait_until(lambda: _every_worker_answers(server, old, 200))
