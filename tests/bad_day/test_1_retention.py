@@ -250,7 +250,7 @@ def test_a_backlog_is_let_go_by_an_act_that_names_the_day(full: str, run: Run) -
     status, said = run("retention", "catch-up")
     assert (status, said.splitlines()[-1]) == (1, f"nocontent retention catch-up {OLDEST}")
     for day in (OLDEST + timedelta(1), OLDEST - timedelta(30)):
-        assert "has to be between" in run("retention", "catch-up", str(day))[1]
+        assert "must be between" in run("retention", "catch-up", str(day))[1]
     assert run("retention", "catch-up", "tomorrow")[0] == 2
     assert run("retention", "catch-up", str(OLDEST)) == (0, f"the next round drops what is older than {OLDEST}\n")
     assert run("maintain") == (0, "partitions: 0 created, 1 dropped, 0 postponed, 7 days ahead\n")
