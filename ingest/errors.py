@@ -1,28 +1,28 @@
-"""Errors that any room may raise; each room has its own beside its modules.
+"""Errors that any package may raise; each package declares its own in errors.py.
 
-A problem is what HTTP says of an `IngestError`: `serving.problems` makes it, and an application has the table.
+An `IngestError` is answered with a problem (RFC 9457): `serving.problems` makes it from the application's table.
 """
 
 from schema.rules import Violation
 
 
 class CannotStart(Exception):
-    """An operator-facing start-up failure: one sentence that helps."""
+    """The process cannot start; the message is one sentence for the operator."""
 
 
 class IngestError(Exception):
-    """Has no message: a message could quote the request. The attributes are all that an answer may say of it."""
+    """Carries no message, which could quote the request; a response may contain its attributes, and nothing else."""
 
     violations: tuple[Violation, ...] = ()
     failing: tuple[str, ...] = ()
-    retry_after_s: int | None = None  # If this error knows better than its kind.
+    retry_after_s: int | None = None  # Overrides that of its face.
 
     def __init__(self) -> None:
         super().__init__()
 
 
 class NotReady(IngestError):
-    """Of the probes: names what is not as it should be."""
+    """A probe failed; `failing` names the checks that did."""
 
     def __init__(self, failing: tuple[str, ...]) -> None:
         super().__init__()
@@ -30,16 +30,16 @@ class NotReady(IngestError):
 
 
 class Overloaded(IngestError):
-    """The queue is full; nothing was taken."""
+    """The queue is full; nothing was accepted."""
 
 
 class Unavailable(IngestError):
-    """The database is away, or what we know of tokens is too old to trust; nothing was stored."""
+    """The database is unreachable, or the snapshot of tokens is too old to trust; nothing was stored."""
 
 
 class Stopping(IngestError):
-    """The service is shutting down; nothing was taken."""
+    """The service is shutting down; nothing was accepted."""
 
 
 class Bug(IngestError):
-    """An assertion of ours failed."""
+    """The service has a bug, such as a failed assertion."""

@@ -123,6 +123,6 @@ def test_a_room_reads_its_own_settings_and_leaves_those_of_others(monkeypatch: p
 
 def test_a_process_without_a_database_has_no_setting_for_one() -> None:
     """Nor does it read a file that might name one."""
-    with pytest.raises(CannotStart, match="NOCONTENT_DSN_FILE is no setting") as refused:
+    with pytest.raises(CannotStart, match="NOCONTENT_DSN_FILE is not a setting") as refused:
         config.load(ServingSettings, {"NOCONTENT_DSN_FILE": "/nothing"})
     assert "NOCONTENT_DSN," not in str(refused.value)

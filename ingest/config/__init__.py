@@ -1,6 +1,6 @@
-"""Settings: read once from the environment; unknown names, bad values and bad relations stop the start.
+"""Settings: read once from the environment; an unknown name, a bad value or a bad combination stops the start.
 
-Every name is NOCONTENT_ and the field's in capitals; a secret may stand in a file named by the same with _FILE.
+A variable is named NOCONTENT_ and the field in capitals; with _FILE appended it names a file that holds the secret.
 """
 
 import codecs
@@ -19,46 +19,45 @@ from msgspec import Meta
 from ingest.errors import CannotStart
 
 PREFIX = "NOCONTENT_"
-COUNTS_PREFIX = "nocontent-metrics-"  # Then the process id of the parent, and something random.
+COUNTS_PREFIX = "nocontent-metrics-"  # Followed by the parent's process id and a random part.
 _PORT_MAX = 65_535
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?", re.ASCII)
 _SECRET_BYTES_MAX = 65_536
-_NO_ASCII = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)  # That of UTF-32-LE begins as the first.
+_WIDE_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)  # UTF-32-LE's begins with the first.
 
 
 def address(bind: str) -> tuple[str, int]:
-    """Give host, without its brackets, and port; raises ValueError."""
+    """Return host, without brackets, and port, or raise ValueError."""
     host, _, port = bind.rpartition(":")
     if not 0 < int(port) <= _PORT_MAX:
         raise ValueError
     if host.startswith("["):
         return str(ipaddress.IPv6Address(host[1:-1])), int(port)
-    # Hypercorn takes the name `unix` for a socket in a folder.
+    # Hypercorn reads `unix:` as the prefix of a socket's path.
     if host == "unix" or not all(_LABEL.fullmatch(label) for label in host.split(".")):
         raise ValueError
     return host, int(port)
 
 
-# Every command may be given these; they are read here and nowhere else.
 Address = Annotated[str, Meta(pattern=r"\A(\[[^\[\]\s]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}\Z", extra={"check": address})]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What may differ between two deployments: a room declares its own, and a process has those of its rooms.
+    """Values that may differ between deployments: a package declares its own, and a process combines those it needs.
 
-    A field may say more than its type does by `Meta.extra`: `check` raises ValueError, and a field with `shown`, which
-    returns what of it may be printed, is a secret, which may stand in a file.
+    `Meta.extra` of a field may have `check`, which raises ValueError, and `shown`, which returns the text that may be
+    printed. A field with `shown` is a secret, and may be read from a file.
     """
 
-    LISTED: ClassVar[tuple[str, ...]] = ()  # These first and in this order; then any others.
+    LISTED: ClassVar[tuple[str, ...]] = ()  # Fields to list first, in this order.
 
 
 Kind = TypeVar("Kind", bound=Settings)
 
 
 def load(kind: type[Kind], environ: Mapping[str, str] | None = None) -> Kind:
-    """Read the settings, of which there are no others; raises CannotStart that names the variable and not its value."""
+    """Read all settings; raise CannotStart, which names the variable and never its value, if one is unknown or bad."""
     given = os.environ if environ is None else environ
     values: dict[str, object] = {}
     hints = _hints(kind)
@@ -69,30 +68,30 @@ def load(kind: type[Kind], environ: Mapping[str, str] | None = None) -> Kind:
         text = _text(name, given[name], hints.get(field))
         if field not in hints:
             known = [*hints, *(f"{field}_file" for field, hint in hints.items() if "shown" in _extra(hint))]
-            raise CannotStart(f"{name} is no setting. Known: {', '.join(PREFIX + each.upper() for each in known)}.")
+            raise CannotStart(f"{name} is not a setting. Known: {', '.join(PREFIX + each.upper() for each in known)}.")
         if field in values:
-            raise CannotStart(f"{PREFIX}{field.upper()} and {PREFIX}{field.upper()}_FILE are both set: which one?")
+            raise CannotStart(f"{PREFIX}{field.upper()} and {PREFIX}{field.upper()}_FILE are both set: unset one.")
         if not text.isprintable():
-            raise CannotStart(f"{name} has a line break, or another character that is no text.")
+            raise CannotStart(f"{name} has a line break, or another character that cannot be printed.")
         values[field] = _value(name, text, hints[field])
     return kind(**values)
 
 
 def load_own(kind: type[Kind]) -> Kind:
-    """Read the settings of a room; those of others are theirs, and were known when this process's parent started."""
+    """Read the settings of one package and ignore all others, which the parent process has checked."""
     hints = _hints(kind)
     return load(kind, {name: text for name, text in os.environ.items() if _field(name, hints) in hints})
 
 
 def masked(settings: Settings) -> dict[str, object]:
-    """Return the settings for printing: a password in a secret is covered."""
+    """Return the settings for printing, with secrets masked."""
     hints = _hints(type(settings))
     values = {field: getattr(settings, field) for field in hints}
     return {field: _extra(hints[field]).get("shown", _same)(value) for field, value in values.items()}
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Return the environment of a child process that shall have these settings."""
+    """Return the environment for a child process with these settings."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     fields = dataclasses.asdict(settings).items()
     return own | {PREFIX + name.upper(): str(value) for name, value in fields if value not in {"", None}}
@@ -104,7 +103,7 @@ def export(name: str, value: str) -> None:
 
 
 def forget_counts_of_others() -> None:
-    """Forget the folder for counts that somebody has named; a worker's is its parent's."""
+    """Unset the folder for counts unless this process's parent has set it: an operator may have named another."""
     own = f"{COUNTS_PREFIX}{os.getppid()}-"
     for name in ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"):
         if not Path(os.environ.get(name, "")).name.startswith(own):
@@ -112,19 +111,19 @@ def forget_counts_of_others() -> None:
 
 
 def counts_folder() -> Path | None:
-    """Give the folder for this worker's counts; None outside of a worker."""
+    """Return the folder for this worker's counts, or None outside a worker."""
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     return Path(folder) if folder else None
 
 
 def describe(kind: type[Settings]) -> list[tuple[str, str, object]]:
-    """Return name, meaning and default of each setting."""
+    """Return name, description and default of each setting."""
     defaults = kind()
     return [(PREFIX + field.upper(), _meaning(hint), getattr(defaults, field)) for field, hint in _hints(kind).items()]
 
 
 def _hints(kind: type[Settings]) -> dict[str, object]:
-    """Return the annotations of all fields, in the order in which they are listed."""
+    """Return the annotations of all fields, in the order of listing."""
     hints = get_type_hints(kind, include_extras=True)
     return {name: hints[name] for name in dict.fromkeys([*kind.LISTED, *(each.name for each in fields(kind))])}
 
@@ -137,12 +136,12 @@ def _extra(hint: object) -> Mapping[str, Callable[[str], object]]:
 
 
 def _metas(hint: object) -> tuple[Meta, ...]:
-    metas: tuple[Meta, ...] = get_args(hint)[1:]  # Of an Annotated, which each is.
+    metas: tuple[Meta, ...] = get_args(hint)[1:]  # Every hint is an Annotated.
     return metas
 
 
 def _field(name: str, hints: Mapping[str, object]) -> str:
-    """Return the field that a variable is of; its file's, if it is of a secret."""
+    """Return the field that a variable sets, by itself or, for a secret, by a file."""
     field = name.removeprefix(PREFIX).lower()
     own = field.removesuffix("_file")
     return own if own in hints and "shown" in _extra(hints[own]) else field
@@ -165,29 +164,29 @@ def _value(name: str, text: str, hint: object) -> object:
 
 
 def _secret(name: str, path: str) -> str:
-    """Read a secret as an editor, a shell or an orchestrator leaves it: one line of ASCII, or what strips to one."""
+    """Read one line of ASCII, without the white space and the BOM that editors and shells leave around it."""
     try:
         with Path(path).open("rb") as file:
             found = file.read(_SECRET_BYTES_MAX + 1)
     except (OSError, ValueError):  # ValueError: a NUL in the name.
         raise CannotStart(f"{name} names a file that cannot be read.") from None
-    if found.startswith(_NO_ASCII) or b"\0" in found:
-        raise CannotStart(f"{name} names a file that is not ASCII text (UTF-16, or with a NUL).")
+    if found.startswith(_WIDE_BOMS) or b"\0" in found:
+        raise CannotStart(f"{name} names a file that is not ASCII text: it is UTF-16 or contains a NUL.")
     found = found.removeprefix(codecs.BOM_UTF8).strip()
     if not found:
         raise CannotStart(f"{name} names a file that is empty.")
     if len(found) > _SECRET_BYTES_MAX:
-        raise CannotStart(f"{name} names a file that is far too long.")
+        raise CannotStart(f"{name} names a file that is too long.")
     if not found.isascii() or len(found.splitlines()) > 1:
-        raise CannotStart(f"{name} names a file that is not one line of ASCII: percent-encode what is not.")
+        raise CannotStart(f"{name} names a file that is not one line of ASCII: percent-encode other characters.")
     return found.decode("ascii")
 
 
 def _meaning(hint: object) -> str:
     metas = _metas(hint)
-    says = [meta.description for meta in metas if meta.description]
+    texts = [meta.description for meta in metas if meta.description]
     bounds = [f"{meta.ge} to {meta.le}" for meta in metas if meta.ge is not None]
-    return ", ".join([*says, *bounds])
+    return ", ".join([*texts, *bounds])
 
 
 def _same(value: object) -> object:

@@ -1,4 +1,4 @@
-"""DSNs as text: what one may be made of, and what of it may be shown. No sentence here has a part of one."""
+"""Check DSNs and mask their secrets; no error quotes any part of a DSN, except the names of known parameters."""
 
 import ipaddress
 import re
@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from ingest.errors import CannotStart
 
 MASK = "****"
-# All of what asyncpg reads; whatever else it would send to PostgreSQL as a setting of the session.
+# All parameters that asyncpg reads; it would send any other to PostgreSQL as a setting of the session.
 _SSLMODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _SESSIONS = ("any", "primary", "standby", "read-write", "read-only", "prefer-standby")
 _VERSIONS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
@@ -24,7 +24,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
 }
 KNOWN = {*_FREE, *_FILES, *_CHOICES, "port"}
 SECRETS = {"password", "passfile", "sslpassword"}
-# Of libpq (manual, 34.1.2), and what the service itself decides: these names may be said back.
+# Parameters of libpq (manual, 34.1.2), and those that the service sets itself: an error may name these.
 _OURS = ("application_name", "role", "search_path", "lock_timeout", "synchronous_commit", "options")
 _LIBPQS = (
     "channel_binding", "client_encoding", "connect_timeout", "fallback_application_name", "gssdelegation", "gssencmode",
@@ -41,7 +41,7 @@ _WHOLE = re.compile(
     r"(?P<path>/[^@?#]*)?(?:\?(?P<query>[^@?#]*))?",
     re.IGNORECASE | re.ASCII,
 )
-# A password with signs that should be encoded ends at the last @, if nothing else could be one.
+# A password with unencoded delimiters ends at the last @, if what follows it can only be hosts and a database.
 _TO_LAST = re.compile(
     r"(?P<before>postgres(?:ql)?://[^][:@/?#\s]*):[^?#]*@(?P<after>[A-Za-z0-9.,:_-]+(?:/[A-Za-z0-9_-]*)?)",
     re.IGNORECASE | re.ASCII,
@@ -51,14 +51,14 @@ _ESCAPE_OR_NOT = re.compile(r"%(?![0-9A-Fa-f]{2})", re.ASCII)
 
 
 def check(dsn: str, name: str) -> None:
-    """Raise CannotStart for what is no DSN, or would not do what it says; `name` is that of the setting."""
+    """Raise CannotStart, which names the setting, if this is not a DSN or asyncpg would not follow it."""
     fault = next(_faults(dsn), None) or next(_files_missing(dsn), None)
     if fault is not None:
         raise CannotStart(f"{name} {fault}.")
 
 
 def shown(dsn: str) -> str:
-    """Give a DSN for printing: its secrets covered, or all of it where one cannot tell what is secret."""
+    """Return a DSN for printing: its secrets masked, or all of it if they cannot be told apart."""
     parts = _WHOLE.fullmatch(dsn)
     if parts is None or next(_faults(dsn), None) is not None:
         to_last = _TO_LAST.fullmatch(dsn)
@@ -73,14 +73,14 @@ def shown(dsn: str) -> str:
 
 def _faults(dsn: str) -> Iterator[str]:
     if "://" not in dsn and re.search(r"\b(?:host|dbname|user|password|port|service)\s*=", dsn):
-        yield "must be one URL, postgresql://user@host:port/database, in the place of keywords and values"
+        yield "must be one URL, postgresql://user@host:port/database, instead of keywords and values"
     if not re.match(r"postgres(?:ql)?://", dsn, re.IGNORECASE):
         yield "must begin with postgresql://, as in postgresql://user@host:port/database"
     if not dsn.isascii() or re.search(r"[\x00-\x20\x7f]", dsn):
-        yield "has a blank, a line break or a character that is not ASCII: percent-encode it"
+        yield "has a space, a line break or a character that is not ASCII: percent-encode it"
     parts = _WHOLE.fullmatch(dsn)
     if parts is None:
-        yield f"has a character in a place of another meaning: {_ENCODE}"
+        yield f"has a delimiter in the wrong place: {_ENCODE}"
         return
     yield from _escapes(dsn)
     hosts = parts["hosts"].split(",") if parts["hosts"] else []
@@ -88,7 +88,7 @@ def _faults(dsn: str) -> Iterator[str]:
     try:
         urlsplit(dsn)
     except ValueError:
-        yield f"has brackets that are those of no IPv6 address: {_ENCODE}"
+        yield f"has brackets that do not enclose an IPv6 address: {_ENCODE}"
     items = list(_items(parts["query"]))
     yield from _query_faults(items)
     yield from _place_faults(dict(items), hosts)
@@ -96,7 +96,7 @@ def _faults(dsn: str) -> Iterator[str]:
 
 def _escapes(dsn: str) -> Iterator[str]:
     if _ESCAPE_OR_NOT.search(dsn):
-        yield f"has a % that begins no escape: {_ENCODE}"
+        yield f"has a % that does not begin an escape: {_ENCODE}"
     decoded = unquote_to_bytes(dsn)
     if b"\0" in decoded:
         yield "has a NUL (%00)"
@@ -110,13 +110,13 @@ def _host_faults(hosts: list[str]) -> Iterator[str]:
     for host in hosts:
         found = _HOST.fullmatch(host)
         if host.count(":") > 1 and not host.startswith("["):
-            yield f"has an IPv6 address without brackets, as in [::1]:5432, or a : of a password: {_ENCODE}"
+            yield f"has an IPv6 address without brackets, as in [::1]:5432, or a : in a password: {_ENCODE}"
         if found is None:
-            yield f"has a host, or a port, that is none: {_ENCODE}"
+            yield f"has a host or a port that is not valid: {_ENCODE}"
         elif found["v6"] is not None and not _is_v6(found["v6"]):
-            yield "has no IPv6 address in its brackets"
+            yield "has brackets that do not enclose an IPv6 address"
         elif found["port"] and not _is_port(found["port"][1:]):
-            yield f"has a port that is not one of 1 to {_PORT_MAX:,}"
+            yield f"has a port outside 1 to {_PORT_MAX:,}"
 
 
 def _query_faults(items: list[tuple[str, str]]) -> Iterator[str]:
@@ -126,9 +126,9 @@ def _query_faults(items: list[tuple[str, str]]) -> Iterator[str]:
         elif key in _OURS:
             yield f"has the parameter {key}, which the service sets itself: leave it out"
         elif key not in KNOWN:
-            yield f"has a parameter that is none of {', '.join(sorted(KNOWN))}, or a ? of a password: {_ENCODE}"
+            yield f"has a parameter that is not one of {', '.join(sorted(KNOWN))}, or a ? in a password: {_ENCODE}"
         elif value and key in _CHOICES and value not in _CHOICES[key]:
-            yield f"has a {key} that is none of {', '.join(_CHOICES[key])}"
+            yield f"has a {key} that is not one of {', '.join(_CHOICES[key])}"
 
 
 def _place_faults(query: Mapping[str, str], hosts: list[str]) -> Iterator[str]:
@@ -137,16 +137,16 @@ def _place_faults(query: Mapping[str, str], hosts: list[str]) -> Iterator[str]:
     yield from _host_faults(named)
     ports = query["port"].split(",") if query.get("port") and not hosts else []
     if not all(map(_is_port, ports)):
-        yield f"has a port that is not one of 1 to {_PORT_MAX:,}"
+        yield f"has a port outside 1 to {_PORT_MAX:,}"
     if len(ports) > 1 and len(ports) != len(named):
-        yield "has not as many ports as hosts"
+        yield "has a different number of ports and hosts"
 
 
 def _files_missing(dsn: str) -> Iterator[str]:
     parts = _WHOLE.fullmatch(dsn)
     for key, value in _items(parts["query"]) if parts else ():
         if value and key in _FILES and not _is_readable(Path(_text(value))):
-            yield f"names a file by {key} that cannot be read"
+            yield f"names a file in {key} that cannot be read"
 
 
 def _is_readable(file: Path) -> bool:
@@ -160,11 +160,11 @@ def _is_readable(file: Path) -> bool:
 def _items(query: str | None) -> Iterator[tuple[str, str]]:
     for item in query.split("&") if query else []:
         key, equals, value = item.partition("=")
-        yield key if equals else "", value  # asyncpg takes none without.
+        yield key if equals else "", value  # asyncpg refuses an item without `=`.
 
 
 def _text(value: str) -> str:
-    """Decode what stands in a query, as asyncpg does."""
+    """Decode a value of the query as asyncpg does."""
     return unquote_to_bytes(value.replace("+", " ")).decode("utf-8")
 
 

@@ -48,7 +48,7 @@ BREAKS = (
     Break("an inline secret", "secrets", _SETTINGS, "NOCONTENT_WORKERS=1", "NOCONTENT_DSN=postgresql://a:hunter2@db/t", "password"),
     Break("a secret in a variable", "secrets", _MIGRATE, "          envFrom:\n            - ", "          envFrom:\n            - secretRef:\n                name: nocontent-migrator\n            - ", "variable"),
     Break("a secret that all may read", "secrets", _MAINTAIN, "defaultMode: 288", "defaultMode: 292", "0440"),
-    Break("an unknown setting", "settings", _SETTINGS, "NOCONTENT_WORKERS=1", "NOCONTENT_WORKER=1", "NOCONTENT_WORKER is no setting"),
+    Break("an unknown setting", "settings", _SETTINGS, "NOCONTENT_WORKERS=1", "NOCONTENT_WORKER=1", "NOCONTENT_WORKER is not a setting"),
     Break("a bad value", "settings", _SETTINGS, "NOCONTENT_DRAIN_S=10", "NOCONTENT_DRAIN_S=10s", "NOCONTENT_DRAIN_S"),
     Break("a file that is not mounted", "settings", _SETTINGS, "/run/secrets/nocontent/dsn", "/run/secret/dsn", "nothing is mounted"),
     Break("one login for two", "logins", _MAINTAIN, "secretName: nocontent-maintainer", "secretName: nocontent-writer", "share a login"),
