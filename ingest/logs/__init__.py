@@ -1,4 +1,4 @@
-"""Log lines: JSON with fields from the closed set below; never a body, header, field name or exception's text.
+"""Writes log lines: JSON with fields from a closed set; never a body, header, field name or exception's text.
 
 Logging never raises, never waits (`logs.sink`) and never floods (`logs.rate`): lines that recur are counted instead.
 """
@@ -46,7 +46,7 @@ class Fields(TypedDict, total=False):
     logger: str  # A library's logger.
     setting: str  # A PostgreSQL parameter's name.
     privilege: str  # A PostgreSQL role's name, or an attribute of one.
-    exposure: str  # What any login of the database may do: docs/roles.md.
+    exposure: str  # A privilege that every login of the database has: docs/roles.md.
     partition: str  # Its name, which is its day.
     count: int
     rows: int
@@ -87,8 +87,8 @@ def capture() -> None:
     capture_libraries()
     logging.lastResort = _Library()  # For loggers that do not propagate to the root.
     logging.raiseExceptions = False  # It would print the message that a handler failed on.
-    threading.excepthook = lambda args: _write("error", "bug", _face(args.exc_type, args.exc_value))
-    sys.unraisablehook = lambda args: _write("error", "bug", _face(args.exc_type, args.exc_value))
+    threading.excepthook = lambda args: _write("error", "bug", _origin(args.exc_type, args.exc_value))
+    sys.unraisablehook = lambda args: _write("error", "bug", _origin(args.exc_type, args.exc_value))
 
 
 def capture_libraries() -> None:
@@ -97,15 +97,15 @@ def capture_libraries() -> None:
     root.handlers[:] = [_Library()]
     root.setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
-    sys.excepthook = lambda kind, error, _traceback: _write("error", "bug", _face(kind, error))
+    sys.excepthook = lambda kind, error, _traceback: _write("error", "bug", _origin(kind, error))
 
 
 def capture_loop() -> None:
     """Reduce reports of unhandled exceptions in tasks of the running loop, likewise."""
 
     def handle(_loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
-        left = context.get("exception")
-        fields = _face(type(left), left) if isinstance(left, BaseException) else Fields(logger="asyncio")
+        error = context.get("exception")
+        fields = _origin(type(error), error) if isinstance(error, BaseException) else Fields(logger="asyncio")
         _write("error", "bug", fields)
 
     asyncio.get_running_loop().set_exception_handler(handle)
@@ -121,7 +121,7 @@ class Guard:
         self, kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
         if kind is not None and not issubclass(kind, SystemExit):
-            _write("error", "bug", _face(kind, error))
+            _write("error", "bug", _origin(kind, error))
             raise SystemExit(1) from None
 
 
@@ -152,21 +152,21 @@ class _Library(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         fields = Fields(logger=record.name)
         if record.exc_info and record.exc_info[1]:
-            fields |= _face(type(record.exc_info[1]), record.exc_info[1])
+            fields |= _origin(type(record.exc_info[1]), record.exc_info[1])
         _write(record.levelname.lower(), "library", fields)
 
 
 # Fields that differ in each line; lines are counted by the others.
-_OWN = {"request_id", "tenant_id", "count", "rows", "revision", "duration_ms"}
+_VARYING = {"request_id", "tenant_id", "count", "rows", "revision", "duration_ms"}
 
 
-def _face(kind: type[BaseException], error: BaseException | None) -> Fields:
+def _origin(kind: type[BaseException], error: BaseException | None) -> Fields:
     return Fields(error=kind.__name__, place="unknown" if error is None else place_of(error))
 
 
 def _write(level: str, event: Event, fields: Fields) -> None:
-    told = ((name, tuple(value) if isinstance(value, list) else value) for name, value in fields.items())
-    kind = _Kind(level, event, tuple(each for each in told if each[0] not in _OWN))
+    hashable = ((name, tuple(value) if isinstance(value, list) else value) for name, value in fields.items())
+    kind = _Kind(level, event, tuple(each for each in hashable if each[0] not in _VARYING))
     second = int(time.monotonic())
     rate = _refusals if event == "refused" else _others
     for line in _due_of(rate, second):

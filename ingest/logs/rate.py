@@ -6,11 +6,11 @@ from collections import Counter
 from typing import Generic, NamedTuple, TypeVar
 
 LINES_OF_A_KIND = 3
-KINDS_TOLD = 3  # Kinds whose counts get their own lines; those of others are summed up in one.
+KINDS_COUNTED = 3  # Kinds whose counts get their own lines; those of others are summed up in one.
 Kind = TypeVar("Kind")
 
 
-class Kept(NamedTuple, Generic[Kind]):
+class Suppressed(NamedTuple, Generic[Kind]):
     """A count of unwritten lines of a kind; without a kind, of all others."""
 
     kind: Kind | None
@@ -29,13 +29,13 @@ class Rate(Generic[Kind]):
         self._lock = threading.RLock()  # Reentrant: the collector may run a finalizer that logs at any allocation.
         self._second = -1
         self._written: Counter[Kind] = Counter()
-        self._kept: Counter[Kind] = Counter()
+        self._suppressed: Counter[Kind] = Counter()
         self._others = 0
 
     @property
     def lines_max(self) -> int:
         """Return the maximum of lines per second, including those with counts."""
-        return self._lines_max + KINDS_TOLD + 1
+        return self._lines_max + KINDS_COUNTED + 1
 
     def admits(self, kind: Kind, second: int) -> bool:
         """Return whether a line may be written; call `due` for this second first."""
@@ -44,18 +44,19 @@ class Rate(Generic[Kind]):
             if self._written[kind] < LINES_OF_A_KIND and self._written.total() < self._lines_max:
                 self._written[kind] += 1
                 return True
-            if kind in self._kept or len(self._kept) < KINDS_TOLD:
-                self._kept[kind] += 1
+            if kind in self._suppressed or len(self._suppressed) < KINDS_COUNTED:
+                self._suppressed[kind] += 1
             else:
                 self._others += 1
             return False
 
-    def due(self, second: int) -> list[Kept[Kind]]:
+    def due(self, second: int) -> list[Suppressed[Kind]]:
         """Return the counts of lines withheld before this second, once."""
         with self._lock:
             if second == self._second:
                 return []
-            kept, self._kept = self._kept, Counter()  # First, so that a finalizer's line is counted in the new counts.
+            suppressed, self._suppressed = self._suppressed, Counter()  # First: a finalizer may add to the new counts.
             others, self._others = self._others, 0
             self._written = Counter()
-        return [*(Kept(kind, count) for kind, count in kept.items()), *([Kept(None, others)] if others else [])]
+        found = [Suppressed(kind, count) for kind, count in suppressed.items()]
+        return [*found, *([Suppressed(None, others)] if others else [])]

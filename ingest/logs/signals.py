@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def held(numbers: Collection[signal.Signals] | None = None) -> Iterator[None]:
-    """Block signals, or all there are, in this thread until the end of the block.
+    """Block these signals, or all, in this thread until the end of the block.
 
     The kernel delivers a signal to any thread that does not block it, from the thread's start on, so a thread that
     blocks its own is too late.

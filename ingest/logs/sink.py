@@ -48,10 +48,10 @@ class Sink:
         self._lock = threading.RLock()
         self._lines: SimpleQueue[bytes] = SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._taken = 0
+        self._accepted = 0
         self._done = 0
         self._lost: dict[Reason, int] = dict.fromkeys(REASONS, 0)
-        self._told = 0
+        self._reported = 0
 
     @property
     def lost(self) -> Mapping[Reason, int]:
@@ -61,10 +61,10 @@ class Sink:
     def put(self, line: bytes) -> None:
         """Accept a line; never wait, never raise."""
         with self._lock:
-            if self._taken - self._done >= LINES_MAX:
+            if self._accepted - self._done >= LINES_MAX:
                 self._lost["buffer_full"] += 1
                 return
-            self._taken += 1
+            self._accepted += 1
             self._lines.put(line)
             if self._thread is None:
                 self._start()
@@ -73,8 +73,8 @@ class Sink:
         """Wait until all accepted lines are written or lost, or the time is over."""
         for line in self._due(_NO_SECOND):
             self.put(line)
-        deadline, taken = time.monotonic() + timeout_s, self._taken
-        while self._done < taken and time.monotonic() < deadline:
+        deadline, accepted = time.monotonic() + timeout_s, self._accepted
+        while self._done < accepted and time.monotonic() < deadline:
             time.sleep(_FLUSH_POLL_S)
 
     def _start(self) -> None:
@@ -94,21 +94,21 @@ class Sink:
                 self._done += 1
             if time.monotonic() >= ticked_at + TICK_S:
                 ticked_at = time.monotonic()
-                self._tell_loss()
+                self._report_loss()
                 for line in self._due(int(ticked_at)):
                     self.put(line)
 
     def _write(self, line: bytes) -> None:
-        self._tell_loss()
+        self._report_loss()
         reason = self._attempt(line)
         if reason is not None:
             with self._lock:
                 self._lost[reason] += 1
 
-    def _tell_loss(self) -> None:
-        untold = sum(self._lost.values()) - self._told
-        if untold and self._attempt(self._loss(untold)) is None:
-            self._told += untold
+    def _report_loss(self) -> None:
+        unreported = sum(self._lost.values()) - self._reported
+        if unreported and self._attempt(self._loss(unreported)) is None:
+            self._reported += unreported
 
     def _attempt(self, line: bytes) -> Reason | None:
         """Write a line, and return the reason why it was lost, or None."""
@@ -117,11 +117,11 @@ class Sink:
         try:
             while rest:
                 rest = rest[_write_some(rest) :]
-        except OSError as refused:
+        except OSError as error:
             self._is_cut |= len(rest) < len(whole)
-            if refused.errno in _READER_GONE:
+            if error.errno in _READER_GONE:
                 return "reader_gone"
-            return "disk_full" if refused.errno in _DISK_FULL else "write_failed"
+            return "disk_full" if error.errno in _DISK_FULL else "write_failed"
         self._is_cut = False
         return None
 
@@ -131,7 +131,7 @@ def _write_some(line: bytes) -> int:
     try:
         return os.write(STDERR, line)
     except BlockingIOError:
-        room = select.poll()
-        room.register(STDERR, select.POLLOUT)
-        room.poll()
+        writable = select.poll()
+        writable.register(STDERR, select.POLLOUT)
+        writable.poll()
         return 0
