@@ -1,1 +1,1 @@
-"""Serves an ASGI application over HTTP/1.1 from several processes; knows neither the database nor what it serves."""
+"""Serves an ASGI application over HTTP/1.1 from several processes; independent of database and application."""

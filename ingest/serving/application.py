@@ -1,4 +1,4 @@
-"""Describes an application to the supervisor, which knows no more of it than this."""
+"""Describes an application to the supervisor, which depends on nothing else of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from starlette.applications import Starlette
 
 Headers = list[tuple[bytes, bytes]]
-# For answers that are no pages: nothing in one may run, be framed, be guessed at or be kept.
+# For answers that are not pages: a browser must not run, frame, sniff or cache one.
 API_HEADERS: Headers = [
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -17,10 +17,10 @@ API_HEADERS: Headers = [
 
 @dataclass(frozen=True)
 class Application:
-    """An application as each worker runs it; workers are spawned, so its functions are importable by name.
+    """An application as each worker runs it; workers are spawned, so its functions must be importable by name.
 
-    `create` returns an application whose state has `tasks` (`serving.tasks.Tasks`), from what `share` returned once in
-    the parent. `check` raises CannotStart if a worker could not run with the settings as they are now.
+    The parent calls `share` once and passes the result to `create` in each worker, which returns an application whose
+    state has `tasks` (`serving.tasks.Tasks`). `check` raises CannotStart if a worker could not run with its settings.
     """
 
     create: Callable[[object], Starlette]

@@ -1,4 +1,4 @@
-"""Reads a body within bounds: of bytes on the wire, of bytes once decompressed, of time."""
+"""Reads a request's body within bounds on time and on bytes, as sent and once decompressed."""
 
 import asyncio
 import random
@@ -11,17 +11,17 @@ from ingest.serving.errors import ClientGone, SlowBody, WireTooLarge
 from schema.limits import WIRE_BYTES_MAX
 
 BODY_TIMEOUT_S = 15.0
-BODY_SPREAD_S = 5.0  # A thousand slow senders who began together are not answered in one moment: others would wait.
+BODY_SPREAD_S = 5.0  # At most, and random: slow senders that time out in one moment would delay others.
 
 
 def announced(request: Request) -> int:
-    """Give how many bytes of a body may come, before any is read."""
+    """Return the most bytes that a body may have on the wire, before any is read."""
     size = int(request.headers.get("content-length", WIRE_BYTES_MAX))  # The server has checked that it is a number.
     return min(size, WIRE_BYTES_MAX)
 
 
 async def read(request: Request, hold: Hold, finish: codings.Finish) -> bytes:
-    """Give the decompressed body, whose bytes are held as they come; raises what the headers or the bytes deserve."""
+    """Return the decompressed body, reserving memory as it arrives; raise an IngestError or ClientGone."""
     codings.require_json(request.headers.getlist("content-type"))
     coding = codings.of(request.headers.getlist("content-encoding"))
     if int(request.headers.get("content-length", "0")) > WIRE_BYTES_MAX:

@@ -1,4 +1,4 @@
-"""The outermost layer: every request gets an id and every error an answer; only a class and a place reach the log."""
+"""The outermost middleware: assigns request ids, answers errors, and logs of a bug only its class and place."""
 
 import uuid
 from http import HTTPStatus
@@ -13,12 +13,12 @@ from ingest.serving.errors import ClientGone
 from ingest.serving.problems import Faces
 
 RULES_LOGGED_MAX = 5
-FIELDS = "fields"  # Of a scope's state: a function of the application, whose fields each answer but that of a bug gets.
-_PATHLESS = {HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED}  # Not under /v1/.
+FIELDS = "fields"  # In a scope's state: the application's function that returns fields for every answer but a bug's.
+_PATHLESS = {HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED}  # Never under /v1/.
 
 
 def declare(faces: Faces) -> None:
-    """Let the counters of all answers begin at 0."""
+    """Create the series of all problems and statuses, at 0."""
     for face in faces.values():
         metrics.problems.labels(face.problem)
     for status in {HTTPStatus.OK, HTTPStatus.NOT_MODIFIED, *(face.status for face in faces.values())} - _PATHLESS:
@@ -26,9 +26,9 @@ def declare(faces: Faces) -> None:
 
 
 class Boundary:
-    """ASGI middleware. The id is ours: a sender's own could be text.
+    """ASGI middleware. It generates the request id: one from a sender could contain text.
 
-    A request that `serving.connection` cannot read comes with a fault in the scope's state, and is answered alike.
+    For a request that it cannot read, `serving.connection` passes the error as `fault` in the scope's state.
     """
 
     def __init__(self, app: ASGIApp, faces: Faces) -> None:
@@ -54,7 +54,7 @@ class Boundary:
                     *message["headers"],
                     *fields,
                     (b"x-request-id", request_id.encode()),
-                    *_goodbye(scope),
+                    *_close_fields(scope),
                 ]
             await send(message)
 
@@ -62,16 +62,16 @@ class Boundary:
         try:
             await self._serve(scope, receive, send_with_id)
         except Exception as error:
-            # The message may quote the request, so nobody sees it: not the sender, not the log, not the server.
+            # The message may quote the request, so neither the sender, nor the log, nor the server gets it.
             logs.error("bug", request_id=request_id, error=type(error).__name__, place=logs.place_of(error))
-            scope["state"].pop(FIELDS, None)  # The bug may be there.
+            scope["state"].pop(FIELDS, None)  # The bug may be in that function.
             if not is_answered:
                 await self._answer(Bug(), request_id)(scope, receive, send_with_id)
         finally:
             scope["app"].state.rebalancer.leave()
 
     def _answer(self, error: IngestError, request_id: str) -> Response:
-        """Count and log an error, and return what it is answered with."""
+        """Count and log an error, and return its answer."""
         face = self._faces[type(error)]
         metrics.problems.labels(face.problem).inc()
         rules = list(dict.fromkeys(violation.rule for violation in error.violations))[:RULES_LOGGED_MAX]
@@ -86,11 +86,11 @@ class Boundary:
         except IngestError as error:
             await self._answer(error, scope["state"]["request_id"])(scope, receive, send)
         except ClientGone:
-            await Response(status_code=HTTPStatus.REQUEST_TIMEOUT)(scope, receive, send)  # To nobody.
+            await Response(status_code=HTTPStatus.REQUEST_TIMEOUT)(scope, receive, send)  # Nobody receives it.
 
 
-def _goodbye(scope: Scope) -> list[tuple[bytes, bytes]]:
-    """Send a kept connection elsewhere: RFC 9112, section 9.6."""
+def _close_fields(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """Return `Connection: close` if the sender should reconnect to another worker (RFC 9112, section 9.6)."""
     state = scope["app"].state
     if state.tasks.is_stopping:
         return [(b"connection", b"close")]

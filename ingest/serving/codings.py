@@ -1,6 +1,6 @@
-"""How a body may be labelled and compressed: JSON in a charset that ASCII is part of, gzip (RFC 1952), zstd (RFC 8878).
+"""Checks Content-Type, and decompresses bodies: gzip (RFC 1952) and zstd (RFC 8878).
 
-Whatever else containers and headers hold (file names, comments, skippable frames, parameters) is passed over unread.
+Other parts of containers and headers (file names, comments, skippable frames, parameters) are skipped unread.
 """
 
 import re
@@ -17,22 +17,22 @@ from ingest.serving.steps import Steps
 from schema.limits import BODY_BYTES_MAX
 
 Coding = Literal["gzip", "zstd"]
-Finish = Callable[[Steps[bytes]], Awaitable[bytes]]  # Runs steps to their end when it is their turn.
-MEMBERS_MAX = 1_000  # Members of gzip or frames of zstd in one body.
-_FIRST_BYTES = 262_144  # Of a body, whose first member is most often all of it: zlib is slow after each stop.
-_PIECE_BYTES = 65_536  # Of further members. What follows a member is copied, so not all of it is handed over at once.
-AT_ONCE_BYTES = 65_536  # Of what comes out, before the first turn: it takes so little time.
-STEP_BYTES = 1_048_576  # Of what comes out, between two rounds of the loop: 4 ms. Most bodies need no more than one.
+Finish = Callable[[Steps[bytes]], Awaitable[bytes]]  # Runs all steps once it is their turn.
+MEMBERS_MAX = 1_000  # Gzip members or zstd frames in one body.
+_FIRST_BYTES = 262_144  # Most bodies have a single member, and zlib is slow after each stop.
+_PIECE_BYTES = 65_536  # Of further members; small, because zlib copies all input that follows a member.
+AT_ONCE_BYTES = 65_536  # Of output, before the first yield: this takes little time.
+STEP_BYTES = 1_048_576  # Of output, between two rounds of the loop: 4 ms. One step is enough for most bodies.
 _SMALL_STEPS = 8
-_ZSTD_WINDOW_BYTES_MAX = 8 * 1024 * 1024  # What RFC 8878, section 3.1.1.1.2, asks every decoder to support.
+_ZSTD_WINDOW_BYTES_MAX = 8 * 1024 * 1024  # RFC 8878, section 3.1.1.1.2, asks every decoder to support this.
 _GZIP = 16 + zlib.MAX_WBITS
-# RFC 9110, section 8.3.1: a semicolon may have no parameter after it. Some joins repeat the header, with a comma.
+# RFC 9110, section 8.3.1: a semicolon may end the value. Some proxies join repeated headers with a comma.
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 (the token of RFC 9110, section 5.6.2)
 _PARAMETER = rf';[ \t]*(?:({_TOKEN})[ \t]*=[ \t]*({_TOKEN}|"(?:[^"\\]|\\.)*")[ \t]*)?'
 _JSON = rf"application/json[ \t]*(?:{_PARAMETER})*"
 _MEDIA_TYPE = re.compile(rf"{_JSON}(?:,[ \t]*{_JSON})*", re.IGNORECASE)
 _PARAMETERS = re.compile(_PARAMETER)
-# ASCII bytes mean the same in all of these; a body has no other bytes. Not so UTF-16, UTF-7, ISO-2022 or EBCDIC.
+# Supersets of ASCII, to which bodies are limited; UTF-16, UTF-7, ISO-2022 and EBCDIC are not.
 _CHARSET = re.compile(
     r"utf-?8|(?:us-)?ascii|ansi_x3\.4-1968|iso[-_]?8859-[0-9]{1,2}|latin-?[0-9]{1,2}|(?:windows|cp)-?125[0-9]"
     r"|gb18030|gbk|gb2312|big5|euc-(?:jp|kr|cn)|koi8-[ru]",
@@ -41,7 +41,7 @@ _CHARSET = re.compile(
 
 
 def require_json(content_types: Sequence[str]) -> None:
-    """Raise MediaTypeUnsupported unless every Content-Type is application/json, in a charset that ASCII is part of."""
+    """Raise MediaTypeUnsupported unless every Content-Type is application/json, in a superset of ASCII."""
     whole = ",".join(content_types)
     if not _MEDIA_TYPE.fullmatch(whole):
         raise MediaTypeUnsupported
@@ -51,12 +51,12 @@ def require_json(content_types: Sequence[str]) -> None:
 
 
 def of(content_encodings: Sequence[str]) -> Coding | None:
-    """Give the one coding of a body, or None for none; raises EncodingUnsupported."""
+    """Return the coding of a body, or None if it has none; raise EncodingUnsupported."""
     names = [name.strip().lower() for name in ",".join(content_encodings).split(",")]
-    match [name for name in names if name not in {"", "identity"}]:  # RFC 9110, section 5.6.1.2, on empty ones.
+    match [name for name in names if name not in {"", "identity"}]:  # RFC 9110, section 5.6.1.2, allows empty ones.
         case []:
             return None
-        case ["gzip" | "x-gzip"]:  # RFC 9110, section 8.4.1.3: the same.
+        case ["gzip" | "x-gzip"]:  # RFC 9110, section 8.4.1.3: equivalent.
             return "gzip"
         case ["zstd"]:
             return "zstd"
@@ -65,30 +65,30 @@ def of(content_encodings: Sequence[str]) -> Coding | None:
 
 
 async def decompressed(wire: bytes, coding: Coding, finish: Finish) -> bytes:
-    """Decompress: what is small at once, the rest when its turn comes. A body may be a thousand times its wire."""
-    making = _gunzip(wire) if coding == "gzip" else _unzstd(wire)
+    """Decompress a small body at once, and a large one in its turn: it may be a thousand times its size on the wire."""
+    work = _gunzip(wire) if coding == "gzip" else _unzstd(wire)
     try:
-        next(making)
+        next(work)
     except StopIteration as done:
         body: bytes = done.value
         return body
-    return await finish(making)
+    return await finish(work)
 
 
 def gunzip(wire: bytes) -> bytes:
-    """Inflate gzip members of bounded number and size; zeros after the last are padding, as gzip(1) has it."""
+    """Inflate gzip members of bounded number and size; zeros after the last are padding, as for gzip(1)."""
     return steps.finish(_gunzip(wire))
 
 
 def unzstd(wire: bytes) -> bytes:
-    """Decompress zstd frames of bounded number, size and window; skippable ones are skipped."""
+    """Decompress zstd frames of bounded number, size and window; skip skippable ones."""
     return steps.finish(_unzstd(wire))
 
 
 def _gunzip(wire: bytes) -> Steps[bytes]:
     view, at, size = memoryview(wire), 0, 0
     members: list[bytes] = []
-    # RFC 1952: a member ends with its size. If that is a lie, the first step stops all the same.
+    # RFC 1952: a member ends with its size. If that is wrong, the first step still stops at its bound.
     if is_large := int.from_bytes(wire[-4:], "little") > AT_ONCE_BYTES:
         yield
     step_bytes = STEP_BYTES if is_large else AT_ONCE_BYTES
@@ -102,19 +102,19 @@ def _gunzip(wire: bytes) -> Steps[bytes]:
     raise BadEncoding
 
 
-def _member(view: memoryview, at: int, room: int, step_bytes: int) -> Steps[tuple[bytes, int]]:
-    """Inflate the member that begins at a place, and return where it ends too."""
+def _member(view: memoryview, at: int, bytes_max: int, step_bytes: int) -> Steps[tuple[bytes, int]]:
+    """Inflate the member that begins at an offset; return it and the offset of its end."""
     inflater = zlib.decompressobj(_GZIP)
     parts: list[bytes] = []
     piece_bytes = _PIECE_BYTES if at else _FIRST_BYTES
     while True:
         piece = view[at : at + piece_bytes]
         try:
-            parts.append(inflater.decompress(piece, min(step_bytes, room + 1)))
+            parts.append(inflater.decompress(piece, min(step_bytes, bytes_max + 1)))
         except zlib.error:
             raise BadEncoding from None
-        room -= len(parts[-1])
-        if room < 0:
+        bytes_max -= len(parts[-1])
+        if bytes_max < 0:
             raise BodyTooLarge
         if inflater.eof:
             return b"".join(parts), at + len(piece) - len(inflater.unused_data)
@@ -135,7 +135,7 @@ def _unzstd(wire: bytes) -> Steps[bytes]:
         if not 0 < size <= AT_ONCE_BYTES:
             yield
         if size > 0:
-            with suppress(zstandard.ZstdError):  # Most often there is one frame, which says its size.
+            with suppress(zstandard.ZstdError):  # Most bodies are one frame that has its size in its header.
                 return decompressor.decompress(wire, allow_extra_data=False)
         size = 0
         with decompressor.stream_reader(wire, read_across_frames=True) as reader:
@@ -150,7 +150,7 @@ def _unzstd(wire: bytes) -> Steps[bytes]:
 
 
 def _frames(wire: bytes, decompressor: zstandard.ZstdDecompressor) -> Steps[bytes]:
-    """Decompress what is known to be small: only this tells a frame that was cut off, and it cannot be bounded."""
+    """Decompress frames known to be small: this reader alone notices a truncated frame, but it has no size limit."""
     view, at = memoryview(wire), 0
     parts: list[bytes] = []
     for _ in range(MEMBERS_MAX):

@@ -1,7 +1,7 @@
-"""One sender's connection: requests of HTTP/1.1 one after another.
+"""Serves HTTP/1.1 requests on a connection, one after another, and bounds the connections of a process.
 
-Hypercorn listens, and hands us streams. Its own way of reading them speaks HTTP/2 and websockets, reads what RFC 9112
-lets a server refuse, and waits without end for a sender that does not read its answer.
+Hypercorn listens, and passes us streams. Its own protocol supports HTTP/2 and websockets, accepts requests that RFC
+9112 lets a server refuse, and waits without limit for a sender that does not read its answer.
 """
 
 import asyncio
@@ -18,44 +18,44 @@ from ingest.serving.http1 import Fields, Head
 from ingest.serving.wire import Wire
 
 HEAD_S = 20.0  # From the first byte of a head to its last.
-FILES_SPARE = 64  # Of a process, for PostgreSQL, metrics and certificates.
+FILES_SPARE = 64  # Kept free for PostgreSQL, metrics and certificates.
 CONNECTIONS_MIN = 16
 BACKLOG_MAX = 1_024
-KNOWN = "is_known"  # Of a scope's state: the request had a good token.
+KNOWN = "is_known"  # In a scope's state: the request had a valid token.
 _UNREADABLE = Head("GET", b"", b"", [], 0, expects_continue=False, is_last=True)
 
 
 def count_max() -> int:
-    """Give how many a process may have by its limit of open files: those that come at once are below it too."""
+    """Return the most connections that the limit on open files allows, with a full backlog on top."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(CONNECTIONS_MIN, files - FILES_SPARE - backlog())
 
 
 def backlog() -> int:
-    """Give how many may wait to be accepted: the loop takes all of them before the first is looked at."""
+    """Return how many connections may wait for accept: the loop accepts all of them before it serves the first."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(CONNECTIONS_MIN, min(BACKLOG_MAX, files // 4))
 
 
 class Connections:
-    """Those of a process, bounded: one more ends the one that has waited longest, or else has been longest at work.
+    """A process's connections, bounded: one more closes the one idle for longest or, if none is idle, busy for longest.
 
-    Whose last request had a good token is ended after all that wait without one: strangers end strangers.
+    A connection whose last request had a valid token is closed only after all idle ones without one.
     """
 
     def __init__(self, keep_alive_s: float, fields: Callable[[], Fields], count_max: Callable[[], int]) -> None:
         self.keep_alive_s = keep_alive_s
-        self.fields = fields  # Of every answer.
+        self.fields = fields  # For every answer.
         self._is_ending = False
         self._count_max = count_max
         self._turn = asyncio.Lock()
-        # Without a request under way, of strangers and of those we know; and with one. The longest first.
+        # Idle ones without and with a valid token, and busy ones; in each, the longest first.
         self._strangers: dict[Connection, None] = {}
         self._known: dict[Connection, None] = {}
         self._busy: dict[Connection, None] = {}
 
     def rest(self, one: "Connection") -> None:
-        """Note that it has no request under way: it is new, or has had its answer."""
+        """Note that a connection is idle: it is new, or its request was answered."""
         self._busy.pop(one, None)
         while len(self._strangers) + len(self._known) + len(self._busy) >= self._count_max():
             longest = next(iter(self._strangers or self._known or self._busy))
@@ -66,7 +66,7 @@ class Connections:
             one.end()
 
     def work(self, one: "Connection") -> None:
-        """Note that it has one."""
+        """Note that a connection has a request under way."""
         self.leave(one)
         self._busy[one] = None
 
@@ -75,32 +75,32 @@ class Connections:
             each.pop(one, None)
 
     async def take_turn(self) -> None:
-        """Let one sender whose requests follow each other unanswered go on in each round of the loop.
+        """Wait until this pipelining sender may go on: one may in each round of the loop.
 
-        Whoever waits for an answer before the next request comes before all of them.
+        Senders that wait for each answer before the next request come before all of them.
         """
         async with self._turn:
             await asyncio.sleep(0)
 
     def end(self) -> None:
-        """End those without a request now, and each other after the one it has."""
+        """Close idle connections now, and each busy one after its answer."""
         self._is_ending = True
         for one in (*self._strangers, *self._known):
             one.end()
 
 
 class Connection:
-    """`serve` answers until either side ends it."""
+    """A connection of a sender; `serve` answers until either side closes it."""
 
     def __init__(self, app: ASGIApp, among: Connections, wire: Wire) -> None:
         self._app = app
         self._among = among
         self._wire = wire
         self.is_known = False
-        self._buffer = bytearray()  # What has come and was not taken.
+        self._buffer = bytearray()  # Received and not yet parsed.
 
     async def serve(self) -> None:
-        """Answer one request after another."""
+        """Answer one request after another, then close."""
         try:
             while await self._exchange():
                 pass
@@ -111,11 +111,11 @@ class Connection:
             await self._wire.close()
 
     def end(self) -> None:
-        """End, as well without a request as with one."""
+        """Close, whether idle or busy."""
         self._wire.end()
 
     async def _exchange(self) -> bool:
-        """Answer a request; tells whether another may come."""
+        """Answer a request; return whether another may follow."""
         self._among.rest(self)
         state: dict[str, object] = {}
         try:
@@ -137,7 +137,7 @@ class Connection:
         return False
 
     async def _head(self) -> Head | None:
-        """Give the next head; None where there is none. Raises what cannot be read, and SlowHead."""
+        """Return the next head, or None at the end; raise SlowHead or an error of `http1`."""
         loop = asyncio.get_running_loop()
         began = bool(self._buffer)
         try:

@@ -1,4 +1,4 @@
-"""Documents that are asked for again and again: whole or only if they changed, plain or as gzip (RFC 9110)."""
+"""Answers with documents that are polled: whole, or 304 if unchanged; plain or gzip (RFC 9110)."""
 
 import hashlib
 import zlib
@@ -10,21 +10,21 @@ from starlette.responses import Response
 
 from ingest.serving.steps import Steps
 
-PLAIN_MAX = 16  # Documents kept inflated, of some 300 KB.
+PLAIN_MAX = 16  # Documents cached inflated, of some 300 KB each.
 _PIECE_BYTES = 32_768
 _GZIP = 16 + zlib.MAX_WBITS
 _VARY = "Accept-Encoding, Authorization"
 
 
 class Document(NamedTuple):
-    """Kept compressed; whoever takes no gzip has it inflated."""
+    """A document, compressed; it is inflated for senders that do not accept gzip."""
 
     tag: str  # Of its content.
     compressed: bytes
 
 
 def compress(plain: bytes) -> Steps[Document]:
-    """Make a document, with a yield after each piece of work."""
+    """Compress a document, with a yield after each piece."""
     deflater = zlib.compressobj(6, zlib.DEFLATED, _GZIP)
     parts = []
     for start in range(0, len(plain), _PIECE_BYTES):
@@ -35,14 +35,14 @@ def compress(plain: bytes) -> Steps[Document]:
 
 
 def is_known(request: Request, tag: str) -> bool:
-    """Tell whether the sender has this content, in whatever coding (RFC 9110, section 13.1.2)."""
+    """Return whether the sender has this content, in either coding (RFC 9110, section 13.1.2)."""
     named = ",".join(request.headers.getlist("if-none-match"))
     known = {each.strip().removeprefix("W/") for each in named.split(",")}
     return bool(known & {"*", f'"{tag}"', f'"{tag}-gzip"'})
 
 
 def response(request: Request, document: Document) -> Response:
-    """Answer with the document."""
+    """Return the answer with the document."""
     takes_gzip = _takes_gzip(request)
     headers = _headers(document.tag, takes_gzip=takes_gzip)
     if takes_gzip:
@@ -51,13 +51,13 @@ def response(request: Request, document: Document) -> Response:
 
 
 def not_modified(request: Request, tag: str) -> Response:
-    """Answer that the sender has it already."""
+    """Return the answer for a sender that has this content."""
     return Response(status_code=304, headers=_headers(tag, takes_gzip=_takes_gzip(request)))
 
 
 @lru_cache(maxsize=PLAIN_MAX)
 def _inflated(compressed: bytes) -> bytes:
-    """Share one copy among those who ask at the same time: each keeps its answer until it has read it."""
+    """Inflate once for concurrent requests: each answer is in memory until its sender has read it."""
     return zlib.decompress(compressed, _GZIP)
 
 
@@ -66,7 +66,7 @@ def _headers(tag: str, *, takes_gzip: bool) -> dict[str, str]:
 
 
 def _takes_gzip(request: Request) -> bool:
-    """Read Accept-Encoding (RFC 9110, section 12.5.3) for the one coding that there is."""
+    """Read Accept-Encoding (RFC 9110, section 12.5.3) for gzip, the only coding."""
     weights = {}
     for each in ",".join(request.headers.getlist("accept-encoding")).lower().split(","):
         name, _, weight = each.replace(" ", "").replace("\t", "").partition(";q=")

@@ -1,14 +1,14 @@
-"""Errors of HTTP: requests that cannot be read, or that no application would take."""
+"""HTTP errors: requests that cannot be parsed, or that every application refuses."""
 
 from ingest.errors import IngestError
 
 
 class BadRequest(IngestError):
-    """Not HTTP/1.1, or not in the one way that every reader reads alike."""
+    """The request is not HTTP/1.1, or two parsers could read it differently."""
 
 
 class HeadTooLarge(IngestError):
-    """More bytes or fields than a head may have."""
+    """The head has too many bytes or fields."""
 
 
 class SlowHead(IngestError):
@@ -16,15 +16,15 @@ class SlowHead(IngestError):
 
 
 class VersionUnsupported(IngestError):
-    """Another version of HTTP."""
+    """The request has another version of HTTP."""
 
 
 class NotFound(IngestError):
-    """No such path."""
+    """The path does not exist."""
 
 
 class MethodNotAllowed(IngestError):
-    """The path has other methods."""
+    """The path does not have this method."""
 
     def __init__(self, allow: str) -> None:
         super().__init__()
@@ -36,15 +36,15 @@ class QueryNotEmpty(IngestError):
 
 
 class MediaTypeUnsupported(IngestError):
-    """Not application/json."""
+    """The body is not application/json."""
 
 
 class EncodingUnsupported(IngestError):
-    """Not gzip or zstd, or more than one coding."""
+    """The body has a coding other than gzip and zstd, or more than one."""
 
 
 class BadEncoding(IngestError):
-    """The body is not what its Content-Encoding says."""
+    """The body does not match its Content-Encoding."""
 
 
 class SlowBody(IngestError):
@@ -52,12 +52,12 @@ class SlowBody(IngestError):
 
 
 class WireTooLarge(IngestError):
-    """More bytes than WIRE_BYTES_MAX."""
+    """The body has more bytes than WIRE_BYTES_MAX."""
 
 
 class BodyTooLarge(IngestError):
-    """More bytes than BODY_BYTES_MAX once decompressed."""
+    """The body has more bytes than BODY_BYTES_MAX once decompressed."""
 
 
 class ClientGone(Exception):
-    """The connection ended inside the body: there is nobody to answer."""
+    """The connection closed before the end of the body, so nobody would read an answer."""

@@ -1,4 +1,4 @@
-"""A request's body and its answer, as ASGI has them, over HTTP/1.1."""
+"""Receives a request's body and sends its answer: ASGI over HTTP/1.1."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,35 +16,35 @@ _CLOSE = (b"connection", b"close")
 
 
 class Exchange:
-    """One request of a connection; `fields` are those of every answer."""
+    """One request of a connection; `fields` returns those of every answer."""
 
     def __init__(self, wire: Wire, head: Head, buffer: bytearray, fields: Callable[[], Fields]) -> None:
         self._wire = wire
         self._head = head
-        self._buffer = buffer  # What has come and was not taken.
+        self._buffer = buffer  # Received and not yet parsed.
         self._fields = fields
         self._left = head.length or 0
         self._chunks = Chunks() if head.length is None else None
         self._must_continue = head.expects_continue
         self._start: Message | None = None
         self.is_last = head.is_last
-        self.is_broken = False  # Where the next request begins is not known.
+        self.is_broken = False  # The start of the next request is unknown.
 
     @property
     def may_send_more(self) -> bool:
-        """Tell whether bytes may still come that nobody will read."""
+        """Return whether the sender may still send bytes that will not be parsed."""
         return self.is_broken or not self._has_all() or bool(self._buffer)
 
     def _has_all(self) -> bool:
-        """Tell whether all of the body was taken."""
+        """Return whether the whole body was received."""
         return self._chunks.is_over if self._chunks is not None else not self._left
 
     async def receive(self) -> Message:
-        """Give some of the body; raises BadRequest."""
+        """Return the next part of the body, or raise BadRequest."""
         while not self._has_all():
             if self._buffer and (body := self._take()):
                 if self._buffer:
-                    await asyncio.sleep(0)  # Many small chunks: others have their turn between any CHUNKS_MAX of them.
+                    await asyncio.sleep(0)  # Many small chunks: yield to others after CHUNKS_MAX of them.
                 return {"type": "http.request", "body": body, "more_body": not self._has_all()}
             if self._has_all():
                 break
@@ -62,7 +62,7 @@ class Exchange:
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(self, message: Message) -> None:
-        """Send an answer, which has one part."""
+        """Send an answer, whose body is one message."""
         if message["type"] == "http.response.start":
             self._start = message
             return
@@ -76,10 +76,10 @@ class Exchange:
         if self.is_last and _CLOSE not in fields:
             fields.append(_CLOSE)
         body = b"" if self._head.method == "HEAD" else message.get("body", b"")
-        await self._write(_written(start["status"], fields + self._fields()), body)
+        await self._write(_encoded(start["status"], fields + self._fields()), body)
 
     def _take(self) -> bytes:
-        """Take of the body what is in the buffer."""
+        """Take the part of the body that is in the buffer."""
         if self._chunks is not None:
             try:
                 return self._chunks.take(self._buffer)
@@ -92,7 +92,7 @@ class Exchange:
         return body
 
     def _drop(self) -> None:
-        """Drop of a body that nobody has read what is there: if that is all, the connection can go on."""
+        """Drop the part of an unread body that is in the buffer: if that is the rest, the connection can stay open."""
         with suppress(BadRequest):
             self._take()
 
@@ -103,14 +103,14 @@ class Exchange:
             return b""
 
     async def _write(self, head: bytes, body: bytes = b"") -> None:
-        """Write; whoever does not read, or is gone, is no concern of those above."""
+        """Write, or cut the connection if that fails; the application need not handle it."""
         try:
             await self._wire.write(head, body)
-        except (OSError, RuntimeError):  # The latter from uvloop, of a connection that was ended for another one.
+        except (OSError, RuntimeError):  # uvloop raises RuntimeError if the connection was closed for another one.
             self.is_broken = self.is_last = True
             self._wire.cut()
 
 
-def _written(status: int, fields: Fields) -> bytes:
+def _encoded(status: int, fields: Fields) -> bytes:
     lines = b"".join(b"%b: %b\r\n" % field for field in fields)
     return b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, HTTPStatus(status).phrase.encode("ascii"), lines)

@@ -1,6 +1,6 @@
-"""`/metrics`: the sums over all workers, for a few scrapers, from one thread of the parent that has nothing else to do.
+"""Serves `/metrics`, the sums over all workers, to a few scrapers, from a thread of the parent.
 
-Answers are a closed set of whole bodies: nothing of a request comes back, and nothing of one is logged.
+Apart from samples the answers are a fixed set: no part of a request is echoed or logged.
 """
 
 import asyncio
@@ -32,8 +32,8 @@ from ingest.serving.http1 import Fields
 from ingest.serving.wire import Wire
 
 CONNECTIONS_MAX = 32
-KEEP_ALIVE_S = 150.0  # Longer than two minutes between two scrapes.
-SHARE_MAX = 0.25  # Of a core: whoever asks more often than that waits.
+KEEP_ALIVE_S = 150.0  # Longer than a scrape interval of two minutes.
+SHARE_MAX = 0.25  # Of a core; scrapers that ask for more wait.
 BACKLOG = 64
 TEXT = b"text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = b"application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -44,7 +44,7 @@ _FIELDS: Fields = [
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"x-content-type-options", b"nosniff"),
 ]
-# A scraper is a person's or a tool's, and reads no problem.
+# Plain text: no scraper parses a problem.
 _FACES: Mapping[type[IngestError], tuple[int, bytes]] = {
     BadRequest: (400, b"not HTTP/1.1\n"),
     NotFound: (404, b"only /metrics is here\n"),
@@ -57,7 +57,7 @@ _FACES: Mapping[type[IngestError], tuple[int, bytes]] = {
 
 
 class Samples:
-    """What one format has now. Those who ask while it is being made share the next one."""
+    """Samples in one format; requests that arrive while some are collected share the next ones."""
 
     def __init__(self, make: Callable[[], bytes]) -> None:
         self._make = make
@@ -67,7 +67,7 @@ class Samples:
         self._turn = asyncio.Lock()
 
     async def read(self) -> bytes:
-        """Give samples that were collected after this was asked; raises OSError."""
+        """Return samples collected after this call, or raise OSError."""
         asked_at = time.monotonic()
         async with self._turn:
             if self._began_at < asked_at:
@@ -113,7 +113,7 @@ class Exposition:
             if wants_openmetrics:
                 return OPENMETRICS, await self._openmetrics.read()
             return TEXT, await self._text.read()
-        except OSError:  # No more open files, or the folder of the samples is gone.
+        except OSError:  # No free file descriptor, or the folder of the samples was removed.
             raise Unavailable from None
 
 
@@ -123,9 +123,9 @@ def _openmetrics(registry: CollectorRegistry) -> bytes:
 
 
 def start(listening: socket.socket, counts: Collector) -> None:
-    """Answer from a thread that ends with the process."""
+    """Serve from a daemon thread."""
     thread = threading.Thread(target=_run, args=(listening, counts), name="exposition", daemon=True)
-    with signals.held():  # They are for the thread that waits for them.
+    with signals.held():  # A signal delivered to this thread would not wake the one that waits for it.
         thread.start()
 
 

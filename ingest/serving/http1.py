@@ -1,6 +1,6 @@
-"""Heads and chunks of HTTP/1.1, as strict as RFC 9112 allows: nothing that two readers could read in two ways.
+"""Parses heads and chunks of HTTP/1.1, and refuses what two parsers could read differently.
 
-Pure: bytes in, types out. Raises BadRequest, HeadTooLarge, VersionUnsupported.
+As strict as RFC 9112 allows. Pure: from bytes to types. Raises BadRequest, HeadTooLarge or VersionUnsupported.
 """
 
 import re
@@ -11,10 +11,10 @@ from ingest.serving.errors import BadRequest, HeadTooLarge, VersionUnsupported
 
 HEAD_BYTES_MAX = 16_384
 FIELDS_MAX = 100
-EMPTY_LINES_MAX = 4  # Before a request, of senders that end a body with one too many: RFC 9112, section 2.2.
-LINE_BYTES_MAX = 512  # Of a chunk's size and its extensions, and of a trailer.
+EMPTY_LINES_MAX = 4  # Before a request: some senders add one after a body (RFC 9112, section 2.2).
+LINE_BYTES_MAX = 512  # Of a chunk size with its extensions, or a trailer.
 UNUSED_BYTES_MAX = 8_192  # Of all extensions and trailers of a body.
-CHUNKS_MAX = 100  # Taken at once, in half a millisecond: a chunk may have one byte.
+CHUNKS_MAX = 100  # Parsed at once, in half a millisecond: a chunk may have one byte.
 _DIGITS_MAX = 15  # Of a length.
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
@@ -23,7 +23,7 @@ _FIELDS = rb"((?:" + _TOKEN + rb"+:" + _VALUE + rb"\r\n)*)\r\n"
 _HEAD = re.compile(rb"(" + _TOKEN + rb"{1,32}) ([!-~]+) HTTP/([0-9]\.[0-9])\r\n" + _FIELDS)
 _TRAILERS = re.compile(_FIELDS)
 _EMPTY_LINES = re.compile(rb"(?:\r\n){0,%d}" % EMPTY_LINES_MAX)
-# What no head has, so that nobody need wait for its end: control characters, a line end of one character.
+# Never in a head, so refused before its end arrives: control characters, a line end of one character.
 _NEVER = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?=[^\n])")
 _LENGTH = re.compile(rb"[0-9]{1,%d}" % _DIGITS_MAX)
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
@@ -45,7 +45,7 @@ class Head(NamedTuple):
     fields: Fields  # Names in lower case.
     length: int | None  # Of the body; None if it comes in chunks.
     expects_continue: bool
-    is_last: bool  # The connection ends with its answer.
+    is_last: bool  # The connection closes after its answer.
 
     @property
     def path(self) -> str:
@@ -53,7 +53,7 @@ class Head(NamedTuple):
 
 
 def take_head(buffer: bytearray) -> Head | None:
-    """Take a request's head off the buffer; None while it is not whole."""
+    """Take a request's head off the buffer, or return None while it is incomplete."""
     lines = _EMPTY_LINES.match(buffer)
     start = lines.end() if lines is not None else 0
     if buffer.startswith(b"\r\n", start):
@@ -83,7 +83,7 @@ def _head(whole: bytes) -> Head:
     if len(hosts) > 1 or (version == b"1.1" and not hosts) or not all(_HOST.fullmatch(host) for host in hosts):
         raise BadRequest
     path, query = _path(method, target)
-    wishes = {wish.strip().lower() for value in _all(fields, b"connection") for wish in value.split(b",")}
+    options = {each.strip().lower() for value in _all(fields, b"connection") for each in value.split(b",")}
     return Head(
         method=method.decode("ascii"),
         raw_path=path,
@@ -91,7 +91,7 @@ def _head(whole: bytes) -> Head:
         fields=fields,
         length=_length(fields, version),
         expects_continue=version == b"1.1" and b"100-continue" in {each.lower() for each in _all(fields, b"expect")},
-        is_last=version == b"1.0" or b"close" in wishes or method == b"CONNECT",
+        is_last=version == b"1.0" or b"close" in options or method == b"CONNECT",
     )
 
 
@@ -107,7 +107,7 @@ def _all(fields: Fields, name: bytes) -> list[bytes]:
 
 
 def _path(method: bytes, target: bytes) -> tuple[bytes, bytes]:
-    """Give path and query of a target in any of its four forms: RFC 9112, section 3.2."""
+    """Return path and query of a target in any of its four forms: RFC 9112, section 3.2."""
     if method == b"CONNECT":
         if not _HOST.fullmatch(target):
             raise BadRequest
@@ -126,7 +126,7 @@ def _path(method: bytes, target: bytes) -> tuple[bytes, bytes]:
 
 
 def _length(fields: Fields, version: bytes) -> int | None:
-    """Give the length of the body, None for chunks: RFC 9112, section 6.3, and nothing that it leaves to a server."""
+    """Return the length of the body, or None if chunked: RFC 9112, section 6.3, in its strictest reading."""
     lengths, codings = _all(fields, b"content-length"), _all(fields, b"transfer-encoding")
     if codings:
         if lengths or version == b"1.0" or [coding.lower() for coding in codings] != [b"chunked"]:
@@ -144,13 +144,13 @@ class Chunks:
 
     def __init__(self) -> None:
         self.is_over = False
-        self._left = 0  # Of the chunk that is coming.
-        self._is_between = False  # A chunk's data are there, and not yet the line end after them.
+        self._left = 0  # Bytes to come of the current chunk.
+        self._is_between = False  # After a chunk's data, before the end of their line.
         self._is_last = False
         self._unused = 0
 
     def take(self, buffer: bytearray) -> bytes:
-        """Take of what has come CHUNKS_MAX chunks; b"" if it is too little to tell, or the end."""
+        """Return the data of up to CHUNKS_MAX chunks in the buffer; b"" if there is none yet, or at the end."""
         parts: list[bytes] = []
         at = 0
         while not self.is_over and len(parts) < CHUNKS_MAX:
@@ -162,7 +162,7 @@ class Chunks:
         return b"".join(parts)
 
     def _step(self, buffer: bytearray, at: int, parts: list[bytes]) -> int:
-        """Take one piece; gives where the next one begins, or `at` where more must come first."""
+        """Parse one piece; return the offset of the next, or `at` if more bytes are needed."""
         if self._left:
             part = bytes(buffer[at : at + self._left])
             self._left -= len(part)
@@ -172,9 +172,9 @@ class Chunks:
         if self._is_between:
             if not b"\r\n".startswith(bytes(buffer[at : at + 2])):
                 raise BadRequest
-            whole = len(buffer) >= at + 2
-            self._is_between = not whole
-            return at + 2 * whole
+            is_whole = len(buffer) >= at + 2
+            self._is_between = not is_whole
+            return at + 2 * is_whole
         return self._line(buffer, at)
 
     def _line(self, buffer: bytearray, at: int) -> int:

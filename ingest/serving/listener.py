@@ -1,4 +1,4 @@
-"""Listens with Hypercorn, answers with `ingest.serving.connection`, and adds headers for browsers; TLS."""
+"""Runs Hypercorn's listener with our own connections, TLS and the headers of every answer."""
 
 import asyncio
 import socket
@@ -18,24 +18,24 @@ from ingest.serving.connection import Connection, Connections, count_max
 from ingest.serving.tls import Certificate
 from ingest.serving.wire import Wire
 
-SEND_BYTES = 65_536  # Linux keeps twice that; by itself it would go to some megabytes.
+SEND_BYTES = 65_536  # Linux doubles it; its own default grows to some megabytes.
 HSTS_S = 31_536_000  # A year.
-# Of uvloop's 30, for a sender's answer to the end of TLS: one that keeps a connection unread gives none, and a stop
-# would wait for it.
+# For a sender to answer the close of TLS, instead of uvloop's 30 s: one that does not read never answers, and would
+# delay a stop.
 TLS_END_S = 2.0
 _HSTS: Headers = [(b"strict-transport-security", b"max-age=%d" % HSTS_S)]
 
 
 class Listener(Config):
-    """Of a worker: `certificate` is loaded there, because a context of OpenSSL cannot be sent to another process."""
+    """Hypercorn's configuration; each worker loads `certificate`, since an OpenSSL context cannot be pickled."""
 
-    include_server_header = False  # It would name the server.
+    include_server_header = False  # It would reveal the server's name.
     certificate: Certificate | None = None
     connections: Connections
-    headers: Headers = API_HEADERS  # Of every answer; an application with pages has its own.
+    headers: Headers = API_HEADERS  # Of every answer; an application with pages sets its own.
 
     def create_sockets(self) -> Sockets:
-        """Bound what the kernel keeps of answers that nobody reads; connections inherit it."""
+        """Bound the kernel's send buffers, which fill if a sender does not read; connections inherit the bound."""
         made = super().create_sockets()
         for listening in (*made.secure_sockets, *made.insecure_sockets):
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
@@ -45,16 +45,16 @@ class Listener(Config):
         return super().response_headers(protocol) + self.headers + (_HSTS if self.ssl_enabled else [])
 
     def create_ssl_context(self) -> ssl.SSLContext:
-        assert self.certificate is not None  # Without a context Hypercorn would speak plain HTTP.
+        assert self.certificate is not None  # Without a context Hypercorn would serve plain HTTP.
         return self.certificate.context
 
     def load_certificate(self) -> Certificate | None:
-        """Load what the files have now, if there are any; raises CannotStart."""
+        """Load the certificate from its files, if set, or raise CannotStart."""
         self.certificate = self._certificate()
         return self.certificate
 
     def check_certificate(self) -> None:
-        """Raise CannotStart where `load_certificate` would."""
+        """Raise CannotStart if `load_certificate` would."""
         self._certificate()
 
     def _certificate(self) -> Certificate | None:
@@ -64,7 +64,7 @@ class Listener(Config):
 
 
 class Loop(uvloop.Loop):
-    """Hypercorn has no setting for the end of TLS."""
+    """Bounds the close of TLS, for which Hypercorn has no setting."""
 
     async def create_server(self, *args: object, **kwargs: object) -> asyncio.Server:
         if kwargs.get("ssl") is not None:
@@ -74,7 +74,7 @@ class Loop(uvloop.Loop):
 
 
 class Peer:
-    """What Hypercorn makes of each connection, in the place of its own."""
+    """Replaces the class that Hypercorn instantiates for each connection."""
 
     def __init__(self, app: ASGIWrapper, _loop: object, config: Listener, *others: object) -> None:
         reader, writer = cast("tuple[asyncio.StreamReader, asyncio.StreamWriter]", others[-2:])
@@ -87,8 +87,8 @@ class Peer:
 async def serve(
     app: ASGIApp, config: Listener, until: Callable[[], Awaitable[None]], sockets: Sockets | None = None
 ) -> None:
-    """Answer until then; and then those that have a request under way."""
-    hypercorn_run.TCPServer = Peer  # type: ignore[assignment,attr-defined]  # All that it asks of it.
+    """Serve until `until` returns, then finish the requests under way."""
+    hypercorn_run.TCPServer = Peer  # type: ignore[assignment,attr-defined]  # Hypercorn only awaits it.
     config.connections = Connections(config.keep_alive_timeout, lambda: config.response_headers("h11"), count_max)
 
     async def end() -> None:

@@ -1,4 +1,4 @@
-"""Metrics of any process that serves; docs/metrics.md has a row for each."""
+"""Metrics of every process that serves; docs/metrics.md has a row for each."""
 
 from typing import Literal, get_args
 
@@ -34,6 +34,6 @@ loop_lag_seconds = Histogram(
 )
 cpu_seconds = Counter("ingest_cpu_seconds", "CPU time of the workers.")
 
-# Statuses and problems are those of an application: `serving.boundary.declare`.
+# `serving.boundary.declare` does the same for an application's statuses and problems.
 begin_at_zero(task_restarts, get_args(Task))
 begin_at_zero(log_lines_lost, REASONS)

@@ -1,4 +1,4 @@
-"""RFC 9457: how HTTP answers an error, by a table that each application composes; docs/problems.md has all rows."""
+"""Maps errors to RFC 9457 problems by a table that each application composes; docs/problems.md lists all rows."""
 
 from collections.abc import Mapping
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""How a process may end: not after the one that started it, and without leaving its memory on disk."""
+"""Ends a process with its parent, and keeps its memory out of core dumps."""
 
 import ctypes
 import os
@@ -7,17 +7,17 @@ import signal
 import sys
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None  # Loaded here: not between fork and exec.
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None  # Loaded here, not between fork and exec.
 
 
 def end_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
-    """Ask Linux to send this process a signal when its parent ends, however that ends; elsewhere does nothing."""
+    """Ask Linux to send this process a signal when its parent ends, for any reason; elsewhere do nothing."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, number)
 
 
 def is_running(pid: int) -> bool:
-    """Tell whether there is a process of that id, of whomever."""
+    """Return whether a process with this id exists, of any user."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -28,5 +28,5 @@ def is_running(pid: int) -> bool:
 
 
 def forbid_core_dumps() -> None:
-    """Let neither this process nor its children write a core file: memory holds bodies that are being read."""
+    """Forbid core files of this process and its children: their memory contains request bodies."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -1,30 +1,30 @@
-"""Keeps the workers equally busy: who has far more requests under way than another sends some of its senders away.
+"""Keeps workers equally busy: one with far more requests under way than another closes some of its connections.
 
-The workers share their listening sockets, and of those that are idle the first to wake accepts: of 16 connections that
-come at once one worker may get 14, and keeps them. `Connection: close` on an answer loses nothing (RFC 9112, section
-9.6), and when the sender comes again, the busy worker is the last to wake.
+Workers share the listening sockets, and the first idle one to wake accepts: of 16 simultaneous connections one worker
+may get 14, and keep them. `Connection: close` on an answer loses nothing (RFC 9112, section 9.6), and when the sender
+reconnects, the busy worker is the last to wake.
 """
 
 import asyncio
 from collections.abc import MutableSequence
 from multiprocessing.sharedctypes import RawArray
 
-AWAY = -1.0  # In the place of a worker that does not accept connections.
-SLACK = 3.0  # Requests: a difference that is not worth a new connection.
+AWAY = -1.0  # Marks a worker that does not accept connections.
+SLACK = 3.0  # Requests; a smaller difference is not worth a new connection.
 TICK_S = 0.1
-WEIGHT = 0.3  # Of the newest reading: answers leave in groups, so one reading says little.
+WEIGHT = 0.3  # Of the newest reading: answers leave in groups, so a single reading is noisy.
 
 Means = MutableSequence[float]
 
 
 def shared(workers: int) -> Means:
-    """Give the places of so many workers, for passing to them as processes."""
+    """Return shared memory for the means of so many workers."""
     means: Means = RawArray("d", [AWAY] * workers)
     return means
 
 
 class Rebalancer:
-    """One worker's view: it writes the mean of its requests under way in its place, and reads the others'."""
+    """A worker's part: it publishes its mean of requests under way at its place, and reads those of the others."""
 
     def __init__(self, means: Means, place: int) -> None:
         self._means = means
@@ -33,15 +33,15 @@ class Rebalancer:
         self._may_send_away = False
 
     def enter(self) -> None:
-        """Count a request that has come."""
+        """Count a request that begins."""
         self._under_way += 1
 
     def leave(self) -> None:
-        """Count a request that has gone."""
+        """Count a request that ends."""
         self._under_way -= 1
 
     def sends_away(self) -> bool:
-        """Tell whether the sender who is being answered had better come to another worker; one in a tick."""
+        """Return whether to close the connection being answered; true once per tick at most."""
         if not self._may_send_away:
             return False
         self._may_send_away = False
@@ -49,7 +49,7 @@ class Rebalancer:
         return True
 
     async def run(self) -> None:
-        """Follow the mean, until cancelled: then this worker accepts no more."""
+        """Update the mean until cancelled, when this worker stops accepting."""
         self._means[self._place] = 0.0
         try:
             while True:

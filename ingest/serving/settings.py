@@ -1,4 +1,4 @@
-"""Settings of any process that serves."""
+"""Settings of every process that serves HTTP."""
 
 import itertools
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from ingest.errors import CannotStart
 
 @dataclass(frozen=True, kw_only=True)
 class ServingSettings(Settings):
-    """How many processes listen where, and how long they wait."""
+    """Addresses, TLS, number of workers and time-outs."""
 
     bind: Annotated[Address, Meta(description="where the API listens, host:port, IPv6 as [::1]:8080")] = (
         "127.0.0.1:8080"
@@ -24,7 +24,7 @@ class ServingSettings(Settings):
     tls_key_file: Annotated[str, Meta(description="its key, PEM, not encrypted")] = ""
     keep_alive_s: Annotated[
         int, Meta(ge=1, le=3_600, description="seconds that a connection without a request is kept open")
-    ] = 75  # Longer than a load balancer's usual minute, so that it is never us who close first.
+    ] = 75  # Longer than the usual minute of load balancers, which should close first.
     workers: Annotated[int, Meta(ge=1, le=64, description="processes")] = 1
     drain_s: Annotated[int, Meta(ge=0, le=300, description="seconds between not ready and closing")] = 5
 

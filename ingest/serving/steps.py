@@ -1,4 +1,4 @@
-"""Work that can stop between any two of its steps: a generator that yields there and returns what it has made."""
+"""Work in steps: a generator that yields where it may be interrupted, and returns its result."""
 
 from collections.abc import Generator
 from typing import TypeVar
@@ -8,7 +8,7 @@ Steps = Generator[None, None, _Made]
 
 
 def finish(steps: Steps[_Made]) -> _Made:
-    """Run steps to their end at one go, and return what they make."""
+    """Run all steps without interruption, and return the result."""
     while True:
         try:
             next(steps)

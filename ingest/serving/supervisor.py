@@ -1,8 +1,8 @@
-"""The parent of the workers: starts them, stops them, replaces them one by one, and ends with them.
+"""Starts, stops and replaces the workers; runs in their parent process.
 
-Hypercorn's own parent terminates the other workers as soon as the first has ended, in the middle of what they have
-taken, and forgets that one was killed. A worker that ends unasked ends the service: whoever runs it starts it anew.
-SIGTERM and SIGINT stop; SIGHUP starts a new worker, which reads the settings again, in the place of each old one.
+Hypercorn's own parent terminates all workers when the first ends, in the middle of their requests, and loses the exit
+status of one that was killed. Here a worker that ends unasked ends the service, for the orchestrator to restart.
+SIGTERM and SIGINT stop; SIGHUP replaces each worker by a new one, which reads the settings again.
 """
 
 import asyncio
@@ -31,22 +31,22 @@ from ingest.serving.tasks import Tasks
 from ingest.serving.worker_counts import WorkerCounts
 
 START_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 60.0  # Longer than a worker waits for its connections and then for its writers.
+STOP_TIMEOUT_S = 60.0  # Longer than a worker waits for its connections and its writers together.
 POLL_S = 0.1
-LOOK_S = 5.0  # Between two looks for what the workers need of the disk.
-RENEW_S = 60.0  # Between two attempts to give it back: each replaces all workers.
+LOOK_S = 5.0  # Between two checks that the workers' counts are still on disk.
+RENEW_S = 60.0  # Between two attempts to restore them: each replaces all workers.
 _STOPS = (signal.SIGTERM, signal.SIGINT)
 _SIGNALS = (*_STOPS, signal.SIGHUP)
 
 
 class _Events(NamedTuple):
     is_serving: Event
-    drain: Event  # Say that you are not ready, and go on.
+    drain: Event  # Report not ready, and keep serving.
     stop: Event
 
 
 class Site(NamedTuple):
-    """Every worker serves the same application, in the same way, from the same listening sockets."""
+    """The application, configuration and listening sockets that all workers share."""
 
     application: Application
     config: Listener
@@ -54,7 +54,7 @@ class Site(NamedTuple):
 
 
 class _Shared(NamedTuple):
-    """What a worker has in common with the others."""
+    """Data that a worker shares with the others."""
 
     rebalancer: Rebalancer
     application: object  # What `Application.share` returned.
@@ -62,14 +62,14 @@ class _Shared(NamedTuple):
 
 class _Worker(NamedTuple):
     process: SpawnProcess
-    place: int  # Among the means of `balance`.
+    place: int  # Among the means of `rebalance`.
     events: _Events
 
 
 def run(site: Site, counts: WorkerCounts, drain_s: float) -> int:
     """Serve until SIGTERM or SIGINT; return 0, or 1 if a worker ended unasked.
 
-    A worker says that it is not ready for `drain_s` before it stops listening. SIGINT is a person who waits: at once.
+    A worker reports not ready for `drain_s` before it stops listening; after SIGINT it stops at once.
     """
     asked: Connection[int, int]
     asking: Connection[int, int]
@@ -78,11 +78,11 @@ def run(site: Site, counts: WorkerCounts, drain_s: float) -> int:
     def ask(number: int, _frame: FrameType | None) -> None:
         asking.send(number)
 
-    # Before anybody reads that we start and sends one. Blocking them would not do: numpy has threads that do not.
+    # Before the line `starting`, whose reader may send one. Blocking is not enough: threads of numpy do not block them.
     for each in _SIGNALS:
         signal.signal(each, ask)
     logs.info("starting", count=site.config.workers)
-    with signals.held(_SIGNALS):  # By the process that cleans up after semaphores as well, for good.
+    with signals.held(_SIGNALS):  # For good in multiprocessing's resource tracker, which starts here.
         crew = _Crew(site, counts, drain_s, asked)
     crew.workers = [crew.start() for _ in range(site.config.workers)]
     while True:
@@ -100,7 +100,7 @@ def run(site: Site, counts: WorkerCounts, drain_s: float) -> int:
 
 
 class _Crew:
-    """The workers, which share the listening sockets, and the pipe on which signals wait for their turn."""
+    """The workers, and the pipe that queues signals."""
 
     def __init__(self, site: Site, counts: WorkerCounts, drain_s: float, asked: "Connection[int, int]") -> None:
         self.workers: list[_Worker] = []
@@ -110,7 +110,7 @@ class _Crew:
         self._site = site
         self._counts = counts
         self._renewed_at = float("-inf")
-        self._means = rebalance.shared(site.config.workers + 1)  # One more while it takes the place of another.
+        self._means = rebalance.shared(site.config.workers + 1)  # One more, during a replacement.
         self._of_application = site.application.share()
         self._places = list(range(len(self._means)))
 
@@ -119,14 +119,14 @@ class _Crew:
         place = self._places.pop()
         shared = _Shared(Rebalancer(self._means, place), self._of_application)
         process = self._context.Process(target=_work, args=(self._site, shared, events))
-        # What is blocked at its start is blocked for a worker for good: only `stop` stops it, also when a terminal
-        # signals the whole group. Here a signal waits until the mask is as before.
+        # A worker inherits the mask for good: only `stop` stops it, even if a terminal signals the whole group. In this
+        # process signals stay pending until the mask is restored.
         with signals.held(_SIGNALS):
             process.start()
         return _Worker(process, place, events)
 
     def replace_each(self) -> None:
-        """Put a new worker in the place of each, unless one does not come up or we are asked for something else."""
+        """Replace each worker by a new one; stop at one that does not start, or at another signal."""
         if not self._counts.has(()) and not self._renew_counts():
             return
         for place, old in enumerate(self.workers):
@@ -142,7 +142,7 @@ class _Crew:
             logs.info("worker-replaced")
 
     def mend_counts(self) -> None:
-        """Replace workers whose counts somebody has removed: they count on, and nobody could read it."""
+        """Replace workers whose counts were deleted: they write to files that nobody can open any more."""
         serving = (worker.process.pid or 0 for worker in self.workers if worker.events.is_serving.is_set())
         if self._counts.has(serving) or time.monotonic() < self._renewed_at + RENEW_S:
             return
@@ -153,14 +153,14 @@ class _Crew:
         self._renewed_at = time.monotonic()
         try:
             self._counts.renew()
-        except CannotStart:  # The workers that there are need no folder.
+        except CannotStart:  # Running workers need no folder.
             logs.error("worker-not-replaced")
             return False
         logs.warning("counts-lost")
         return True
 
     def stop(self, workers: Sequence[_Worker], drain_s: float) -> None:
-        """End workers after the time in which whoever sends them traffic notices; a further signal cuts it short."""
+        """Stop workers after `drain_s`, in which load balancers notice; another signal cuts it short."""
         for worker in workers:
             worker.events.drain.set()
         if drain_s:
@@ -202,7 +202,7 @@ def _serve(site: Site, shared: _Shared, events: _Events) -> None:
     malloc.keep()
     try:
         site.application.check()
-    except CannotStart as failure:  # They were good when the parent looked: a worker that comes later reads anew.
+    except CannotStart as failure:  # The parent's check passed: a worker started later reads the settings anew.
         stdio.tell(f"nocontent: {failure}")
         raise SystemExit(1) from None
     try:
@@ -219,7 +219,7 @@ def _serve(site: Site, shared: _Shared, events: _Events) -> None:
         balancing = tasks.start("balance", shared.rebalancer.run)
         if certificate is not None:
             tasks.start("certificate", certificate.watch)
-        events.is_serving.set()  # Hypercorn asks once it listens.
+        events.is_serving.set()  # Hypercorn calls this once it listens.
         await _set(events.drain)
         balancing.cancel()
         tasks.drain()

@@ -1,4 +1,4 @@
-"""Tasks that run as long as a worker: what may pass by itself does not end them, a bug does."""
+"""Runs a worker's background tasks: restarts them after transient errors, and ends them at a bug."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,16 +7,16 @@ from typing import Generic, TypeVar
 from ingest import logs
 from ingest.serving import metrics
 
-# No more open files, no memory, a time-out, which is an OSError too.
-PASSING = (OSError, MemoryError)
-AGAIN_S = 1.0
+# No free file descriptor, no memory, a time-out, which is an OSError too.
+TRANSIENT = (OSError, MemoryError)
+RESTART_DELAY_S = 1.0
 Name_contra = TypeVar("Name_contra", bound=str, contravariant=True)
 
 
 class Tasks(Generic[Name_contra]):
-    """Runs a worker's tasks until it stops; `broken` names those that a bug has ended before, and `/livez` tells.
+    """Runs tasks until the worker stops; `broken` names those ended by a bug, which `/livez` reports.
 
-    Each room declares the names of the tasks that it starts, as `Task` in its metrics.py.
+    Each package declares the names of its tasks as `Task` in its metrics.py.
     """
 
     def __init__(self) -> None:
@@ -25,8 +25,8 @@ class Tasks(Generic[Name_contra]):
         self._running: list[asyncio.Task[None]] = []
 
     def start(self, name: Name_contra, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
-        """Start a task that belongs to the worker."""
-        task = asyncio.create_task(keep_at(name, work), name=name)
+        """Start a task."""
+        task = asyncio.create_task(run_with_restarts(name, work), name=name)
 
         def notice(ended: asyncio.Task[None]) -> None:
             if not ended.cancelled() and (error := ended.exception()) is not None:
@@ -38,25 +38,25 @@ class Tasks(Generic[Name_contra]):
         return task
 
     def drain(self) -> None:
-        """Report that the worker is not ready, and go on until load balancers have noticed."""
+        """Report not ready, so that load balancers notice; tasks go on."""
         self.is_stopping = True
 
     async def stop(self) -> None:
-        """Cancel what still runs, and wait for its end."""
+        """Cancel all tasks and wait until they end."""
         self.drain()
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
 
 
-async def keep_at(name: str, work: Callable[[], Awaitable[None]]) -> None:
-    """Run it, and begin anew a second after something ended it that may pass; a bug is raised."""
+async def run_with_restarts(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Run a task, and restart it a second after a transient error; raise any other."""
     while True:
         try:
             await work()
-        except PASSING as error:
+        except TRANSIENT as error:
             metrics.task_restarts.labels(name).inc()
             logs.warning("task-restarted", task=name, error=type(error).__name__, place=logs.place_of(error))
         else:
             return
-        await asyncio.sleep(AGAIN_S)
+        await asyncio.sleep(RESTART_DELAY_S)

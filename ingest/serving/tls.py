@@ -1,4 +1,4 @@
-"""TLS towards senders: the certificate in force, and the one that takes its place when its files change."""
+"""TLS for senders: loads the certificate, and reloads it when its files change."""
 
 import asyncio
 import ssl
@@ -16,7 +16,7 @@ CERT, KEY = "NOCONTENT_TLS_CERT_FILE", "NOCONTENT_TLS_KEY_FILE"
 POLL_S = 2.0
 FILE_BYTES_MAX = 1_048_576
 ALPN = ("http/1.1",)  # Batches need no HTTP/2.
-# Of TLS 1.2: forward secret and authenticated, as RFC 9325, section 4.2, asks. OpenSSL chooses those of TLS 1.3.
+# For TLS 1.2: forward secret and authenticated, by RFC 9325, section 4.2. OpenSSL chooses those of TLS 1.3.
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 _MISFITS = {"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH"}
 _UTC_TIME = 0x17  # The other one is GeneralizedTime: RFC 5280, section 4.1.2.5.
@@ -29,10 +29,10 @@ class _Loaded(NamedTuple):
 
 
 class Certificate:
-    """A chain and its key, from two files: raises CannotStart; `watch` follows the files.
+    """A certificate chain and its key, from two files, or raises CannotStart; `watch` follows the files.
 
-    A handshake takes the context that is in force then, whole: a chain that is loaded into a context in use, and does
-    not fit its key, would leave that context without any. Connections that are open keep what they have.
+    A reload makes a new context, which later handshakes use: loading a chain that does not match its key into a context
+    in use would leave it without a certificate. Open connections keep their context.
     """
 
     def __init__(self, cert_file: str, key_file: str) -> None:
@@ -45,20 +45,20 @@ class Certificate:
 
     @property
     def not_after(self) -> float:
-        """Give the end of the served certificate, as Unix time."""
+        """Return the expiry of the served certificate, as Unix time."""
         return self._served.not_after
 
     async def watch(self) -> None:
-        """Look at the files from time to time, until cancelled."""
+        """Poll the files until cancelled."""
         metrics.certificate_not_after_seconds.set(self._served.not_after)
         while True:
             await asyncio.sleep(POLL_S)
             self.look()
 
     def look(self) -> None:
-        """Take what stands in the files if it is new and good.
+        """Reload the files if they have changed and are valid.
 
-        What is new and no good may be half written, so that is said when the next look finds it unchanged.
+        Invalid ones may be half written, so the warning is logged if the next look finds them unchanged.
         """
         found = self._digest()
         is_new = found != self._tried
@@ -77,11 +77,11 @@ class Certificate:
         logs.info("certificate-reloaded")
 
     def _choose(self, connection: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _own: ssl.SSLContext) -> None:
-        """OpenSSL asks in every handshake, also where the sender names no host."""
+        """Set the current context; OpenSSL calls this in every handshake, even if the sender names no host."""
         connection.context = self._served.context
 
     def _digest(self) -> bytes:
-        """Tell these files from others by what is in them: a link that is moved leaves times and sizes as they were."""
+        """Hash the contents: if a link changes its target, times and sizes may stay the same."""
         found = sha256()
         for file in self._files:
             try:
@@ -104,9 +104,9 @@ class Certificate:
             context.load_cert_chain(cert, key, _refuse_password)
         except ssl.SSLError as refused:
             if refused.reason in _MISFITS:
-                raise CannotStart(f"The key in {KEY} is not that of the certificate in {CERT}.") from None
-            raise CannotStart(f"{CERT} and {KEY} must be PEM, a chain and its key ({refused.reason}).") from None
-        except OSError:  # Gone since they were read above.
+                raise CannotStart(f"The key in {KEY} does not match the certificate in {CERT}.") from None
+            raise CannotStart(f"{CERT} and {KEY} must be PEM files, a chain and its key ({refused.reason}).") from None
+        except OSError:  # Removed since they were read above.
             raise CannotStart(f"{CERT} or {KEY} names a file that cannot be read.") from None
         return _Loaded(context, _not_after(chain))
 
@@ -120,12 +120,12 @@ def _read(file: Path, name: str) -> str:
 
 
 def _refuse_password() -> NoReturn:
-    """Without this OpenSSL would ask at the terminal."""
-    raise CannotStart(f"The key in {KEY} is encrypted: decrypt it, and let nobody else read the file.")
+    """Prevent OpenSSL from prompting at the terminal."""
+    raise CannotStart(f"The key in {KEY} is encrypted: decrypt it, and make the file readable to the service alone.")
 
 
 def _not_after(chain: str) -> float:
-    """Give the end of the first certificate, which is the server's own, as Unix time: no public part of `ssl` does."""
+    """Return the expiry of the first certificate, the server's own, as Unix time: `ssl` has no function for it."""
     head, foot = ssl.PEM_HEADER, ssl.PEM_FOOTER
     der = ssl.PEM_cert_to_DER_cert(head + chain.partition(head)[2].partition(foot)[0] + foot)
     ((_, certificate),) = _parts(der)
@@ -137,7 +137,7 @@ def _not_after(chain: str) -> float:
 
 
 def _parts(der: bytes) -> Iterator[tuple[int, bytes]]:
-    """Give tags and contents of what stands in a row (X.690, section 8.1); OpenSSL has read it before us."""
+    """Yield tag and contents of consecutive DER values (X.690, section 8.1); OpenSSL has validated them."""
     at = 0
     while at < len(der):
         tag, size = der[at], der[at + 1]

@@ -1,20 +1,20 @@
-"""A connection's two directions: every wait for the sender at the other end is bounded."""
+"""Reads and writes a connection; every wait for the sender is bounded."""
 
 import asyncio
 from contextlib import suppress
 
-ANSWER_S = 20.0  # For an answer to go out, to a sender that reads slowly.
-LINGER_S = 5.0  # A sender that was answered before its body was through goes on to send.
+ANSWER_S = 20.0  # For sending an answer to a slow reader.
+LINGER_S = 5.0  # A sender that was answered before the end of its body goes on sending.
 LINGER_BYTES_MAX = 33_554_432
 CLOSE_S = 5.0
 RECEIVE_BYTES = 1_048_576
-AHEAD_BYTES_MAX = 16_384  # Half of what is read on while nobody takes it: requests may follow each other unanswered.
-PIECE_BYTES = 32_768  # Of an answer, written at once,
-UNSENT_BYTES_MAX = 16_384  # on top of what may wait: so much memory a sender costs that does not read.
+AHEAD_BYTES_MAX = 16_384  # Half of the bytes buffered ahead, such as of pipelined requests.
+PIECE_BYTES = 32_768  # Of an answer, written at once:
+UNSENT_BYTES_MAX = 16_384  # a sender that does not read costs the memory of both.
 
 
 class Wire:
-    """A reader and a writer of asyncio's."""
+    """Wraps asyncio's reader and writer of a connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -24,11 +24,11 @@ class Wire:
         reader._limit = AHEAD_BYTES_MAX  # type: ignore[attr-defined]  # noqa: SLF001 (Hypercorn passes none on)
 
     async def receive(self, bytes_max: int = RECEIVE_BYTES) -> bytes:
-        """Give what comes next, in the caller's time; b"" at the end. Raises OSError."""
+        """Return the next bytes, b"" at the end, or raise OSError; the caller sets the time-out."""
         return await self._reader.read(bytes_max)
 
     async def write(self, head: bytes, body: bytes) -> None:
-        """Write all of it in the time that an answer has; raises OSError. A large body is not copied."""
+        """Write all within ANSWER_S, or raise OSError; a large body is not copied."""
         parts = [head + body] if len(body) <= PIECE_BYTES else [head, body]
         async with asyncio.timeout(ANSWER_S):
             for part in parts:
@@ -38,9 +38,9 @@ class Wire:
                     await self._writer.drain()
 
     async def linger(self) -> None:
-        """Read what still comes: a connection closed over unread bytes is reset, and the answer lost with it.
+        """Read and drop the rest: closing with unread bytes resets the connection, and the answer is lost.
 
-        RFC 9112, section 9.6. Over TLS one way cannot be closed alone, so the sender ends it, or the time does.
+        RFC 9112, section 9.6. TLS cannot be half-closed here, so this ends when the sender closes, or after LINGER_S.
         """
         with suppress(OSError, RuntimeError, NotImplementedError):
             self._writer.write_eof()
@@ -51,20 +51,20 @@ class Wire:
                     left -= len(data)
 
     def end(self) -> None:
-        """Begin to close: who waits to receive finds the end."""
+        """Begin to close: a pending `receive` returns b""."""
         self._writer.close()
 
     def cut(self) -> None:
-        """End at once, with what was not sent."""
+        """Close at once, and drop unsent bytes."""
         self._writer.transport.abort()
 
     async def close(self) -> None:
-        """Let what was written go out, for a while."""
+        """Close once written bytes are sent, or after CLOSE_S."""
         try:
             self._writer.close()
             async with asyncio.timeout(CLOSE_S):
                 await self._writer.wait_closed()
-        except (OSError, RuntimeError):  # A sender may break TLS as it likes: that is no bug of ours.
+        except (OSError, RuntimeError):  # A sender may break TLS, which is not a bug of ours.
             pass
         finally:
             self.cut()

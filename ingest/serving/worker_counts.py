@@ -1,4 +1,4 @@
-"""The workers' counts: files in a folder, one process's own each, that the parent sums up for /metrics."""
+"""Keeps the workers' metrics in files of a folder, each written by one process; the parent sums them for /metrics."""
 
 import os
 import re
@@ -25,7 +25,7 @@ _LOST_LINES = "ingest_log_lines_lost"
 
 
 class WorkerCounts(Collector):
-    """Makes the folder, and another one where somebody, such as a cleaner of /tmp, has removed it."""
+    """Creates the folder, and a new one if something, such as a cleaner of /tmp, has removed it."""
 
     def __init__(self) -> None:
         _remove_left()
@@ -35,11 +35,11 @@ class WorkerCounts(Collector):
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def has(self, pids: Iterable[int]) -> bool:
-        """Tell whether the folder has the counts of each of these workers."""
+        """Return whether the folder has the counts of each of these workers."""
         return self._folder.is_dir() and all((self._folder / f"counter_{pid}.db").exists() for pid in pids)
 
     def renew(self) -> None:
-        """Take another folder for the workers that start from now on; raises CannotStart."""
+        """Create a new folder for workers that start from now on, or raise CannotStart."""
         self.close()
         self._folder = _make()
 
@@ -54,16 +54,16 @@ class WorkerCounts(Collector):
 
     def _families(self) -> list[Metric]:
         for _ in range(_READS_MAX):
-            files = [str(file) for file in self._folder.glob("*.db") if _size(file)]  # One that begins is empty.
-            with suppress(FileNotFoundError):  # Of a worker that ended since.
+            files = [str(file) for file in self._folder.glob("*.db") if _size(file)]  # A new one is empty.
+            with suppress(FileNotFoundError):  # A worker has ended since.
                 return list(MultiProcessCollector.merge(files))  # type: ignore[no-untyped-call]  # The library's.
         return []
 
 
 def reserve() -> None:
-    """Take the disk space of this worker's files: a full disk would end it by SIGBUS when it counts something new."""
+    """Allocate the disk space of this worker's files: with a full disk a new series would end it by SIGBUS."""
     folder = config.counts_folder()
-    if folder is None or sys.platform == "darwin":  # Which has no such call.
+    if folder is None or sys.platform == "darwin":  # macOS has no such call.
         return
     for file in folder.glob(f"*_{os.getpid()}.db"):
         with file.open("r+b") as opened:
@@ -84,7 +84,7 @@ def _make() -> Path:
             shutil.rmtree(folder, ignore_errors=True)
             raise CannotStart("The disk of the folder for temporary files is full (TMPDIR, or /tmp).")
     except OSError:
-        raise CannotStart("No folder for temporary files can be written: set TMPDIR to one.") from None
+        raise CannotStart("No folder for temporary files is writable: set TMPDIR to one that is.") from None
     config.export("PROMETHEUS_MULTIPROC_DIR", folder)
     return Path(folder)
 
@@ -99,7 +99,7 @@ def _remove_left() -> None:
 
 
 def _is_own_folder(path: Path) -> bool:
-    """Tell whether it is a folder, no link to one, of this user: anybody may put anything there."""
+    """Return whether this is a folder of this user, and not a link: anybody may create files there."""
     try:
         found = path.lstat()
     except OSError:
@@ -108,5 +108,5 @@ def _is_own_folder(path: Path) -> bool:
 
 
 def _has_ended(pid: int) -> bool:
-    # Our own id was another's before us: in a container it is 1 at every start.
+    # Our own id was used before: in a container it is 1 at every start.
     return pid == os.getpid() or not process.is_running(pid)

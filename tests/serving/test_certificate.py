@@ -1,4 +1,4 @@
-"""A worker's certificate, by handshakes in memory: what replaces it, what does not, and what prevents a start."""
+"""Loading and reloading a worker's certificate, checked by handshakes in memory."""
 
 import contextlib
 import os
@@ -54,7 +54,7 @@ def test_what_is_no_pair_keeps_the_one_before_and_is_said_once(
         certificate.look()
     assert _shown(certificate, pair.trusted()) == before
     assert [line["event"] for line in logged()] == ["certificate-not-loaded"]
-    pair.key.unlink()  # Another change, and no good either.
+    pair.key.unlink()  # Another change, also invalid.
     for _ in range(4):
         certificate.look()
     assert [line["event"] for line in logged()] == ["certificate-not-loaded"]
@@ -103,7 +103,7 @@ def test_what_has_not_changed_is_not_loaded_again(pair: Pair, logged: Logged) ->
 
 @pytest.mark.parametrize("days", [1, 365 * 30])
 def test_the_end_of_a_certificate_is_read(authority: Authority, days: int) -> None:
-    """From 2050 on it is written in another form."""
+    """From 2050 on the expiry is a GeneralizedTime."""
     pair = authority.issue("long", NAME, days=days)
     assert _certificate(pair).not_after == pair.ends_at
 
@@ -124,7 +124,7 @@ def _encrypt(pair: Pair) -> None:
     [
         (lambda pair: pair.key.unlink(), "NOCONTENT_TLS_KEY_FILE names a file that cannot be read"),
         (lambda pair: pair.cert.unlink(), "NOCONTENT_TLS_CERT_FILE names a file that cannot be read"),
-        (_take_another, "not that of the certificate"),
+        (_take_another, "does not match the certificate"),
         (_encrypt, "is encrypted"),
         (lambda pair: pair.key.write_text(""), "must be PEM"),
         (lambda pair: pair.cert.write_text("A plain word."), "must be PEM"),

@@ -17,17 +17,17 @@ def restarts(task: str) -> float:
 async def test_what_may_pass_begins_a_task_anew(
     passing: Exception, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    monkeypatch.setattr(tasks, "AGAIN_S", 0.0)
+    monkeypatch.setattr(tasks, "RESTART_DELAY_S", 0.0)
     left, before = [passing, passing], restarts("balance")
 
     async def work() -> None:
         if left:
             raise left.pop()
 
-    await tasks.keep_at("balance", work)
+    await tasks.run_with_restarts("balance", work)
     assert restarts("balance") - before == 2
     lines = [json.loads(line) for line in capfdbinary.readouterr().err.splitlines()]
-    # Of many in one second some are only counted.
+    # Of many lines in one second some are only counted.
     assert {(line["event"], line.get("task"), line.get("error")) for line in lines} <= {
         ("task-restarted", "balance", type(passing).__name__)
     }
@@ -40,16 +40,16 @@ async def test_a_bug_ends_a_task(bug: type[Exception]) -> None:
         raise bug
 
     with pytest.raises(bug):
-        await tasks.keep_at("balance", work)
+        await tasks.run_with_restarts("balance", work)
 
 
 async def test_a_task_is_cancelled_while_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "AGAIN_S", 60.0)
+    monkeypatch.setattr(tasks, "RESTART_DELAY_S", 60.0)
 
     async def work() -> None:
         raise TimeoutError
 
-    kept = asyncio.create_task(tasks.keep_at("balance", work))
+    kept = asyncio.create_task(tasks.run_with_restarts("balance", work))
     await asyncio.sleep(0)
     kept.cancel()
     with pytest.raises(asyncio.CancelledError):
