@@ -1,4 +1,4 @@
-"""Log lines themselves: their number and content, and the ways in which words could leave a process."""
+"""The rate and content of log lines, and the ways in which text could leave a process."""
 
 import contextlib
 import json
@@ -213,7 +213,7 @@ def test_no_words_leave_a_server_by(way: str) -> None:
     ended = _python(_SEALED, stdin=_WORDS[way].replace("CANARY", CANARY))
     assert CANARY not in ended.stdout + ended.stderr
     assert ended.stdout == ""
-    if way != "faulthandler":  # It has a form of its own, of files and lines.
+    if way != "faulthandler":  # It prints files and lines in its own format.
         assert {json.loads(line)["event"] for line in ended.stderr.splitlines()} <= {"bug", "library"}
         assert ended.stderr
 

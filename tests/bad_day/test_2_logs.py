@@ -24,9 +24,9 @@ from tests.support.pipes import full_pipe
 from tests.support.service import ROOT, Server, wait_until
 from tests.support.wire import Sender
 
-_ASKS = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"  # What a stranger sends, without a token.
+_ASKS = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"  # A request without a token.
 _PIPELINED = 100
-_REFUSALS = 1_000  # More than twice as many as once made a worker wait for its reader for ever.
+_REFUSALS = 1_000  # More than twice as many as once blocked a worker on an unread log for ever.
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +84,9 @@ _LOGS = {
 }
 
 
-@pytest.mark.parametrize("where", list(_LOGS)[:3])  # A server each; the others by what only starts.
+@pytest.mark.parametrize("where", list(_LOGS)[:3])  # Each starts a server; the others fail to start.
 def test_a_log_that_takes_no_line_is_nobody_elses_trouble(where: str, served: tuple[str, str], tmp_path: Path) -> None:
-    """From the start to the stop, for the parent and its worker."""
+    """Parent and worker work from start to stop."""
     dsn, token = served
     with (
         _LOGS[where]() as into,
@@ -98,7 +98,7 @@ def test_a_log_that_takes_no_line_is_nobody_elses_trouble(where: str, served: tu
         _cut_connections(dsn)
         wait_until(lambda: sender.post(sample.body()).status == 200)
         old = server.workers()
-        server.process.send_signal(signal.SIGHUP)  # The parent has something to say.
+        server.process.send_signal(signal.SIGHUP)  # The parent logs something.
         wait_until(lambda: bool(server.workers()) and set(old).isdisjoint(server.workers()))
         wait_until(lambda: _is_live(server))
         assert "ingest_log_lines_lost_total" in _metrics(server)

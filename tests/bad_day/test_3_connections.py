@@ -1,4 +1,4 @@
-"""Senders that open, close and hold connections at will: none costs more than a little, and none for long."""
+"""Senders that open, close and hold connections at will cost the service little, and only for a short time."""
 
 import contextlib
 import resource
@@ -223,7 +223,7 @@ def test_who_ends_a_connection_under_tls_is_let_go_at_once(secure: tuple[Server,
     plain = [_opened(server) for _ in range(10)]
     half = [_opened(server) for _ in range(10)]
     for probe in half:
-        probe.sendall(b"\x16\x03\x01\x02\x00\x01")  # A handshake that goes no further.
+        probe.sendall(b"\x16\x03\x01\x02\x00\x01")  # A handshake that stops here.
     for probe in (*plain, *half):
         probe.close()
     for _ in range(10):
@@ -265,7 +265,7 @@ def test_who_does_not_read_an_answer_is_cut_off(slow: dict[str, Slow]) -> None:
 
 
 def test_more_connections_than_open_files_keep_nobody_out(server: Server, token: str, worker: int) -> None:
-    """Those that wait longest without a request are closed for the next one; the last ones and known ones are served.
+    """A new connection closes the one idle for longest; the newest ones and known ones are served.
 
     So this comes after the tests of those that wait.
     """

@@ -21,7 +21,7 @@ def token(tenants: dict[str, Customer]) -> str:
 
 
 def _encoded(of: str, token: str) -> tuple[bytes, str]:
-    """Return the bytes, and the id of the event that they would store."""
+    """Return a request's bytes, and the id of the event that it would store."""
     event = sample.event()
     body = sample.body(event).decode("ascii")
     text = of.replace("\r", "%CR%").replace("\n", "\r\n").replace("%CR%", "\r").replace("%LF%", "\n")
@@ -181,7 +181,7 @@ def test_a_refusal_in_the_midst_of_chunks_reaches_the_sender(server: Server, tok
 
 
 def _after_sending(bind: str, request: bytes) -> bytes:
-    """Return what comes back to a sender that reads when it has sent everything."""
+    """Return the bytes received by a sender that reads only after it has sent everything."""
     host, _, port = bind.rpartition(":")
     received = bytearray()
     with socket.create_connection((host, int(port)), timeout=wire.TIMEOUT_S) as connection:

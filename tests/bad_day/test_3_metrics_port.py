@@ -1,4 +1,4 @@
-"""`/metrics` before strangers: it echoes nothing and waits for nobody."""
+"""`/metrics` and untrusted clients: it echoes nothing, and no client can block it."""
 
 import contextlib
 import json

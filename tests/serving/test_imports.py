@@ -1,4 +1,4 @@
-"""A process that serves something else than events can use what it needs without a database driver or columns."""
+"""Modules of other processes import neither the database driver nor numpy."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ _LOADED = "import json, sys, {module}; print(json.dumps(sorted(sys.modules)))"
 
 
 def loaded(module: str) -> set[str]:
-    """Import a module in a process of its own, and return the packages that came with it."""
+    """Import a module in a new process, and return the packages that it imported."""
     command = [sys.executable, "-c", _LOADED.format(module=module)]
     ended = subprocess.run(command, cwd=ROOT, env=environment(""), capture_output=True, check=True, timeout=30)
     names: list[str] = json.loads(ended.stdout)

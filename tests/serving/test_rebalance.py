@@ -1,4 +1,4 @@
-"""Workers that share senders among themselves (`ingest/serving/rebalance.py`)."""
+"""Balancing connections between workers (`ingest/serving/rebalance.py`)."""
 
 import re
 from contextlib import closing
@@ -49,7 +49,7 @@ def test_one_sender_is_sent_away_in_a_tick() -> None:
 
 
 def test_a_worker_alone_keeps_its_senders() -> None:
-    for means in ([0.0], [0.0, -1.0]):  # The other one is starting, or stopping.
+    for means in ([0.0], [0.0, -1.0]):  # The other worker is starting or stopping.
         alone = Rebalancer(means, 0)
         for _ in range(100):
             alone.enter()

@@ -1,4 +1,4 @@
-"""Workers replaced under load, and a service that announces its end."""
+"""Replacing workers under load, and reporting not ready before a stop."""
 
 import inspect
 import os
@@ -47,7 +47,7 @@ def test_workers_are_replaced_under_load_without_a_refusal(customer_and_server: 
         reporter.ending.set()
         reporter.join(service.WAIT_S)
     heard = sum((reporter.heard for reporter in reporters), Counter())
-    # Nobody meets a closed port, and few the moment in which a kept connection ends: the drain sends them away.
+    # No connection is refused, and few are closed under a request: the drain closes them after an answer.
     assert not heard["refused"]
     assert heard["closed"] <= SENDERS * service.WORKERS
     assert set(heard) <= {"200", "503", "closed"}
@@ -64,7 +64,7 @@ def test_after_sigterm_it_is_not_ready_and_still_takes_events(customer_and_serve
     with closing(server.sender(customer.token)) as sender:
         assert sender.get("/readyz").status == 200
         server.process.send_signal(signal.SIGTERM)
-        # Each connection is told to go elsewhere, and may meet the other worker, which hears of it a moment later.
+        # Each connection gets `close`, and may reconnect to the other worker, which starts its drain a moment later.
         asked = _until(lambda: sender.get("/readyz"), lambda answer: answer.status == 503)
         assert asked.json["failing"] == ["stopping"]
         taken = _until(lambda: sender.post(sample.body()), lambda answer: "connection" in answer.headers)
@@ -129,7 +129,7 @@ def test_a_signal_at_any_moment_of_the_start_ends_it(postgres: Cluster, tmp_path
             env = service.environment(dsn, workers=2, drain_s=0, bind=f"127.0.0.1:{service.free_ports(1)[0]}")
             process = subprocess.Popen([sys.executable, "-m", "ingest", "serve"], env=env, stdout=log, stderr=log)
         wait_until(lambda: b'"starting"' in (tmp_path / "log").read_bytes())
-        time.sleep(place * 0.01)  # No moment of it is special.
+        time.sleep(place * 0.01)  # At different moments of the start.
         process.send_signal(signal.SIGTERM)
         assert process.wait(service.WAIT_S) == 0
 

@@ -109,7 +109,7 @@ def test_sigterm_answers_a_request_that_waits_for_its_commit(postgres: Cluster, 
             posting.start()
             wait_until(blocked)
             server.process.send_signal(signal.SIGTERM)
-            time.sleep(1)  # Long enough for a worker without work to be gone.
+            time.sleep(1)  # Long enough for an idle worker to exit.
         posting.join(service.WAIT_S)
         assert answers == [200]
 
@@ -182,7 +182,7 @@ def _demo(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
         demo.communicate(timeout=service.WAIT_S)
 
 
-# Slow because it is the demo, twice: it makes a cluster, and replays the whole trace each time.
+# Slow because it runs the demo twice, each with a new cluster and the whole trace.
 def test_a_killed_demo_leaves_nothing_running_and_its_rows_stay() -> None:
     with cluster.open_folder() as opened:
         folder = opened / "a folder with a space"

@@ -1,4 +1,4 @@
-"""TLS to senders: real handshakes with a running service, and a certificate that changes meanwhile."""
+"""TLS for senders: real handshakes with a running service whose certificate changes."""
 
 import contextlib
 import http.client
@@ -106,7 +106,7 @@ def test_a_batch_over_tls_is_stored(site: Site) -> None:
 )  # fmt: skip
 def test_versions_before_1_2_are_refused(site: Site, version: ssl.TLSVersion, *, is_taken: bool) -> None:
     trust = site.pair.trusted()
-    trust.set_ciphers("DEFAULT:@SECLEVEL=0")  # Or our side would refuse them.
+    trust.set_ciphers("DEFAULT:@SECLEVEL=0")  # Otherwise the client would refuse them.
     trust.minimum_version = trust.maximum_version = version
     if is_taken:
         with _connected(site.server.bind, trust) as secure:
@@ -143,7 +143,7 @@ def test_a_sender_can_tell_another_service_by_chain_and_by_name(site: Site, tmp_
 
 
 def test_a_sender_that_names_no_host_is_served(site: Site) -> None:
-    with _connected(site.server.bind, site.pair.trusted(), "127.0.0.1") as secure:  # An address is not sent.
+    with _connected(site.server.bind, site.pair.trusted(), "127.0.0.1") as secure:  # TLS sends no SNI for an address.
         assert secure.getpeercert()
 
 
@@ -217,7 +217,7 @@ def test_no_word_of_the_key_or_of_a_handshake_reaches_the_log(site: Site) -> Non
         secure.recv(1_000)
     with _connected(site.server.bind, site.pair.trusted()) as secure:
         secure.sendall(b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
-        secure.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # The end is a reset.
+        secure.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # Closes with a reset.
     log = site.server.log.read_text()
     assert '"level":"error"' not in log
     assert "tls.key" not in log
