@@ -54,25 +54,25 @@ class Connections:
         self._known: dict[Connection, None] = {}
         self._busy: dict[Connection, None] = {}
 
-    def rest(self, one: "Connection") -> None:
+    def rest(self, connection: "Connection") -> None:
         """Note that a connection is idle: it is new, or its request was answered."""
-        self._busy.pop(one, None)
+        self._busy.pop(connection, None)
         while len(self._strangers) + len(self._known) + len(self._busy) >= self._count_max():
             longest = next(iter(self._strangers or self._known or self._busy))
             longest.end()
             self.leave(longest)
-        (self._known if one.is_known else self._strangers)[one] = None
+        (self._known if connection.is_known else self._strangers)[connection] = None
         if self._is_ending:
-            one.end()
+            connection.end()
 
-    def work(self, one: "Connection") -> None:
+    def work(self, connection: "Connection") -> None:
         """Note that a connection has a request under way."""
-        self.leave(one)
-        self._busy[one] = None
+        self.leave(connection)
+        self._busy[connection] = None
 
-    def leave(self, one: "Connection") -> None:
+    def leave(self, connection: "Connection") -> None:
         for each in (self._strangers, self._known, self._busy):
-            each.pop(one, None)
+            each.pop(connection, None)
 
     async def take_turn(self) -> None:
         """Wait until this pipelining sender may go on: one may in each round of the loop.
@@ -85,16 +85,16 @@ class Connections:
     def end(self) -> None:
         """Close idle connections now, and each busy one after its answer."""
         self._is_ending = True
-        for one in (*self._strangers, *self._known):
-            one.end()
+        for connection in (*self._strangers, *self._known):
+            connection.end()
 
 
 class Connection:
     """A connection of a sender; `serve` answers until either side closes it."""
 
-    def __init__(self, app: ASGIApp, among: Connections, wire: Wire) -> None:
+    def __init__(self, app: ASGIApp, connections: Connections, wire: Wire) -> None:
         self._app = app
-        self._among = among
+        self._connections = connections
         self._wire = wire
         self.is_known = False
         self._buffer = bytearray()  # Received and not yet parsed.
@@ -107,7 +107,7 @@ class Connection:
         except OSError:  # The network's, or TLS's.
             self._wire.cut()
         finally:
-            self._among.leave(self)
+            self._connections.leave(self)
             await self._wire.close()
 
     def end(self) -> None:
@@ -116,7 +116,7 @@ class Connection:
 
     async def _exchange(self) -> bool:
         """Answer a request; return whether another may follow."""
-        self._among.rest(self)
+        self._connections.rest(self)
         state: dict[str, object] = {}
         try:
             head = await self._head()
@@ -124,13 +124,13 @@ class Connection:
             head, state = _UNREADABLE, {"fault": fault}
         if head is None:
             return False
-        self._among.work(self)
-        exchange = Exchange(self._wire, head, self._buffer, self._among.fields)
+        self._connections.work(self)
+        exchange = Exchange(self._wire, head, self._buffer, self._connections.fields)
         await self._app(self._scope(head, state), exchange.receive, exchange.send)
         self.is_known = bool(state.get(KNOWN))
         if not exchange.is_last:
             if self._buffer:
-                await self._among.take_turn()
+                await self._connections.take_turn()
             return True
         if state or exchange.may_send_more:
             await self._wire.linger()
@@ -141,7 +141,7 @@ class Connection:
         loop = asyncio.get_running_loop()
         began = bool(self._buffer)
         try:
-            async with asyncio.timeout(HEAD_S if began else self._among.keep_alive_s) as limit:
+            async with asyncio.timeout(HEAD_S if began else self._connections.keep_alive_s) as limit:
                 while (head := http1.take_head(self._buffer)) is None:
                     data = await self._wire.receive(http1.HEAD_BYTES_MAX)
                     if not data:

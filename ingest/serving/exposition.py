@@ -136,12 +136,12 @@ def _run(listening: socket.socket, counts: Collector) -> None:
 
 async def _serve(listening: socket.socket, counts: Collector) -> None:
     logs.capture_loop()
-    app, among = Exposition(counts), Connections(KEEP_ALIVE_S, lambda: _FIELDS, lambda: CONNECTIONS_MAX)
-    server = await asyncio.start_server(partial(_connected, app, among), sock=listening, backlog=BACKLOG)
+    app, connections = Exposition(counts), Connections(KEEP_ALIVE_S, lambda: _FIELDS, lambda: CONNECTIONS_MAX)
+    server = await asyncio.start_server(partial(_connected, app, connections), sock=listening, backlog=BACKLOG)
     await server.serve_forever()
 
 
 async def _connected(
-    app: Exposition, among: Connections, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    app: Exposition, connections: Connections, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
-    await Connection(app, among, Wire(reader, writer)).serve()
+    await Connection(app, connections, Wire(reader, writer)).serve()

@@ -33,7 +33,7 @@ from ingest.serving.worker_counts import WorkerCounts
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 60.0  # Longer than a worker waits for its connections and its writers together.
 POLL_S = 0.1
-LOOK_S = 5.0  # Between two checks that the workers' counts are still on disk.
+CHECK_S = 5.0  # Between two checks that the workers' counts are still on disk.
 RENEW_S = 60.0  # Between two attempts to restore them: each replaces all workers.
 _STOPS = (signal.SIGTERM, signal.SIGINT)
 _SIGNALS = (*_STOPS, signal.SIGHUP)
@@ -71,25 +71,25 @@ def run(site: Site, counts: WorkerCounts, drain_s: float) -> int:
 
     A worker reports not ready for `drain_s` before it stops listening; after SIGINT it stops at once.
     """
-    asked: Connection[int, int]
-    asking: Connection[int, int]
-    asked, asking = multiprocessing.Pipe(duplex=False)
+    signal_reader: Connection[int, int]
+    signal_writer: Connection[int, int]
+    signal_reader, signal_writer = multiprocessing.Pipe(duplex=False)
 
-    def ask(number: int, _frame: FrameType | None) -> None:
-        asking.send(number)
+    def forward(number: int, _frame: FrameType | None) -> None:
+        signal_writer.send(number)
 
     # Before the line `starting`, whose reader may send one. Blocking is not enough: threads of numpy do not block them.
     for each in _SIGNALS:
-        signal.signal(each, ask)
+        signal.signal(each, forward)
     logs.info("starting", count=site.config.workers)
     with signals.held(_SIGNALS):  # For good in multiprocessing's resource tracker, which starts here.
-        crew = _Crew(site, counts, drain_s, asked)
+        crew = _Crew(site, counts, drain_s, signal_reader)
     crew.workers = [crew.start() for _ in range(site.config.workers)]
     while True:
-        if not wait([crew.asked, *(worker.process.sentinel for worker in crew.workers)], LOOK_S):
-            crew.mend_counts()
+        if not wait([crew.signal_reader, *(worker.process.sentinel for worker in crew.workers)], CHECK_S):
+            crew.restore_counts()
             continue
-        number: int | None = crew.asked.recv() if crew.asked.poll() else None
+        number: int | None = crew.signal_reader.recv() if crew.signal_reader.poll() else None
         if number == signal.SIGHUP:
             crew.replace_each()
             continue
@@ -102,22 +102,22 @@ def run(site: Site, counts: WorkerCounts, drain_s: float) -> int:
 class _Crew:
     """The workers, and the pipe that queues signals."""
 
-    def __init__(self, site: Site, counts: WorkerCounts, drain_s: float, asked: "Connection[int, int]") -> None:
+    def __init__(self, site: Site, counts: WorkerCounts, drain_s: float, signal_reader: "Connection[int, int]") -> None:
         self.workers: list[_Worker] = []
-        self.asked = asked
+        self.signal_reader = signal_reader
         self._context = multiprocessing.get_context("spawn")
         self._drain_s = drain_s
         self._site = site
         self._counts = counts
         self._renewed_at = float("-inf")
         self._means = rebalance.shared(site.config.workers + 1)  # One more, during a replacement.
-        self._of_application = site.application.share()
+        self._shared_by_application = site.application.share()
         self._places = list(range(len(self._means)))
 
     def start(self) -> _Worker:
         events = _Events(*(self._context.Event() for _ in range(3)))
         place = self._places.pop()
-        shared = _Shared(Rebalancer(self._means, place), self._of_application)
+        shared = _Shared(Rebalancer(self._means, place), self._shared_by_application)
         process = self._context.Process(target=_work, args=(self._site, shared, events))
         # A worker inherits the mask for good: only `stop` stops it, even if a terminal signals the whole group. In this
         # process signals stay pending until the mask is restored.
@@ -131,7 +131,7 @@ class _Crew:
             return
         for place, old in enumerate(self.workers):
             new = self.start()
-            if self.asked.poll() or not _serves(new):
+            if self.signal_reader.poll() or not _serves(new):
                 logs.error("worker-not-replaced")
                 new.process.kill()
                 new.process.join()
@@ -141,7 +141,7 @@ class _Crew:
             self.stop([old], self._drain_s)
             logs.info("worker-replaced")
 
-    def mend_counts(self) -> None:
+    def restore_counts(self) -> None:
         """Replace workers whose counts were deleted: they write to files that nobody can open any more."""
         serving = (worker.process.pid or 0 for worker in self.workers if worker.events.is_serving.is_set())
         if self._counts.has(serving) or time.monotonic() < self._renewed_at + RENEW_S:
@@ -164,7 +164,7 @@ class _Crew:
         for worker in workers:
             worker.events.drain.set()
         if drain_s:
-            wait([self.asked], drain_s)
+            wait([self.signal_reader], drain_s)
         for worker in workers:
             worker.events.stop.set()
         deadline = time.monotonic() + STOP_TIMEOUT_S

@@ -28,12 +28,12 @@ class Tasks(Generic[Name_contra]):
         """Start a task."""
         task = asyncio.create_task(run_with_restarts(name, work), name=name)
 
-        def notice(ended: asyncio.Task[None]) -> None:
+        def record_failure(ended: asyncio.Task[None]) -> None:
             if not ended.cancelled() and (error := ended.exception()) is not None:
                 self.broken.add(name)
                 logs.error("bug", error=type(error).__name__, place=logs.place_of(error))
 
-        task.add_done_callback(notice)
+        task.add_done_callback(record_failure)
         self._running.append(task)
         return task
 
