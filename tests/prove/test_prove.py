@@ -130,7 +130,7 @@ def test_a_service_that_logs_headers_of_good_batches_fails(tmp_path: Path) -> No
 
 
 def test_what_cannot_run_says_so(tmp_path: Path) -> None:
-    with pytest.raises(CannotStart, match="nothing that answers"):
+    with pytest.raises(CannotStart, match="Nothing responds at that URL"):
         _run("--url", "http://127.0.0.1:1", "--token", "t")
     with pytest.raises(CannotStart, match="no URL"):
         _run("--url", "ftp://x", "--token", "t")
@@ -170,7 +170,7 @@ def test_a_tenant_that_takes_unknown_terms_proves_nothing(server: Server, tenant
 
 def test_a_tenant_that_does_not_learn_proves_nothing_of_learning(server: Server, tenants: dict[str, Customer]) -> None:
     arguments = ("--url", f"http://{server.bind}", "--token", tenants["main"].token)
-    with pytest.raises(CannotStart, match="by --learner-token to prove learning-keys"):
+    with pytest.raises(CannotStart, match="--learner-token of a tenant in mode learn to prove learning-keys"):
         _run(*arguments, "--family", "learning-keys", "keys")
     with pytest.raises(CannotStart, match="does not learn every kind"):
         _run(*arguments, "--learner-token", tenants["coarsener"].token)
