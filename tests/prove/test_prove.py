@@ -132,11 +132,11 @@ def test_a_service_that_logs_headers_of_good_batches_fails(tmp_path: Path) -> No
 def test_what_cannot_run_says_so(tmp_path: Path) -> None:
     with pytest.raises(CannotStart, match="Nothing responds at that URL"):
         _run("--url", "http://127.0.0.1:1", "--token", "t")
-    with pytest.raises(CannotStart, match="no URL"):
+    with pytest.raises(CannotStart, match="not of the form"):
         _run("--url", "ftp://x", "--token", "t")
-    with pytest.raises(CannotStart, match="Name the service"):
+    with pytest.raises(CannotStart, match="Name a service"):
         _run("--url", "http://127.0.0.1:1")
-    with pytest.raises(CannotStart, match="to search"):
+    with pytest.raises(CannotStart, match="cannot be searched"):
         _run("--url", "http://127.0.0.1:1", "--token", "t", "--logs", str(tmp_path / "none"))
 
 
