@@ -9,9 +9,9 @@ import time
 from types import TracebackType
 from typing import Self, TypeVar
 
-from ingest.errors import IngestError, Overloaded
+from ingest.errors import Overloaded
 from ingest.serving import codings
-from ingest.serving.steps import Steps
+from ingest.serving.steps import Steps, advance, rest_s
 from ingest.store.fairness import FairSemaphore, TooManyWaiters
 from schema.decode import Refused
 
@@ -53,7 +53,7 @@ class LargeBodies:
     def charge(self, tenant_id: int, spent_s: float) -> None:
         """Extend the tenant's rest, so that the time spent is SHARE_MAX of both together."""
         now = time.perf_counter()
-        rested_at = max(now, self._rested_at.get(tenant_id, now)) + spent_s * (1 / SHARE_MAX - 1)
+        rested_at = max(now, self._rested_at.get(tenant_id, now)) + rest_s(spent_s, SHARE_MAX)
         self._rested_at[tenant_id] = min(rested_at, now + REST_S_MAX)
 
 
@@ -85,22 +85,21 @@ class Work:
 
     async def decode(self, steps: Steps[_Made]) -> _Made:
         """Run steps in the tenant's turn, and release it; raises Overloaded, and what a step raises."""
-        made = await self._run(steps)
-        self._release()
-        return made
+        try:
+            return await self._run(steps)
+        except Refused:
+            self._charge()  # Not only at the end of the block: explaining the refusal comes before that.
+            raise
+        finally:
+            self._release()
 
     async def _run(self, steps: Steps[_Made]) -> _Made:
         if not self.has_turn:
             await self._bodies.acquire(self._tenant_id)
             self.has_turn = True
-        try:
-            while (done := self._step(steps)) is None:
-                await self._pass_on()
+        while (done := self._step(steps)) is None:
             await self._pass_on()
-        except (Refused, IngestError):
-            self._charge()
-            self._release()
-            raise
+        await self._pass_on()
         made: _Made = done.value
         return made
 
@@ -112,12 +111,9 @@ class Work:
     def _step(self, steps: Steps[_Made]) -> StopIteration | None:
         began = time.thread_time()
         try:
-            next(steps)
-        except StopIteration as done:
-            return done
+            return advance(steps)
         finally:
             self._spent_s += time.thread_time() - began
-        return None
 
     def settle(self, events: int) -> None:
         """Deduct the time allowed for a good body of so many events, and charge the rest."""

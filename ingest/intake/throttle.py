@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 
+from ingest.serving.steps import rest_s
 from ingest.store.fairness import FairSemaphore
 
 SHARE_MAX = 0.25  # Of the worker's time, so that a flood of refused bodies delays only its own explanations.
@@ -38,4 +39,4 @@ class Throttle:
             return all(time.thread_time() - began < SLICE_S for _ in steps)
         finally:
             spent_s = time.thread_time() - began
-            self._rested_at = time.perf_counter() + max(self._rest_s, spent_s * (1 / SHARE_MAX - 1))
+            self._rested_at = time.perf_counter() + max(self._rest_s, rest_s(spent_s, SHARE_MAX))

@@ -67,12 +67,10 @@ def of(content_encodings: Sequence[str]) -> Coding | None:
 async def decompressed(wire: bytes, coding: Coding, finish: Finish) -> bytes:
     """Decompress a small body at once, and a large one in its turn: it may be a thousand times its size on the wire."""
     work = _gunzip(wire) if coding == "gzip" else _unzstd(wire)
-    try:
-        next(work)
-    except StopIteration as done:
-        body: bytes = done.value
-        return body
-    return await finish(work)
+    if (done := steps.advance(work)) is None:
+        return await finish(work)
+    body: bytes = done.value
+    return body
 
 
 def gunzip(wire: bytes) -> bytes:

@@ -29,6 +29,7 @@ from ingest.serving.errors import (
     VersionUnsupported,
 )
 from ingest.serving.http1 import Fields
+from ingest.serving.steps import rest_s
 from ingest.serving.wire import Wire
 
 CONNECTIONS_MAX = 32
@@ -75,7 +76,7 @@ class Samples:
                 self._began_at = began_at = time.monotonic()
                 self._made = self._make()
                 took_s = time.monotonic() - began_at
-                self._rests_until = time.monotonic() + took_s * (1 / SHARE_MAX - 1)
+                self._rests_until = time.monotonic() + rest_s(took_s, SHARE_MAX)
             return self._made
 
 

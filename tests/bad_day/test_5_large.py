@@ -18,6 +18,7 @@ from ingest.serving.errors import BadEncoding, BodyTooLarge
 from ingest.serving.steps import Steps
 from schema.decode import Refused
 from schema.limits import BODY_BYTES_MAX
+from tests.support.rounds import counted
 
 SPENT_S = 0.02
 
@@ -42,24 +43,16 @@ async def run(bodies: LargeBodies, tenant_id: int, steps: Steps[bytes]) -> bytes
 
 
 async def test_a_round_of_the_loop_has_one_step_however_many_bodies_came() -> None:
-    bodies, rounds = LargeBodies(), 0
-    seen: Counter[int] = Counter()
+    bodies, seen = LargeBodies(), Counter[int]()
+    async with counted() as rounds:
 
-    async def count() -> None:
-        nonlocal rounds
-        while True:
-            rounds += 1
-            await asyncio.sleep(0)
+        def steps() -> Steps[bytes]:
+            for _ in range(4):
+                seen[rounds.count] += 1
+                yield
+            return b"made"
 
-    def steps() -> Steps[bytes]:
-        for _ in range(4):
-            seen[rounds] += 1
-            yield
-        return b"made"
-
-    counting = asyncio.create_task(count())
-    assert await asyncio.gather(*(run(bodies, tenant, steps()) for tenant in (1, 1, 1, 2, 3))) == [b"made"] * 5
-    counting.cancel()
+        assert await asyncio.gather(*(run(bodies, tenant, steps()) for tenant in (1, 1, 1, 2, 3))) == [b"made"] * 5
     assert set(seen.values()) == {1}
     assert sum(seen.values()) == 20
 

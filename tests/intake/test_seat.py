@@ -8,6 +8,7 @@ import pytest
 from ingest.errors import Stopping
 from ingest.intake.callers import Caller
 from ingest.intake.errors import QuotaExceeded, Rejected
+from ingest.intake.large_bodies import SMALL_BYTES
 from ingest.intake.service import Service
 from ingest.knowledge.errors import BadToken, RevokedToken
 from ingest.store import connections, snapshot, tokens
@@ -45,8 +46,9 @@ async def test_a_door_stores_a_batch_without_http(service: Service) -> None:
     assert left(service) == QUOTA - 2
 
 
-async def test_no_body_is_kept_while_its_batch_waits_for_commit(service: Service) -> None:
-    body = sample.body(*(sample.event() for _ in range(QUOTA)))
+@pytest.mark.parametrize("padding", [0, SMALL_BYTES], ids=["small", "large"])
+async def test_no_body_is_kept_while_its_batch_waits_for_commit(service: Service, padding: int) -> None:
+    body = sample.body(*(sample.event() for _ in range(QUOTA))) + b" " * padding
     held = sys.getrefcount(body)
     async with service.intake.admit(caller_of(service), 0) as seat:
         ticket = await seat.store(body)

@@ -29,7 +29,6 @@ def _unbounded(name: str, bounds: str) -> Edit:
     return Edit(_EVENT, f"{name} = Annotated[int, Meta({bounds})", f"{name} = Annotated[int, Meta(ge=-1, le=2**53)")
 
 
-_IDS = "    event_ids = _ids([event.event_id for event in events], window)\n"
 _VERSION = """ or text[14::36] != "7" * count or not set(text[19::36]) <= set("89abAB")"""
 _TERM = "            return UNKNOWN_ID\n        raise KeyError"
 _KEY = "        if values is None:\n            raise Refused"
