@@ -1,0 +1,69 @@
+"""The contracts of import-linter notice an import that goes the wrong way: each is planted in a copy of the code."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROOMS = "Rooms import those below them"
+GATEWAY = "The gateway reaches no database, not even indirectly"
+STORE = "Only the store speaks to Postgres and packs columns"
+SERVING = "Serving needs no database and no columns, not even indirectly"
+PROMISE = "The promise needs msgspec alone"
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    copied = tmp_path_factory.mktemp("copy")
+    for package in ("ingest", "schema"):
+        shutil.copytree(ROOT / package, copied / package, ignore=shutil.ignore_patterns("__pycache__", "sql", "*.txt"))
+    shutil.copy(ROOT / "pyproject.toml", copied)
+    return copied
+
+
+def broken(copy: Path) -> set[str]:
+    """Return the names of the contracts that the copy breaks."""
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-logo", "--no-cache"]
+    run = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+    assert "Contracts: " in run.stdout, run.stdout + run.stderr
+    lines = run.stdout.partition("Contracts: ")[0].splitlines()
+    return {line.removesuffix(" BROKEN") for line in lines if line.endswith(" BROKEN")}
+
+
+def test_the_code_keeps_all_contracts(copy: Path) -> None:
+    assert broken(copy) == set()
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "contracts"),
+    [
+        ("ingest/gateway/__init__.py", "import ingest.serving.listener", set()),
+        ("ingest/gateway/__init__.py", "import ingest.store.streams", {GATEWAY}),
+        ("ingest/gateway/__init__.py", "import asyncpg", {STORE}),
+        ("ingest/gateway/__init__.py", "import numpy", {STORE}),
+        ("ingest/gateway/__init__.py", "import ingest.intake.app", {ROOMS, GATEWAY}),
+        ("ingest/console/__init__.py", "import ingest.cli", {ROOMS}),
+        ("ingest/usage/__init__.py", "import ingest.intake.app", {ROOMS}),
+        ("ingest/unlisted/__init__.py", "", {ROOMS}),
+        ("ingest/serving/tasks.py", "import ingest.store.streams", {ROOMS, SERVING}),
+        ("ingest/store/names.py", "import ingest.intake.policy", {ROOMS}),
+        ("ingest/intake/policy.py", "import asyncpg", {STORE}),
+        ("schema/ids.py", "import orjson", {PROMISE}),
+        ("schema/ids.py", "import ingest.errors", {PROMISE, "The promise stands below the machine"}),
+    ],
+)
+def test_a_planted_import_breaks_its_contracts(copy: Path, module: str, line: str, contracts: set[str]) -> None:
+    planted = copy / module
+    before = planted.read_text() if planted.exists() else None
+    planted.parent.mkdir(exist_ok=True)
+    planted.write_text(f"{before or ''}{line}\n")
+    try:
+        assert broken(copy) == contracts
+    finally:
+        if before is None:
+            shutil.rmtree(planted.parent)
+        else:
+            planted.write_text(before)
