@@ -73,3 +73,13 @@ class Case(NamedTuple):
 def refused(name: str, canary: str, body: bytes) -> Case:
     """Return the most common case: a body that must be refused."""
     return Case(name, canary, Request(body))
+
+
+def refused_beside(name: str, canary: str, body: bytes) -> Case:
+    """Return a body that must be refused and lacks its canary, which is in a header for the search."""
+    return Case(name, canary, Request(body, ((b"X-Note", canary.encode()),)))
+
+
+def ignored(name: str, canary: str, request: Request) -> Case:
+    """Return a request with its canary in a place that the contract does not have."""
+    return Case(name, canary, request, Expected.IGNORED)

@@ -76,6 +76,10 @@ class Kit:
     def batch(self, events: Sequence[object], envelope: Mapping[str, object] = {}) -> bytes:
         return text({**envelope, "events": events})
 
+    def tag(self, value: object) -> Json:
+        """Return tags with a value under a declared key, or under any if there is none."""
+        return {"tags": {next(iter(self.tags), "team"): value}}
+
     def is_known(self, field: str, string: str) -> bool:
         """Return whether the policy makes a string a term of a field: in other case and marks, or as an alias."""
         kind = "model" if field.endswith("model") else field

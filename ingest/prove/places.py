@@ -16,8 +16,7 @@ def in_field(field: str) -> Put:
 
 
 def in_tag(kit: Kit, value: object) -> bytes:
-    """Put a value under a declared tag key, or under any if there is none."""
-    return kit.body({"tags": {next(iter(kit.tags), "team"): value}})
+    return kit.body(kit.tag(value))
 
 
 def as_tag_key(kit: Kit, value: object) -> bytes:
@@ -66,6 +65,9 @@ NAMES: Mapping[str, Put] = {
     "deep below a new field": lambda kit, value: kit.body({"note": {"a": [{"b": {"c": [value]}}]}}),
 }
 ALL: Mapping[str, Put] = {**VALUES, **NAMES}
+# Where the value is a term.
+FIELDS: Mapping[str, Put] = {**{field: in_field(field) for field in TERMS}, "a tag": in_tag}
+FIELDS_AND_KEYS: Mapping[str, Put] = {**FIELDS, "a tag key": as_tag_key}
 
 
 def _json(kit: Kit, value: object) -> bytes:

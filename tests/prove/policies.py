@@ -6,6 +6,7 @@ from schema import limits
 from schema.event import DROP_REASONS, Event, Kind
 from schema.rules import RULES
 from schema.vocabulary import shipped_terms
+from tests.support import customers
 
 NOW_MS = 1_700_000_000_000
 
@@ -21,7 +22,7 @@ def policy(mode: str = "refuse") -> Policy:
         rules={rule.id: rule.says for rule in RULES.values()},
         modes={kind.name.lower(): mode for kind in kinds},
         terms={kind.name.lower(): ["unknown", *shipped_terms(kind)] for kind in kinds},
-        tags={"team": ["search", "unknown"]},
+        tags={key: [*values, "unknown"] for key, values in customers.TAGS.items()},
         spellings=spellings(),
     )
 

@@ -16,10 +16,9 @@ from ingest.prove.formats import FORMATS, keys
 from ingest.prove.kit import Kit
 from ingest.prove.shapes import SHAPES, leaves
 from schema.decode import Decoded, Refused, Window, decode
-from schema.event import Kind
-from schema.vocabulary import Mode, Vocabulary
+from schema.vocabulary import Mode
 from tests.prove.policies import NOW_MS, kit
-from tests.support.gauge import SHIPPED, VOCABULARIES
+from tests.support.gauge import VOCABULARIES
 
 _WITHOUT_CANARY = {"hostile-numbers", "learning-prompts", "learning-random-strings"}
 _NOT_FOR_THE_DOOR = {"wrapped-bodies", "headers-of-refused"}  # What comes before it says no.
@@ -59,19 +58,17 @@ def test_every_case_but_good_batches_holds_its_canary(made: tuple[Kit, list[Plan
 
 
 def test_the_door_takes_every_good_batch(made: tuple[Kit, list[Planned]]) -> None:
-    vocabulary = _vocabulary()
     for _, case in made[1]:
         if case.expected is Expected.ACCEPTED and not case.is_of_learner:
-            assert len(_decoded(case, vocabulary).batch.events) == case.events, case.name
+            assert len(_decoded(case).batch.events) == case.events, case.name
 
 
 def test_the_door_takes_no_body_that_must_be_refused(made: tuple[Kit, list[Planned]]) -> None:
-    vocabulary = _vocabulary()
     taken = set()
     for family, case in made[1]:
         if case.expected is Expected.REFUSED and family not in _NOT_FOR_THE_DOOR:
             with contextlib.suppress(Refused):
-                taken.add((_decoded(case, vocabulary), case.name)[1])
+                taken.add((_decoded(case), case.name)[1])
     assert taken == set()
 
 
@@ -136,13 +133,5 @@ def _readable(reader: zstandard.ZstdDecompressionReader) -> Iterator[bytes]:
             yield piece
 
 
-def _vocabulary() -> Vocabulary:
-    vocabulary = Vocabulary({}, SHIPPED)
-    vocabulary.add(Kind.TAG_KEY, 0, "team", 16)
-    for number, value in enumerate(("unknown", "search"), 1):
-        vocabulary.add(Kind.TAG_VALUE, 16, value, number)
-    return vocabulary
-
-
-def _decoded(case: Case, vocabulary: Vocabulary) -> Decoded:
-    return decode(_inflated(case.request.body) or case.request.body, vocabulary, _WINDOW)
+def _decoded(case: Case) -> Decoded:
+    return decode(_inflated(case.request.body) or case.request.body, VOCABULARIES[Mode.REFUSE], _WINDOW)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ingest.prove.case import Case, refused
 from ingest.prove.kit import Kit
-from ingest.prove.places import TERMS
+from ingest.prove.places import FIELDS_AND_KEYS
 from ingest.prove.words import SLUGS
 
 _DRESSES = """
@@ -23,22 +23,14 @@ def dressed_identifiers(kit: Kit) -> Iterator[Case]:
     for dress in _DRESSES:
         for number, slug in enumerate(SLUGS):
             for style in ("kebab", "snake", "upper"):
-                for field in (*TERMS, "tag", "tag key"):
+                for where, put in FIELDS_AND_KEYS.items():
                     canary = kit.canary()
                     term = _styled(style, dress.replace("{}", slug.format(canary)))
-                    what = f"{dress.replace('{}', '…')}, text {number}, {style}, for {field}"
-                    yield refused(what, canary, _body(kit, field, term))
+                    what = f"{dress.replace('{}', '…')}, text {number}, {style}, for {where}"
+                    yield refused(what, canary, put(kit, term))
 
 
 def _styled(style: str, term: str) -> str:
     if style == "snake":
         return term.replace("-", "_")[:_CHARS_MAX]
     return term.upper() if style == "upper" else term
-
-
-def _body(kit: Kit, field: str, term: str) -> bytes:
-    if field == "tag key":
-        return kit.body({"tags": {term: "x"}})
-    if field == "tag":
-        return kit.body({"tags": {next(iter(kit.tags), "team"): term}})
-    return kit.body({field: term})

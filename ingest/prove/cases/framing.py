@@ -6,17 +6,17 @@ from ingest.prove.case import Case, Expected, Request
 from ingest.prove.kit import Kit
 from ingest.prove.words import SENTENCES
 
-_HEAD = """\
+HEAD = """\
 POST /v1/events HTTP/1.1
 Host: %HOST%
 Authorization: Bearer %TOKEN%
 Content-Type: application/json
-Connection: close
 """
+_HEAD = HEAD + "Connection: close\n"
 _CHUNKED = _HEAD + "Transfer-Encoding: chunked\n"
 _GET = "GET /livez HTTP/1.1\nHost: %HOST%\nConnection: close\n"
 _UPGRADE = _GET.replace("close", "Upgrade")
-_BODY, _SIZE, _HEX, _ = "%BODY%", "%SIZE%", "%HEX%", ""
+_BODY, _SIZE, _HEX = "%BODY%", "%SIZE%", "%HEX%"
 # `@` is the canary; lines end in CR LF. The body is a good batch.
 _GOOD: Mapping[str, str] = {
     "a trailer": f"{_CHUNKED}\n{_HEX}\n{_BODY}\n0\nX-Note: @\n\n",
@@ -84,14 +84,15 @@ def framing(kit: Kit) -> Iterator[Case]:
         for what, of in wires.items():
             for number, words in enumerate(_WORDS):
                 canary = kit.canary()
-                wire = _wire(kit, of, words.format(canary))
-                yield Case(f"{what}, text {number}", canary, Request(wire=wire), expected, is_alone=True)
+                request = Request(wire=wire(kit, of, words.format(canary)))
+                yield Case(f"{what}, text {number}", canary, request, expected, is_alone=True)
 
 
-def _wire(kit: Kit, of: str, words: str) -> bytes:
+def wire(kit: Kit, of: str, words: str) -> bytes:
+    """Fill in a good batch, and words for each `@`."""
     body = kit.body().decode()
-    sizes = {_SIZE: str(len(body)), _HEX: f"{len(body):x}", _BODY: body, "@": words}
-    wire = of.replace("\r", "%CR%").replace("\n", "\r\n").replace("%CR%", "\r")
-    for mark, meant in sizes.items():
-        wire = wire.replace(mark, meant)
-    return wire.encode("latin-1")
+    marks = {_SIZE: str(len(body)), _HEX: f"{len(body):x}", _BODY: body, "@": words}
+    filled = of.replace("\r", "%CR%").replace("\n", "\r\n").replace("%CR%", "\r")
+    for mark, meant in marks.items():
+        filled = filled.replace(mark, meant)
+    return filled.encode("latin-1")

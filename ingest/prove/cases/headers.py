@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Callable, Iterator, Mapping
 
-from ingest.prove.case import Case, Expected, Headers, Request
+from ingest.prove.case import Case, Headers, Request, ignored
 from ingest.prove.formats import FORMATS, key
 from ingest.prove.kit import Kit
 from ingest.prove.words import SENTENCES
@@ -39,11 +39,12 @@ def plain_headers(kit: Kit) -> Iterator[Case]:
     for name in _NAMES:
         for what, value in _VALUES.items():
             canary = kit.canary()
-            yield _ignored(f"{what} in {name}", canary, kit.body(), ((name.encode(), value(canary)),))
+            yield ignored(f"{what} in {name}", canary, Request(kit.body(), ((name.encode(), value(canary)),)))
     for place, name in enumerate(FORMATS):
         canary = kit.canary()
         header = _NAMES[place % len(_NAMES)]
-        yield _ignored(f"{name} in {header}", canary, kit.body(), ((header.encode(), key(name, canary).encode()),))
+        request = Request(kit.body(), ((header.encode(), key(name, canary).encode()),))
+        yield ignored(f"{name} in {header}", canary, request)
 
 
 def headers_of_refused(kit: Kit) -> Iterator[Case]:
@@ -63,10 +64,10 @@ def header_syntax(kit: Kit) -> Iterator[Case]:
             canary = kit.canary()
             written = _VALUES[value](canary)
             filled = tuple((name, of.replace(b"@", written)) for name, of in headers)
-            yield _ignored(f"{value} in {what}", canary, kit.body(), filled)
+            yield ignored(f"{value} in {what}", canary, Request(kit.body(), filled))
     for what, write in _SYNTAX.items():
         canary = kit.canary()
-        yield _ignored(what, canary, kit.body(), write(canary.encode()))
+        yield ignored(what, canary, Request(kit.body(), write(canary.encode())))
 
 
 _READ: Mapping[str, Headers] = {
@@ -104,7 +105,3 @@ _SYNTAX: Mapping[str, Callable[[bytes], Headers]] = {
     "baggage": lambda word: ((b"Baggage", b"prompt=" + word + b";secret=1"),),
     "a request id that is a UUID": lambda word: ((b"X-Request-Id", b"0192f5a0-" + word),),
 }
-
-
-def _ignored(what: str, canary: str, body: bytes, headers: Headers) -> Case:
-    return Case(what, canary, Request(body, headers), Expected.IGNORED)

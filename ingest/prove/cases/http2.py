@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from ingest.prove import frames
 from ingest.prove.case import Case, Expected, Headers, Request
+from ingest.prove.cases.framing import HEAD, wire
 from ingest.prove.kit import Kit
 from ingest.prove.words import SENTENCES
 
@@ -21,13 +22,6 @@ _FIELDS: Mapping[str, Headers] = {
     "a CONNECT": ((b":method", b"CONNECT"), (b":protocol", b"@")),
     "a transfer coding": ((b"transfer-encoding", b"@"),),
 }
-_HEAD = """\
-POST /v1/events HTTP/1.1
-Host: %HOST%
-Authorization: Bearer %TOKEN%
-Content-Type: application/json
-Content-Length: %SIZE%
-"""
 # The service must ignore everything but the batch: RFC 9110, section 7.8.
 _UPGRADES: Mapping[str, str] = {
     "h2c": "Connection: Upgrade, close\nUpgrade: h2c\nX-Note: @\n",
@@ -57,10 +51,8 @@ def http2(kit: Kit) -> Iterator[Case]:
         yield _unspoken(what, canary, Request(kit.body(), ((b"x-note", canary.encode()),), frames=first))
     for what, lines in _UPGRADES.items():
         canary = kit.canary()
-        batch = kit.body().decode()
-        head = _HEAD.replace("%SIZE%", str(len(batch))) + lines.replace("@", canary)
-        wire = head.replace("\n", "\r\n") + "\r\n" + batch
-        yield Case(f"an upgrade to {what}", canary, Request(wire=wire.encode()), Expected.IGNORED, is_alone=True)
+        request = Request(wire=wire(kit, f"{HEAD}Content-Length: %SIZE%\n{lines}\n%BODY%", canary))
+        yield Case(f"an upgrade to {what}", canary, request, Expected.IGNORED, is_alone=True)
 
 
 def _unspoken(what: str, canary: str, request: Request) -> Case:

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Iterator, Mapping
 from uuid import UUID
 
-from ingest.prove.case import Case, Request
-from ingest.prove.kit import Json, Kit
+from ingest.prove.case import Case, refused_beside
+from ingest.prove.kit import Kit
+from ingest.prove.places import Put, in_field, in_stream_id
 
 _DAY_MS = 86_400_000
-_Put = Callable[[Kit, str], bytes]
-_WHERE: Mapping[str, _Put] = {
-    "an event": lambda kit, made: kit.body({"event_id": made}),
+_WHERE: Mapping[str, Put] = {
+    "an event": in_field("event_id"),
     "the last of three events": lambda kit, made: kit.batch([kit.event(), kit.event(), kit.event({"event_id": made})]),
-    "the stream": lambda kit, made: kit.body(envelope={"stream": _stream(made)}),
+    "the stream": in_stream_id,
 }
 
 
@@ -20,13 +20,9 @@ def hostile_ids(kit: Kit) -> Iterator[Case]:
     for where, put in _WHERE.items():
         for what, make in _FORMS.items():
             canary = kit.canary()
-            yield _case(f"{what} for {where}", canary, put(kit, make(kit.uuid7(), canary)))
+            yield refused_beside(f"{what} for {where}", canary, put(kit, make(kit.uuid7(), canary)))
         for what, at_ms in _times(kit, where):
-            yield _case(f"{what} for {where}", kit.canary(), put(kit, kit.uuid7(at_ms)))
-
-
-def _stream(made: str) -> Json:
-    return {"id": made, "sequence": 0}
+            yield refused_beside(f"{what} for {where}", kit.canary(), put(kit, kit.uuid7(at_ms)))
 
 
 def _times(kit: Kit, where: str) -> Iterator[tuple[str, int]]:
@@ -76,7 +72,3 @@ _FORMS: Mapping[str, Callable[[str, str], str]] = {
     "something before": lambda good, canary: canary + good,
     "something after": lambda good, canary: good + canary,
 }
-
-
-def _case(what: str, canary: str, body: bytes) -> Case:
-    return Case(what, canary, Request(body, ((b"X-Note", canary.encode()),)))

@@ -4,14 +4,12 @@ import string
 from collections.abc import Iterator, Mapping
 
 from ingest.prove.case import Case, Expected, Request, refused
+from ingest.prove.cases.wrapped import wrapped
 from ingest.prove.formats import FORMATS, key
 from ingest.prove.kit import Kit
-from ingest.prove.places import TERMS, Put, as_tag_key, in_field, in_tag
-from ingest.prove.words import SENTENCES, SLUGS
-from ingest.prove.wrappings import WRAPPINGS
+from ingest.prove.places import FIELDS, FIELDS_AND_KEYS
+from ingest.prove.words import SLUGS
 
-_FIELDS: Mapping[str, Put] = {**{field: in_field(field) for field in TERMS}, "a tag": in_tag}
-_PLACES: Mapping[str, Put] = {**_FIELDS, "a tag key": as_tag_key}
 # Terms that would be learned but for the text in the gap.
 _DRESSES = """
 {} claude-opus-{} claude-{}-5 claude-opus-6-{} claude-opus-6@{} gpt-{} gpt-5.4-{} gpt-7:{} {}/gpt-7 {}-gpt-7
@@ -63,26 +61,20 @@ LESSONS: Mapping[str, tuple[str, ...]] = {
 def learning_identifiers(kit: Kit) -> Iterator[Case]:
     for dress in _DRESSES:
         for number, slug in enumerate(SLUGS):
-            for where, put in _PLACES.items():
+            for where, put in FIELDS_AND_KEYS.items():
                 canary = kit.canary()
                 what = f"{dress.replace('{}', '…')}, text {number}, for {where}"
                 yield refused(what, canary, put(kit, dress.replace("{}", slug.format(canary))))
 
 
 def learning_wrappings(kit: Kit) -> Iterator[Case]:
-    for number, (how, wrap) in enumerate(WRAPPINGS.items()):
-        for place, (where, put) in enumerate(_PLACES.items()):
-            canary = kit.canary()
-            yield refused(f"a word, {how}, for {where}", canary, put(kit, wrap(canary)))
-            canary = kit.canary()
-            sentence = SENTENCES[(number + place) % len(SENTENCES)].format(canary)
-            yield refused(f"a sentence, {how}, for {where}", canary, put(kit, wrap(sentence)))
+    return wrapped(kit, {f"for {where}": put for where, put in FIELDS_AND_KEYS.items()})
 
 
 def learning_keys(kit: Kit) -> Iterator[Case]:
     for name in FORMATS:
         for dress in _KEY_DRESSES:
-            for where, put in _PLACES.items():
+            for where, put in FIELDS_AND_KEYS.items():
                 canary = kit.canary()
                 value = dress.format(key(name, canary))
                 yield refused(f"{name} in {dress.format('…')} for {where}", canary, put(kit, value))
@@ -91,7 +83,7 @@ def learning_keys(kit: Kit) -> Iterator[Case]:
 def learning_prompts(kit: Kit) -> Iterator[Case]:
     for number, prompt in enumerate(_PROMPTS):
         for mark in _MARKS:
-            for where, put in _FIELDS.items():
+            for where, put in FIELDS.items():
                 slug = prompt.replace(" ", mark)
                 yield refused(f"prompt {number}, joined by {mark!r}, for {where}", kit.canary(), put(kit, slug))
 
@@ -100,7 +92,7 @@ def learning_random_strings(kit: Kit) -> Iterator[Case]:
     for name, alphabet in _ALPHABETS.items():
         for marks in ("", "-", "-_.:"):
             for number in range(_RANDOM_STRINGS):
-                for where, put in _FIELDS.items():
+                for where, put in FIELDS.items():
                     value = _random(kit, alphabet, marks)
                     yield refused(f"{name} with {marks!r}, {number}, for {where}", kit.canary(), put(kit, value))
 
@@ -115,4 +107,4 @@ def accepted_lessons(kit: Kit) -> Iterator[Case]:
     """Yield the control: a tenant that learns nothing at all would pass the others."""
     for where, terms in LESSONS.items():
         for term in terms:
-            yield Case(f"{term} for {where}", kit.canary(), Request(_FIELDS[where](kit, term)), Expected.ACCEPTED)
+            yield Case(f"{term} for {where}", kit.canary(), Request(FIELDS[where](kit, term)), Expected.ACCEPTED)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ingest.prove.case import Case, Request, refused
+from ingest.prove.case import Case, refused, refused_beside
 from ingest.prove.cases.places import OBJECTS
 from ingest.prove.kit import Kit
 from ingest.prove.lookalikes import LOOKALIKES
@@ -48,6 +48,4 @@ def lookalike_values(kit: Kit) -> Iterator[Case]:
             term = str(kit.event()[field])
             if kit.is_known(field, alter(term)):
                 continue
-            canary = kit.canary()
-            request = Request(kit.body({field: alter(term)}), ((b"X-Note", canary.encode()),))
-            yield Case(f"{field}, {look}", canary, request)
+            yield refused_beside(f"{field}, {look}", kit.canary(), kit.body({field: alter(term)}))

@@ -3,7 +3,7 @@
 import string
 from collections.abc import Iterator
 
-from ingest.prove.case import Case, Request, refused
+from ingest.prove.case import Case, refused, refused_beside
 from ingest.prove.kit import Json, Kit
 from ingest.prove.places import TERMS
 from ingest.prove.words import SENTENCES
@@ -21,25 +21,25 @@ def split_words(kit: Kit) -> Iterator[Case]:
             yield refused(f"sentence {number}, a word an event, in {field}", canary, kit.batch(events))
         for word in sorted(_words()):
             if not _is_term(kit, field, word):
-                yield _beside(f"the word {word} in {field}", kit.canary(), kit.body(_said(kit, field, word)))
+                yield refused_beside(f"the word {word} in {field}", kit.canary(), kit.body(_said(kit, field, word)))
 
 
 def split_letters(kit: Kit) -> Iterator[Case]:
     """Yield a canary spread over tags, events and fields, and each letter alone; the canary is also in a header."""
     for step in (1, 2, 3, 4, 7):
         canary = kit.canary()
-        yield _beside(f"{step} a tag", canary, kit.body({"tags": _tags(_pieces(canary, step))}))
+        yield refused_beside(f"{step} a tag", canary, kit.body({"tags": _tags(_pieces(canary, step))}))
         canary = kit.canary()
         parts = _pieces(canary, step)
         events = [kit.event({"tags": _tags(parts[at : at + 4])}) for at in range(0, len(parts), 4)]
-        yield _beside(f"{step} a tag, over events", canary, kit.batch(events))
+        yield refused_beside(f"{step} a tag, over events", canary, kit.batch(events))
         for field in (*TERMS, "tag"):
             canary = kit.canary()
             events = [kit.event(_said(kit, field, part)) for part in _pieces(canary, step)]
-            yield _beside(f"{step} an event, in {field}", canary, kit.batch(events))
+            yield refused_beside(f"{step} an event, in {field}", canary, kit.batch(events))
     for field in (*TERMS, "tag"):
         for letter in string.ascii_letters + string.digits + "._-:/ ":
-            yield _beside(f"the letter {letter!r} in {field}", kit.canary(), kit.body(_said(kit, field, letter)))
+            yield refused_beside(f"the letter {letter!r} in {field}", kit.canary(), kit.body(_said(kit, field, letter)))
 
 
 def one_in_many(kit: Kit) -> Iterator[Case]:
@@ -53,10 +53,6 @@ def one_in_many(kit: Kit) -> Iterator[Case]:
                 yield refused(f"{field} of event {place} of {size}", canary, kit.batch(events))
 
 
-def _beside(what: str, canary: str, body: bytes) -> Case:
-    return Case(what, canary, Request(body, ((b"X-Note", canary.encode()),)))
-
-
 def _pieces(canary: str, step: int) -> list[str]:
     return [canary[start : start + step] for start in range(0, len(canary), step)]
 
@@ -66,7 +62,7 @@ def _tags(parts: list[str]) -> Json:
 
 
 def _said(kit: Kit, field: str, word: str) -> Json:
-    return {"tags": {next(iter(kit.tags), "team"): word}} if field == "tag" else {field: word}
+    return kit.tag(word) if field == "tag" else {field: word}
 
 
 def _words() -> set[str]:

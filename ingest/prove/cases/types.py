@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ingest.prove.case import Case, Request, refused
+from ingest.prove.case import Case, refused, refused_beside
 from ingest.prove.kit import Json, Kit
 from ingest.prove.words import SENTENCES
 
@@ -11,8 +11,7 @@ def wrong_types(kit: Kit) -> Iterator[Case]:
     for where, field, envelope in _fields(kit):
         for what, of in _VALUES.items():
             canary = kit.canary()
-            value = of.replace("@", canary).encode()
-            body = kit.body({} if envelope else {field: "@"}, envelope).replace(b'"@"', value)
+            body = _body(kit, field, envelope, of.replace("@", canary))
             yield refused(f"{what} for {where}", canary, body)
 
 
@@ -45,13 +44,10 @@ def hostile_numbers(kit: Kit) -> Iterator[Case]:
             continue
         for what, of in _NUMBERS.items():
             canary = kit.canary()
-            number = of.replace("@", str(int.from_bytes(canary.encode(), "big"))).encode()
-            body = kit.body({} if envelope else {field: "@"}, envelope).replace(b'"@"', number)
-            yield Case(f"{what} for {where}", canary, Request(body, ((b"X-Note", canary.encode()),)))
-        canary = kit.canary()
+            number = of.replace("@", str(int.from_bytes(canary.encode(), "big")))
+            yield refused_beside(f"{what} for {where}", canary, _body(kit, field, envelope, number))
         over = kit.policy.bounds[_BOUNDS.get(field, "dropped_max")] + 1
-        body = kit.body({} if envelope else {field: "@"}, envelope).replace(b'"@"', str(over).encode())
-        yield Case(f"one too many for {where}", canary, Request(body, ((b"X-Note", canary.encode()),)))
+        yield refused_beside(f"one too many for {where}", kit.canary(), _body(kit, field, envelope, str(over)))
 
 
 _BOUNDS = {
@@ -91,6 +87,11 @@ _NUMBERS = {  # `@` is the canary's bytes as a number.
     "true": "true",
     "a string of digits": '"812"',
 }
+
+
+def _body(kit: Kit, field: str, envelope: Json, written: str) -> bytes:
+    """Return a body with a value written in place of the "@" of the envelope or, without one, of an event's field."""
+    return kit.body({} if envelope else {field: "@"}, envelope).replace(b'"@"', written.encode())
 
 
 def _fields(kit: Kit) -> Iterator[tuple[str, str, Json]]:

@@ -10,7 +10,7 @@ from itertools import islice
 
 import zstandard
 
-from ingest.prove.case import Case, Expected, Headers, Request
+from ingest.prove.case import Case, Headers, Request, ignored
 from ingest.prove.cases import apis, dress, duplicates, keys, places, types
 from ingest.prove.kit import Kit, text
 from ingest.prove.words import SENTENCES
@@ -91,10 +91,7 @@ def wrapped_bodies(kit: Kit) -> Iterator[Case]:
 
 def compressed_bodies(kit: Kit) -> Iterator[Case]:
     """Yield a sample of other families' bodies, as gzip and as zstd."""
-    codings: tuple[tuple[str, Encode, Headers], ...] = (
-        ("gzip", _gzip, _GZIP),
-        ("zstd", zstandard.compress, _ZSTD),
-    )
+    codings: tuple[tuple[str, Encode, Headers], ...] = ("gzip", _gzip, _GZIP), ("zstd", zstandard.compress, _ZSTD)
     for place, family in enumerate(_COMPRESSED):
         for name, encode, headers in codings:
             for case in islice(family(kit), place, None, _EVERY):
@@ -107,7 +104,7 @@ def container_metadata(kit: Kit) -> Iterator[Case]:
         for number, sentence in enumerate(SENTENCES):
             canary = kit.canary()
             body = hold(kit.body(), sentence.format(canary).encode())
-            yield Case(f"{what}, text {number}", canary, Request(body, headers), Expected.IGNORED)
+            yield ignored(f"{what}, text {number}", canary, Request(body, headers))
 
 
 def _gzip_with(flag: int, field: bytes, body: bytes) -> bytes:
