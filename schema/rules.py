@@ -116,6 +116,9 @@ NAMES = (
 )  # fmt: skip
 
 SHAPES = (
+    Rule("content.diagnostics",
+         "Send no text of an error; an operator can permit that it is dropped unread: `nocontent tenant diagnostics`."),
+    Rule("content.unknown-key", "Remove the attribute: its value is text, and no mapping has its name."),
     Rule("shape.escape", "Send no backslash; no name or term needs one. In PHP, set JSON_UNESCAPED_SLASHES."),
     Rule("secret.high-entropy", "A term may not look like a random key: register a readable name."),
     Rule("vocabulary.bad-term", "A term may only have the policy's letters, digits, marks and length."),

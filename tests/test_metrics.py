@@ -80,6 +80,7 @@ def test_no_label_is_of_a_tenant_or_a_sender() -> None:
     labels = {label for metric in listed().values() for label in metric.labels}
     assert labels == {
         "budget",
+        "field",
         "kind",
         "outcome",
         "policy_digest",

@@ -10,6 +10,7 @@ from ingest.cli.acts import Acts
 from ingest.cli.arguments import Subparsers
 from ingest.cli.registration import Given, register, say_refused
 from ingest.errors import CannotStart
+from ingest.knowledge.diagnostics import Diagnostics
 from ingest.store import readers, tenants, tokens, vocabulary
 from ingest.store.connections import Connection
 from schema.event import Kind
@@ -38,7 +39,7 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
 
 def _add_tenant(family: Acts) -> None:
     family.add("add", _tenant_add, "add a tenant").add_argument("tenant", help="a short lower-case name")
-    family.add("list", _tenant_list, "list tenants with their modes and quotas")
+    family.add("list", _tenant_list, "list tenants with their modes, quotas and diagnostics")
     mode = family.add("mode", _tenant_mode, "set how terms that are not registered are treated")
     mode.add_argument("tenant")
     mode.add_argument("kind", choices=[*_MODED])
@@ -48,6 +49,13 @@ def _add_tenant(family: Acts) -> None:
     quota = family.add("quota", _tenant_quota, "limit a tenant's events per minute")
     quota.add_argument("tenant")
     quota.add_argument("events_per_minute", type=int, help="0 for no limit")
+    diagnostics = family.add("diagnostics", _tenant_diagnostics, "set how free-text diagnostics are treated")
+    diagnostics.add_argument("tenant")
+    diagnostics.add_argument(
+        "diagnostics",
+        choices=[each.name.lower() for each in Diagnostics],
+        help="refuse a record that carries one, or discard the text unread and store the record",
+    )
     family.add("disable", _tenant_disable, "stop accepting a tenant's events").add_argument("tenant")
     family.add("enable", _tenant_enable, "accept a disabled tenant's events again").add_argument("tenant")
 
@@ -114,7 +122,9 @@ async def _tenant_list(connection: Connection, _args: argparse.Namespace) -> int
     for row in await tenants.list_all(connection):
         modes = " ".join(f"{kind.name.lower()}={mode.name.lower()}" for kind, mode in row.modes.items())
         quota = f"{row.events_per_minute_max} events/min" if row.events_per_minute_max else "no quota"
-        print(f"{row.tenant_id:6}  {row.name:24} {'disabled' if row.disabled else 'enabled':9} {quota:20} {modes}")
+        state = "disabled" if row.disabled else "enabled"
+        diagnostics = f"diagnostics={row.diagnostics.name.lower()}"
+        print(f"{row.tenant_id:6}  {row.name:24} {state:9} {quota:20} {modes} {diagnostics}")
     return 0
 
 
@@ -127,6 +137,12 @@ async def _tenant_mode(connection: Connection, args: argparse.Namespace) -> int:
 async def _tenant_quota(connection: Connection, args: argparse.Namespace) -> int:
     tenant = await tenants.find(connection, args.tenant)
     await tenants.set_quota(connection, tenant, args.events_per_minute or None)
+    return 0
+
+
+async def _tenant_diagnostics(connection: Connection, args: argparse.Namespace) -> int:
+    tenant = await tenants.find(connection, args.tenant)
+    await tenants.set_diagnostics(connection, tenant, Diagnostics[args.diagnostics.upper()])
     return 0
 
 

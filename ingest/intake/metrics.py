@@ -4,6 +4,7 @@ from typing import Literal, get_args
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from ingest.intake import diagnostics
 from ingest.metrics import SECONDS, begin_at_zero
 from ingest.serving.metrics import task_restarts
 from ingest.store.endings import SQLSTATE_CLASSES
@@ -18,6 +19,9 @@ request_seconds = Histogram(
 batches = Counter("ingest_batches", "Batches, counted after COMMIT.", ["outcome"])
 events = Counter("ingest_events", "Events, counted after COMMIT.", ["outcome"])
 refusals = Counter("ingest_refusals", "Refused batches, by the first rule they broke.", ["rule"])
+discarded_fields = Counter(
+    "ingest_discarded_fields", "Fields of other formats that were dropped unread from stored records.", ["field"]
+)
 learned_terms = Counter("ingest_learned_terms", "New terms in the traffic of tenants in mode learn.", ["outcome"])
 vocabulary_budget_left = Gauge(
     "ingest_vocabulary_budget_left",
@@ -63,6 +67,7 @@ for _metric, _values in (
     (batches, ("stored", "replayed")),
     (events, ("accepted", "duplicate")),
     (refusals, RULES),
+    (discarded_fields, diagnostics.FIELDS),
     (learned_terms, ("learned", "refused")),
     (flushes, ("copied", "repeated", "mended", "failed", "lost")),
     (transactions, ("committed", "unconfirmed", "lost", "away", *SQLSTATE_CLASSES, "other")),

@@ -61,7 +61,7 @@ class Policies:
             document = self._kept.get(tenant_id) if self.tag(snapshot, tenant_id) else None
             if document is None:
                 version = _version(snapshot, tenant_id)
-                plain = msgspec.json.encode(policy.of(snapshot.tenants[tenant_id].vocabulary, snapshot.retention_days))
+                plain = msgspec.json.encode(policy.of(snapshot.tenants[tenant_id], snapshot.retention_days))
                 yield
                 document = yield from documents.compress(plain)
                 self._tags[tenant_id] = version, document.tag

@@ -2,16 +2,18 @@
 
 import hashlib
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from ingest.intake import capacity
+from ingest.knowledge.diagnostics import Diagnostics
+from ingest.knowledge.snapshot import Tenant
 from schema import composition, limits
 from schema.event import DROP_REASONS, TERMS_MAX, Batch, Event, Kind
 from schema.rules import RULES
-from schema.vocabulary import GRAMMAR, Vocabulary
+from schema.vocabulary import GRAMMAR
 
 _BOUNDS = {name.lower(): value for name, value in vars(limits).items() if name.isupper()}
 
@@ -31,6 +33,10 @@ class Policy(Struct, frozen=True):
     event_bits_max: Annotated[float, Meta(description="Bits that a sender can choose in one stored event.")]
     event_bits: Annotated[dict[str, float], Meta(description="The same by field.")]
     modes: Annotated[dict[str, str], Meta(description="Treatment of terms that are not registered, by kind.")]
+    diagnostics: Annotated[
+        Literal["refuse", "discard"],
+        Meta(description="Treatment of records of other formats that carry free text about an error."),
+    ]
     terms: Annotated[dict[str, list[str]], Meta(description="Terms that may be sent, by kind.")]
     spellings: Annotated[
         dict[str, list[str]],
@@ -63,8 +69,9 @@ def spellings() -> dict[str, list[str]]:
     }
 
 
-def of(vocabulary: Vocabulary, retention_days: int) -> Policy:
-    """Return the policy of a tenant with this vocabulary."""
+def of(tenant: Tenant, retention_days: int) -> Policy:
+    """Return the policy of a tenant."""
+    vocabulary = tenant.vocabulary
     held = capacity.of_event(retention_days)
     kinds = (Kind.TASK_CATEGORY, Kind.PROVIDER, Kind.MODEL)
     return Policy(
@@ -78,6 +85,7 @@ def of(vocabulary: Vocabulary, retention_days: int) -> Policy:
         event_bits_max=round(capacity.total(held), 1),
         event_bits={field: round(bits, 1) for field, bits in held},
         modes={kind.name.lower(): mode.name.lower() for kind, mode in vocabulary.modes.items()},
+        diagnostics="discard" if tenant.diagnostics == Diagnostics.DISCARD else "refuse",
         terms={
             kind.name.lower(): sorted(vocabulary.kinds[kind].own.keys() | vocabulary.kinds[kind].shipped.keys())
             for kind in kinds

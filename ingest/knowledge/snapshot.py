@@ -4,6 +4,7 @@ import hmac
 from dataclasses import dataclass, field
 
 from ingest.knowledge.clock import Clock
+from ingest.knowledge.diagnostics import Diagnostics
 from ingest.knowledge.errors import BadToken, ClockAdrift, ExpiredToken, RevokedToken
 from ingest.knowledge.retention import FIRST_DAYS, Retention
 from ingest.knowledge.tokens import Credential, Token
@@ -20,6 +21,7 @@ class Tenant:
     vocabulary: Vocabulary
     disabled: bool = False
     events_per_minute_max: int | None = None
+    diagnostics: Diagnostics = Diagnostics.REFUSE
     revision: int = -1  # Of the last act that changed the tenant or its terms.
 
 

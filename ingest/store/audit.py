@@ -13,6 +13,7 @@ ACTS = (
     "tenant.set-model-mode",
     "tenant.set-tag-value-mode",
     "tenant.set-events-per-minute-max",
+    "tenant.set-diagnostics",
     "tenant.set-disabled",
     "token.issue",
     "token.rotate",

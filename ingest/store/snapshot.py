@@ -8,6 +8,7 @@ import asyncpg
 
 from ingest import logs
 from ingest.errors import Unavailable
+from ingest.knowledge.diagnostics import Diagnostics
 from ingest.knowledge.retention import Retention
 from ingest.knowledge.snapshot import Snapshot, Tenant
 from ingest.knowledge.tokens import Token
@@ -26,7 +27,8 @@ FROM control LEFT JOIN retention ON retention_id = 1
 WHERE control_id = 1
 """
 _TENANTS = """
-SELECT tenant_id, task_category_mode, provider_mode, model_mode, tag_value_mode, events_per_minute_max, disabled
+SELECT tenant_id, task_category_mode, provider_mode, model_mode, tag_value_mode, events_per_minute_max, diagnostics,
+    disabled
 FROM tenants WHERE revision > $1
 """
 _TOKENS = """
@@ -120,6 +122,7 @@ def _set_tenant(snapshot: Snapshot, row: asyncpg.Record) -> None:
     tenant.vocabulary.set_modes(modes)
     tenant.disabled = row["disabled"]
     tenant.events_per_minute_max = row["events_per_minute_max"]
+    tenant.diagnostics = Diagnostics(row["diagnostics"])
 
 
 def _set_token(snapshot: Snapshot, row: asyncpg.Record) -> None:

@@ -1,8 +1,9 @@
-"""An operator's acts on tenants: adds and lists them, sets modes and quotas, disables them."""
+"""An operator's acts on tenants: adds and lists them, sets modes, quotas and diagnostics, disables them."""
 
 from datetime import datetime
 from typing import NamedTuple
 
+from ingest.knowledge.diagnostics import Diagnostics
 from ingest.store import acts, names
 from ingest.store.connections import Connection
 from schema.event import Kind
@@ -26,6 +27,7 @@ class TenantRow(NamedTuple):
     name: str
     modes: dict[Kind, Mode]
     events_per_minute_max: int | None
+    diagnostics: Diagnostics
     disabled: bool
     created_at: datetime
 
@@ -37,7 +39,7 @@ SELECT coalesce(max(tenant_id), 0) + 1, $1, $2 FROM tenants RETURNING tenant_id
 _TENANT = "SELECT tenant_id FROM tenants WHERE name = $1"
 _LIST_TENANTS = """
 SELECT tenant_id, name, task_category_mode, provider_mode, model_mode, tag_value_mode, events_per_minute_max,
-    disabled, created_at
+    diagnostics, disabled, created_at
 FROM tenants ORDER BY tenant_id
 """
 
@@ -68,6 +70,7 @@ async def list_all(connection: Connection) -> list[TenantRow]:
             row["name"],
             {kind: Mode(row[column]) for kind, column in _MODE_COLUMNS.items()},
             row["events_per_minute_max"],
+            Diagnostics(row["diagnostics"]),
             row["disabled"],
             row["created_at"],
         )
@@ -83,6 +86,11 @@ async def set_mode(connection: Connection, tenant_id: int, kind: Kind, mode: Mod
 async def set_quota(connection: Connection, tenant_id: int, events_per_minute_max: int | None) -> None:
     """Limit a tenant's events in a minute; None for no limit."""
     await _set(connection, tenant_id, "events_per_minute_max", events_per_minute_max)
+
+
+async def set_diagnostics(connection: Connection, tenant_id: int, diagnostics: Diagnostics) -> None:
+    """Set what happens to a tenant's records with free-text diagnostics."""
+    await _set(connection, tenant_id, "diagnostics", diagnostics)
 
 
 async def set_disabled(connection: Connection, tenant_id: int, *, disabled: bool) -> None:

@@ -51,6 +51,7 @@ _LINES = (
     f"tenant mode acme {_KEY} learn",
     f"tenant mode acme model {_KEY}",
     f"tenant quota acme {_KEY}",
+    f"tenant diagnostics acme {_KEY}",
     f"tenant {_KEY} acme",
     f"{_KEY}",
     f"token issue {_KEY}",

@@ -34,16 +34,22 @@ def test_what_a_tenant_is_set_to_is_listed(run: Run, database: str) -> None:
         "tenant mode acme model coarsen",
         "tenant mode acme tag learn",
         "tenant quota acme 500",
+        "tenant diagnostics acme discard",
         "tenant disable acme",
     ):
         assert run(line) == (0, "", "")
     (row,) = run("tenant list")[1].splitlines()
-    assert all(part in row for part in ("disabled", "500 events/min", "model=coarsen", "tag_value=learn"))
+    assert all(
+        part in row
+        for part in ("disabled", "500 events/min", "model=coarsen", "tag_value=learn", "diagnostics=discard")
+    )
     assert run("tenant quota acme 0")[0] == run("tenant enable acme")[0] == 0
     (row,) = run("tenant list")[1].splitlines()
     assert "no quota" in row
     assert "enabled" in row
-    assert len(audit(database)) == 7
+    assert run("tenant diagnostics acme refuse")[0] == 0
+    assert "diagnostics=refuse" in run("tenant list")[1]
+    assert len(audit(database)) == 9
 
 
 def test_a_token_is_printed_once_and_only_its_digest_is_kept(run: Run, database: str) -> None:

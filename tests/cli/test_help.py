@@ -14,7 +14,8 @@ from tests.support.service import ROOT
 
 _COMMANDS = (
     "serve", "migrate", "maintain", "check", "demo", "tenant", "tenant add", "tenant list", "tenant mode",
-    "tenant quota", "tenant disable", "tenant enable", "token", "token issue", "token rotate", "token revoke",
+    "tenant quota", "tenant diagnostics", "tenant disable", "tenant enable",
+    "token", "token issue", "token rotate", "token revoke",
     "token list", "reader", "reader add", "reader remove", "reader list",
     "vocabulary", "vocabulary add", "vocabulary remove", "vocabulary import", "vocabulary list", "tags", "tags declare",
 )  # fmt: skip

@@ -215,6 +215,7 @@ POLICY = Board(
             (
                 _line("Terms coarsened", "suffix: terms/s", f"sum(rate(ingest_coarsened_terms_total[{WINDOW}]))",
                       "stored as unknown"),
+                _rates("Fields discarded", "fields", "ingest_discarded_fields_total", "field"),
                 _rates("Terms learned", "terms", "ingest_learned_terms_total", "outcome"),
                 _line("Budget left today", "suffix: terms",
                       'min by (kind) (ingest_vocabulary_budget_left{budget="daily"})', "{{kind}}"),

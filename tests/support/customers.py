@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple, TypeVar
 
+from ingest.knowledge.diagnostics import Diagnostics
 from ingest.store import connections, tenants, tokens, vocabulary
 from ingest.store.connections import Connection
 from schema.event import Kind
@@ -26,6 +27,7 @@ class CustomerSpec(NamedTuple):
 
     modes: Mapping[Kind, Mode] = {}
     quota: int | None = None
+    diagnostics: Diagnostics = Diagnostics.REFUSE
     scopes: Sequence[str] = tokens.SCOPES_DEFAULT
     is_disabled: bool = False
     expires_in: timedelta | None = None
@@ -40,6 +42,7 @@ PREPARED = {
     "spender": CustomerSpec(dict.fromkeys(EVERYTHING, Mode.LEARN), scopes=tokens.SCOPES),
     "reader": CustomerSpec(dict.fromkeys(EVERYTHING, Mode.LEARN)),
     "coarsener": CustomerSpec(EVERYTHING),
+    "discarder": CustomerSpec(diagnostics=Diagnostics.DISCARD),
     "limited": CustomerSpec(quota=10),
     "sparing": CustomerSpec(quota=10),
     "thrifty": CustomerSpec(quota=10),
@@ -74,6 +77,7 @@ async def add(connection: Connection, name: str, wanted: CustomerSpec) -> Custom
     for kind, mode in wanted.modes.items():
         await tenants.set_mode(connection, tenant, kind, mode)
     await tenants.set_quota(connection, tenant, wanted.quota)
+    await tenants.set_diagnostics(connection, tenant, wanted.diagnostics)
     token = await tokens.issue(connection, tenant, wanted.scopes, wanted.expires_in)
     if wanted.is_disabled:
         await tenants.set_disabled(connection, tenant, disabled=True)

@@ -1,0 +1,10 @@
+"""A tenant's choice about the free-text diagnostics that clients of other formats send; docs/policy.md lists them."""
+
+from enum import IntEnum
+
+
+class Diagnostics(IntEnum):
+    """What happens to a record with a free-text diagnostic; the numbers are those in the table of tenants."""
+
+    REFUSE = 0  # The record is refused, and the others are stored.
+    DISCARD = 1  # The text is dropped unread and counted, and the record is stored.
