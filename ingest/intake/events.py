@@ -16,7 +16,7 @@ async def post_events(request: Request) -> Response:
         caller = auth.require(request, "events:write")
         service = auth.service_of(request)
         door.announce_quota(request, service.quotas, caller.tenant_id)
-        async with service.intake.admit(caller, body.announced(request)) as seat:
-            ticket = await seat.store(await seat.read(request))
+        async with service.intake.admit(caller, body.announced(request, body.JSON)) as seat:
+            ticket = await seat.store(await seat.read(request, body.JSON))
         receipt = await ticket.receipt()
         return Response(_encoder.encode(receipt), media_type="application/json")

@@ -16,6 +16,7 @@ from ingest.intake.quota import Quotas, Reservation
 from ingest.intake.validation import Validation
 from ingest.knowledge.clock import Clock
 from ingest.serving import body
+from ingest.serving.body import Form
 from ingest.serving.body_memory import BodyMemory, Hold
 from ingest.store.batches import Entry
 from ingest.store.errors import OutcomeUnknown
@@ -65,9 +66,9 @@ class Seat:
         self._reservation = reservation
         self._work = work
 
-    async def read(self, request: Request) -> bytes:
+    async def read(self, request: Request, form: Form) -> bytes:
         """Return the decompressed body; raises what `serving.body.read` raises."""
-        return await body.read(request, self._hold, self._work.inflate)
+        return await body.read(request, form, self._hold, self._work.inflate)
 
     async def store(self, batch: bytes) -> "Ticket":
         """Queue a batch in the contract's JSON; raises what `Validation.entry` and `put` raise, and ClockAdrift."""

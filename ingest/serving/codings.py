@@ -7,6 +7,7 @@ import re
 import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import Literal
 
 import zstandard
@@ -29,8 +30,6 @@ _GZIP = 16 + zlib.MAX_WBITS
 # RFC 9110, section 8.3.1: a semicolon may end the value. Some proxies join repeated headers with a comma.
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 (the token of RFC 9110, section 5.6.2)
 _PARAMETER = rf';[ \t]*(?:({_TOKEN})[ \t]*=[ \t]*({_TOKEN}|"(?:[^"\\]|\\.)*")[ \t]*)?'
-_JSON = rf"application/json[ \t]*(?:{_PARAMETER})*"
-_MEDIA_TYPE = re.compile(rf"{_JSON}(?:,[ \t]*{_JSON})*", re.IGNORECASE)
 _PARAMETERS = re.compile(_PARAMETER)
 # Supersets of ASCII, to which bodies are limited; UTF-16, UTF-7, ISO-2022 and EBCDIC are not.
 _CHARSET = re.compile(
@@ -40,14 +39,22 @@ _CHARSET = re.compile(
 )
 
 
-def require_json(content_types: Sequence[str]) -> None:
-    """Raise MediaTypeUnsupported unless every Content-Type is application/json, in a superset of ASCII."""
+def media_type(content_types: Sequence[str], accepted: Sequence[str]) -> str:
+    """Return the media type that every Content-Type has, in a superset of ASCII; raise MediaTypeUnsupported."""
     whole = ",".join(content_types)
-    if not _MEDIA_TYPE.fullmatch(whole):
+    found = next((each for each in accepted if _values(each).fullmatch(whole)), None)
+    if found is None:
         raise MediaTypeUnsupported
     for name, value in _PARAMETERS.findall(whole):
         if name.lower() == "charset" and not _CHARSET.fullmatch(value.strip("\"'")):
             raise MediaTypeUnsupported
+    return found
+
+
+@cache
+def _values(media_type: str) -> re.Pattern[str]:
+    value = rf"{re.escape(media_type)}[ \t]*(?:{_PARAMETER})*"
+    return re.compile(rf"{value}(?:,[ \t]*{value})*", re.IGNORECASE)
 
 
 def of(content_encodings: Sequence[str]) -> Coding | None:
@@ -64,9 +71,9 @@ def of(content_encodings: Sequence[str]) -> Coding | None:
             raise EncodingUnsupported
 
 
-async def decompressed(wire: bytes, coding: Coding, finish: Finish) -> bytes:
+async def decompressed(wire: bytes, coding: Coding, finish: Finish, bytes_max: int = BODY_BYTES_MAX) -> bytes:
     """Decompress a small body at once, and a large one in its turn: it may be a thousand times its size on the wire."""
-    work = _gunzip(wire) if coding == "gzip" else _unzstd(wire)
+    work = _gunzip(wire, bytes_max) if coding == "gzip" else _unzstd(wire, bytes_max)
     if (done := steps.advance(work)) is None:
         return await finish(work)
     body: bytes = done.value
@@ -75,15 +82,15 @@ async def decompressed(wire: bytes, coding: Coding, finish: Finish) -> bytes:
 
 def gunzip(wire: bytes) -> bytes:
     """Inflate gzip members of bounded number and size; zeros after the last are padding, as for gzip(1)."""
-    return steps.finish(_gunzip(wire))
+    return steps.finish(_gunzip(wire, BODY_BYTES_MAX))
 
 
 def unzstd(wire: bytes) -> bytes:
     """Decompress zstd frames of bounded number, size and window; skip skippable ones."""
-    return steps.finish(_unzstd(wire))
+    return steps.finish(_unzstd(wire, BODY_BYTES_MAX))
 
 
-def _gunzip(wire: bytes) -> Steps[bytes]:
+def _gunzip(wire: bytes, bytes_max: int) -> Steps[bytes]:
     view, at, size = memoryview(wire), 0, 0
     members: list[bytes] = []
     # RFC 1952: a member ends with its size. If that is wrong, the first step still stops at its bound.
@@ -91,7 +98,7 @@ def _gunzip(wire: bytes) -> Steps[bytes]:
         yield
     step_bytes = STEP_BYTES if is_large else AT_ONCE_BYTES
     for _ in range(MEMBERS_MAX):
-        member, at = yield from _member(view, at, BODY_BYTES_MAX - size, step_bytes)
+        member, at = yield from _member(view, at, bytes_max - size, step_bytes)
         step_bytes = STEP_BYTES
         members.append(member)
         size += len(member)
@@ -124,11 +131,11 @@ def _member(view: memoryview, at: int, bytes_max: int, step_bytes: int) -> Steps
             step_bytes = STEP_BYTES
 
 
-def _unzstd(wire: bytes) -> Steps[bytes]:
+def _unzstd(wire: bytes, bytes_max: int) -> Steps[bytes]:
     decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES_MAX)
     try:
         size = zstandard.frame_content_size(wire)
-        if size > BODY_BYTES_MAX:
+        if size > bytes_max:
             raise BodyTooLarge
         if not 0 < size <= AT_ONCE_BYTES:
             yield
@@ -139,7 +146,7 @@ def _unzstd(wire: bytes) -> Steps[bytes]:
         with decompressor.stream_reader(wire, read_across_frames=True) as reader:
             while read := len(reader.read(STEP_BYTES)):
                 size += read
-                if size > BODY_BYTES_MAX:
+                if size > bytes_max:
                     raise BodyTooLarge
                 yield
         return (yield from _frames(wire, decompressor))

@@ -36,7 +36,7 @@ class QueryNotEmpty(IngestError):
 
 
 class MediaTypeUnsupported(IngestError):
-    """The body is not application/json."""
+    """The body has a media type that its path does not read."""
 
 
 class EncodingUnsupported(IngestError):
@@ -52,11 +52,11 @@ class SlowBody(IngestError):
 
 
 class WireTooLarge(IngestError):
-    """The body has more bytes than WIRE_BYTES_MAX."""
+    """The body has more bytes than its path reads."""
 
 
 class BodyTooLarge(IngestError):
-    """The body has more bytes than BODY_BYTES_MAX once decompressed."""
+    """The body has more bytes than its path reads, once decompressed."""
 
 
 class ClientGone(Exception):

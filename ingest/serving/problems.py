@@ -86,7 +86,9 @@ FACES: Faces = {
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body-too-large", "The body has too many bytes once decompressed"
     ),
     MediaTypeUnsupported: Face(
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "media-type-unsupported", "Send Content-Type: application/json"
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        "media-type-unsupported",
+        "Send Content-Type: application/json, or another that the path reads",
     ),
     EncodingUnsupported: Face(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,

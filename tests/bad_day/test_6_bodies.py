@@ -287,7 +287,7 @@ def test_a_content_type_that_comes_twice_says_json_twice(
 def test_no_label_takes_long_to_read(label: str) -> None:
     for text in (label, "application/json" + label * 30, "application/json" + "; " * 8_000 + label):
         try:
-            codings.require_json([text])
+            codings.media_type([text], ("application/json",))
         except MediaTypeUnsupported:
             continue
         assert text.lower().startswith("application/json")
