@@ -1,4 +1,6 @@
-"""Maps the names that providers and gateways use for outcomes to the contract's words, to explain refusals only.
+"""Maps the names that providers and gateways use for outcomes to the contract's words.
+
+`POST /v1/events` explains refusals by them, and never translates; the doors of other formats translate.
 
 Names are as `rules.normalised` returns them: without case and separators. docs/policy.md shows them as they are sent.
 """
@@ -41,6 +43,18 @@ _STOP: Mapping[str, Word] = {normalised(word): word for word in get_args(StopRea
 def is_nothing(value: str) -> bool:
     """Return whether a string is one that some languages write for no value."""
     return normalised(value) in _NOTHING
+
+
+def status(value: str) -> Status | None:
+    """Return the contract's status that a well-known name of a failure stands for; None for any other string."""
+    found = _STATUS.get(normalised(value))
+    return next((word for word in get_args(Status) if word == found and word != "ok"), None)
+
+
+def stop_reason(value: str) -> StopReason | None:
+    """Return the contract's stop reason for a name; `other` for one that is not well known, None for no reason."""
+    found = _STOP.get(normalised(value), "other")
+    return next((word for word in get_args(StopReason) if word == found), None)
 
 
 def word_for(field: str, value: str) -> Word | None:
