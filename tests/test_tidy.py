@@ -38,7 +38,11 @@ ATTRIBUTES_ALLOWED = {
     "schema/event.py:Event": "the contract: a field for each column",
 }
 
-BROAD_ALLOWED = {"ingest/serving/boundary.py": "the one place where whatever is left becomes a bare 500"}
+BROAD_ALLOWED = {
+    "ingest/serving/boundary.py": "the one place where whatever is left becomes a bare 500",
+    "reporter/src/nocontent_reporter/pipeline.py": "a bug must not end the threads that report",
+    "reporter/src/nocontent_reporter/reporter.py": "nothing is raised into the proxy; its callback may raise",
+}
 ENVIRONMENT_ALLOWED = {"ingest/config/__init__.py": "the one reader of settings"}
 
 

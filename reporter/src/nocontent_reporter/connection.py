@@ -1,0 +1,159 @@
+"""Sends requests over one kept connection, with a deadline for each answer, and keeps of it what is understood."""
+
+import http.client
+import io
+import json
+import re
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+ANSWER_S = 40.0  # The server answers within 25 s, after a second in its queue.
+ANSWER_BYTES_MAX = 4_194_304  # A policy has some 300 KB, a refusal 20 KB.
+_PROBLEM = re.compile(r"urn:nocontent:problem:([a-z0-9-]{1,40})\Z")
+_RULE = re.compile(r"[a-z]{1,16}\.[a-z0-9-]{1,40}\Z")  # What another server writes there is not kept.
+
+
+class Unreachable(Exception):
+    """There was no whole answer: nobody knows whether the request was carried out."""
+
+
+class Violation(NamedTuple):
+    """A broken rule and its place."""
+
+    rule: str
+    pointer: str
+
+
+class Answer(NamedTuple):
+    """What is understood of an answer. `problem` is None if it is none of the server's problems."""
+
+    status: int
+    retry_after: str | None = None
+    tag: str | None = None
+    problem: str | None = None
+    violations: tuple[Violation, ...] = ()
+    stored: tuple[int, int] | None = None  # Accepted events and duplicates, of a receipt.
+
+
+class Connection:
+    """A connection to one server, opened when it is needed, and closed if the server says so or anything is odd."""
+
+    def __init__(self, url: str, token: str, trust: ssl.SSLContext | None) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("url is https://host, with a port and a path if need be, and nothing after that")
+        if not token.isascii() or not token.isprintable() or " " in token:
+            raise ValueError("token has characters that no token has")
+        self._prefix = parts.path.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {token}", "User-Agent": "nocontent-reporter"}
+        if parts.scheme == "https":
+            context = trust or ssl.create_default_context()
+            https = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=ANSWER_S, context=context)
+            self._http: http.client.HTTPConnection = https
+        else:
+            self._http = http.client.HTTPConnection(parts.hostname, parts.port, timeout=ANSWER_S)
+        self._http.response_class = _Response
+
+    def request(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        """Return the answer; raises Unreachable."""
+        is_kept = self._http.sock is not None
+        try:
+            return self._request(method, path, body, headers)
+        except _Stale:
+            if not is_kept:
+                raise Unreachable from None
+        # The server had closed the kept connection before it could answer: not worth a pause.
+        try:
+            return self._request(method, path, body, headers)
+        except _Stale:
+            raise Unreachable from None
+
+    def _request(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        try:
+            if self._http.sock is not None:
+                self._http.sock.settimeout(ANSWER_S)
+            self._http.request(method, self._prefix + path, body, {**self._headers, **headers})
+            with self._http.getresponse() as response:
+                content = response.read(ANSWER_BYTES_MAX + 1)
+                answer = _understood(response, content)
+                is_odd = len(content) > ANSWER_BYTES_MAX or response.status >= HTTPStatus.BAD_REQUEST
+        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+            self.close()
+            raise _Stale from None
+        except (OSError, http.client.HTTPException, ValueError):
+            self.close()
+            raise Unreachable from None
+        if is_odd:
+            self.close()
+        return answer
+
+    def close(self) -> None:
+        self._http.close()
+
+
+class _Stale(Exception):
+    """The connection ended before an answer began."""
+
+
+class _Response(http.client.HTTPResponse):
+    """A response that has to be complete by a deadline, however slowly its bytes come."""
+
+    def __init__(
+        self, sock: socket.socket, debuglevel: int = 0, method: str | None = None, url: str | None = None
+    ) -> None:
+        super().__init__(sock, debuglevel, method, url)
+        self.fp.close()
+        self.fp = io.BufferedReader(_Deadline(sock))
+
+
+class _Deadline(io.RawIOBase):
+    """Reads from a socket until a moment."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._raw = sock.makefile("rb", buffering=0)
+        self._ends_at = time.monotonic() + ANSWER_S
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "memoryview | bytearray", /) -> int | None:  # type: ignore[override]  # Narrower: ours.
+        self._sock.settimeout(max(0.001, self._ends_at - time.monotonic()))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def _understood(response: http.client.HTTPResponse, content: bytes) -> Answer:
+    status, retry_after, tag = response.status, response.getheader("Retry-After"), response.getheader("ETag")
+    media_type = (response.getheader("Content-Type") or "").partition(";")[0].strip().lower()
+    found = _json(content) if media_type in {"application/json", "application/problem+json"} else None
+    if not isinstance(found, dict):
+        return Answer(status, retry_after, tag)
+    accepted, duplicates = found.get("accepted"), found.get("duplicates")
+    if isinstance(accepted, int) and isinstance(duplicates, int):
+        return Answer(status, retry_after, tag, stored=(accepted, duplicates))
+    problem = _PROBLEM.match(str(found.get("type")))
+    if problem is None:
+        return Answer(status, retry_after, tag)
+    return Answer(status, retry_after, tag, problem[1], _violations(found.get("violations")))
+
+
+def _json(content: bytes) -> object:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _violations(found: object) -> tuple[Violation, ...]:
+    rows = found if isinstance(found, list) else []
+    pairs = [(row.get("rule"), row.get("pointer")) for row in rows if isinstance(row, dict)]
+    return tuple(Violation(str(rule), str(pointer)) for rule, pointer in pairs if _RULE.match(str(rule)))

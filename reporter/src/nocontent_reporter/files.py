@@ -1,0 +1,153 @@
+"""Opens spools: files that their owner alone can read, and memory. A damaged file is set aside."""
+
+import os
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from nocontent_reporter import rows
+from nocontent_reporter.rows import Db
+
+if sys.platform != "win32":  # There, a spool belongs to one process.
+    import fcntl
+
+BUSY_S = 5.0
+WAL_BYTES_MAX = 4_194_304  # What SQLite's log keeps on disk between checkpoints.
+OPEN_TRIES_MAX = 50  # Of processes that start at once, one may switch the journal; the others are turned away.
+OPEN_PAUSE_S = 0.1
+
+
+class Unusable(Exception):
+    """The file is not a spool of this version, so it stays as it is; `fault` names the reason."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(fault)
+        self.fault = fault
+
+
+def open_memory() -> Db:
+    """Return a connection to a spool that ends with the process."""
+    return _prepared(sqlite3.connect(":memory:", factory=Db, isolation_level=None, check_same_thread=False))
+
+
+def open_file(path: Path) -> Db:
+    """Return a connection to a spool, created if there is none; raises Unusable, OSError and sqlite3.Error."""
+    _create(path)
+    for _ in range(OPEN_TRIES_MAX):
+        with suppress(sqlite3.OperationalError):
+            return _opened(path)
+        if not os.access(path, os.W_OK):
+            break
+        time.sleep(OPEN_PAUSE_S)
+    return _opened(path)
+
+
+def _create(path: Path) -> None:
+    """Create a file that only its owner can read; SQLite gives the files beside it the same mode.
+
+    One that is there is not opened: closing it would release the locks of another connection of this process.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)
+
+
+def _opened(path: Path) -> Db:
+    connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False, factory=Db)
+    try:
+        _require_ours(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES_MAX}")
+        connection.execute("PRAGMA synchronous = FULL")
+        return _prepared(connection)
+    except (sqlite3.Error, Unusable):
+        connection.close()
+        raise
+
+
+def _require_ours(connection: Db) -> None:
+    (application,), (version,), (tables,) = (
+        connection.execute(asked).fetchone()
+        for asked in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
+    )
+    if tables and application != rows.APPLICATION_ID:
+        raise Unusable("spool-foreign")
+    if version > rows.FORMAT:
+        raise Unusable("spool-newer")
+
+
+def _prepared(connection: Db) -> Db:
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        rows.create(connection, time.time_ns() // 1_000_000)
+    return connection
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Return whether an error means that the file is not a whole database: SQLITE_CORRUPT or SQLITE_NOTADB."""
+    return type(error) is sqlite3.DatabaseError
+
+
+def set_aside(path: Path, inode: int) -> None:
+    """Rename a damaged spool, in place of one set aside before, unless another process has done so already."""
+    lock = Lock(Path(f"{path}-damaged-lock"))
+    with lock.waited():
+        if path.stat().st_ino == inode:
+            path.replace(f"{path}-damaged")
+            for end in ("-wal", "-shm"):
+                with suppress(FileNotFoundError):
+                    Path(f"{path}{end}").unlink()
+
+
+class Lock:
+    """A lock between processes that the kernel releases when its holder dies, however that happens."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: int | None = None
+
+    @property
+    def is_held(self) -> bool:
+        return self._file is not None
+
+    def acquire(self) -> bool:
+        """Take the lock if nobody has it, and return whether it is held; raises OSError."""
+        if self._file is None:
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            if not _is_locked(file, blocking=False):
+                os.close(file)
+                return False
+            self._file = file
+        return True
+
+    def release(self) -> None:
+        """Release the lock. In a forked child this leaves the parent's lock as it is: it closes a copy."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    @contextmanager
+    def waited(self) -> Iterator[None]:
+        """Hold the lock for a moment, as soon as nobody else does."""
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            _is_locked(self._file, blocking=True)
+            yield
+        finally:
+            self.release()
+
+
+def _is_locked(file: int, *, blocking: bool) -> bool:
+    if sys.platform == "win32":
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if blocking else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,213 @@
+"""The rows of a spool, and what is done to them inside a transaction; every function takes the connection.
+
+The README has the format. Deletes do not use RETURNING: Debian's SQLite 3.34 has none.
+"""
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, cast
+
+from nocontent_reporter import codings, columns, contract
+from nocontent_reporter.event import Event
+from nocontent_reporter.ids import time_ms, uuid7
+
+Losses = Mapping[str, int]
+FORMAT = 1
+APPLICATION_ID = 0x6E637370  # "ncsp", for file(1).
+STREAM_MS_MAX = 30 * 86_400_000  # Then a new stream begins: the server takes none that is older than 400 days.
+assert STREAM_MS_MAX < contract.STREAM_MS_MAX
+MERGED_MAX = 256  # Rows that become one batch.
+WAITING = "parked_tag IS NULL AND parked_until_ms IS NULL"
+SCHEMA = (
+    """
+    CREATE TABLE state (
+        stream_id TEXT NOT NULL, next_sequence INTEGER NOT NULL, wall_ms INTEGER NOT NULL, age_ms INTEGER NOT NULL,
+        policy_tag TEXT NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE batches (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, age_ms INTEGER NOT NULL, events INTEGER NOT NULL, body BLOB NOT NULL,
+        sequence INTEGER UNIQUE, dropped TEXT, parked_tag TEXT, parked_until_ms INTEGER
+    )
+    """,
+    "CREATE INDEX oldest ON batches (age_ms, id)",
+    "CREATE INDEX parked ON batches (parked_tag, parked_until_ms)",
+    "CREATE TABLE losses (reason TEXT PRIMARY KEY, events INTEGER NOT NULL)",
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    f"PRAGMA user_version = {FORMAT}",
+)
+
+
+class Db(sqlite3.Connection):
+    """A connection to a spool, with the losses that its open transaction counts."""
+
+    def __init__(self, *given: object, **named: object) -> None:
+        super().__init__(*given, **named)  # type: ignore[arg-type]  # As sqlite3.connect calls it.
+        self.lost: Counter[str] = Counter()
+
+
+class Batch(NamedTuple):
+    """A batch with its place in the stream; one without events reports losses alone."""
+
+    id: int
+    stream_id: str
+    sequence: int
+    dropped: Losses
+    events: int
+    body: bytes  # As codings.pack packs it.
+
+    def wire(self, coding: codings.Coding) -> bytes:
+        """Return the body as sent."""
+        beginning = columns.envelope(self.stream_id, self.sequence, self.dropped, has_events=self.events > 0)
+        return codings.wire(beginning, self.body, coding)
+
+    def columns(self) -> columns.Columns:
+        """Return what violations point at."""
+        return columns.decode(codings.unpack(self.body))
+
+
+class Piece(NamedTuple):
+    """Events that were part of a refused batch. Parked ones wait for another policy than `tag`, or for a moment."""
+
+    events: Sequence[Event]
+    parked_tag: str | None = None
+    parked_until_ms: int | None = None
+
+
+class Depth(NamedTuple):
+    """How much a spool holds; bytes are those of the pages in use."""
+
+    waiting: int
+    parked: int
+    batches: int
+    bytes: int
+
+
+def create(db: Db, wall_ms: int) -> None:
+    """Create the tables, unless they are there."""
+    if db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
+        for statement in SCHEMA:
+            db.execute(statement)
+        db.execute("INSERT INTO state VALUES (?, 0, ?, 0, '')", (uuid7(), wall_ms))
+
+
+def insert(db: Db, age_ms: int, events: int, body: bytes) -> int:
+    """Add a batch, and return its id."""
+    added = db.execute("INSERT INTO batches (age_ms, events, body) VALUES (?, ?, ?)", (age_ms, events, body))
+    assert added.lastrowid is not None
+    return added.lastrowid
+
+
+def lose(db: Db, losses: Losses) -> None:
+    """Count events that are lost now."""
+    db.lost.update(losses)
+    report(db, losses)
+
+
+def report(db: Db, losses: Losses) -> None:
+    """Have losses reported by the next batch."""
+    counts = [(reason, events) for reason, events in losses.items() if events]
+    db.executemany("INSERT OR IGNORE INTO losses VALUES (?, 0)", [(reason,) for reason, _ in counts])
+    db.executemany(
+        "UPDATE losses SET events = events + ? WHERE reason = ?", [(events, reason) for reason, events in counts]
+    )
+
+
+def take_losses(db: Db) -> dict[str, int]:
+    """Return the losses that no batch reports yet; the batch that does is made in the same transaction."""
+    found = db.execute("SELECT reason, events FROM losses").fetchall()
+    db.execute("DELETE FROM losses")
+    return {reason: min(events, contract.DROPPED_MAX) for reason, events in found}
+
+
+def fixed(db: Db) -> Batch | None:
+    """Return the batch that has its sequence, if there is one."""
+    row = db.execute(
+        "SELECT id, stream_id, sequence, dropped, events, body FROM batches, state WHERE sequence IS NOT NULL"
+    ).fetchone()
+    return Batch(row[0], row[1], row[2], json.loads(row[3]), row[4], row[5]) if row else None
+
+
+def fix(db: Db, batch_id: int, losses: Losses, wall_ms: int) -> Batch:
+    """Give a batch the next sequence and the losses to report."""
+    (stream_id,) = db.execute("SELECT stream_id FROM state").fetchone()
+    if wall_ms - time_ms(stream_id) > STREAM_MS_MAX:
+        begin_stream(db)
+    db.execute(
+        "UPDATE batches SET sequence = (SELECT next_sequence FROM state), dropped = ? WHERE id = ?",
+        (json.dumps(dict(losses)), batch_id),
+    )
+    db.execute("UPDATE state SET next_sequence = next_sequence + 1")
+    batch = fixed(db)
+    assert batch is not None
+    return batch
+
+
+def begin_stream(db: Db) -> None:
+    db.execute("UPDATE state SET stream_id = ?, next_sequence = 0", (uuid7(),))
+
+
+def merged(db: Db, events_max: int) -> int | None:
+    """Return the id of a row with the oldest waiting events, merged from several; None if no event waits."""
+    rows: list[tuple[int, int, int, bytes]] = db.execute(
+        f"SELECT id, age_ms, events, body FROM batches WHERE {WAITING} ORDER BY age_ms, id LIMIT {MERGED_MAX}"
+    ).fetchall()
+    if not rows:
+        return None
+    taken = list(_prefix(rows, events_max))
+    first, age_ms, events, _ = rows[0]
+    if len(taken) == 1 and events <= events_max:
+        return first
+    found = [event for row in taken for event in _events(db, row)]
+    remove(db, [row[0] for row in taken])
+    pieces = [found[start : start + events_max] for start in range(0, len(found), events_max)]
+    ids = [insert(db, age_ms, len(piece), codings.pack(columns.encode(piece))) for piece in pieces]
+    return ids[0] if ids else None
+
+
+def _prefix(rows: Sequence[tuple[int, int, int, bytes]], events_max: int) -> Iterator[tuple[int, int, int, bytes]]:
+    """Yield the first row, and those after it as long as all have few enough events."""
+    events = 0
+    for row in rows:
+        events += row[2]
+        if events > events_max and row is not rows[0]:
+            return
+        yield row
+
+
+def _events(db: Db, row: tuple[int, int, int, bytes]) -> list[Event]:
+    """Return a row's events; those of a damaged row are lost and counted."""
+    try:
+        return columns.decode(codings.unpack(row[3])).events()
+    except (ValueError, LookupError, TypeError):
+        lose(db, {"retries_exhausted": row[2]})
+        return []
+
+
+def remove(db: Db, ids: Sequence[int]) -> None:
+    db.executemany("DELETE FROM batches WHERE id = ?", [(each,) for each in ids])
+
+
+def oldest(db: Db) -> tuple[int, int] | None:
+    """Return the id of the oldest batch that is not being sent, and its number of events."""
+    row = db.execute("SELECT id, events FROM batches WHERE sequence IS NULL ORDER BY age_ms, id LIMIT 1").fetchone()
+    return cast("tuple[int, int] | None", row)
+
+
+def used_bytes(db: Db) -> int:
+    """Return the bytes of the pages in use."""
+    (pages,), (free,), (size,) = (
+        db.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * size)
+
+
+def depth(db: Db) -> Depth:
+    """Return how much there is."""
+    batches, events, waiting = db.execute(
+        f"SELECT count(*), coalesce(sum(events), 0), coalesce(sum(CASE WHEN {WAITING} THEN events END), 0) FROM batches"
+    ).fetchone()
+    return Depth(waiting, events - waiting, batches, used_bytes(db))

@@ -1,0 +1,162 @@
+"""Keeps batches until the server has answered for them: in a SQLite file that processes share, or in memory.
+
+A batch gets its sequence before it is first sent, and keeps it with its bytes until it is gone. Every method is one
+transaction. sqlite3.Error escapes from all of them.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from nocontent_reporter import codings, columns, rows
+from nocontent_reporter.rows import WAITING, Batch, Db, Depth, Losses, Piece
+
+AGE_STEP_MS_MAX = 86_400_000  # A clock that jumps ahead ages nothing by more than a day at once.
+AGE_MS_MAX = 2**62
+
+
+class Bounds(NamedTuple):
+    """The most that a spool keeps: what exceeds it is dropped, the oldest first."""
+
+    bytes: int
+    age_ms: int
+
+
+class Spool:
+    """One connection to a spool, shared by the threads of a process."""
+
+    def __init__(self, connection: Db, bounds: Bounds) -> None:
+        self._connection = connection
+        self._bounds = bounds
+        self._lock = threading.Lock()
+        self._lost: Counter[str] = Counter()
+
+    def append(self, batches: Iterable[tuple[int, bytes]], losses: Losses, wall_ms: int) -> None:
+        """Keep packed batches, each with its number of events, and count losses."""
+        with self._transaction() as db:
+            age_ms = _advance(db, wall_ms)
+            for events, body in batches:
+                self._make_room(db, len(body))
+                rows.insert(db, age_ms, events, body)
+            rows.report(db, losses)
+
+    def next(self, events_max: int, wall_ms: int) -> Batch | None:
+        """Return the batch to send: the one sent before, or the oldest events and losses, numbered now."""
+        with self._transaction() as db:
+            age_ms = _advance(db, wall_ms)
+            self._expire(db, age_ms)
+            batch = rows.fixed(db)
+            if batch is None:
+                waiting = rows.merged(db, events_max)
+                losses = rows.take_losses(db)
+                if waiting is not None or losses:
+                    batch = rows.fix(db, waiting or rows.insert(db, 0, 0, b""), losses, wall_ms)
+            return batch
+
+    def done(self, batch: Batch) -> None:
+        """Forget a batch that the server has stored."""
+        with self._transaction() as db:
+            rows.remove(db, [batch.id])
+
+    def replace(self, batch: Batch, pieces: Iterable[Piece], refused: int) -> None:
+        """Put pieces in the place of a batch that the server has refused, and count the events that are in none."""
+        with self._transaction() as db:
+            (age_ms,) = db.execute("SELECT age_ms FROM batches WHERE id = ?", (batch.id,)).fetchone()
+            rows.remove(db, [batch.id])
+            for piece in pieces:
+                if piece.events:
+                    row = rows.insert(db, age_ms, len(piece.events), codings.pack(columns.encode(piece.events)))
+                    parked = (piece.parked_tag, piece.parked_until_ms, row)
+                    db.execute("UPDATE batches SET parked_tag = ?, parked_until_ms = ? WHERE id = ?", parked)
+            rows.report(db, batch.dropped)
+            rows.report(db, {"refused": refused})  # Counted by rule, so not as lost.
+
+    def discard(self, batch: Batch) -> None:
+        """Count the events of a batch that is damaged as lost."""
+        with self._transaction() as db:
+            rows.remove(db, [batch.id])
+            rows.report(db, batch.dropped)
+            rows.lose(db, {"retries_exhausted": batch.events})
+
+    def renumber(self, batch: Batch) -> None:
+        """Begin a new stream, in which the batch will get another number."""
+        with self._transaction() as db:
+            rows.begin_stream(db)
+            db.execute("UPDATE batches SET sequence = NULL, dropped = NULL WHERE id = ?", (batch.id,))
+            db.execute("DELETE FROM batches WHERE id = ? AND events = 0", (batch.id,))
+            rows.report(db, batch.dropped)
+
+    def release(self, policy_tag: str | None, wall_ms: int) -> None:
+        """Let parked events be sent again: those of another policy than this one, and those whose moment has come."""
+        with self._transaction() as db:
+            db.execute("UPDATE batches SET parked_until_ms = NULL WHERE parked_until_ms <= ?", (wall_ms,))
+            if policy_tag is not None:
+                db.execute("UPDATE batches SET parked_tag = NULL WHERE parked_tag <> ?", (policy_tag,))
+                db.execute("UPDATE state SET policy_tag = ?", (policy_tag,))
+
+    def policy_tag(self) -> str:
+        """Return the tag of the policy last seen, or an empty string."""
+        return str(self._row("SELECT policy_tag FROM state")[0])
+
+    def has_work(self, until_age_ms: int = AGE_MS_MAX) -> bool:
+        """Return whether anything could be sent now, or any of it that is at least as old as a moment of `age_ms`."""
+        batches = f"SELECT 1 FROM batches WHERE {WAITING} AND age_ms <= {until_age_ms}"
+        return bool(self._row(f"SELECT EXISTS ({batches}) OR EXISTS (SELECT 1 FROM losses)")[0])
+
+    def age_ms(self) -> int:
+        """Return the moment up to which events have been added, by the clock by which they age."""
+        return int(str(self._row("SELECT age_ms FROM state")[0]))
+
+    def has_parked(self) -> bool:
+        return bool(self._row(f"SELECT EXISTS (SELECT 1 FROM batches WHERE NOT ({WAITING}))")[0])
+
+    def depth(self) -> Depth:
+        """Return how much the spool holds."""
+        with self._lock:
+            return rows.depth(self._connection)
+
+    def lost(self) -> Counter[str]:
+        """Return the events that this connection has dropped, by reason."""
+        with self._lock:
+            return self._lost.copy()
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Db]:
+        with self._lock:
+            self._connection.lost.clear()
+            with self._connection as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+            self._lost.update(self._connection.lost)
+
+    def _row(self, sql: str) -> tuple[object, ...]:
+        with self._lock:
+            row: tuple[object, ...] = self._connection.execute(sql).fetchone()
+            return row
+
+    def _expire(self, db: Db, age_ms: int) -> None:
+        old = f"FROM batches WHERE age_ms < {age_ms - self._bounds.age_ms} AND sequence IS NULL"
+        counts = f"SELECT coalesce(sum(CASE WHEN {WAITING} THEN events END), 0), coalesce(sum(events), 0) {old}"
+        waiting, total = db.execute(counts).fetchone()
+        if total:
+            rows.lose(db, {"retries_exhausted": waiting, "refused": total - waiting})
+            db.execute(f"DELETE {old}")
+
+    def _make_room(self, db: Db, wanted: int) -> None:
+        while rows.used_bytes(db) + wanted > self._bounds.bytes and (oldest := rows.oldest(db)) is not None:
+            rows.remove(db, [oldest[0]])
+            rows.lose(db, {"queue_full": oldest[1]})
+
+
+def _advance(db: Db, wall_ms: int) -> int:
+    """Advance the clock by which batches age, and return it."""
+    then_ms, age_ms = db.execute("SELECT wall_ms, age_ms FROM state").fetchone()
+    age_ms += min(max(0, wall_ms - then_ms), AGE_STEP_MS_MAX)
+    db.execute("UPDATE state SET wall_ms = ?, age_ms = ?", (wall_ms, age_ms))
+    return int(age_ms)

@@ -1,0 +1,157 @@
+"""Puts batches into the spool's file, or into memory while it cannot be written; no fault of a file is raised."""
+
+import sqlite3
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from nocontent_reporter import files
+from nocontent_reporter.files import Lock
+from nocontent_reporter.rows import Db, Depth, Losses
+from nocontent_reporter.spool import Bounds, Spool
+
+REOPEN_S = 30.0  # After a file could not be opened.
+Count = Callable[[str], None]
+Packed = Sequence[tuple[int, bytes]]
+
+
+class Storage:
+    """The spools of a process: a file, if one is wanted and can be had, and memory; `count` counts faults by name."""
+
+    def __init__(self, path: Path | None, bounds: Bounds, memory: Bounds, count: Count) -> None:
+        self._path = path
+        self._bounds = bounds
+        self._count = count
+        self._lock = threading.Lock()
+        self._file: Spool | None = None
+        self._inode = 0
+        self._opens_at = float("-inf")
+        self.memory = Spool(files.open_memory(), memory)
+        self._turn = Lock(Path(f"{path}-lock")) if path is not None else None  # To send what is in the file.
+
+    def append(self, batches: Packed, losses: Losses) -> bool:
+        """Keep batches and losses, in the file if possible; return whether they are in the file."""
+        wall_ms = time.time_ns() // 1_000_000
+        is_kept = self._is_in_file(batches, losses, wall_ms) or self._is_in_file(batches, losses, wall_ms)
+        if not is_kept:
+            self.memory.append(batches, losses, wall_ms)
+        return is_kept
+
+    def _is_in_file(self, batches: Packed, losses: Losses, wall_ms: int) -> bool:
+        """Keep batches in the file, and return whether they are there; after damage, the next try has another file."""
+        file = self.file()
+        if file is None:
+            return False
+        try:
+            file.append(batches, losses, wall_ms)
+        except sqlite3.Error as error:
+            self.failed(file, error)
+            return False
+        return True
+
+    def file(self) -> Spool | None:
+        """Return the file's spool, opened if need be; None if there is none to be had now."""
+        with self._lock:
+            if self._file is None and self._path is not None and time.monotonic() >= self._opens_at:
+                self._file = self._opened(self._path)
+            return self._file
+
+    def spools(self) -> list[Spool]:
+        """Return the spools to send from."""
+        file = self.file()
+        return [self.memory] if file is None else [file, self.memory]
+
+    def has_turn(self, spool: Spool) -> bool:
+        """Return whether this process may send what a spool holds: of a file's processes, one at a time does."""
+        if spool is self.memory or self._turn is None:
+            return True
+        try:
+            return self._turn.acquire()
+        except OSError:
+            self._count("spool-unavailable")
+            return False
+
+    def yield_turn(self, spool: Spool) -> None:
+        """Let another process send what a file holds."""
+        if spool is not self.memory and self._turn is not None:
+            self._turn.release()
+
+    def failed(self, file: Spool, error: sqlite3.Error) -> None:
+        """Count a fault of the file; if it is damaged, set it aside and begin another."""
+        if not files.is_damage(error):
+            self._count("spool-unwritable")
+            return
+        with self._lock:
+            if self._file is file and self._path is not None:
+                self._file = None
+                file.close()
+                self._count("spool-damaged")
+                self._set_aside(self._path)
+
+    def _opened(self, path: Path) -> Spool | None:
+        try:
+            connection = self._connected(path)
+            self._inode = path.stat().st_ino
+        except files.Unusable as unusable:
+            self._count(unusable.fault)
+        except (OSError, sqlite3.Error):
+            self._count("spool-unavailable")
+        else:
+            return Spool(connection, self._bounds)
+        self._opens_at = time.monotonic() + REOPEN_S
+        return None
+
+    def _connected(self, path: Path) -> Db:
+        try:
+            return files.open_file(path)
+        except sqlite3.Error as error:
+            if not files.is_damage(error):
+                raise
+        self._count("spool-damaged")
+        files.set_aside(path, path.stat().st_ino)
+        return files.open_file(path)
+
+    def _set_aside(self, path: Path) -> None:
+        try:
+            files.set_aside(path, self._inode)
+        except OSError:
+            self._count("spool-unavailable")
+
+    def is_durable(self) -> bool:
+        """Return whether nothing is in memory alone."""
+        return self.file() is not None and self.in_memory() == 0
+
+    def in_memory(self) -> int:
+        """Return the events that end with the process."""
+        depth = self.memory.depth()
+        return depth.waiting + depth.parked
+
+    def depth(self) -> tuple[Depth, "Counter[str]"]:
+        """Return how much the spools hold, and the events that this process has dropped from them, by reason."""
+        depths, lost = [], Counter[str]()
+        for spool in self.spools():
+            lost += spool.lost()
+            with suppress(sqlite3.Error):
+                depths.append(spool.depth())
+        return Depth(*map(sum, zip(*depths, strict=True))), lost
+
+    def close(self) -> None:
+        """Close the file; what is in memory ends with the process."""
+        with self._lock:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+        if self._turn is not None:
+            self._turn.release()
+
+    def abandon(self) -> None:
+        """In a forked child: drop the parent's lock and connections, but close none of those."""
+        if self._turn is not None:
+            self._turn.release()
+        _inherited.extend(spool for spool in (self._file, self.memory) if spool is not None)
+
+
+_inherited: list[Spool] = []  # Closing one would release or remove what the parent uses.
