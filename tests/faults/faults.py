@@ -1,5 +1,6 @@
 """The faults by name: each breaks something for real, sends a batch, and returns the sender's response."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
@@ -41,6 +42,13 @@ def breaking(name: str, statement: str, mend: str, *, anew: bool = False) -> Non
             await rig.proxy.cut()
             await rig.post(rig.batch())  # Whose connection is lost on the way is another row.
         return await rig.post(body)
+
+
+async def among_others(rig: Rig, body: bytes) -> Answer:
+    """Send a batch that the database refuses in one group with others, which are stored nevertheless."""
+    answer, *others = await asyncio.gather(rig.post(body), *(rig.post(rig.batch()) for _ in range(5)))
+    assert {other.status for other in others} == {200}
+    return answer
 
 
 async def twice(send: Callable[[], Awaitable[Answer]]) -> Answer:

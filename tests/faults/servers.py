@@ -16,7 +16,7 @@ import asyncpg
 import pytest
 
 from ingest.store import batches, partitions, rows
-from tests.faults.faults import breaking, fault
+from tests.faults.faults import among_others, breaking, fault
 from tests.faults.proxy import socket_of
 from tests.faults.rig import POLL_S, SETTINGS, WAIT_S, Rig
 from tests.support import sample
@@ -134,7 +134,8 @@ async def damaged_index(rig: Rig, body: bytes) -> Answer:
     file = await _file_of(rig, index)
     rig.mend_by(lambda: rig.run(f"REINDEX INDEX {index}"))
     await _restart(rig, lambda: file.write_bytes(bytes(8_192)))
-    return await _alone(rig, body)
+    await _until_served(rig)
+    return await among_others(rig, body)
 
 
 @fault("file-gone", days_ago=1)
@@ -143,21 +144,14 @@ async def file_gone(rig: Rig, body: bytes) -> Answer:
     away = file.with_suffix(".away")
     rig.mend_by(lambda: _restart(rig, lambda: away.rename(file)))
     await _restart(rig, lambda: file.rename(away))
-    return await _alone(rig, body)
+    await _until_served(rig)
+    return await among_others(rig, body)
 
 
 async def _file_of(rig: Rig, relation: str) -> Path:
     (row,) = await rig.run(f"SELECT pg_relation_filepath('{relation}') AS file")
     await rig.run("CHECKPOINT")
     return rig.site.folder / str(row["file"])
-
-
-async def _alone(rig: Rig, body: bytes) -> Answer:
-    """Send a batch that the database refuses in one group with others, which are stored nevertheless."""
-    await _until_served(rig)
-    answer, *others = await asyncio.gather(rig.post(body), *(rig.post(rig.batch()) for _ in range(5)))
-    assert {other.status for other in others} == {200}
-    return answer
 
 
 async def _restart(rig: Rig, meanwhile: Callable[[], object]) -> None:
@@ -182,19 +176,18 @@ async def _until_served(rig: Rig) -> None:
 async def _without_standby(rig: Rig) -> AsyncIterator[None]:
     """Configure a synchronous standby that does not exist."""
     assert (await rig.post(rig.batch())).status == 200
-
-    async def mend() -> None:
-        await rig.run("ALTER SYSTEM RESET synchronous_standby_names")
-        await rig.run("SELECT pg_reload_conf()")
-
-    rig.mend_by(mend)
-    await rig.run("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
-    await rig.run("SELECT pg_reload_conf()")
+    rig.mend_by(lambda: _wait_for_standby(rig, ""))
+    await _wait_for_standby(rig, "nobody")
     with pytest.MonkeyPatch.context() as patience:
         patience.setattr(batches, "COMMIT_TIMEOUT_S", 1.0)
         while (await rig.post(rig.batch())).status == 200:
             pass  # The server has not read it yet.
         yield
+
+
+async def _wait_for_standby(rig: Rig, name: str) -> None:
+    await rig.run(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'")
+    await rig.run("SELECT pg_reload_conf()")
 
 
 @fault("no-standby")
@@ -206,65 +199,45 @@ async def no_standby(rig: Rig, body: bytes) -> Answer:
     return answer
 
 
-@fault("wait-cancelled")
-async def wait_cancelled(rig: Rig, body: bytes) -> Answer:
-    return await _in_the_wait(rig, body, "SELECT pg_cancel_backend($1)")
+def _in_the_wait(name: str, signal: str) -> None:
+    @fault(name)
+    async def do(rig: Rig, body: bytes) -> Answer:
+        async with _without_standby(rig):
+            posting = asyncio.create_task(rig.post(body))
+            for pid in await rig.blocked():
+                await rig.run(f"SELECT {signal}($1)", pid)
+            answer = await posting
+            assert (await rig.post(body)).problem == "outcome-unknown"
+        return answer
 
 
-@fault("wait-terminated")
-async def wait_terminated(rig: Rig, body: bytes) -> Answer:
-    return await _in_the_wait(rig, body, "SELECT pg_terminate_backend($1)")
+_in_the_wait("wait-cancelled", "pg_cancel_backend")
+_in_the_wait("wait-terminated", "pg_terminate_backend")
 
 
-async def _in_the_wait(rig: Rig, body: bytes, statement: str) -> Answer:
-    async with _without_standby(rig):
-        posting = asyncio.create_task(rig.post(body))
-        for pid in await rig.blocked():
-            await rig.run(statement, pid)
-        answer = await posting
-        assert (await rig.post(body)).problem == "outcome-unknown"
-    return answer
+def _struck(
+    name: str, strike: Callable[[Rig, asyncpg.Connection], None], mend: Callable[[Rig], Awaitable[None]]
+) -> None:
+    """Register a strike while a transaction of ours waits for a lock that another connection holds."""
+
+    @fault(name)
+    async def do(rig: Rig, body: bytes) -> Answer:
+        holder = await asyncpg.connect(rig.dsn, server_settings={"search_path": "nocontent"})
+        try:
+            await holder.execute("BEGIN")
+            await holder.execute("LOCK TABLE batches IN ACCESS EXCLUSIVE MODE")
+            posting = asyncio.create_task(rig.post(body))
+            await rig.blocked()
+            rig.mend_by(lambda: mend(rig))
+            strike(rig, holder)
+            return await posting
+        finally:
+            holder.terminate()
 
 
-async def _blow(rig: Rig, body: bytes, strike: Callable[[asyncpg.Connection], Awaitable[None]]) -> Answer:
-    """Strike while a transaction of ours waits for a lock."""
-    holder = await asyncpg.connect(rig.dsn, server_settings={"search_path": "nocontent"})
-    try:
-        await holder.execute("BEGIN")
-        await holder.execute("LOCK TABLE batches IN ACCESS EXCLUSIVE MODE")
-        posting = asyncio.create_task(rig.post(body))
-        await rig.blocked()
-        await strike(holder)
-        return await posting
-    finally:
-        holder.terminate()
-
-
-@fault("crashed-neighbour")
-async def crashed_neighbour(rig: Rig, body: bytes) -> Answer:
-    async def strike(holder: asyncpg.Connection) -> None:
-        rig.mend_by(lambda: _until_served(rig))
-        os.kill(holder.get_server_pid(), signal.SIGKILL)
-
-    return await _blow(rig, body, strike)
-
-
-@fault("killed")
-async def killed(rig: Rig, body: bytes) -> Answer:
-    async def strike(_holder: asyncpg.Connection) -> None:
-        rig.mend_by(lambda: _start(rig))
-        os.killpg(rig.site.server.pid, signal.SIGKILL)
-
-    return await _blow(rig, body, strike)
-
-
-@fault("stopped-at-once")
-async def stopped_at_once(rig: Rig, body: bytes) -> Answer:
-    async def strike(_holder: asyncpg.Connection) -> None:
-        rig.mend_by(lambda: _start(rig))
-        os.kill(rig.site.server.pid, signal.SIGINT)
-
-    return await _blow(rig, body, strike)
+_struck("crashed-neighbour", lambda _, holder: os.kill(holder.get_server_pid(), signal.SIGKILL), _until_served)
+_struck("killed", lambda rig, _: os.killpg(rig.site.server.pid, signal.SIGKILL), _start)
+_struck("stopped-at-once", lambda rig, _: os.kill(rig.site.server.pid, signal.SIGINT), _start)
 
 
 @fault("starting-up")

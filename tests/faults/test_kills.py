@@ -118,57 +118,38 @@ async def _lose_a_batch(tables: Tables) -> None:
     await tables.strike_out(tables.acknowledged)
 
 
-async def _lose_an_event(tables: Tables) -> None:
-    await tables.lose(tables.acknowledged, [2])
-
-
-async def _enter_twice(tables: Tables) -> None:
-    await tables.enter(tables.loose)
-
-
 async def _enter_under_another_sequence(tables: Tables) -> None:
     tables.acknowledged.stream = STREAM, 9
     await tables.enter(tables.acknowledged)
     tables.acknowledged.stream = STREAM, 1
 
 
-async def _strike_out(tables: Tables) -> None:
-    await tables.strike_out(tables.acknowledged)
-
-
-async def _store_an_id_at_two_times(tables: Tables) -> None:
-    await tables.insert(UUID(int=tables.loose.event_id(1)), tables.loose.at_ms + 1)
-
-
-async def _store_what_was_refused(tables: Tables) -> None:
-    await tables.store(tables.refused)
-
-
-async def _store_what_was_denied(tables: Tables) -> None:
-    await tables.store(tables.denied)
-
-
-async def _store_a_half(tables: Tables) -> None:
-    await tables.lose(tables.unanswered, [0, 1])
-
-
-async def _store_what_nobody_sent(tables: Tables) -> None:
-    await tables.insert(UUID(sample.uuid7()), sample.now_ms())
-
-
 _SUM = {"tenants whose ledger does not add up": 1}
-PLANTS: tuple[tuple[Callable[[Tables], Awaitable[None]], dict[str, int]], ...] = (
-    (_lose_a_batch, {"lost": 5}),
-    (_lose_an_event, {"lost": 1, "doubled": 1, "batches stored in part": 1, **_SUM}),
-    (_enter_twice, {"doubled": 4, **_SUM}),
-    (_enter_under_another_sequence, {"doubled": 5, **_SUM}),
-    (_strike_out, {"doubled": 5, **_SUM}),
-    (_store_an_id_at_two_times, {"doubled": 1, **_SUM}),
-    (_store_what_was_refused, {"refused but stored": 3}),
-    (_store_what_was_denied, {"stored though the answer said that nothing was": 2}),
-    (_store_a_half, {"batches stored in part": 1, "doubled": 2, **_SUM}),
-    (_store_what_nobody_sent, {"stored and never sent": 1, **_SUM}),
-)
+Plant = Callable[[Tables], Awaitable[None]]
+PLANTS: dict[str, tuple[Plant, dict[str, int]]] = {
+    "a lost batch": (_lose_a_batch, {"lost": 5}),
+    "a lost event": (
+        lambda tables: tables.lose(tables.acknowledged, [2]),
+        {"lost": 1, "doubled": 1, "batches stored in part": 1, **_SUM},
+    ),
+    "a batch entered twice": (lambda tables: tables.enter(tables.loose), {"doubled": 4, **_SUM}),
+    "a batch entered under another sequence": (_enter_under_another_sequence, {"doubled": 5, **_SUM}),
+    "a batch struck out": (lambda tables: tables.strike_out(tables.acknowledged), {"doubled": 5, **_SUM}),
+    "an id at two times": (
+        lambda tables: tables.insert(UUID(int=tables.loose.event_id(1)), tables.loose.at_ms + 1),
+        {"doubled": 1, **_SUM},
+    ),
+    "a refused batch": (lambda tables: tables.store(tables.refused), {"refused but stored": 3}),
+    "a denied batch": (
+        lambda tables: tables.store(tables.denied), {"stored though the answer said that nothing was": 2},
+    ),
+    "half a batch": (
+        lambda tables: tables.lose(tables.unanswered, [0, 1]), {"batches stored in part": 1, "doubled": 2, **_SUM},
+    ),
+    "an event that nobody sent": (
+        lambda tables: tables.insert(UUID(sample.uuid7()), sample.now_ms()), {"stored and never sent": 1, **_SUM},
+    ),
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -185,10 +166,9 @@ async def test_the_checker_finds_nothing_where_all_is_well(tables: Tables) -> No
     assert (verdict.faults(), verdict.acknowledged, verdict.stored.total()) == ({}, 9, 13)
 
 
-@pytest.mark.parametrize(("plant", "faults"), PLANTS, ids=lambda value: getattr(value, "__name__", ""))
-async def test_the_checker_sees_a_plant(
-    tables: Tables, plant: Callable[[Tables], Awaitable[None]], faults: dict[str, int]
-) -> None:
+@pytest.mark.parametrize("planted", PLANTS)
+async def test_the_checker_sees(tables: Tables, planted: str) -> None:
+    plant, faults = PLANTS[planted]
     await plant(tables)
     assert (await checker.check(tables.connection, tables.notebook)).faults() == faults
 

@@ -20,9 +20,12 @@ _ROWS = b"PGCOPY\n\xff\r\n\0"
 def _trapped(name: str, trap: Trap) -> None:
     @fault(name)
     async def do(rig: Rig, body: bytes) -> Answer:
-        assert (await rig.post(rig.batch())).status == 200
-        rig.proxy.set(trap)
-        answer = await rig.post(body)
+        with pytest.MonkeyPatch.context() as patience:
+            if trap.blow is Blow.STALL:
+                patience.setattr(batches, "COMMIT_TIMEOUT_S", 1.0)
+            assert (await rig.post(rig.batch())).status == 200
+            rig.proxy.set(trap)
+            answer = await rig.post(body)
         assert rig.proxy.sprung.is_set()
         rig.mend_by(rig.proxy.cut)  # What is stalled stays so.
         return answer
@@ -35,27 +38,8 @@ _trapped("cut-after-commit", Trap(Way.TO_SERVICE, Blow.CUT, text=_COMMIT))
 _trapped("cut-in-answer", Trap(Way.TO_SERVICE, Blow.CUT, text=_COMMIT, lets_text_pass=True))
 _trapped("half-closed", Trap(Way.TO_DATABASE, Blow.HALF_CLOSE, text=_COMMIT))
 _trapped("garbled", Trap(Way.TO_SERVICE, Blow.GARBLE, text=_COMMIT))
-
-
-@fault("stalled-before-commit")
-async def stalled_before_commit(rig: Rig, body: bytes) -> Answer:
-    return await _stalled(rig, body, Trap(Way.TO_DATABASE, Blow.STALL, text=_COMMIT))
-
-
-@fault("stalled-after-commit")
-async def stalled_after_commit(rig: Rig, body: bytes) -> Answer:
-    return await _stalled(rig, body, Trap(Way.TO_SERVICE, Blow.STALL, text=_COMMIT))
-
-
-async def _stalled(rig: Rig, body: bytes, trap: Trap) -> Answer:
-    with pytest.MonkeyPatch.context() as patience:
-        patience.setattr(batches, "COMMIT_TIMEOUT_S", 1.0)
-        assert (await rig.post(rig.batch())).status == 200
-        rig.proxy.set(trap)
-        answer = await rig.post(body)
-    assert rig.proxy.sprung.is_set()
-    rig.mend_by(rig.proxy.cut)
-    return answer
+_trapped("stalled-before-commit", Trap(Way.TO_DATABASE, Blow.STALL, text=_COMMIT))
+_trapped("stalled-after-commit", Trap(Way.TO_SERVICE, Blow.STALL, text=_COMMIT))
 
 
 @fault("idle-in-transaction")
