@@ -153,7 +153,7 @@ async def test_a_node_whose_clock_is_off_is_not_ready_and_refuses_nothing_for_ti
 ) -> None:
     displace(worker, offset_s)
     ready = await worker.get("/readyz")
-    assert (ready.status, ready.told.failing) == (503, ["clock"])
+    assert (ready.status, ready.json["failing"]) == (503, ["clock"])
     assert (await worker.post(at(0), customer.token)).status == 200  # By PostgreSQL's time the event is current.
     for body in (at(OLD), at(FUTURE)):
         answer = await worker.post(body, customer.token)

@@ -8,13 +8,13 @@ import subprocess
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 from ingest import embedded
 from ingest.embedded import EmbeddedServer
-from ingest.embedded.process import Programs, find_programs, hold, settle
-from tests.faults.pair import configure, kill
-from tests.support import cluster
+from ingest.embedded.process import find_programs, settle
+from tests.faults import programs
+from tests.faults.pair import configure
+from tests.support import cluster, postmaster
 from tests.support.service import wait_until
 
 _SETTINGS = {"max_connections": "100", "fsync": "off"}  # Processes are killed and never the machine.
@@ -32,14 +32,8 @@ class Archive:
 
     def __init__(self, opened: Path) -> None:
         self._opened = opened
-        self.segments = self._own(opened / "segments")
+        self.segments = programs.own(opened / "segments")
         self.base = opened / "base"
-
-    def _own(self, folder: Path) -> Path:
-        folder.mkdir(mode=0o700)
-        _, account = settle(self._opened / "any")
-        os.chown(folder, account.uid, account.gid)
-        return folder
 
     @contextlib.contextmanager
     def archived(self) -> Iterator[EmbeddedServer]:
@@ -54,7 +48,7 @@ class Archive:
         with self._lost_in_the_end({}) as server:
             _, account = settle(self.segments)
             program = find_programs(account)[0] / "pg_receivewal"
-            connection = f"--dbname=host={_folder(server)} user=postgres application_name={_RECEIVER}"
+            connection = f"--dbname=host={cluster.sockets(server.dsn)} user=postgres application_name={_RECEIVER}"
             is_root = os.geteuid() == 0
             self._receiver = subprocess.Popen(
                 [program, f"--directory={self.segments}", connection, "--synchronous", "--no-loop"],
@@ -83,28 +77,19 @@ class Archive:
     def _lost_in_the_end(self, settings: dict[str, str]) -> Iterator[EmbeddedServer]:
         with embedded.start(self._opened / "primary", settings=_SETTINGS | settings) as server:
             yield server
-            kill(server)  # A shutdown would archive what was not yet.
+            postmaster.kill_all(server.pid)  # A shutdown would archive what was not yet.
         shutil.rmtree(server.data_dir)
 
     def take_base(self, server: EmbeddedServer) -> None:
         """Copy a running server, and compare the copy with its manifest."""
-        self._own(self.base)
-        self._run("pg_basebackup", f"--pgdata={self.base}", "--checkpoint=fast", *_connection(server))
-        self._run("pg_verifybackup", "--exit-on-error", str(self.base))
+        programs.copy_server(server, self.base)
+        programs.run(self.base, "pg_verifybackup", "--exit-on-error", str(self.base))
 
     def take_dump(self, source: str, target: str) -> None:
         """Copy our schema from one database into another, by their DSNs."""
         file = f"--file={self.segments / 'dump'}"
-        self._run("pg_dump", "--format=custom", "--schema=nocontent", file, f"--dbname={source}")
-        self._run("pg_restore", "--exit-on-error", f"--dbname={target}", str(self.segments / "dump"))
-
-    def _run(self, program: str, *arguments: str) -> None:
-        _, account = settle(self.segments)
-        lock = hold(self._opened / "programs")
-        try:
-            Programs(find_programs(account)[0], account, lock).run(program, *arguments)
-        finally:
-            os.close(lock)
+        programs.run(self.segments, "pg_dump", "--format=custom", "--schema=nocontent", file, f"--dbname={source}")
+        programs.run(self.segments, "pg_restore", "--exit-on-error", f"--dbname={target}", str(self.segments / "dump"))
 
     def switch(self, server: EmbeddedServer) -> None:
         """Switch the segment, and wait until the old one is archived."""
@@ -126,11 +111,3 @@ class Archive:
         with embedded.start(data_dir, settings=settings) as server:
             wait_until(lambda: not cluster.fetch(server.dsn, "SELECT pg_is_in_recovery() AS still")[0]["still"])
             yield server
-
-
-def _connection(server: EmbeddedServer) -> tuple[str, ...]:
-    return f"--host={_folder(server)}", "--username=postgres"
-
-
-def _folder(server: EmbeddedServer) -> str:
-    return parse_qs(urlsplit(server.dsn).query)["host"][0]

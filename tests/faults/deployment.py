@@ -8,12 +8,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote
 
 from ingest import embedded
 from ingest.embedded import EmbeddedServer
 from ingest.errors import CannotStart
-from tests.support import service
+from tests.support import cluster, service
 from tests.support.service import Server, is_gone
 
 START_S_MAX = 60.0
@@ -107,7 +107,7 @@ class Deployment:
                     raise
         self.database_starts += 1
         link = self.folder / "sockets.new"
-        link.symlink_to(parse_qs(urlsplit(self._postgres.dsn).query)["host"][0])
+        link.symlink_to(cluster.sockets(self._postgres.dsn))
         link.replace(self._sockets)
 
     def _start_service(self) -> None:

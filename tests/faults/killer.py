@@ -6,14 +6,13 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ingest.store import connections, endings
 from tests.faults.deployment import Deployment
 from tests.faults.load import Load
-from tests.support import cluster
+from tests.support import cluster, postmaster
 from tests.support.service import children, is_gone, wait_until
 
 RECOVERY_S_MAX = 60.0
@@ -72,23 +71,22 @@ def _replace_workers(deployment: Deployment) -> bool:
 
 
 def _kill_postgres(deployment: Deployment) -> bool:
-    """SIGKILL all processes of PostgreSQL, as the OOM killer does to a container."""
-    stopped = _stop_all(deployment.postmaster)
-    _signal(stopped, signal.SIGKILL)
-    wait_until(lambda: all(map(is_gone, stopped)))
+    postmaster.kill_all(deployment.postmaster)
     return True
 
 
 def _kill_postmaster(deployment: Deployment) -> bool:
     """SIGKILL the postmaster; its backends end when they notice."""
-    os.kill(deployment.postmaster, signal.SIGKILL)
-    wait_until(lambda: is_gone(deployment.postmaster))
-    return True
+    return _signal_postmaster(deployment, signal.SIGKILL)
 
 
 def _quit_postgres(deployment: Deployment) -> bool:
     """SIGQUIT, the immediate shutdown: no checkpoint, and the next start recovers."""
-    os.kill(deployment.postmaster, signal.SIGQUIT)
+    return _signal_postmaster(deployment, signal.SIGQUIT)
+
+
+def _signal_postmaster(deployment: Deployment, number: signal.Signals) -> bool:
+    os.kill(deployment.postmaster, number)
     wait_until(lambda: is_gone(deployment.postmaster))
     return True
 
@@ -96,7 +94,7 @@ def _quit_postgres(deployment: Deployment) -> bool:
 def _kill_writer(deployment: Deployment) -> bool:
     """SIGKILL a backend, one at work if there is one; PostgreSQL then ends all others and recovers by itself."""
     pids = [int(row["pid"]) for row in cluster.fetch(deployment.dsn, _WRITERS)]
-    _signal(pids[:1], signal.SIGKILL)
+    postmaster.send_signal(pids[:1], signal.SIGKILL)
     return bool(pids)
 
 
@@ -105,27 +103,9 @@ def _terminate_writers(deployment: Deployment) -> bool:
 
 
 def _freeze_postgres(deployment: Deployment) -> bool:
-    """SIGSTOP all processes of PostgreSQL for a second, as when a virtual machine migrates."""
-    stopped = _stop_all(deployment.postmaster)
-    try:
+    with postmaster.frozen(deployment.postmaster):
         time.sleep(FROZEN_S)  # It waits for nothing: it is the fault.
-    finally:
-        _signal(stopped, signal.SIGCONT)
     return True
-
-
-def _stop_all(postmaster: int) -> list[int]:
-    """Stop the postmaster first, so that it starts no child after they are listed."""
-    os.kill(postmaster, signal.SIGSTOP)
-    pids = [postmaster, *children(postmaster)]
-    _signal(pids, signal.SIGSTOP)
-    return pids
-
-
-def _signal(pids: Sequence[int], number: signal.Signals) -> None:
-    for pid in pids:
-        with suppress(ProcessLookupError):
-            os.kill(pid, number)
 
 
 _ORDERLY = {_end_service, _replace_workers}  # Who asks for these waits until the service is up.

@@ -2,18 +2,14 @@
 
 import asyncio
 import contextlib
-import os
-import signal
 from collections.abc import Iterator
-from pathlib import Path
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote
 
 from ingest import embedded
 from ingest.embedded import EmbeddedServer
-from ingest.embedded.process import Programs, find_programs, hold, settle
-from ingest.store import migrate, partitions
-from tests.support import cluster
-from tests.support.service import children, is_gone, wait_until
+from tests.faults import programs
+from tests.support import cluster, postmaster
+from tests.support.service import wait_until
 
 _SETTINGS = {
     "max_connections": "100",
@@ -50,7 +46,7 @@ class Pair:
         wait_until(lambda: bool(cluster.fetch(self.primary.dsn, _FOLLOWING)))
 
     def kill_primary(self) -> None:
-        kill(self.primary)
+        postmaster.kill_all(self.primary.pid)
 
     def promote(self) -> None:
         """Promote the standby and, as an operator or Patroni would, configure it to wait for no standby."""
@@ -62,22 +58,12 @@ class Pair:
 def started() -> Iterator[Pair]:
     """Start a primary with all tables, and a standby that has replicated them."""
     with cluster.open_folder() as folder, embedded.start(folder / "primary", settings=_SETTINGS) as primary:
-        asyncio.run(_migrate(primary.dsn))
-        _copy(primary, folder / "standby")
+        asyncio.run(cluster.make_tables(primary.dsn))
+        programs.copy_server(primary, folder / "standby", "--write-recovery-conf")
         with embedded.start(folder / "standby", settings=_STANDBY) as standby:
             pair = Pair(primary, standby)
             pair.attach()
             yield pair
-
-
-def kill(server: EmbeddedServer) -> None:
-    """End every process of a server, as the end of its machine would."""
-    os.kill(server.pid, signal.SIGSTOP)  # It could answer the end of one by starting another.
-    processes = [server.pid, *children(server.pid)]
-    for pid in processes:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: all(map(is_gone, processes)))
 
 
 def configure(server: EmbeddedServer, name: str, value: str) -> None:
@@ -86,33 +72,10 @@ def configure(server: EmbeddedServer, name: str, value: str) -> None:
     cluster.run(server.dsn, "SELECT pg_reload_conf()")
 
 
-async def _migrate(dsn: str) -> None:
-    async with cluster.operator(dsn) as connection:
-        await migrate.migrate(connection)
-        await partitions.keep(connection, cluster.RETENTION_DAYS)
-
-
-def _copy(primary: EmbeddedServer, asked: Path) -> None:
-    data_dir, account = settle(asked)
-    data_dir.mkdir(mode=0o700)
-    os.chown(data_dir, account.uid, account.gid)
-    lock = hold(data_dir)
-    try:
-        programs = Programs(find_programs(account)[0], account, lock)
-        connection = (f"--host={_sockets(primary)}", "--username=postgres")
-        programs.run("pg_basebackup", f"--pgdata={data_dir}", "--checkpoint=fast", "--write-recovery-conf", *connection)
-    finally:
-        os.close(lock)
-
-
 def _dsn(*servers: EmbeddedServer) -> str:
-    hosts = ",".join(quote(_sockets(server), safe="") for server in servers)
+    hosts = ",".join(quote(cluster.sockets(server.dsn), safe="") for server in servers)
     return f"postgresql://postgres@/nocontent?host={hosts}&port=5432&target_session_attrs=read-write"
 
 
 def _conninfo(server: EmbeddedServer) -> str:
-    return f"host={_sockets(server)} port=5432 user=postgres"
-
-
-def _sockets(server: EmbeddedServer) -> str:
-    return parse_qs(urlsplit(server.dsn).query)["host"][0]
+    return f"host={cluster.sockets(server.dsn)} port=5432 user=postgres"

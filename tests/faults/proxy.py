@@ -7,7 +7,9 @@ import socket
 import struct
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
+
+from tests.support import cluster
 
 CHUNK_BYTES = 65_536
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER of no time: closing sends RST.
@@ -154,7 +156,7 @@ async def _strike(trap: Trap, target: asyncio.StreamWriter, other: asyncio.Strea
 
 def socket_of(dsn: str) -> str:
     """Return the path of the socket that the embedded PostgreSQL listens on."""
-    return parse_qs(urlsplit(dsn).query)["host"][0] + "/.s.PGSQL.5432"
+    return f"{cluster.sockets(dsn)}/.s.PGSQL.5432"
 
 
 @contextlib.asynccontextmanager

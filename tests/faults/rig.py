@@ -11,18 +11,14 @@ from uuid import UUID
 
 import asyncpg
 from starlette.applications import Starlette
-from starlette.types import Message
 
 from ingest import embedded
 from ingest.embedded import EmbeddedServer
 from ingest.intake import app
-from ingest.intake.quota_table import Table
 from ingest.intake.service import Service
-from ingest.intake.settings import IntakeSettings
-from ingest.serving.tasks import Tasks
-from ingest.store import connections, migrate, partitions
+from ingest.store import connections, partitions
 from tests.faults.proxy import Proxy, proxied
-from tests.support import cluster, customers, sample
+from tests.support import cluster, customers, direct, sample
 from tests.support.customers import Customer, CustomerSpec
 from tests.support.wire import Answer
 
@@ -50,10 +46,6 @@ class Site:
     server: EmbeddedServer
     settings: dict[str, str]
 
-    def restart(self) -> None:
-        self.server.stop()
-        self.start()
-
     def start(self) -> None:
         self.server = embedded.start(self.folder, settings=self.settings)
 
@@ -73,9 +65,8 @@ def site() -> Iterator[Site]:
 async def _prepare(dsn: str) -> None:
     async with cluster.operator(dsn) as connection:
         await connection.execute("CREATE DATABASE template")
+    await cluster.make_tables(of(dsn, "template"))
     async with cluster.operator(of(dsn, "template")) as connection:
-        await migrate.migrate(connection)
-        await partitions.keep(connection, cluster.RETENTION_DAYS)
         await connection.execute(f"CREATE ROLE {LOGIN} LOGIN")
         await connection.execute(f"GRANT nocontent_maintainer, nocontent_writer TO {LOGIN}")
 
@@ -108,25 +99,7 @@ class Rig:
         return await self.request("POST", "/v1/events", body, token)
 
     async def request(self, method: str, path: str, body: bytes = b"", token: str | None = None) -> Answer:
-        """Speak ASGI to the application, as Hypercorn does."""
-        headers = {"content-type": "application/json", "authorization": f"Bearer {token or self.customer.token}"}
-        scope = {
-            "type": "http", "http_version": "1.1", "method": method, "path": path, "raw_path": path.encode(),
-            "query_string": b"", "root_path": "", "scheme": "http", "state": {},
-            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-        }  # fmt: skip
-        said: list[Message] = []
-
-        async def receive() -> Message:
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        async def send(message: Message) -> None:
-            said.append(message)
-
-        async with asyncio.timeout(WAIT_S):
-            await self.app(scope, receive, send)
-        sent = {name.decode(): value.decode() for name, value in said[0]["headers"]}
-        return Answer(said[0]["status"], sent, b"".join(part["body"] for part in said[1:]))
+        return await direct.ask(self.app, method, path, body, token or self.customer.token)
 
     async def run(self, statement: str, *values: object) -> list[asyncpg.Record]:
         """Run a statement as the superuser, bypassing the proxy."""
@@ -154,8 +127,7 @@ class Rig:
     async def serve_anew(self) -> None:
         """Replace a closed service with a new one."""
         await self.service.stop()
-        self.app.state.service = self.service = await _served(self.proxy)
-        self.app.state.tasks = self.service.tasks
+        self.service = await direct.serve(self.app, self.proxy.dsn)
 
     async def stored(self, body: bytes) -> int:
         """Count the rows of a batch."""
@@ -198,8 +170,7 @@ async def rigged(place: Site, database: str) -> AsyncIterator[Rig]:
         limited = await customers.add(connection, "limited", CustomerSpec(quota=QUOTA))
     async with proxied(dsn, LOGIN) as proxy:
         application = app.create()
-        application.state.service = service = await _served(proxy)
-        application.state.tasks = service.tasks
+        service = await direct.serve(application, proxy.dsn)
         rig = Rig(place, database, proxy, application, service, customer, limited)
         try:
             yield rig
@@ -207,9 +178,3 @@ async def rigged(place: Site, database: str) -> AsyncIterator[Rig]:
             proxy.set(None)
             await rig.mend()
             await rig.service.stop()
-
-
-async def _served(proxy: Proxy) -> Service:
-    service = Service(IntakeSettings(dsn=proxy.dsn, maintain=False), Table(), Tasks())
-    await service.start()
-    return service

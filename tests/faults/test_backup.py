@@ -15,10 +15,10 @@ from ingest.store import batches, connections, maintenance, migrate, tokens
 from schema.receipt import Receipt
 from tests.faults.backup import Archive
 from tests.faults.test_failover import ENOUGH, Clients
-from tests.store.test_batches import entry
 from tests.support import cluster, customers, sample, service
 from tests.support.cluster import Cluster
 from tests.support.customers import Customer, CustomerSpec
+from tests.support.entries import entry
 from tests.support.wire import Sender
 
 RETENTION_DAYS = 5

@@ -2,59 +2,54 @@
 
 import asyncio
 import contextlib
-import http.client
 import itertools
 import os
 import random
 import signal
-import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
-from ingest.errors import IngestError, Unavailable
-from ingest.intake.queue import Queue
-from ingest.intake.writer import Writer
+from ingest.errors import Unavailable
 from ingest.store import batches, errors, rows
-from ingest.store.batches import NO_SEQUENCE, Entry
-from schema.decode import decode
+from ingest.store.batches import Entry
 from schema.receipt import Receipt
-from schema.vocabulary import Mode
 from tests.faults import pair
 from tests.faults.pair import Pair
 from tests.support import cluster, customers, sample, service
 from tests.support.customers import Customer, CustomerSpec
-from tests.support.gauge import VOCABULARIES, window
+from tests.support.entries import acknowledged, entry, outcome, writing
+from tests.support.reporter import BATCH_EVENTS, Reporter
 from tests.support.service import wait_until
 from tests.support.wire import Answer, Sender
 
 RUNS = int(os.environ.get("FAILOVER_RUNS", "1"))
 SENDERS = 6
-BATCH_EVENTS = 20
 ENOUGH = 1_000  # Events acknowledged before and after each turn.
-RETRY_S_MAX = 0.1  # Of a Retry-After of seconds: the outage shall be the database's, not the senders' patience.
 WAIT_S = 30.0
 _STORED = "SELECT event_id FROM events"
 _WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 
 
 class Clients:
-    """Senders that send each batch until it is acknowledged; half of them number their batches."""
+    """Reporters that send each batch until it is acknowledged; half of them number their batches."""
 
     def __init__(self, bind: str, token: str) -> None:
-        self.acknowledged: list[str] = []
-        self.acknowledged_at: list[float] = []
-        self.refused: list[Answer] = []
-        self._bind, self._token = bind, token
-        self._is_over = threading.Event()
-        # Daemons, so that a failed test does not wait for batches that will not be acknowledged.
-        self._threads = [threading.Thread(target=self._send, args=(number,), daemon=True) for number in range(SENDERS)]
-        for thread in self._threads:
-            thread.start()
+        self._reporters = [Reporter(Sender(bind, token), is_numbered=number % 2 == 1) for number in range(SENDERS)]
+        for reporter in self._reporters:
+            reporter.start()
+
+    @property
+    def acknowledged(self) -> list[str]:
+        return [event_id for reporter in self._reporters for event_id in reporter.stored]
+
+    @property
+    def refused(self) -> list[Answer]:
+        return [answer for reporter in self._reporters for answer in reporter.refusals]
 
     def reach(self, more: int) -> None:
         """Wait until a number of further events are acknowledged."""
@@ -63,43 +58,19 @@ class Clients:
 
     def stop(self) -> None:
         """Wait until every sender has finished its current batch."""
-        self._is_over.set()
-        for thread in self._threads:
-            thread.join(WAIT_S)
-            assert not thread.is_alive(), self.describe()
+        for reporter in self._reporters:
+            reporter.ending.set()
+        for reporter in self._reporters:
+            reporter.join(WAIT_S)
+            assert not reporter.is_alive(), self.describe()
 
     def pause_s(self) -> float:
         """Return the longest time between two acknowledgements."""
-        return max(after - before for before, after in itertools.pairwise(sorted(self.acknowledged_at)))
+        moments = sorted(moment for reporter in self._reporters for moment in reporter.stored_at)
+        return max(after - before for before, after in itertools.pairwise(moments))
 
     def describe(self) -> str:
         return f"{len(self.acknowledged)} acknowledged, refused: {[answer.body for answer in self.refused[-3:]]}"
-
-    def _send(self, number: int) -> None:
-        stream_id = sample.uuid7()
-        with contextlib.closing(Sender(self._bind, self._token)) as sender:
-            for sequence in itertools.count():
-                if self._is_over.is_set():
-                    break
-                events = [sample.event() for _ in range(BATCH_EVENTS)]
-                envelope = {"stream": sample.stream(sequence, stream_id)} if number % 2 else {}
-                self._insist(sender, sample.body(*events, **envelope))
-                self.acknowledged += [str(event["event_id"]) for event in events]
-                self.acknowledged_at.append(time.monotonic())
-
-    def _insist(self, sender: Sender, body: bytes) -> None:
-        while True:
-            retry_after_s = RETRY_S_MAX
-            try:
-                answer = sender.post(body)
-            except (OSError, http.client.HTTPException):
-                sender.close()
-            else:
-                if answer.status == 200:
-                    return
-                self.refused.append(answer)
-                retry_after_s = float(answer.headers["retry-after"])
-            time.sleep(min(retry_after_s, RETRY_S_MAX))
 
 
 @contextlib.contextmanager
@@ -167,38 +138,8 @@ def customer(shared: Pair) -> Customer:
     return made
 
 
-def entry(*events: dict[str, object], sequence: int = NO_SEQUENCE) -> Entry:
-    decoded = decode(sample.body(*events), VOCABULARIES[Mode.REFUSE], window())
-    digest, count = rows.digest(decoded), len(decoded.batch.events)
-    stream_id = digest if sequence == NO_SEQUENCE else uuid4()
-    return Entry(1, stream_id, sequence, digest, count, 0, (0, 0, 0, 0), rows.encode(decoded, 1))
-
-
-@contextlib.asynccontextmanager
-async def writing(dsn: str, writers: int = 1) -> AsyncIterator[list[Queue]]:
-    """Yield queues with a writer each."""
-    queues = [Queue() for _ in range(writers)]
-    tasks = [asyncio.create_task(Writer(dsn, queue).run()) for queue in queues]
-    try:
-        yield queues
-    finally:
-        for queue in queues:
-            queue.close()
-        await asyncio.wait_for(asyncio.gather(*tasks), WAIT_S)
-
-
-async def outcome(waiting: "asyncio.Future[Receipt]") -> Receipt | IngestError:
-    try:
-        return await asyncio.wait_for(waiting, WAIT_S)
-    except IngestError as failure:
-        return failure
-
-
-async def acknowledged(queue: Queue, sent: Entry) -> Receipt:
-    """Send until acknowledged, as a client does."""
-    while not isinstance(heard := await outcome(queue.put(sent)), Receipt):
-        pass
-    return heard
+def _numbered(*events: dict[str, object]) -> Entry:
+    return entry(*events, sequence=0, stream_id=uuid4())
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -237,9 +178,9 @@ async def test_what_the_primary_has_and_the_standby_has_not_is_not_acknowledged(
     servers: Pair, let_go: Callable[[Pair], None]
 ) -> None:
     known = sample.event()
-    first = [entry(sequence=0), entry(), entry(known)]
-    again = [first[0], first[1], entry(known, sequence=0)]
-    async with writing(servers.dsn) as (queue,):
+    first = [_numbered(), entry(), entry(known)]
+    again = [first[0], first[1], _numbered(known)]
+    async with writing(servers.dsn) as queue:
         await acknowledged(queue, entry())
         await asyncio.to_thread(servers.detach)
         group = [queue.put(each) for each in first]
@@ -247,7 +188,8 @@ async def test_what_the_primary_has_and_the_standby_has_not_is_not_acknowledged(
         await asyncio.to_thread(let_go, servers)
         assert [type(await outcome(each)) for each in group] == [errors.OutcomeUnknown] * 3
     await until(lambda: has(servers.primary.dsn, first))
-    async with writing(servers.dsn, writers=3) as queues, asyncio.TaskGroup() as senders:
+    async with contextlib.AsyncExitStack() as writers, asyncio.TaskGroup() as senders:
+        queues = [await writers.enter_async_context(writing(servers.dsn)) for _ in again]
         retries = [senders.create_task(acknowledged(*each)) for each in zip(queues, again, strict=True)]
         await until(lambda: len(waiting(servers)) == 3 or any(retry.done() for retry in retries))
         was_acknowledged = [retry.done() for retry in retries]
@@ -262,8 +204,8 @@ async def test_a_commit_that_waits_too_long_is_given_up_and_so_is_its_retry(
     servers: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batches, "COMMIT_TIMEOUT_S", 3.0)
-    stuck = entry(sequence=0)
-    async with writing(servers.dsn) as (queue,):
+    stuck = _numbered()
+    async with writing(servers.dsn) as queue:
         await acknowledged(queue, entry())
         await asyncio.to_thread(servers.detach)
         assert isinstance(await outcome(queue.put(stuck)), errors.OutcomeUnknown)
@@ -307,8 +249,8 @@ def test_a_primary_that_was_passed_over_acknowledges_nothing() -> None:
 
 
 async def _pass_over(servers: Pair) -> None:
-    sent = entry(sequence=0)
-    async with writing(servers.dsn) as (queue,):
+    sent = _numbered()
+    async with writing(servers.dsn) as queue:
         await acknowledged(queue, entry())
         await asyncio.to_thread(servers.promote)
         stuck = queue.put(sent)

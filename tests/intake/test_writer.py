@@ -2,43 +2,27 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import asyncpg
 import pytest
 from prometheus_client import REGISTRY
 
-from ingest.errors import IngestError, Unavailable
+from ingest.errors import Unavailable
 from ingest.intake import metrics, writer
-from ingest.intake.queue import Queue
 from ingest.intake.writer import Writer
-from ingest.store import endings, rows
+from ingest.store import endings
 from ingest.store.batches import NO_SEQUENCE, Entry
 from ingest.store.errors import OutcomeUnknown, SequenceReused
-from schema.decode import decode
 from schema.receipt import Receipt
-from schema.vocabulary import Mode
 from tests.support import sample
 from tests.support.cluster import operator
-from tests.support.gauge import VOCABULARIES, window
+from tests.support.entries import WAIT_S, count, entry, outcome, writing
 from tests.support.service import Logged
 
-WAIT_S = 10.0
 _BACKENDS = (
     "SELECT pid FROM pg_stat_activity WHERE application_name = 'nocontent-writer' AND datname = current_database()"
 )
-
-
-def entry(*events: dict[str, object], sequence: int = NO_SEQUENCE, at_ms: int | None = None) -> Entry:
-    decoded = decode(
-        sample.body(*(events or (sample.event(event_id=sample.uuid7(at_ms)),))), VOCABULARIES[Mode.REFUSE], window()
-    )
-    digest = rows.digest(decoded)
-    stream_id = digest if sequence == NO_SEQUENCE else UUID("9f6c2b1e-58d3-4a7e-8c1b-0f2e4d6a8b0c")
-    count = len(decoded.batch.events)
-    return Entry(1, stream_id, sequence, digest, count, 0, (0, 0, 0, 0), rows.encode(decoded, 1))
 
 
 def poison() -> Entry:
@@ -47,27 +31,6 @@ def poison() -> Entry:
     far = int.from_bytes(good.rows[6:14], "big", signed=True) + 400 * sample.DAY_MS * 1_000
     changed = good.rows[:6] + far.to_bytes(8, "big", signed=True) + good.rows[14:]
     return Entry(1, uuid4(), NO_SEQUENCE, uuid4(), 1, 0, (0, 0, 0, 0), changed)
-
-
-@asynccontextmanager
-async def writing(dsn: str) -> AsyncIterator[Queue]:
-    queue = Queue()
-    task = asyncio.create_task(Writer(dsn, queue).run())
-    yield queue
-    queue.close()
-    await asyncio.wait_for(task, WAIT_S)
-
-
-async def outcome(waiting: "asyncio.Future[Receipt]") -> Receipt | IngestError:
-    try:
-        return await asyncio.wait_for(waiting, WAIT_S)
-    except IngestError as failure:
-        return failure
-
-
-async def count(dsn: str) -> int:
-    async with operator(dsn) as connection:
-        return int(await connection.fetchval("SELECT count(*) FROM events"))
 
 
 def transactions() -> Counter[str]:

@@ -19,6 +19,7 @@ from tests.observe.prometheus import Span
 from tests.observe.rules import RULES
 from tests.observe.sheets import WINDOW_S, Run
 from tests.soak.stage import Stage, staged
+from tests.support import postmaster
 from tests.support.service import ROOT
 
 PICTURES = ROOT / "docs/img"
@@ -84,7 +85,7 @@ def _play(load: Load, stage: Stage, args: argparse.Namespace) -> Run:
     with load.flowing(), tqdm(total=args.seconds, unit="s", disable=not sys.stderr.isatty()) as bar:
         _wait(bar.update, before_s)
         paused = time.time()
-        with stage.database_paused():
+        with postmaster.frozen(stage.postmaster):
             _wait(bar.update, args.pause)
         resumed = time.time()
         _wait(bar.update, args.seconds - args.pause - before_s)

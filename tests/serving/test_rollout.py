@@ -37,7 +37,7 @@ def customer_and_server(postgres: Cluster, tmp_path: Path) -> Iterator[tuple[Cus
 def test_workers_are_replaced_under_load_without_a_refusal(customer_and_server: tuple[Customer, Server]) -> None:
     customer, server = customer_and_server
     before = server.workers()
-    reporters = [Reporter(server, customer.token) for _ in range(SENDERS)]
+    reporters = [Reporter(server.sender(customer.token)) for _ in range(SENDERS)]
     for reporter in reporters:
         reporter.start()
     server.process.send_signal(signal.SIGHUP)

@@ -235,7 +235,7 @@ def test_workers_are_replaced_once_the_pair_is_good_and_wait_for_nobody_who_does
 
     before = site.server.workers()
     good = site.pair.key.read_bytes()
-    reporter = Reporter(site.server, site.token)
+    reporter = Reporter(site.server.sender(site.token))
     reporter.start()
     with site.server.one_to_each_worker():
         site.pair.key.write_bytes(b"no key")

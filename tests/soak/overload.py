@@ -16,6 +16,7 @@ from tests.soak import flow, reckoning, vitals
 from tests.soak.flow import Plan, Sending, Sent
 from tests.soak.stage import Stage, staged
 from tests.soak.vitals import MEGABYTE
+from tests.support import postmaster
 from tests.support.customers import CustomerSpec
 
 CAPACITY_S = 10.0
@@ -64,7 +65,7 @@ async def paused(seconds: float) -> list[str]:
 
     @contextlib.asynccontextmanager
     async def pause(stage: Stage) -> AsyncIterator[None]:
-        with stage.database_paused():
+        with postmaster.frozen(stage.postmaster):
             yield
 
     return await _away("paused", seconds, pause, is_proxied=False)

@@ -5,7 +5,6 @@ import contextlib
 import fcntl
 import mmap
 import os
-import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest import embedded
-from ingest.store import connections, migrate, partitions
+from ingest.store import connections
 from tests.faults.proxy import Proxy, proxied
 from tests.soak.vitals import Workers
 from tests.support import cluster, customers, service
@@ -39,23 +38,6 @@ class Stage(Scene):
     dsn: str
     postmaster: int
     proxy: Proxy
-
-    @contextlib.contextmanager
-    def database_paused(self) -> Iterator[None]:
-        """Stop PostgreSQL as on a frozen machine: connections stay, and nothing responds."""
-        # Each backend is in a session of its own, so no group has them all. The postmaster first: no new ones come.
-        os.kill(self.postmaster, signal.SIGSTOP)
-        stopped = [self.postmaster]
-        try:
-            for backend in service.children(self.postmaster):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(backend, signal.SIGSTOP)
-                    stopped.append(backend)
-            yield
-        finally:
-            for pid in stopped:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGCONT)
 
 
 @contextlib.asynccontextmanager
@@ -103,8 +85,6 @@ async def _aside(serving: AbstractContextManager[Server]) -> AsyncIterator[Serve
 
 
 async def _prepare(dsn: str, wanted: Mapping[str, CustomerSpec]) -> dict[str, Customer]:
-    async with cluster.operator(dsn) as connection:
-        await migrate.migrate(connection)
-        await partitions.keep(connection, cluster.RETENTION_DAYS)
+    await cluster.make_tables(dsn)
     async with connections.connected(dsn, "nocontent_control") as connection:
         return {name: await customers.add(connection, name, each) for name, each in wanted.items()}

@@ -2,38 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import asyncpg
 import pytest
 
-from ingest.store import batches, connections, rows
+from ingest.store import batches, connections
 from ingest.store.batches import NO_SEQUENCE, Entry
 from ingest.store.connections import Connection
 from ingest.store.errors import SequenceReused
-from schema.decode import decode
 from schema.receipt import Receipt
-from schema.vocabulary import Mode
 from tests.support import sample
-from tests.support.gauge import VOCABULARIES, window
-
-STREAM = UUID("9f6c2b1e-58d3-4a7e-8c1b-0f2e4d6a8b0c")
-
-
-def entry(*events: dict[str, object], sequence: int = NO_SEQUENCE, tenant_id: int = 1) -> Entry:
-    """Return an entry as the service would queue it."""
-    decoded = decode(sample.body(*(events or (sample.event(),))), VOCABULARIES[Mode.REFUSE], window())
-    digest = rows.digest(decoded)
-    return Entry(
-        tenant_id=tenant_id,
-        stream_id=digest if sequence == NO_SEQUENCE else STREAM,
-        sequence=sequence,
-        digest=digest,
-        events=len(decoded.batch.events),
-        coarsened=0,
-        dropped=(0, 0, 0, 0),
-        rows=rows.encode(decoded, tenant_id),
-    )
+from tests.support.entries import entry
 
 
 @pytest.fixture

@@ -9,10 +9,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from ingest.store import batches, connections, maintenance, migrate, rows, streams, tokens
-from ingest.store.batches import NO_SEQUENCE, Entry
+from ingest.store import batches, connections, maintenance, migrate, streams, tokens
 from ingest.store.errors import SequenceReused
-from schema.decode import decode
 from schema.event import Kind
 from schema.receipt import Receipt
 from schema.vocabulary import Mode
@@ -20,7 +18,7 @@ from tests.support import cluster, customers, engines, lint, sample, service
 from tests.support.cluster import Cluster, operator, set_retention
 from tests.support.customers import Customer, CustomerSpec
 from tests.support.engines import RETENTION_DAYS
-from tests.support.gauge import VOCABULARIES, window
+from tests.support.entries import entry
 from tests.support.service import Server, wait_until
 from tests.support.wire import Sender
 
@@ -75,13 +73,6 @@ def stored(dsn: str, customer: Customer) -> int:
     return int(cluster.fetch(dsn, _STORED, customer.tenant_id)[0]["count"])
 
 
-def entry(tenant_id: int, *events: dict[str, object], sequence: int = NO_SEQUENCE) -> Entry:
-    decoded = decode(sample.body(*events), VOCABULARIES[Mode.REFUSE], window())
-    digest = rows.digest(decoded)
-    stream_id = digest if sequence == NO_SEQUENCE else UUID(int=tenant_id)
-    return Entry(tenant_id, stream_id, sequence, digest, len(events), 0, (0, 0, 0, 0), rows.encode(decoded, tenant_id))
-
-
 async def test_migrating_again_changes_nothing(dsn: str) -> None:
     async with operator(dsn) as connection:
         assert await migrate.migrate(connection) == []
@@ -123,16 +114,16 @@ def test_what_is_sent_is_stored_once(dsn: str, senders: list[Sender], sending: l
 async def test_a_group_of_many_tenants_is_one_transaction(dsn: str) -> None:
     known = {tenant: sample.event() for tenant in range(11, 11 + TENANTS)}
     async with connections.connected(dsn, "nocontent_writer") as connection:
-        first = [entry(tenant, event, sequence=0) for tenant, event in known.items()]
+        first = [entry(event, tenant_id=tenant, sequence=0) for tenant, event in known.items()]
         assert await batches.store(connection, first) == [Receipt(1, 0)] * TENANTS
-        mixed = [*reversed(first), *(entry(tenant, sample.event()) for tenant in known)]
+        mixed = [*reversed(first), *(entry(tenant_id=tenant) for tenant in known)]
         again = [Receipt(1, 0, replayed=True)] * TENANTS
         assert await batches.store(connection, mixed) == again + [Receipt(1, 0)] * TENANTS
-        overlapping = [entry(tenant, event, sample.event()) for tenant, event in known.items()]
+        overlapping = [entry(event, sample.event(), tenant_id=tenant) for tenant, event in known.items()]
         with pytest.raises(asyncpg.UniqueViolationError):
             await batches.store(connection, overlapping)
         assert await batches.store_skipping(connection, overlapping) == [Receipt(1, 1)] * TENANTS
-        (reused,) = await batches.store(connection, [entry(11, sample.event(), sequence=0)])
+        (reused,) = await batches.store(connection, [entry(tenant_id=11, sequence=0)])
         assert isinstance(reused, SequenceReused)
     assert await asyncio.to_thread(cluster.fetch, dsn, _DIFFERENCES) == []
 

@@ -207,7 +207,7 @@ def _are_ready(server: Server) -> bool:
 
 def test_a_login_is_succeeded_by_another_without_a_refused_batch(database: Secured, served: Served) -> None:
     """After a change of the password, new connections fail until the workers know the new one."""
-    reporters = [Reporter(served.server, served.token) for _ in range(4)]
+    reporters = [Reporter(served.server.sender(served.token)) for _ in range(4)]
     for reporter in reporters:
         reporter.start()
     cluster.run(database.operator, "CREATE ROLE successor LOGIN PASSWORD 'another-battery' IN ROLE nocontent_writer")

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 
@@ -79,11 +80,12 @@ def started() -> Iterator[Cluster]:
     with open_folder() as folder, embedded.start(folder / "pg", settings=SETTINGS) as server:
         cluster = Cluster(server.dsn, server.data_dir)
         run(cluster.dsn, f"CREATE DATABASE {_TEMPLATE}")
-        asyncio.run(_migrate(cluster.of(_TEMPLATE)))
+        asyncio.run(make_tables(cluster.of(_TEMPLATE)))
         yield cluster
 
 
-async def _migrate(dsn: str) -> None:
+async def make_tables(dsn: str) -> None:
+    """Create the tables and the partitions."""
     async with operator(dsn) as connection:
         await migrate.migrate(connection)
     async with connections.connected(dsn, "nocontent_maintainer") as connection:
@@ -143,6 +145,11 @@ def fetch(dsn: str, query: str, *values: object) -> list[asyncpg.Record]:
 
 def run(dsn: str, statement: str) -> None:
     fetch(dsn, statement)
+
+
+def sockets(dsn: str) -> str:
+    """Return the folder of the socket that an embedded PostgreSQL listens on."""
+    return parse_qs(urlsplit(dsn).query)["host"][0]
 
 
 _COUNTS = """
