@@ -12,7 +12,7 @@ from schema.event import OWN_IDS, Kind
 from schema.vocabulary import UNKNOWN
 
 QUOTA = 2_000_000_000  # Events per minute: counted, but never reached.
-_TERM_COLUMNS = ("tenant_id", "kind", "term_id", "parent_id", "term", "revision")
+_TERM_COLUMNS = ("tenant_id", "kind", "term_id", "parent_id", "term", "learned", "revision")
 _TOKEN_COLUMNS = ("tenant_id", "token_id", "secret_sha256", "scopes", "revision")
 _TENANTS = """
 INSERT INTO nocontent.tenants (tenant_id, name, events_per_minute_max, revision)
@@ -45,7 +45,7 @@ async def _enroll(dsn: str, tenants: int, tags: Mapping[str, Sequence[str]]) -> 
                 "vocabulary",
                 schema_name="nocontent",
                 columns=_TERM_COLUMNS,
-                records=[(tenant, *term, act.revision) for tenant in credentials for term in terms],
+                records=[(tenant, *term, False, act.revision) for tenant in credentials for term in terms],
             )
             await connection.execute("ANALYZE nocontent.vocabulary")
     finally:
