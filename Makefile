@@ -13,6 +13,8 @@ DATA := .nocontent
 PIP_FLAGS := --quiet --require-hashes --only-binary :all:
 PIP_INSTALL := $(BIN)/python -m pip install $(PIP_FLAGS)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# A peer that cannot be installed is skipped.
+PEERS := .venv-bench/.done .venv-phoenix/.done .bench/node/.done
 # Without a home pip's cache would land in /.cache.
 ifeq ($(strip $(HOME)),)
 export PIP_NO_CACHE_DIR := 1
@@ -57,10 +59,12 @@ faults: $(VENV)/.dev ## kill the service and PostgreSQL 200 times under load: no
 	$(BIN)/python -m tests.faults --kills $(or $(KILLS),200) $(ARGS)
 
 bench: $(VENV)/.run ## measure limits, ours and peers in turns, a quarter of an hour (ARGS="--rounds 1": sooner)
+	-@$(MAKE) --no-print-directory --keep-going $(PEERS)
 	$(BIN)/python -m bench $(ARGS)
 	@$(MAKE) --no-print-directory plots
 
 bench-full: $(VENV)/.run ## measure the whole matrix, growth, reads and each step: takes hours and 60 GB of disk
+	-@$(MAKE) --no-print-directory --keep-going $(PEERS)
 	$(BIN)/python -m bench --full --out matrix $(ARGS)
 	$(BIN)/python -m bench.growth --rows 100000000
 	$(BIN)/python -m bench.reads --rows 50000000
@@ -70,14 +74,12 @@ bench-full: $(VENV)/.run ## measure the whole matrix, growth, reads and each ste
 instructions: $(VENV)/.run ## count the instructions of the hot path (valgrind), and fail if a step grew by a tenth
 	$(BIN)/python -m bench.instructions $(ARGS)
 
-plots: $(VENV)/.run ## draw docs/img and fill docs/performance.md from bench/results
-	@$(BIN)/python -m bench.install
+plots: $(VENV)/.run .venv-bench/.done ## draw docs/img and fill pages of docs from bench/results
 	@.venv-bench/bin/python -m bench.plots
 	@$(BIN)/python -m bench.report
 
-observe: $(VENV)/.dev ## run the service under a real Prometheus, test the alerts and draw the dashboards (5 min)
+observe: $(VENV)/.dev .venv-bench/.done ## run the service under a real Prometheus, test the alerts and draw the dashboards (5 min)
 	@$(BIN)/python -m tests.observe.install
-	@$(BIN)/python -m bench.install
 	$(BIN)/python -m tests.observe $(ARGS)
 
 soak: $(VENV)/.dev ## send 10 million events through one process, overload it, and take its database away (10 min)
@@ -117,14 +119,14 @@ lock: $(VENV)/.dev ## pin the dependencies of pyproject.toml again (UPGRADE=1: t
 	$(LOCK) requirements-fuzz.in --output-file requirements-fuzz.lock
 	$(LOCK) requirements-k8s.in --output-file requirements-k8s.lock
 	$(LOCK) requirements-sbom.in --output-file requirements-sbom.lock
-	$(LOCK) --no-strip-extras bench/requirements-peers.in --output-file bench/requirements-peers.lock
+	$(LOCK) --no-strip-extras bench/requirements-bench.in --output-file bench/requirements-bench.lock
 	$(LOCK) --no-strip-extras bench/requirements-phoenix.in --output-file bench/requirements-phoenix.lock
 
 catalogue: $(VENV)/.run ## add the model ids of the newest public price tables
 	$(BIN)/python -m ingest.catalogue
 
 clean: ## remove .venv, caches and builds
-	rm -rf $(VENV) .venv-bench .venv-image .venv-k8s .venv-sbom .bench .observe build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-bench .venv-image .venv-k8s .venv-phoenix .venv-sbom .bench .observe build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-data: ## remove the database that `make run` keeps in .nocontent
@@ -141,11 +143,19 @@ $(VENV)/.dev: requirements-dev.lock $(BIN)/python | $(BIN)/nocontent
 	@$(PIP_INSTALL) -r requirements-dev.lock
 	@touch $(VENV)/.run $@
 
-# Apart from ours: checkov brings a hundred packages, and the image's must lack what only a checkout has.
+# Apart from ours: checkov brings a hundred packages, and the image's must lack what only a checkout has. The locks are
+# complete, and before 23.3 pip's resolver takes `a[extra]==1` for no pin of `a`.
+vpath requirements-%.lock bench
 .venv-%/.done: requirements-%.lock $(BIN)/python
 	@echo "installing requirements-$*.lock into .venv-$* ..."
 	@$(BIN)/python -m venv --clear --without-pip .venv-$*
-	@$(BIN)/python -m pip --python .venv-$*/bin/python install $(PIP_FLAGS) -r $<
+	@$(BIN)/python -m pip --python .venv-$*/bin/python install $(PIP_FLAGS) --no-deps -r $<
+	@touch $@
+
+.bench/node/.done: bench/peers/node/package.json bench/peers/node/package-lock.json bench/peers/node/server.js
+	@echo "installing fastify and pg into .bench/node ..."
+	@rm -rf $(@D) && mkdir -p $(@D) && cp $^ $(@D)
+	@npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 # The first Python that runs (a pyenv shim may not), is new enough and can make an environment (Debian's may not).

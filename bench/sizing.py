@@ -2,11 +2,8 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 
-import msgspec
-
-from bench.results import Cell, Results
+from bench.results import Cell
 from ingest.intake.queue import GROUP_ROWS_MAX
 from ingest.store import rows
 from ingest.store.partitions import AHEAD_DAYS
@@ -30,18 +27,13 @@ _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 _WHOLE_FROM = 100
 
 
-def load(path: Path) -> Mapping[str, Cell]:
-    return msgspec.json.decode(path.read_bytes(), type=Results).cells
-
-
-def per_core(path: Path) -> Iterator[Sequence[str]]:
+def per_core(cells: Mapping[str, Cell]) -> Iterator[Sequence[str]]:
     """Yield the rows of the table by batch size."""
-    cells = load(path)
     yield "events a batch", "events/s a core of the service", "of PostgreSQL", "B on disk", "heap + key", "B of WAL"
     for name, says in _SHOWN.items():
         if name not in cells:
             continue
-        own = _median(cells[name])
+        own = cells[name].medians()
         yield (
             says,
             f"{1e6 / own['cpu_us_service']:,.0f}",
@@ -52,9 +44,9 @@ def per_core(path: Path) -> Iterator[Sequence[str]]:
         )
 
 
-def rates(path: Path) -> Iterator[Sequence[str]]:
+def rates(cells: Mapping[str, Cell]) -> Iterator[Sequence[str]]:
     """Yield the rows of the table by rate, for batches of 1,000 from a hundred tenants."""
-    own = _median(load(path)[PLANNED])
+    own = cells[PLANNED].medians()
     yield "events/s", *(f"{rate:,}" for rate in RATES)
     for says, each, form in (
         ("vCPU of the service", own["cpu_us_service"] / 1e6 / BUSY_MAX, _cores),
@@ -76,9 +68,9 @@ CONNECTIONS_A_WORKER = 5  # A writer, the refresher, the maintainer, two for req
 HOURS_A_MONTH = 730
 
 
-def million(path: Path) -> Iterator[Sequence[str]]:
+def million(cells: Mapping[str, Cell]) -> Iterator[Sequence[str]]:
     """Yield the rows of the plan for the highest rate."""
-    own = _median(load(path)[PLANNED])
+    own = cells[PLANNED].medians()
     rate = RATES[-1] / CELLS
     day = rate * DAY_S * _disk_bytes(own)
     wal = rate * own["wal_bytes_row"]
@@ -116,10 +108,6 @@ def million(path: Path) -> Iterator[Sequence[str]]:
 
 def _both(each: float, form: Callable[[float], str]) -> tuple[str, str]:
     return form(each), form(each * CELLS)
-
-
-def _median(cell: Cell) -> dict[str, float]:
-    return {name: spread.median for name, spread in cell.figures.items()}
 
 
 def _disk_bytes(own: Mapping[str, float]) -> float:

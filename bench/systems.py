@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.child import ROOT, ChildFailed
+from bench.child import ChildFailed
 from bench.cluster import EVENTS, Cluster, Stage
-from bench.install import NODE, PEERS_VENV, PHOENIX_VENV
-from bench.scenario import Scenario
+from bench.results import ROOT
+from bench.scenario import Scenario, System
 from ingest.demo import local_service
 from ingest.demo.settings import DemoSettings
 from ingest.serving import process
@@ -25,6 +25,14 @@ POLL_S = 0.05
 READY_IN_A_ROW = 8  # Each over a new connection, so that probably every worker has answered.
 PEER_TOKEN = "bench"
 _RECENT = timedelta(hours=1)
+# Each system's own environment, made by `make bench`.
+_PYTHON, _PHOENIX, _NODE = ROOT / ".venv-bench", ROOT / ".venv-phoenix", ROOT / ".bench/node"
+_HOMES: Mapping[System, Path] = {
+    "fastapi_sqlalchemy": _PYTHON,
+    "fastapi_copy": _PYTHON,
+    "node_unnest": _NODE,
+    "phoenix": _PHOENIX,
+}
 
 
 class Target(NamedTuple):
@@ -36,6 +44,12 @@ class Target(NamedTuple):
     table: str
     counted: str  # The SQL that selects this run's rows.
     tokens: Sequence[str]
+
+
+def why_not(system: System) -> str:
+    """Return why a system cannot run here, or an empty string."""
+    done = _HOMES[system] / ".done" if system in _HOMES else ROOT
+    return "" if done.exists() else f"not installed: `make {done.relative_to(ROOT)}` does it"
 
 
 @contextmanager
@@ -78,7 +92,7 @@ def _peer(cluster: Cluster, scenario: Scenario, log: Path) -> Iterator[Target]:
     with log.open("wb") as lines:
         child = subprocess.Popen(
             command,
-            cwd=NODE if name == "node_unnest" else ROOT,
+            cwd=_NODE if name == "node_unnest" else ROOT,
             env=environment,
             stdout=lines,
             stderr=lines,
@@ -107,12 +121,12 @@ def _command(name: str, port: int, dsn: str) -> tuple[list[str], Mapping[str, st
             "PHOENIX_HOST": "127.0.0.1",
             "PHOENIX_PORT": str(port),
             "PHOENIX_GRPC_PORT": str(free),
-            "PHOENIX_WORKING_DIR": str(PHOENIX_VENV / "data"),
+            "PHOENIX_WORKING_DIR": str(_PHOENIX / "data"),
             "PHOENIX_TELEMETRY_ENABLED": "false",
             "PHOENIX_ALLOW_EXTERNAL_RESOURCES": "false",
         }
-        return [str(PHOENIX_VENV / "bin/phoenix"), "serve"], own
-    uvicorn = [str(PEERS_VENV / "bin/python"), "-P", "-m", "uvicorn", f"bench.peers.{name}:app"]
+        return [str(_PHOENIX / "bin/phoenix"), "serve"], own
+    uvicorn = [str(_PYTHON / "bin/python"), "-P", "-m", "uvicorn", f"bench.peers.{name}:app"]
     return [*uvicorn, "--host=127.0.0.1", f"--port={port}", "--no-access-log", "--log-level=warning"], contract
 
 

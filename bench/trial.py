@@ -4,18 +4,19 @@ import time
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from bench import child, cluster, limit, meter
 from bench.bodies import Plan
-from bench.child import Child
+from bench.child import Child, Tally
 from bench.cluster import EVENTS, Cluster, Stage, Weight
-from bench.load import LOST, OK, REFUSED, Tally
+from bench.load import LOST, OK, REFUSED
+from bench.results import Trial
 from bench.scenario import Scenario
 from bench.systems import Target, serving
 
 WARM_S = 1.0
+WARM_SHARE = 0.05  # Of a long measurement, whose memory counts from the end of the warm-up.
 MANY_TENANTS = 100
 MANY_EVENTS = 250  # In a tenant's first batch: enough to contain nearly all of its tags.
 MANY_WARM_S = 120.0
@@ -27,27 +28,6 @@ PHOENIX_WAIT_S = 300.0
 
 class Wrong(Exception):
     """The stored events differ from the acknowledged ones, or the service failed, so no figure is valid."""
-
-
-class Trial(Struct, frozen=True, kw_only=True):
-    """The figures of one round. CPU is per answered event, bytes are per stored row."""
-
-    events_s: float
-    requests_s: float
-    ack_ms_p50: float
-    ack_ms_p99: float
-    ack_ms_p999: float
-    ack_ms_max: float
-    behind_ms_p99: float
-    cpu_us_service: float
-    cpu_us_postgres: float
-    cpu_us_client: float
-    wal_bytes_row: float
-    heap_bytes_row: float
-    index_bytes_row: float
-    rss_mb_start: float
-    rss_mb_end: float
-    seconds: float
 
 
 class _Warm(TypedDict):
@@ -76,11 +56,13 @@ class _Reading(NamedTuple):
 
 def run(bench: Bench, stage: Stage, scenario: Scenario, events_s: float) -> Trial:
     """Measure a scenario once, with bodies for this many events per second."""
+    if scenario.seconds:
+        bench = bench._replace(seconds=scenario.seconds)
     if scenario.system in limit.WAYS:
         return _run_limit(bench, scenario)
     with (
         serving(bench.cluster, stage, scenario, bench.logs / f"{scenario.name}.log") as target,
-        child.started("bench.client", _plan(bench, stage, scenario, target, events_s)) as client,
+        child.started("bench.load", _plan(bench, stage, scenario, target, events_s)) as client,
     ):
         client.wait_prepared()
         if not stage.keeps_rows:
@@ -113,36 +95,31 @@ def _plan(bench: Bench, stage: Stage, scenario: Scenario, target: Target, events
         tags=stage.tags,
         requests=max(1, round(bench.seconds * each_s)),
         seconds=bench.seconds,
-        **_warm(scenario, each_s),
+        **_warm(bench, scenario, each_s),
     )
 
 
-def _warm(scenario: Scenario, each_s: float) -> _Warm:
+def _warm(bench: Bench, scenario: Scenario, each_s: float) -> _Warm:
     """Return how to warm up: for a while, or with many tenants, until each has sent once."""
     if scenario.tenants > MANY_TENANTS:
         return {"warm_requests": scenario.tenants, "warm_events": MANY_EVENTS, "warm_seconds": MANY_WARM_S}
-    requests = 1 if scenario.system == "phoenix" else max(1, round(WARM_S * each_s))
-    return {"warm_requests": requests, "warm_events": scenario.batch_events, "warm_seconds": WARM_S * 1.5}
+    seconds = max(WARM_S, bench.seconds * WARM_SHARE)
+    requests = 1 if scenario.system == "phoenix" else max(1, round(seconds * each_s))
+    return {"warm_requests": requests, "warm_events": scenario.batch_events, "warm_seconds": seconds * 1.5}
 
 
 def _measure(bench: Bench, scenario: Scenario, target: Target, player: Child) -> Trial:
-    disk = bench.cluster.disk
-    if disk is not None:
-        disk.set_delay(scenario.sync_delay_ms)
-    try:
-        warm = player.take_turn()
-        if scenario.system == "phoenix":
-            _await_rows(target, 0, warm)
-        cluster.execute(bench.cluster.dsn, "CHECKPOINT")
-        rows, weight = cluster.count(target.dsn, target.counted), cluster.weigh(target.dsn, target.table)
-        before = _read(bench.cluster, target, weight, rows)
-        tally = player.take_turn()
-        if scenario.system == "phoenix":
-            tally = _await_rows(target, rows, tally)
-        after = _read(bench.cluster, target, cluster.weigh(target.dsn, target.table), rows)
-    finally:
-        if disk is not None:
-            disk.set_delay(0)
+    bench.cluster.delay_flushes(scenario.sync_delay_ms)
+    warm = player.take_turn()
+    if scenario.system == "phoenix":
+        _await_rows(target, 0, warm)
+    cluster.execute(bench.cluster.dsn, "CHECKPOINT")
+    rows, weight = cluster.count(target.dsn, target.counted), cluster.weigh(target.dsn, target.table)
+    before = _read(bench.cluster, target, weight, rows)
+    tally = player.take_turn()
+    if scenario.system == "phoenix":
+        tally = _await_rows(target, rows, tally)
+    after = _read(bench.cluster, target, cluster.weigh(target.dsn, target.table), rows)
     after = after._replace(rows=cluster.count(target.dsn, target.counted))
     _check(scenario, tally, after.rows - before.rows)
     return _trial(tally, before, after)

@@ -7,7 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from bench.bodies import Request
-from bench.load import LOST, Load, Tally
+from bench.child import Tally
+from bench.load import LOST, Load
 
 BODY = b"x" * 3_000_000  # More than a socket takes at once.
 EVENTS = 10

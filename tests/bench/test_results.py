@@ -4,10 +4,9 @@ import pytest
 
 from bench import instructions
 from bench.instructions import Counts
-from bench.machine import Machine, Provenance
-from bench.results import Spread, ratio
+from bench.results import Machine, Provenance, Spread, Trial
 from bench.scenario import HEADLINE, MATRIX, PEERS
-from bench.trial import Trial
+from bench.summary import ratio
 
 PROVENANCE = Provenance(
     taken_at="2026-01-01T00:00:00+00:00",
