@@ -3,7 +3,7 @@
 .SUFFIXES:
 .DEFAULT_GOAL := help
 .PHONY: help run test fuzz fuzz-properties fuzz-coverage prove prove-breaks faults soak hostile check fmt lock catalogue clean clean-data
-.PHONY: bench bench-full instructions plots observe k8s-check image sbom
+.PHONY: bench bench-full instructions plots observe generate k8s-check image sbom
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -81,6 +81,9 @@ plots: $(VENV)/.run .venv-bench/.done ## draw docs/img and fill pages of docs fr
 observe: $(VENV)/.dev .venv-bench/.done ## run the service under a real Prometheus, test the alerts and draw the dashboards (5 min)
 	@$(BIN)/python -m tests.observe.install
 	$(BIN)/python -m tests.observe $(ARGS)
+
+generate: $(VENV)/.dev ## write the rules and dashboards of k8s/base again, from k8s/alerts.yml and k8s/generate/panels.py
+	$(BIN)/python -m k8s.generate
 
 soak: $(VENV)/.dev ## send 10 million events through one process, overload it, and take its database away (10 min)
 	$(BIN)/python -m tests.soak events $(ARGS)

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from ingest.intake import queue
+from k8s.generate.alerts import GROUPS, RULES
 from tests.observe import queries
-from tests.observe.rules import FILE, RULES
 from tests.support.service import ROOT
 
 _RUNBOOKS = "docs/runbooks.md"
@@ -52,7 +52,7 @@ def test_every_runbook_says_what_it_means_why_it_comes_and_what_to_do(anchor: st
 
 
 def test_no_two_alerts_have_one_name() -> None:
-    assert len(RULES) == sum(len(group.rules) for group in FILE.groups)
+    assert len(RULES) == sum(len(group.rules) for group in GROUPS)
 
 
 def test_the_queue_alerts_before_it_refuses_a_tenant() -> None:

@@ -8,8 +8,8 @@ import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from k8s.generate.metrics import listed
 from schema.rules import RULES
-from tests.observe.listing import listed
 from tests.support.service import ROOT, environment
 
 _SHOWN = "import {}; from prometheus_client import generate_latest; print(generate_latest().decode())"

@@ -31,7 +31,7 @@ CHECKS: dict[str, Check] = {
     "monitors": network.unscraped,
     "images": sources.loose_images,
     "database": sources.other_database,
-    "rules": sources.other_rules,
+    "generated files": sources.stale,
     "dashboards": sources.dashboards,
     "Containerfile": sources.loose_containerfile,
     "locks": sources.other_locks,
@@ -42,15 +42,9 @@ CHECKS: dict[str, Check] = {
 def main() -> int:
     """Run the checks, and return 1 if any found something."""
     parser = argparse.ArgumentParser(prog="python -m tests.k8s", description=__doc__)
-    parser.add_argument(
-        "--write-rules", action="store_true", help=f"make {sources.RULES} from {sources.ALERTS}, and end"
-    )
     parser.add_argument("checks", nargs="*", metavar="CHECK", help=f"only these, of: {', '.join(CHECKS)}")
     args = parser.parse_args()
     tree = Tree(ROOT)
-    if args.write_rules:
-        (ROOT / sources.RULES).write_text(sources.prometheus_rule(tree.read(sources.ALERTS)), "utf-8")
-        return 0
     if absent := tools.missing():
         print(f"not installed in .venv-k8s: {', '.join(absent)}; `make k8s-check` installs them", file=sys.stderr)
         return 2

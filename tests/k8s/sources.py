@@ -7,25 +7,17 @@ import msgspec
 from msgspec import Struct
 
 from ingest.store import settings as log_settings
+from k8s.generate.__main__ import files
 from tests.k8s.custom import ClusterSpec
 from tests.k8s.objects import ConfigMap, Pod, pods
 from tests.k8s.overlays import Object, Tree
 from tests.k8s.pods import secret_of
 from tests.k8s.rollout import CONNECTIONS_LEFT, connections
 
-ALERTS, RULES = "k8s/alerts.yml", "k8s/base/rules.yaml"
 CONFIG_MAP_CHARS_MAX = 200_000
 TO_SET = "sha256:" + 64 * "0"
 _DIGEST = re.compile(r"[^\s@]+@sha256:[0-9a-f]{64}\Z")
 _PINNED = re.compile(r"^[a-z0-9-]+==\S+", re.MULTILINE)
-_HEAD = f"""\
-# Made from {ALERTS}, which is the one that is tested: python -m tests.k8s --write-rules
-apiVersion: monitoring.coreos.com/v1
-kind: PrometheusRule
-metadata:
-  name: nocontent
-spec:
-"""
 
 
 class _Cluster(Struct):
@@ -51,16 +43,11 @@ class _Dashboard(Struct):
     panels: list[dict[str, object]]
 
 
-def prometheus_rule(alerts: str) -> str:
-    """Return the manifest of a file of rules: the same lines, indented."""
-    lines = [line for line in alerts.splitlines() if not line.startswith("#")]
-    return _HEAD + "".join(f"  {line}\n" if line else "\n" for line in lines)
-
-
-def other_rules(tree: Tree) -> Iterator[str]:
-    """Check that the deployed rules are the tested ones."""
-    if tree.read(RULES) != prometheus_rule(tree.read(ALERTS)):
-        yield f"{RULES}: is not {ALERTS}; run: python -m tests.k8s --write-rules"
+def stale(tree: Tree) -> Iterator[str]:
+    """Check that the deployed rules and dashboards are those that `make test` tests."""
+    for name, text in files().items():
+        if tree.read(name) != text:
+            yield f"{name}: is not what k8s/generate makes; run `make generate`"
 
 
 def dashboards(tree: Tree) -> Iterator[str]:

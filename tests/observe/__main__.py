@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 
 from tqdm import tqdm
 
+from k8s.generate.alerts import RULES
 from tests.observe import install, prometheus, rules, sheets
 from tests.observe.install import CannotGet, Programs
 from tests.observe.load import TENANTS, Load
 from tests.observe.prometheus import Span
-from tests.observe.rules import RULES
-from tests.observe.sheets import WINDOW_S, Run
+from tests.observe.sheets import WINDOW_S
 from tests.soak.stage import Stage, staged
 from tests.support import postmaster
 from tests.support.service import ROOT
@@ -68,9 +68,9 @@ def _watch(programs: Programs, stage: Stage, args: argparse.Namespace) -> list[s
     folder.mkdir()
     with prometheus.scraping(programs.prometheus, stage.server.metrics_bind, folder) as watching:
         time.sleep(WINDOW_S)  # So that there is a rate from the first second on.
-        run = _play(load, stage, args)
-        sheets.write(watching, run)
-        fired = sorted({found.metric["alertname"] for found in watching.over(_FIRED, run.span)})
+        span, paused = _play(load, stage, args)
+        sheets.write(watching, span, paused)
+        fired = sorted({found.metric["alertname"] for found in watching.over(_FIRED, span)})
         everything = str(watching.at_once('{__name__=~".+"}'))
     print(f"answers: {', '.join(f'{count:,} of {status}' for status, count in sorted(load.answers.items()))}")
     print(f"fired during the run: {', '.join(fired) or 'none'}")
@@ -78,8 +78,8 @@ def _watch(programs: Programs, stage: Stage, args: argparse.Namespace) -> list[s
     return [f"a canary in a metric or a log line: {canary[:6]}…" for canary in load.canaries if canary in seen]
 
 
-def _play(load: Load, stage: Stage, args: argparse.Namespace) -> Run:
-    """Send a load, pause the database in the middle, and return the times."""
+def _play(load: Load, stage: Stage, args: argparse.Namespace) -> tuple[Span, tuple[float, float]]:
+    """Send a load, pause the database in the middle, and return the span and the pause's seconds in it."""
     before_s = (args.seconds - args.pause) * 0.6
     began = time.time()
     with load.flowing(), tqdm(total=args.seconds, unit="s", disable=not sys.stderr.isatty()) as bar:
@@ -89,7 +89,7 @@ def _play(load: Load, stage: Stage, args: argparse.Namespace) -> Run:
             _wait(bar.update, args.pause)
         resumed = time.time()
         _wait(bar.update, args.seconds - args.pause - before_s)
-    return Run(Span(began, time.time(), 1.0), (paused - began, resumed - began))
+    return Span(began, time.time()), (paused - began, resumed - began)
 
 
 def _wait(tick: Callable[[], object], seconds: float) -> None:

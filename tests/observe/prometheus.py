@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from tests.observe.rules import RULES_FILE
+from k8s.generate import alerts
 from tests.support.service import WAIT_S, free_ports, wait_until
 
 _TIMEOUT_S = 30.0
@@ -36,11 +36,10 @@ class _Answer(msgspec.Struct):
 
 
 class Span(NamedTuple):
-    """A span from and to Unix times, with the seconds between samples."""
+    """A span from and to Unix times."""
 
     start: float
     end: float
-    step_s: float
 
 
 class Prometheus:
@@ -54,10 +53,8 @@ class Prometheus:
         return {_key(found.metric): float(found.value[1]) for found in self._ask("query", expression) if found.value}
 
     def over(self, expression: str, span: Span) -> list[Series]:
-        """Evaluate a query at each step of a span."""
-        return self._ask(
-            "query_range", expression, {"start": str(span.start), "end": str(span.end), "step": str(span.step_s)}
-        )
+        """Evaluate a query at each second of a span."""
+        return self._ask("query_range", expression, {"start": str(span.start), "end": str(span.end), "step": "1"})
 
     def is_ready(self) -> bool:
         connection = http.client.HTTPConnection(self.bind, timeout=_TIMEOUT_S)
@@ -91,7 +88,7 @@ def scraping(program: Path, target: str, folder: Path) -> Iterator[Prometheus]:
     """Run a Prometheus that scrapes a target each second, with its data and its log in a folder."""
     wanted = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
-        "rule_files": [str(RULES_FILE)],
+        "rule_files": [str(alerts.FILE)],
         "scrape_configs": [{"job_name": "nocontent", "static_configs": [{"targets": [target]}]}],
     }
     (folder / "prometheus.yml").write_bytes(msgspec.json.encode(wanted))  # JSON is YAML.

@@ -3,17 +3,12 @@
 import re
 from collections.abc import Iterator
 
-from tests.observe.listing import by_series
+from k8s.generate.metrics import by_series, series
 
 _SELECTOR = re.compile(r"\b(ingest_[a-z_]+|up)\b(?:\{([^}]*)\})?")
 _MATCHER = re.compile(r'([a-z_]+)(=~|=)"([^"]*)"')
 _GROUPING = re.compile(r"\bby \(([a-z_, ]+)\)")
 _OF_THE_SCRAPE = frozenset({"instance", "job"})
-
-
-def series(expression: str) -> set[str]:
-    """Return the names of the series that an expression queries."""
-    return {found[1] for found in _SELECTOR.finditer(expression)}
 
 
 def labels(expression: str) -> set[str]:

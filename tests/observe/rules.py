@@ -1,4 +1,4 @@
-"""The alerting rules and their promtool tests as data, and rules with one mistake each."""
+"""The promtool tests of the alerting rules as data, and rules with one mistake each."""
 
 import re
 import subprocess
@@ -7,32 +7,13 @@ from pathlib import Path
 
 import msgspec
 
+from k8s.generate.alerts import GROUPS, Group, Rule, RuleFile
 from tests.support.service import ROOT
 
-RULES_FILE = ROOT / "k8s/alerts.yml"
 TESTS_FILE = ROOT / "tests/observe/alerts_test.yml"
 _COMPARED = re.compile(r"([<>]|==) (-?[0-9.]+)\Z")
 _LASTS = re.compile(r"\A(\d+)([mh])\Z")
 _FAILED_OF = re.compile(r"alertname: (\w+), time")
-
-
-class Rule(msgspec.Struct, forbid_unknown_fields=True, rename={"lasts": "for"}):
-    """An alerting rule as Prometheus reads it."""
-
-    alert: str
-    expr: str
-    labels: dict[str, str]
-    annotations: dict[str, str]
-    lasts: str = "0m"
-
-
-class Group(msgspec.Struct, forbid_unknown_fields=True):
-    name: str
-    rules: list[Rule]
-
-
-class RuleFile(msgspec.Struct, forbid_unknown_fields=True):
-    groups: list[Group]
 
 
 class Expected(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -72,8 +53,6 @@ class TestFile(msgspec.Struct, forbid_unknown_fields=True):
     tests: list[Case]
 
 
-FILE = msgspec.yaml.decode(RULES_FILE.read_bytes(), type=RuleFile)
-RULES = {rule.alert: rule for group in FILE.groups for rule in group.rules}
 TESTS = msgspec.yaml.decode(TESTS_FILE.read_bytes(), type=TestFile)
 
 Change = Callable[[Rule], Rule]
@@ -121,7 +100,7 @@ def _moved(rule: Rule, way: int) -> Rule:
 
 def changed(change: Change, folder: Path) -> Path:
     """Write the rules with a change in each, and their promtool tests, and return the tests."""
-    groups = [Group(group.name, [change(rule) for rule in group.rules]) for group in FILE.groups]
+    groups = [Group(group.name, [change(rule) for rule in group.rules]) for group in GROUPS]
     (folder / "alerts.yml").write_bytes(msgspec.json.encode(RuleFile(groups)))  # JSON is YAML.
     tests = msgspec.structs.replace(TESTS, rule_files=["alerts.yml"])
     written = folder / "alerts_test.yml"

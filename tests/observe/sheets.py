@@ -1,77 +1,38 @@
 """Prometheus's responses to the panels' queries over a run, written to files to be drawn."""
 
 import math
-from typing import NamedTuple
 
 import msgspec
 
-from tests.observe import boards, install
-from tests.observe.boards import Shown
-from tests.observe.panels import RANGE, WINDOW
+from k8s.generate.panels import BOARDS, RANGE, WINDOW, Panel
+from tests.observe import install
 from tests.observe.prometheus import Prometheus, Series, Span
+from tests.observe.sheet import Graph, Line, Sheet, Strip
 
 FOLDER = install.FOLDER / "sheets"
 WINDOW_S = 10  # At a scrape a second; Grafana's is four of its own.
 
 
-class Drawn(msgspec.Struct):
-    """A query's result: its legend, and points as seconds and values."""
-
-    legend: str
-    points: list[tuple[float, float]]
-
-
-class Picture(msgspec.Struct):
-    """A panel with the results of its queries."""
-
-    title: str
-    kind: str
-    unit: str
-    decimals: int | None
-    place: boards.Place
-    lines: list[Drawn]
-
-
-class Sheet(msgspec.Struct):
-    """A dashboard to be drawn, with the span in which the database paused."""
-
-    title: str
-    note: str
-    seconds: float
-    paused: tuple[float, float]
-    pictures: list[Picture]
-    headings: dict[int, str]  # By their place from the top.
-
-
-class Run(NamedTuple):
-    """The times of the run and of the database's pause, in Unix time."""
-
-    span: Span
-    paused: tuple[float, float]
-
-
-def write(watching: Prometheus, run: Run) -> None:
+def write(watching: Prometheus, span: Span, paused: tuple[float, float]) -> None:
     """Run the dashboards' queries over a run, and write a file for each."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for name, dashboard in boards.committed().items():
-        headings = {panel.grid_pos.y: panel.title for panel in dashboard.panels if panel.type == "row"}
-        seconds = run.span.end - run.span.start
-        note = f"{seconds:.0f} s of load on two workers; in the shaded part the database did not answer"
-        pictures = [picture(watching, panel, run.span) for panel in dashboard.pictures]
-        sheet = Sheet(dashboard.title, note, seconds, run.paused, pictures, headings)
-        (FOLDER / f"dashboard-{name}.json").write_bytes(msgspec.json.encode(sheet))
+    for board in BOARDS:
+        strips = [
+            Strip(title=row.title, height=row.height, graphs=[graph(watching, panel, span) for panel in row.panels])
+            for row in board.rows
+        ]
+        sheet = Sheet(paused=paused, strips=strips)
+        (FOLDER / f"dashboard-{board.name}.json").write_bytes(msgspec.json.encode(sheet))
 
 
-def picture(watching: Prometheus, panel: Shown, span: Span) -> Picture:
+def graph(watching: Prometheus, panel: Panel, span: Span) -> Graph:
     """Run a panel's queries."""
-    assert panel.field_config
-    shown = panel.field_config.defaults
     lines = [
-        _drawn(target.legend_format, found, span.start)
-        for target in panel.targets
-        for found in watching.over(_whole(target.expr, span), span)
+        _line(query.legend, found, span)
+        for query in panel.queries
+        for found in watching.over(_whole(query.expression, span), span)
     ]
-    return Picture(panel.title, panel.type, shown.unit, shown.decimals, panel.grid_pos, lines)
+    return Graph(title=panel.title, kind=panel.kind, unit=panel.unit, lines=lines)
 
 
 def _whole(expression: str, span: Span) -> str:
@@ -79,10 +40,11 @@ def _whole(expression: str, span: Span) -> str:
     return expression.replace(WINDOW, f"{WINDOW_S}s").replace(RANGE, f"{span.end - span.start:.0f}s")
 
 
-def _drawn(legend: str, found: Series, start: float) -> Drawn:
-    """Name a series as Grafana does, and leave out values that are not numbers."""
+def _line(legend: str, found: Series, span: Span) -> Line:
+    """Name a series as Grafana does, and leave gaps where it has no number."""
     for label, value in found.metric.items():
         legend = legend.replace(f"{{{{{label}}}}}", value)
-    name = legend or " ".join(value for _, value in sorted(found.metric.items()))
-    points = [(at - start, float(value)) for at, value in found.values]
-    return Drawn(name, [point for point in points if not math.isnan(point[1])])
+    values: list[float | None] = [None] * (int(span.end - span.start) + 1)
+    for at, value in found.values:
+        values[round(at - span.start)] = None if math.isnan(float(value)) else float(value)
+    return Line(legend=legend or " ".join(value for _, value in sorted(found.metric.items())), values=values)

@@ -1,4 +1,4 @@
-"""The dashboards: committed files are those generated, and query only existing series in valid PromQL."""
+"""The dashboards query only existing series in valid PromQL, and the generated files of k8s/base are up to date."""
 
 import itertools
 import re
@@ -7,82 +7,87 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec import Struct
 
-from tests.observe import boards, dashboards, queries
-from tests.observe.boards import Place, Shown
+from k8s.generate import dashboards
+from k8s.generate.__main__ import files
+from k8s.generate.metrics import by_series, listed, series
+from k8s.generate.panels import BOARDS, RANGE, WINDOW, Board, Panel
+from tests.observe import queries
 from tests.observe.install import Programs
-from tests.observe.listing import by_series, listed
-from tests.observe.panels import BOARDS, RANGE, WINDOW, Board
+from tests.support.service import ROOT
 
-COMMITTED = boards.committed()
-PICTURES = [
-    pytest.param(panel, id=f"{name}: {panel.title}")
-    for name, dashboard in COMMITTED.items()
-    for panel in dashboard.pictures
-]
+PANELS = [pytest.param(panel, id=f"{board.name}: {panel.title}") for board in BOARDS for panel in board.panels]
+EXPRESSIONS = [query.expression for board in BOARDS for panel in board.panels for query in panel.queries]
 
 
-@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.name)
-def test_what_is_committed_is_what_is_generated(board: Board) -> None:
-    """`python -m tests.observe.dashboards` writes them anew."""
-    assert dashboards.path(board).read_text("utf-8") == dashboards.text(board)
+class Place(Struct):
+    """The position of a panel on Grafana's grid of 24 columns."""
+
+    x: int
+    y: int
+    w: int
+    h: int
+
+
+class Shown(Struct, rename="camel"):
+    id: int
+    grid_pos: Place
+
+
+class Dashboard(Struct, rename="camel"):
+    schema_version: int
+    templating: dict[str, list[dict[str, str | bool | int]]]
+    panels: list[Shown]
+
+
+def test_the_generated_files_are_up_to_date() -> None:
+    """`make generate` writes them again."""
+    assert [name for name, text in files().items() if (ROOT / name).read_text("utf-8") != text] == []
 
 
 def test_there_is_no_other_dashboard() -> None:
-    assert sorted(COMMITTED) == sorted(board.name for board in BOARDS)
+    assert {path.stem for path in (ROOT / "k8s/base/dashboards").iterdir()} == {board.name for board in BOARDS}
 
 
-@pytest.mark.parametrize("panel", PICTURES)
-def test_a_panel_asks_only_for_what_is_there(panel: Shown) -> None:
-    assert [fault for target in panel.targets for fault in queries.faults(target.expr)] == []
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_panel_asks_only_for_what_is_there(panel: Panel) -> None:
+    assert [fault for query in panel.queries for fault in queries.faults(query.expression)] == []
 
 
-@pytest.mark.parametrize("panel", PICTURES)
-def test_a_legend_shows_only_labels_that_the_answer_has(panel: Shown) -> None:
-    for target in panel.targets:
-        shown = set(re.findall(r"\{\{([a-z_]+)\}\}", target.legend_format))
-        grouped = re.search(r"by \(([a-z_, ]+)\)", target.expr)
-        left = set(grouped[1].split(", ")) if grouped else queries.labels(target.expr)
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_legend_shows_only_labels_that_the_answer_has(panel: Panel) -> None:
+    for query in panel.queries:
+        shown = set(re.findall(r"\{\{([a-z_]+)\}\}", query.legend))
+        grouped = re.search(r"by \(([a-z_, ]+)\)", query.expression)
+        left = set(grouped[1].split(", ")) if grouped else queries.labels(query.expression)
         assert shown <= left
 
 
-@pytest.mark.parametrize("panel", PICTURES)
-def test_a_panel_says_what_its_metrics_mean_and_has_a_unit(panel: Shown) -> None:
-    asked = {name for target in panel.targets for name in queries.series(target.expr)} - {"up"}
-    meanings = {by_series()[name].meaning.replace("`", "") for name in asked}
-    assert [meaning for meaning in meanings if meaning not in panel.description] == []
-    assert panel.description
-    assert panel.field_config
-    assert panel.field_config.defaults.unit
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_panel_says_what_its_metrics_mean_and_has_a_unit(panel: Panel) -> None:
+    said = dashboards.describe(panel)
+    asked = {name for query in panel.queries for name in series(query.expression)} - {"up"}
+    assert [name for name in asked if by_series()[name].meaning.replace("`", "") not in said] == []
+    assert said
+    assert panel.unit
 
 
 def test_every_metric_stands_on_a_dashboard() -> None:
-    asked = {
-        by_series()[name].name
-        for dashboard in COMMITTED.values()
-        for panel in dashboard.pictures
-        for target in panel.targets
-        for name in queries.series(target.expr) & by_series().keys()
-    }
-    assert asked == set(listed())
+    asked = {name for expression in EXPRESSIONS for name in series(expression)}
+    assert {by_series()[name].name for name in asked - {"up"}} == set(listed())
 
 
-@pytest.mark.parametrize("name", COMMITTED)
-def test_a_dashboard_finds_its_data_by_a_variable(name: str) -> None:
-    dashboard = COMMITTED[name]
-    assert [(each.name, each.type, each.query) for each in dashboard.templating.list] == [
-        ("datasource", "datasource", "prometheus")
-    ]
-    sources = {target.datasource.uid for panel in dashboard.pictures for target in panel.targets}
-    assert sources == {"${datasource}"}
-    assert (dashboard.uid, dashboard.schema_version) == (f"nocontent-{name}", 36)
-
-
-@pytest.mark.parametrize("name", COMMITTED)
-def test_no_two_panels_have_one_id_or_one_place(name: str) -> None:
-    panels = COMMITTED[name].panels
-    assert len({panel.id for panel in panels}) == len(panels)
-    places = [panel.grid_pos for panel in panels]
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.name)
+def test_a_dashboard_finds_its_data_by_a_variable_and_no_panel_covers_another(board: Board) -> None:
+    text = dashboards.text(board)
+    made = msgspec.json.decode(text, type=Dashboard)
+    assert made.schema_version == 36
+    (variable,) = made.templating["list"]
+    assert (variable["name"], variable["type"], variable["query"]) == ("datasource", "datasource", "prometheus")
+    assert {*re.findall(r'"uid": "(.+)"', text)} == {"${datasource}", f"nocontent-{board.name}"}
+    assert len({panel.id for panel in made.panels}) == len(made.panels) == len(board.panels) + len(board.rows)
+    places = [panel.grid_pos for panel in made.panels]
     assert [pair for pair in itertools.combinations(places, 2) if overlap(*pair)] == []
     assert max(place.x + place.w for place in places) == 24
 
@@ -107,7 +112,6 @@ def parses(programs: Programs, expressions: list[str], folder: Path) -> bool:
 
 
 def test_prometheus_can_read_every_expression(programs: Programs, tmp_path: Path) -> None:
-    expressions = [target.expr for board in COMMITTED.values() for panel in board.pictures for target in panel.targets]
-    assert len(expressions) > 40
-    assert parses(programs, expressions, tmp_path)
-    assert not parses(programs, [*expressions, "sum by (le (rate(up[1m]))"], tmp_path)
+    assert len(EXPRESSIONS) > 40
+    assert parses(programs, EXPRESSIONS, tmp_path)
+    assert not parses(programs, [*EXPRESSIONS, "sum by (le (rate(up[1m]))"], tmp_path)

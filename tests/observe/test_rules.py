@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from k8s.generate.alerts import RULES
 from tests.observe import rules
 from tests.observe.install import Programs
-from tests.observe.rules import RULES, TESTS, Change, Moment, minutes
+from tests.observe.rules import TESTS, Change, Moment, minutes
 
 
 def moments(alert: str) -> list[Moment]:

@@ -4,7 +4,8 @@ import time
 from pathlib import Path
 
 from ingest.intake import openapi, policy
-from tests.observe import boards, prometheus, sheets
+from k8s.generate.panels import BOARDS
+from tests.observe import prometheus, sheets
 from tests.observe.install import Programs
 from tests.observe.prometheus import Span
 from tests.support import customers, sample, service
@@ -53,15 +54,12 @@ def test_prometheus_answers_with_what_was_sent(programs: Programs, postgres: Clu
         assert build == {f'policy_digest="{policy.digest()}",version="{openapi.VERSION}"': 1}
         # The first refusal is a rise from 0, so the alert that looks at it is there.
         now = time.time()
-        pictures = {
-            panel.title: sheets.picture(watching, panel, Span(now - 60, now, 1.0))
-            for dashboard in boards.committed().values()
-            for panel in dashboard.pictures
-        }
-        assert {title for title, picture in pictures.items() if not picture.lines} == SILENT
-        assert {line.legend for line in pictures["Answers by status"].lines} == {"200", "422"}
-        assert {line.legend for line in pictures["Refused by rule"].lines} == {"content.prompt"}
-        assert [line.points[-1][1] for line in pictures["Workers"].lines] == [2]
+        graphs = [sheets.graph(watching, panel, Span(now - 60, now)) for board in BOARDS for panel in board.panels]
+        lines = {graph["title"]: {line["legend"]: line["values"][-1] for line in graph["lines"]} for graph in graphs}
+        assert {title for title, found in lines.items() if not found} == SILENT
+        assert lines["Answers by status"].keys() == {"200", "422"}
+        assert lines["Refused by rule"].keys() == {"content.prompt"}
+        assert [*lines["Workers"].values()] == [2]
         firing = 'ALERTS{alertname="NocontentContentRefused",alertstate="firing",rule="content.prompt"}'
         wait_until(lambda: bool(watching.at_once(firing)))
         assert watching.at_once('ALERTS{severity="page",alertstate="firing"}') == {}

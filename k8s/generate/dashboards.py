@@ -1,17 +1,8 @@
-"""`python -m tests.observe.dashboards`: write k8s/base/dashboards/*.json from panels.py and the list of metrics.
+"""The dashboards' JSON, from panels.py and the list of metrics, built by Grafana's own SDK so that Grafana reads it."""
 
-Grafana's own SDK builds them, so that what is written is what Grafana reads.
-"""
-
-# ruff: noqa: T201 (talks to a person at a terminal)
-
-import argparse
 import itertools
 import json
 import string
-import sys
-from collections.abc import Sequence
-from pathlib import Path
 
 from grafana_foundation_sdk.builders import common, prometheus, stat, table, timeseries
 from grafana_foundation_sdk.builders import dashboard as grafana
@@ -28,21 +19,14 @@ from grafana_foundation_sdk.models.common import (
 from grafana_foundation_sdk.models.dashboard import DashboardCursorSync, DataSourceRef, GridPos
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from tests.observe import queries
-from tests.observe.listing import by_series
-from tests.observe.panels import BOARDS, Board, Panel, Query
-from tests.observe.rules import RULES
-from tests.support.service import ROOT
+from k8s.generate.alerts import RULES
+from k8s.generate.metrics import by_series, series
+from k8s.generate.panels import Board, Panel, Query
 
-FOLDER = ROOT / "k8s/base/dashboards"
 _SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 _WIDTH = 24  # Of Grafana's grid.
 
 _Built = timeseries.Panel | stat.Panel | table.Panel
-
-
-def path(board: Board) -> Path:
-    return FOLDER / f"{board.name}.json"
 
 
 def text(board: Board) -> str:
@@ -80,9 +64,9 @@ def text(board: Board) -> str:
 
 def describe(panel: Panel) -> str:
     """Return a description of each metric of a panel, and the alerts on it."""
-    asked = sorted({name for query in panel.queries for name in queries.series(query.expression)})
+    asked = sorted({name for query in panel.queries for name in series(query.expression)})
     metrics = {by_series()[name].name: by_series()[name] for name in asked if name in by_series()}
-    alerts = [name for name, rule in RULES.items() if queries.series(rule.expr) & set(asked)]
+    alerts = [name for name, rule in RULES.items() if series(rule.expr) & set(asked)]
     lines = ["up: whether Prometheus could scrape the instance"] if "up" in asked else []
     lines += [f"{name}: {metric.meaning}" + _unit(metric.unit) for name, metric in metrics.items()]
     lines += [f"Alerts: {', '.join(alerts)} (docs/runbooks.md)"] if alerts else []
@@ -133,16 +117,3 @@ def _table(_panel: Panel) -> _Built:
 
 
 _KINDS = {"timeseries": _timeseries, "stat": _stat, "table": _table}
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Write the dashboards."""
-    argparse.ArgumentParser(prog="python -m tests.observe.dashboards", description=__doc__).parse_args(argv)
-    for board in BOARDS:
-        path(board).write_text(text(board), "utf-8")
-        print(path(board).relative_to(ROOT))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -39,6 +39,10 @@ class Board(NamedTuple):
     description: str
     rows: tuple[Row, ...]
 
+    @property
+    def panels(self) -> tuple[Panel, ...]:
+        return tuple(panel for row in self.rows for panel in row.panels)
+
 
 def _rates(title: str, unit: str, counter: str, label: str) -> Panel:
     """Return a query of a counter by a label, without values that do not change."""

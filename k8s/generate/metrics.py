@@ -1,15 +1,14 @@
-"""The metrics as docs/metrics.md lists them: the source of dashboards, and checked against a running process."""
+"""The metrics as docs/metrics.md lists them, which tests/test_metrics.py compares with a running process."""
 
 import re
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.support.service import ROOT
-
+ROOT = Path(__file__).resolve().parents[2]
 _DOCS = ROOT / "docs"
-_ROW = re.compile(r"^\| (.+) \|$", re.MULTILINE)
 _LINKED = re.compile(r"\(([a-z]+\.md)\)")
+_QUERIED = re.compile(r"\b(?:ingest_[a-z_]+|up)\b")
 _SUFFIXES = {"counter": ("",), "gauge": ("",), "histogram": ("_bucket", "_count", "_sum")}
 
 
@@ -48,6 +47,11 @@ def listed() -> dict[str, Metric]:
 def by_series() -> dict[str, Metric]:
     """Return the metrics by the names of their series in queries."""
     return {series: metric for metric in listed().values() for series in metric.series}
+
+
+def series(expression: str) -> set[str]:
+    """Return the names of the series that a PromQL expression queries."""
+    return {*_QUERIED.findall(expression)}
 
 
 def _rows(text: str, columns: int) -> list[list[str]]:
