@@ -10,8 +10,7 @@ from ingest import logs
 from ingest.cli.arguments import Parser
 from ingest.errors import CannotStart, Unavailable
 from ingest.logs import stdio
-from ingest.store.tenants import UnknownTenant
-from ingest.store.vocabulary import VocabularyFull
+from ingest.store.errors import UnknownTenant, VocabularyFull
 
 _DESCRIPTION = """\
 nocontent: a telemetry ingestion API for LLM proxies that cannot store a prompt.
@@ -34,7 +33,8 @@ to look around:
 # The commands of each file of `ingest.cli`. Only that of the command is imported: `tenant` needs no HTTP server, and
 # half of the time of a short command goes into imports.
 FAMILIES = {
-    "server": ("serve", "migrate", "maintain"),
+    "server": ("serve",),
+    "upkeep": ("migrate", "maintain"),
     "control": ("tenant", "token", "reader", "vocabulary", "tags"),
     "retention": ("retention",),
     "policy": ("policy",),

@@ -44,4 +44,4 @@ class Process(NamedTuple):
         return application
 
 
-PROCESSES = {"serve": Process("ingest.intake.app:APPLICATION", "nocontent_writer")}
+PROCESSES = {"serve": Process("ingest.intake.process:APPLICATION", "nocontent_writer")}

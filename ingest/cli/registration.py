@@ -10,7 +10,8 @@ from tqdm import tqdm
 from ingest.logs import stdio
 from ingest.store import vocabulary
 from ingest.store.connections import Connection
-from ingest.store.vocabulary import Outcome, VocabularyFull
+from ingest.store.errors import VocabularyFull
+from ingest.store.vocabulary import Outcome
 from schema.event import OWN_IDS, Kind
 from schema.rules import RULES
 from schema.vocabulary import Candidate

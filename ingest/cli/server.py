@@ -1,44 +1,41 @@
-"""`serve`, `migrate`, `maintain`: run the service, create its tables, and maintain their partitions."""
+"""`serve`: check the database, open the sockets, and run the service."""
 
 import argparse
 import asyncio
 import resource
 import socket
-import sys
-from collections.abc import Callable
+from argparse import RawDescriptionHelpFormatter
 from contextlib import suppress
-
-from tqdm import tqdm
 
 from ingest import config, logs
 from ingest.cli import processes
 from ingest.cli.arguments import Subparsers
 from ingest.cli.processes import PROCESSES, Settings
 from ingest.errors import CannotStart
-from ingest.intake.settings import IntakeSettings
 from ingest.logs import stdio
 from ingest.serving import exposition, process, supervisor
 from ingest.serving.connection import backlog
 from ingest.serving.listener import Listener
 from ingest.serving.settings import ServingSettings
+from ingest.serving.site import Site
 from ingest.serving.worker_counts import WorkerCounts
-from ingest.store import connections, hosts, maintenance, migrate, privileges, settings
+from ingest.store import connections, hosts, migrate, privileges, settings
 from ingest.store.connections import Role
 from ingest.store.database import require_dsn
-from ingest.store.partitions import Kept
 
 GRACEFUL_TIMEOUT_S = 30.0  # Longer than a request waits for its COMMIT.
 HANDSHAKE_TIMEOUT_S = 10.0  # Hypercorn's default is 60: until then an unknown peer holds memory.
 # Each connection is an open file and takes about 15 KB; beyond the limit, new connections are closed at once.
 OPEN_FILES_MAX = 65_536
-WAIT_FOR_LEADER_S = 30.0  # In `maintain`: another maintainer's round takes a few seconds unless it hangs.
 
 
 def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
-    """Declare the server's commands."""
-    serve = _command(
-        commands, "serve", _serve, "accept events until SIGTERM; SIGHUP replaces the workers", _settings_help()
+    """Declare the command."""
+    says = "accept events until SIGTERM; SIGHUP replaces the workers"
+    serve = commands.add_parser(
+        "serve", help=says, description=says, epilog=_settings_help(), formatter_class=RawDescriptionHelpFormatter
     )
+    serve.set_defaults(run=_serve)
     serve.add_argument(
         "--print-config", action="store_true", help="print the settings in force, secrets masked, and exit"
     )
@@ -46,22 +43,6 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
         "--strict", action="store_true",
         help="refuse a PostgreSQL that is not verified or could log or store values, and an overprivileged login",
     )  # fmt: skip
-    _command(commands, "migrate", _migrate, "create or update the tables; safe to repeat, and on many nodes at once")
-    _command(commands, "maintain", _maintain, "create partitions ahead and drop those before the horizon, once")
-
-
-def _command(
-    commands: "Subparsers[argparse.ArgumentParser]",
-    name: str,
-    run: Callable[[argparse.Namespace], int],
-    says: str,
-    more: str = "",
-) -> argparse.ArgumentParser:
-    command = commands.add_parser(
-        name, help=says, description=says, epilog=more, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    command.set_defaults(run=run)
-    return command
 
 
 def _settings_help() -> str:
@@ -91,7 +72,7 @@ def _serve(args: argparse.Namespace) -> int:
     counts = WorkerCounts()
     try:
         _serve_metrics(wanted, counts)
-        site = supervisor.Site(served.load(), listener, sockets)
+        site = Site(served.load(), listener, sockets)
         return supervisor.run(site, counts, wanted.drain_s)
     finally:
         counts.close()
@@ -160,72 +141,3 @@ def _listener(wanted: ServingSettings) -> Listener:
     server.ssl_handshake_timeout = HANDSHAKE_TIMEOUT_S
     server.certfile, server.keyfile = wanted.tls_cert_file or None, wanted.tls_key_file or None
     return server
-
-
-def _migrate(_args: argparse.Namespace) -> int:
-    async def run(dsn: str) -> int:
-        connection = await connections.connect_as_operator(dsn)
-        try:
-            await migrate.take_on_owner(connection)
-            pending = await migrate.pending(connection)
-            with tqdm(total=len(pending) + 1, unit="step", disable=not sys.stderr.isatty()) as bar:
-                ran = await migrate.migrate(connection, bar.update)
-            exposures = await privileges.exposures(connection)
-        finally:
-            await connections.close(connection)
-        print("\n".join(f"applied {name}" for name in ran) or "up to date")
-        if exposures:
-            print(f"open to every login of this database: {', '.join(exposures)}; see docs/roles.md")
-        return 0
-
-    wanted = processes.load()
-    status = asyncio.run(run(require_dsn(wanted)))
-    # Withheld days do not fail a migration, so they block no release.
-    return status or int(_round(wanted).failed > 0)
-
-
-def _maintain(_args: argparse.Namespace) -> int:
-    wanted = processes.load()
-    asyncio.run(_check_connection(require_dsn(wanted)))
-    kept = _round(wanted, WAIT_FOR_LEADER_S)
-    days = asyncio.run(maintenance.days(wanted.dsn))
-    differs = wanted.retention_days is not None and days != wanted.retention_days
-    if differs:
-        print(
-            f"{config.PREFIX}RETENTION_DAYS is {wanted.retention_days}, but the database's {days} days apply:"
-            f" `nocontent retention set {wanted.retention_days}` changes it"
-        )
-    # A postponed drop only costs space, but a day that cannot be created will cost events, and an operator who expects
-    # days to be dropped must learn that they were not.
-    return int(kept.failed > 0 or kept.is_held_back or differs or not kept.was_leader)
-
-
-async def _check_connection(dsn: str) -> None:
-    """Raise CannotStart, which says what to do, before a round of maintenance that would only report a failure."""
-    await connections.close(await connections.connect_as_operator(dsn, "nocontent_maintainer"))
-
-
-_WITHHELD = {
-    "": "",
-    "too-soon": "maintenance releases one day per day",
-    "clock-adrift": "this machine's clock and PostgreSQL's disagree",
-    "clock-went-back": "PostgreSQL's clock shows a time before the last release of a day",
-}
-
-
-def _round(wanted: IntakeSettings, patience_s: float = 0.0) -> Kept:
-    kept = asyncio.run(maintenance.keep_in_turn(require_dsn(wanted), wanted.retention_days, patience_s))
-    if not kept.was_leader:
-        print("another maintainer is running; nothing done here (docs/runbooks.md, No maintenance)")
-    print(
-        f"partitions: {kept.created} created, {kept.dropped} dropped, {kept.postponed} postponed,"
-        f" {kept.ahead_days} days ahead"
-    )
-    if kept.failed:
-        print(f"not created: {kept.failed}; see the maintenance-failed log lines")
-    if kept.is_held_back:
-        print(
-            f"not dropped: {kept.behind_days} days past retention, because {_WITHHELD[kept.withheld]};"
-            " see `nocontent retention show` and docs/operations.md"
-        )
-    return kept

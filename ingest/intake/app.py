@@ -18,12 +18,10 @@ from ingest.intake.quota_table import Table
 from ingest.intake.service import Service
 from ingest.intake.settings import IntakeSettings
 from ingest.serving import boundary
-from ingest.serving.application import Application
 from ingest.serving.boundary import Boundary
 from ingest.serving.errors import MethodNotAllowed, NotFound
 from ingest.serving.rebalance import AWAY, Rebalancer
 from ingest.serving.tasks import Tasks
-from ingest.store.database import require_dsn
 
 boundary.declare(FACES)
 
@@ -50,14 +48,6 @@ def create(shared: object = None) -> Starlette:
     app.state.quotas = shared if isinstance(shared, Table) else Table()  # Likewise.
     app.state.tasks = Tasks()
     return app
-
-
-def check() -> None:
-    """Raise CannotStart unless the settings name a database."""
-    require_dsn(config.load_own(IntakeSettings))
-
-
-APPLICATION = Application(create, Table, check)
 
 
 async def _refuse_route(_request: Request, error: Exception) -> Response:

@@ -7,6 +7,7 @@ from ingest.intake import metrics
 from ingest.intake.errors import Rejected
 from ingest.knowledge.snapshot import Snapshot
 from ingest.store import snapshot, vocabulary
+from ingest.store.errors import BudgetSpent, VocabularyFull
 from ingest.store.lending import Connections
 from schema.rules import SECRETS, Violation
 from schema.vocabulary import Candidate
@@ -31,7 +32,7 @@ class Learning:
         async with self._connections.lend(tenant_id) as connection:
             try:
                 learned = await vocabulary.learn(connection, tenant_id, candidates)
-            except (vocabulary.BudgetSpent, vocabulary.VocabularyFull):
+            except (BudgetSpent, VocabularyFull):
                 learned = None
             else:
                 # Read rather than added here: an operator may have removed one of them by now.

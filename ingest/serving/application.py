@@ -1,9 +1,13 @@
 """Describes an application to the supervisor, which depends on nothing else of it."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from starlette.applications import Starlette
+if TYPE_CHECKING:  # The parent needs it for nothing else.
+    from starlette.applications import Starlette
 
 Headers = list[tuple[bytes, bytes]]
 # For answers that are not pages: a browser must not run, frame, sniff or cache one.
@@ -19,6 +23,7 @@ API_HEADERS: Headers = [
 class Application:
     """An application as each worker runs it; workers are spawned, so its functions must be importable by name.
 
+    Only workers call `create` and `check`, so that the parent need not import the application itself.
     The parent calls `share` once and passes the result to `create` in each worker, which returns an application whose
     state has `tasks` (`serving.tasks.Tasks`). `check` raises CannotStart if a worker could not run with its settings.
     """

@@ -1,28 +1,16 @@
-"""Runs Hypercorn's listener with our own connections, TLS and the headers of every answer."""
+"""Hypercorn's configuration, with our own TLS and the headers of every answer."""
 
-import asyncio
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Generator
-from typing import cast
 
-import uvloop
-from hypercorn.app_wrappers import ASGIWrapper
-from hypercorn.asyncio import run as hypercorn_run
 from hypercorn.config import Config, Sockets
-from hypercorn.utils import wrap_app
-from starlette.types import ASGIApp
 
 from ingest.serving.application import API_HEADERS, Headers
-from ingest.serving.connection import Connection, Connections, count_max
+from ingest.serving.connection import Connections
 from ingest.serving.tls import Certificate
-from ingest.serving.wire import Wire
 
 SEND_BYTES = 65_536  # Linux doubles it; its own default grows to some megabytes.
 HSTS_S = 31_536_000  # A year.
-# For a sender to answer the close of TLS, instead of uvloop's 30 s: one that does not read never answers, and would
-# delay a stop.
-TLS_END_S = 2.0
 _HSTS: Headers = [(b"strict-transport-security", b"max-age=%d" % HSTS_S)]
 
 
@@ -61,39 +49,3 @@ class Listener(Config):
         if self.certfile is None or self.keyfile is None:
             return None
         return Certificate(self.certfile, self.keyfile)
-
-
-class Loop(uvloop.Loop):
-    """Bounds the close of TLS, for which Hypercorn has no setting."""
-
-    async def create_server(self, *args: object, **kwargs: object) -> asyncio.Server:
-        if kwargs.get("ssl") is not None:
-            kwargs["ssl_shutdown_timeout"] = TLS_END_S
-        server = await super().create_server(*args, **kwargs)  # type: ignore[call-overload]  # As asyncio asks.
-        return cast("asyncio.Server", server)
-
-
-class Peer:
-    """Replaces the class that Hypercorn instantiates for each connection."""
-
-    def __init__(self, app: ASGIWrapper, _loop: object, config: Listener, *others: object) -> None:
-        reader, writer = cast("tuple[asyncio.StreamReader, asyncio.StreamWriter]", others[-2:])
-        self._connection = Connection(cast("ASGIApp", app.app), config.connections, Wire(reader, writer))
-
-    def __await__(self) -> Generator[object]:
-        return self._connection.serve().__await__()
-
-
-async def serve(
-    app: ASGIApp, config: Listener, until: Callable[[], Awaitable[None]], sockets: Sockets | None = None
-) -> None:
-    """Serve until `until` returns, then finish the requests under way."""
-    hypercorn_run.TCPServer = Peer  # type: ignore[assignment,attr-defined]  # Hypercorn only awaits it.
-    config.connections = Connections(config.keep_alive_timeout, lambda: config.response_headers("h11"), count_max)
-
-    async def end() -> None:
-        await until()
-        config.connections.end()
-
-    wrapped = wrap_app(app, 0, "asgi")  # type: ignore[arg-type]  # Hypercorn's own ASGI types.
-    await hypercorn_run.worker_serve(wrapped, config, sockets=sockets, shutdown_trigger=end)

@@ -5,29 +5,24 @@ status of one that was killed. Here a worker that ends unasked ends the service,
 SIGTERM and SIGINT stop; SIGHUP replaces each worker by a new one, which reads the settings again.
 """
 
-import asyncio
+import gc
 import multiprocessing
 import signal
 import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from multiprocessing.synchronize import Event
 from types import FrameType
 from typing import NamedTuple
 
-from hypercorn.config import Sockets
 from prometheus_client.multiprocess import mark_process_dead
 
 from ingest import logs
 from ingest.errors import CannotStart
 from ingest.logs import signals, stdio
-from ingest.serving import listener, malloc, process, rebalance, worker_counts
-from ingest.serving.application import Application
-from ingest.serving.listener import Listener, Loop
-from ingest.serving.metrics import Task
+from ingest.serving import process, rebalance
 from ingest.serving.rebalance import Rebalancer
-from ingest.serving.tasks import Tasks
+from ingest.serving.site import Events, Shared, Site
 from ingest.serving.worker_counts import WorkerCounts
 
 START_TIMEOUT_S = 60.0
@@ -39,31 +34,10 @@ _STOPS = (signal.SIGTERM, signal.SIGINT)
 _SIGNALS = (*_STOPS, signal.SIGHUP)
 
 
-class _Events(NamedTuple):
-    is_serving: Event
-    drain: Event  # Report not ready, and keep serving.
-    stop: Event
-
-
-class Site(NamedTuple):
-    """The application, configuration and listening sockets that all workers share."""
-
-    application: Application
-    config: Listener
-    sockets: Sockets
-
-
-class _Shared(NamedTuple):
-    """Data that a worker shares with the others."""
-
-    rebalancer: Rebalancer
-    application: object  # What `Application.share` returned.
-
-
 class _Worker(NamedTuple):
     process: SpawnProcess
     place: int  # Among the means of `rebalance`.
-    events: _Events
+    events: Events
 
 
 def run(site: Site, counts: WorkerCounts, drain_s: float) -> int:
@@ -78,7 +52,7 @@ def run(site: Site, counts: WorkerCounts, drain_s: float) -> int:
     def forward(number: int, _frame: FrameType | None) -> None:
         signal_writer.send(number)
 
-    # Before the line `starting`, whose reader may send one. Blocking is not enough: threads of numpy do not block them.
+    # Before the line `starting`, whose reader may send one.
     for each in _SIGNALS:
         signal.signal(each, forward)
     logs.info("starting", count=site.config.workers)
@@ -115,15 +89,15 @@ class _Crew:
         self._places = list(range(len(self._means)))
 
     def start(self) -> _Worker:
-        events = _Events(*(self._context.Event() for _ in range(3)))
+        events = Events(*(self._context.Event() for _ in range(3)))
         place = self._places.pop()
-        shared = _Shared(Rebalancer(self._means, place), self._shared_by_application)
-        process = self._context.Process(target=_work, args=(self._site, shared, events))
+        shared = Shared(Rebalancer(self._means, place), self._shared_by_application)
+        started = self._context.Process(target=_work, args=(self._site, shared, events))
         # A worker inherits the mask for good: only `stop` stops it, even if a terminal signals the whole group. In this
         # process signals stay pending until the mask is restored.
         with signals.held(_SIGNALS):
-            process.start()
-        return _Worker(process, place, events)
+            started.start()
+        return _Worker(started, place, events)
 
     def replace_each(self) -> None:
         """Replace each worker by a new one; stop at one that does not start, or at another signal."""
@@ -189,46 +163,13 @@ def _serves(worker: _Worker) -> bool:
     return False
 
 
-def _work(site: Site, shared: _Shared, events: _Events) -> None:
+def _work(site: Site, shared: Shared, events: Events) -> None:
     logs.capture()
     stdio.tolerate()
     stdio.seal()
     with logs.Guard():
-        _serve(site, shared, events)
+        process.end_with_parent(signal.SIGKILL)
+        gc.disable()  # Until the application is there: the collector would look at each module again and again.
+        from ingest.serving import worker  # noqa: PLC0415 (the parent needs none of it)
 
-
-def _serve(site: Site, shared: _Shared, events: _Events) -> None:
-    process.end_with_parent(signal.SIGKILL)
-    malloc.keep()
-    try:
-        site.application.check()
-    except CannotStart as failure:  # The parent's check passed: a worker started later reads the settings anew.
-        stdio.tell(f"nocontent: {failure}")
-        raise SystemExit(1) from None
-    try:
-        certificate = site.config.load_certificate()
-    except CannotStart:
-        logs.error("certificate-not-loaded")
-        raise SystemExit(1) from None
-    worker_counts.reserve()
-    application = site.application.create(shared.application)
-    application.state.rebalancer = shared.rebalancer
-    tasks: Tasks[Task] = application.state.tasks
-
-    async def until_asked() -> None:
-        balancing = tasks.start("balance", shared.rebalancer.run)
-        if certificate is not None:
-            tasks.start("certificate", certificate.watch)
-        events.is_serving.set()  # Hypercorn calls this once it listens.
-        await _set(events.drain)
-        balancing.cancel()
-        tasks.drain()
-        await _set(events.stop)
-
-    with asyncio.Runner(loop_factory=Loop) as runner:
-        runner.run(listener.serve(application, site.config, until_asked, site.sockets))
-
-
-async def _set(event: Event) -> None:
-    while not event.is_set():  # noqa: ASYNC110 (another process sets it)
-        await asyncio.sleep(POLL_S)
+        worker.run(site, shared, events)

@@ -1,4 +1,4 @@
-"""Errors about stored data, or about the end of a transaction."""
+"""Errors about stored data, about the end of a transaction, or about an act on a tenant."""
 
 from ingest.errors import IngestError
 
@@ -17,3 +17,15 @@ class StreamNotFound(IngestError):
 
 class OutcomeUnknown(IngestError):
     """The connection was lost around COMMIT: a retry finds out what happened, and stores nothing twice."""
+
+
+class UnknownTenant(Exception):
+    """There is no tenant of that name."""
+
+
+class VocabularyFull(Exception):
+    """The tenant's ids of this kind are used up."""
+
+
+class BudgetSpent(Exception):
+    """The tenant's traffic has registered as many terms as it may, today or ever."""

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from ingest.knowledge.diagnostics import Diagnostics
 from ingest.store import acts, names
 from ingest.store.connections import Connection
+from ingest.store.errors import UnknownTenant
 from schema.event import Kind
 from schema.vocabulary import Mode
 
@@ -16,10 +17,6 @@ _MODE_COLUMNS = {
     Kind.TAG_VALUE: "tag_value_mode",
 }
 KINDS_WITH_MODE = tuple(_MODE_COLUMNS)
-
-
-class UnknownTenant(Exception):
-    """There is no tenant of that name."""
 
 
 class TenantRow(NamedTuple):

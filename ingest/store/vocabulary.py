@@ -11,20 +11,12 @@ from ingest.store import acts
 from ingest.store.acts import Act
 from ingest.store.audit import Audit
 from ingest.store.connections import Connection
+from ingest.store.errors import BudgetSpent, VocabularyFull
 from schema import limits
 from schema.event import OWN_IDS, Kind
 from schema.gauntlet import fault
 from schema.learning import is_learnable
 from schema.vocabulary import UNKNOWN, Candidate, Mode
-
-
-class VocabularyFull(Exception):
-    """The tenant's ids of this kind are used up."""
-
-
-class BudgetSpent(Exception):
-    """The tenant's traffic has registered as many terms as it may, today or ever."""
-
 
 _FIND = """
 SELECT tenant_id, term_id, retired_at IS NOT NULL AS is_retired FROM vocabulary

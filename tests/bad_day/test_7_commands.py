@@ -69,7 +69,7 @@ def test_what_the_environment_says_wrongly_is_told_without_a_traceback(variables
 
 _NAMELESS = """
 import os, sys
-import ingest.cli.server  # While the current user may still read it.
+import ingest.cli.upkeep  # While the current user may still read it.
 from ingest.__main__ import run
 os.setgid(54321)
 os.setuid(54321)

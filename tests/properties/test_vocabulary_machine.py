@@ -21,6 +21,7 @@ from hypothesis.stateful import (
 from ingest.intake.explain import explain
 from ingest.knowledge.snapshot import Snapshot
 from ingest.store import connections, snapshot, tenants, vocabulary
+from ingest.store.errors import BudgetSpent
 from schema import limits
 from schema.decode import Refused, decode
 from schema.event import Kind
@@ -210,7 +211,7 @@ class Machine(RuleBasedStateMachine):
         candidate = self._candidate(place, term)
         try:
             learned = self.stage.run(vocabulary.learn(self.stage.writers[worker], self.tenant, [candidate]))
-        except vocabulary.BudgetSpent:
+        except BudgetSpent:
             assert (place, term) in self.model.retired or not self.model.has_room(place.kind, 1)
             return
         assert (place, term) not in self.model.retired
@@ -240,7 +241,7 @@ class Machine(RuleBasedStateMachine):
             if isinstance(end, dict):
                 assert {term for _, _, term in end} == terms
                 continue
-            assert isinstance(end, vocabulary.BudgetSpent), type(end)
+            assert isinstance(end, BudgetSpent), type(end)
             is_retired = any((place, term) in self.model.retired for term in terms)
             room = self.model.has_room(place.kind, len(learned | (terms - before)))
             assert is_retired or not room or len(terms) > PER_DAY

@@ -19,9 +19,10 @@ from ingest.intake.errors import Malformed, QuotaExceeded, Rejected
 from ingest.intake.problems import FACES
 from ingest.serving.boundary import Boundary
 from ingest.serving.errors import MethodNotAllowed
-from ingest.serving.listener import Listener, serve
+from ingest.serving.listener import Listener
 from ingest.serving.rebalance import AWAY, Rebalancer
 from ingest.serving.tasks import Tasks
+from ingest.serving.worker import serve
 from schema.rules import Violation
 from tests.support import sample, service, wire
 from tests.support.service import Server, wait_until
