@@ -57,16 +57,16 @@ class _Envelope:
         self._heads = [_head(token, plan.scenario.coding) for token in plan.tokens]
         self._count = itertools.count()
 
-    def wrap(self, array: bytes, coding: Coding, count: int) -> Request:
+    def wrap(self, member: bytes, coding: Coding, count: int) -> Request:
         number = next(self._count)
         sequence, lane = divmod(number, len(self._streams))
-        start = b'{"stream":{"id":"%s","sequence":%d},"events":' % (self._streams[lane].encode(), sequence)
+        start = b'{"stream":{"id":"%s","sequence":%d},' % (self._streams[lane].encode(), sequence)
         head = self._heads[lane % len(self._heads)]
         if coding == "identity":
-            size = len(start) + len(array) + 1
-            return Request(b"%s%d\r\n\r\n%s" % (head, size, start), array + b"}", count)
-        coded = _coded(start + array + b"}", coding)
-        return Request(b"%s%d\r\n\r\n" % (head, len(coded)), coded, count)
+            size = len(start) + len(member) + 1
+            return Request(b"%s%d\r\n\r\n%s" % (head, size, start), member + b"}", count)
+        body = coded(start + member + b"}", coding)
+        return Request(b"%s%d\r\n\r\n" % (head, len(body)), body, count)
 
 
 def requests(plan: Plan) -> Iterator[Request]:
@@ -137,7 +137,8 @@ def _head(token: str, coding: Coding) -> bytes:
     ).encode()
 
 
-def _coded(body: bytes, coding: Coding) -> bytes:
+def coded(body: bytes, coding: Coding) -> bytes:
+    """Return a body in gzip or zstd."""
     if coding == "zstd":
         return zstandard.compress(body, _LEVEL)
     compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)

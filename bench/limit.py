@@ -68,7 +68,7 @@ def write_rows(path: Path, seconds: float) -> None:
     with path.open("wb") as file:
         file.write(rows.HEADER)
         for _ in range(groups):
-            bodies = (b'{"events":' + template.stamp(clock.take(BATCH_ROWS)) + b"}" for template in templates)
+            bodies = (b"{%s}" % template.stamp(clock.take(BATCH_ROWS)) for template in templates)
             file.write(rows.merge([rows.encode(decode(body, vocabulary, window), 1) for body in bodies]))
         file.write(rows.TRAILER)
     path.chmod(0o644)

@@ -12,32 +12,30 @@ from ingest.cli import trace
 from ingest.intake.explain import Explanation
 from schema import limits
 from schema.decode import Refused, Window, decode
-from schema.vocabulary import Vocabulary
 
 NOW_MS = time.time_ns() // 1_000_000
-VOCABULARY = known_vocabulary()
+VOCABULARY, WINDOW = known_vocabulary(), Window.at(NOW_MS, 1)
 
 
 def main() -> int:
     """Print a row for each bad body."""
     argparse.ArgumentParser(prog="python -m bench.refusals", description=__doc__).parse_args()
-    window = Window.at(NOW_MS, 1)
     print(f"CPU time of a refusal (bound: {limits.BODY_BYTES_MAX:,} B): in all, and the longest step")
     for name, bad in _worst():
-        rounds = [_explained(bad, VOCABULARY, window) for _ in range(5)]
+        rounds = [_explained(bad) for _ in range(5)]
         whole_ms, longest_ms = (statistics.median(spent) for spent in zip(*rounds, strict=True))
         print(f"  {name:38} {len(bad):>10,} B {whole_ms:8.1f} ms {longest_ms:8.1f} ms")
     return 0
 
 
-def _explained(body: bytes, vocabulary: Vocabulary, window: Window) -> tuple[float, float]:
+def _explained(body: bytes) -> tuple[float, float]:
     """Return the milliseconds of a refusal with its explanation, and of its longest step."""
     ends = [time.process_time()]
     try:
-        decode(body, vocabulary, window)
+        decode(body, VOCABULARY, WINDOW)
     except Refused:
         ends.append(time.process_time())
-        ends += [time.process_time() for _ in Explanation(body, vocabulary, window).steps()]
+        ends += [time.process_time() for _ in Explanation(body, VOCABULARY, WINDOW).steps()]
         ends.append(time.process_time())
         return (ends[-1] - ends[0]) * 1e3, max(after - before for before, after in pairwise(ends)) * 1e3
     raise AssertionError("a bad body was accepted")

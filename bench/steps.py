@@ -1,13 +1,12 @@
 """The steps of the hot path, each alone on the same batch: `micro` times them and `instructions` counts them."""
 
 import time
-import zlib
 from collections.abc import Callable, Mapping
 from uuid import UUID
 
 import msgspec
-import zstandard
 
+from bench.bodies import coded
 from bench.limit import GROUP_BATCHES, known_vocabulary
 from bench.workload import Clock, Ids, Template, events
 from ingest.serving import codings
@@ -32,7 +31,6 @@ _BareBatch = msgspec.defstruct(
 )
 _bare = msgspec.json.Decoder(_BareBatch)
 _wire = msgspec.json.Decoder(Batch)
-_GZIP = 16 + zlib.MAX_WBITS
 
 Step = Callable[[], object]
 
@@ -42,15 +40,13 @@ class Prepared:
 
     def __init__(self, now_ms: int, ids: Callable[[int], Ids]) -> None:
         templates = [Template(events(EVENTS, seed)) for seed in range(GROUP_BATCHES)]
-        bodies = [b'{"events":' + template.stamp(ids(EVENTS)) + b"}" for template in templates]
+        bodies = [b"{%s}" % template.stamp(ids(EVENTS)) for template in templates]
         self.vocabulary = known_vocabulary()
         self.window = Window.at(now_ms, 1)
         self.body = bodies[0]
         self.decoded = self.decode(bodies[0])
         self.group = [rows.encode(self.decode(each), 1) for each in bodies]
-        compressor = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
-        self.gzip = compressor.compress(self.body) + compressor.flush()
-        self.zstd = zstandard.compress(self.body, 1)
+        self.gzip, self.zstd = coded(self.body, "gzip"), coded(self.body, "zstd")
 
     def decode(self, sent: bytes) -> Decoded:
         return decode(sent, self.vocabulary, self.window, rows.count)

@@ -64,10 +64,10 @@ def events(count: int, seed: int, tags: Mapping[str, Sequence[str]] = TAGS) -> l
 
 
 class Template:
-    """A JSON array of events in which only the ids change."""
+    """The member `events` of a batch, in which only the ids change."""
 
     def __init__(self, made: Sequence[Mapping[str, object]]) -> None:
-        encoded = msgspec.json.encode(made)
+        encoded = b'"events":' + msgspec.json.encode(made)
         starts = np.array([match.end() for match in re.finditer(rb'"event_id":"', encoded)])
         assert len(starts) == len(made)
         self.events = len(made)
@@ -75,7 +75,7 @@ class Template:
         self._places = (starts[:, None] + _ID_HEX).ravel()
 
     def stamp(self, ids: Ids) -> bytes:
-        """Return the array with these ids."""
+        """Return the member with these ids."""
         stamped = self._bytes.copy()
         stamped[self._places] = np.frombuffer(ids.tobytes().hex().encode(), np.uint8)
         return stamped.tobytes()
