@@ -76,12 +76,16 @@ class Work:
             self._charge()
         self._release()
 
-    async def inflate(self, steps: Steps[bytes]) -> bytes:
+    async def inflate(self, steps: Steps[_Made]) -> _Made:
         """Run steps in the tenant's turn, and keep the turn; raises Overloaded, and what a step raises.
 
         An inflated body takes memory, so no other body of the tenant is begun before this one is decoded.
         """
         return await self._run(steps)
+
+    def allow(self, seconds: float) -> None:
+        """Deduct time that a good body of another format deserves beside that of its events."""
+        self._spent_s = max(0.0, self._spent_s - seconds)
 
     async def decode(self, steps: Steps[_Made]) -> _Made:
         """Run steps in the tenant's turn, and release it; raises Overloaded, and what a step raises."""
@@ -117,7 +121,7 @@ class Work:
 
     def settle(self, events: int) -> None:
         """Deduct the time allowed for a good body of so many events, and charge the rest."""
-        self._spent_s = max(0.0, self._spent_s - events * EVENT_S)
+        self.allow(events * EVENT_S)
         self._charge()
 
     def _charge(self) -> None:

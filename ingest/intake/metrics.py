@@ -19,6 +19,9 @@ request_seconds = Histogram(
 batches = Counter("ingest_batches", "Batches, counted after COMMIT.", ["outcome"])
 events = Counter("ingest_events", "Events, counted after COMMIT.", ["outcome"])
 refusals = Counter("ingest_refusals", "Refused batches, by the first rule they broke.", ["rule"])
+rejected_records = Counter(
+    "ingest_rejected_records", "Records of other formats that were refused; others of their request were not.", ["rule"]
+)
 discarded_fields = Counter(
     "ingest_discarded_fields", "Fields of other formats that were dropped unread from stored records.", ["field"]
 )
@@ -67,6 +70,7 @@ for _metric, _values in (
     (batches, ("stored", "replayed")),
     (events, ("accepted", "duplicate")),
     (refusals, RULES),
+    (rejected_records, RULES),
     (discarded_fields, diagnostics.FIELDS),
     (learned_terms, ("learned", "refused")),
     (flushes, ("copied", "repeated", "mended", "failed", "lost")),

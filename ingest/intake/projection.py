@@ -64,9 +64,9 @@ class Projected(Struct, frozen=True, kw_only=True, gc=False):
     tags: Tags = ()
 
 
-_TERMS = ("task_category", "provider", "requested_model", "routed_model", "status", "stop_reason")
+TERMS = ("task_category", "provider", "requested_model", "routed_model", "status", "stop_reason")
 _FLAGS = ("streamed", "cached", "fallback", "retried", "escalated")
-_NUMBERS = tuple(name for name in Projected.__struct_fields__ if name not in {"event_id", "tags", *_TERMS, *_FLAGS})
+_NUMBERS = tuple(name for name in Projected.__struct_fields__ if name not in {"event_id", "tags", *TERMS, *_FLAGS})
 _KINDS = {
     "task_category": Kind.TASK_CATEGORY,
     "provider": Kind.PROVIDER,
@@ -143,20 +143,31 @@ def tags(values: Mapping[str, str]) -> Tags:
     return tuple(sorted((term(key), term(value)) for key, value in values.items()))
 
 
+def terms_of(events: Sequence[Projected]) -> list[str]:
+    """Return the distinct strings of events, in the order in which `body` lists them."""
+    words = (getattr(event, name) for event in events for name in TERMS)
+    return [word for word in dict.fromkeys(words) if word is not None]
+
+
+def tag_sets_of(events: Sequence[Projected]) -> list[Tags]:
+    """Return the distinct tag sets of events, in the order in which `body` lists them."""
+    return list(dict.fromkeys(event.tags for event in events))
+
+
 def body(events: Sequence[Projected]) -> bytes:
     """Write a batch in columns: every distinct term and tag set once, in the order of first use."""
-    terms: dict[str, int] = {}
-    tag_sets: dict[Tags, int] = {}
+    terms = {word: place for place, word in enumerate(terms_of(events))}
+    tag_sets = {each: place for place, each in enumerate(tag_sets_of(events))}
     columns: dict[str, list[object]] = {name: [] for name in Projected.__struct_fields__}
     for event in events:
         for name in ("event_id", *_NUMBERS):
             columns[name].append(getattr(event, name))
-        for name in _TERMS:
+        for name in TERMS:
             word = getattr(event, name)
-            columns[name].append(None if word is None else terms.setdefault(word, len(terms)))
+            columns[name].append(None if word is None else terms[word])
         for name in _FLAGS:
             columns[name].append(int(getattr(event, name)))
-        columns["tags"].append(tag_sets.setdefault(event.tags, len(tag_sets)))
+        columns["tags"].append(tag_sets[event.tags])
     return msgspec.json.encode(
         {"terms": list(terms), "tag_sets": [dict(each) for each in tag_sets], "columns": columns}
     )

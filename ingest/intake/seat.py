@@ -3,26 +3,31 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from starlette.requests import Request
 
 from ingest.intake import metrics
 from ingest.intake.callers import Caller, Callers
 from ingest.intake.errors import Malformed, Rejected
-from ingest.intake.large_bodies import LargeBodies, Work
+from ingest.intake.large_bodies import SMALL_BYTES, LargeBodies, Work
+from ingest.intake.projection import Faults
 from ingest.intake.queue import Queue
 from ingest.intake.quota import Quotas, Reservation
 from ingest.intake.validation import Validation
 from ingest.knowledge.clock import Clock
+from ingest.knowledge.snapshot import Tenant
 from ingest.serving import body
 from ingest.serving.body import Form
 from ingest.serving.body_memory import BodyMemory, Hold
+from ingest.serving.steps import Steps, finish
 from ingest.store.batches import Entry
 from ingest.store.errors import OutcomeUnknown
 from schema.receipt import Receipt
+from schema.rules import Violation
 
 ANSWER_TIMEOUT_S = 25.0  # Longer than two flushes.
+_Made = TypeVar("_Made")
 
 
 class Intake:
@@ -69,6 +74,28 @@ class Seat:
     async def read(self, request: Request, form: Form) -> bytes:
         """Return the decompressed body; raises what `serving.body.read` raises."""
         return await body.read(request, form, self._hold, self._work.inflate)
+
+    async def run(self, steps: Steps[_Made], size: int) -> _Made:
+        """Run steps of work on so many bytes: at once if they are few, else in the tenant's turn, which is kept."""
+        if size < SMALL_BYTES and not self._work.has_turn:
+            return finish(steps)
+        return await self._work.inflate(steps)
+
+    def allow(self, seconds: float) -> None:
+        """Deduct time that a good body of another format deserves; see `large_bodies`."""
+        self._work.allow(seconds)
+
+    def tenant(self) -> Tenant:
+        """Return the tenant as known now; raises what `Callers.require` raises."""
+        return self._intake.callers.require(self._caller)
+
+    def faults(self) -> Faults:
+        """Return a judge of events of other formats, by the tenant as known now."""
+        return self._intake.validation.faults(self._caller)
+
+    async def confirm(self, violations: tuple[Violation, ...]) -> None:
+        """Raise ClockAdrift if a clock may be to blame for all of these violations."""
+        await self._intake.clock.confirm(violations)
 
     async def store(self, batch: bytes) -> "Ticket":
         """Queue a batch in the contract's JSON; raises what `Validation.entry` and `put` raise, and ClockAdrift."""

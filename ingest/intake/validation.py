@@ -11,6 +11,7 @@ from ingest.intake.errors import Malformed, Rejected
 from ingest.intake.explain import Explanation
 from ingest.intake.large_bodies import SMALL_BYTES, Work
 from ingest.intake.learning import Learning
+from ingest.intake.projection import Faults
 from ingest.intake.throttle import Throttle
 from ingest.knowledge.snapshot import Tenant
 from ingest.serving import steps
@@ -58,6 +59,11 @@ class Validation:
         if isinstance(refusal, Rejected) and caller.has_scope("vocabulary:write"):
             await self._learning.audit(caller.tenant_id, refusal)
         raise refusal or Rejected((explain.UNEXPLAINED,))
+
+    def faults(self, caller: Caller) -> Faults:
+        """Return a judge of events of other formats, by the tenant as known now; raises what `require` raises."""
+        vocabulary = self._require(caller).vocabulary
+        return Faults(vocabulary, self._window(), may_learn=caller.has_scope("vocabulary:write"))
 
     async def _decode(self, caller: Caller, body: bytes, work: Work) -> Entry:
         """Run the gates and encode the rows; raises Refused, Overloaded and what `require` raises."""

@@ -206,6 +206,7 @@ POLICY = Board(
             (
                 _rates("Refused by rule", "batches", "ingest_refusals_total", "rule"),
                 _rates("Content and secrets refused", "batches", f"ingest_refusals_total{_CONTENT}", "rule"),
+                _rates("Records of other formats rejected", "records", "ingest_rejected_records_total", "rule"),
                 _line(
                     "Share of batches refused", "percentunit",
                     f"sum(rate(ingest_refusals_total[{WINDOW}])) / sum(rate(ingest_request_seconds_count[{WINDOW}]))",
