@@ -169,6 +169,8 @@ def _work(site: Site, shared: Shared, events: Events) -> None:
     stdio.seal()
     with logs.Guard():
         process.end_with_parent(signal.SIGKILL)
+        if events.stop.is_set():  # The service was stopped while it started.
+            return
         gc.disable()  # Until the application is there: the collector would look at each module again and again.
         from ingest.serving import worker  # noqa: PLC0415 (the parent needs none of it)
 

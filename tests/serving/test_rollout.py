@@ -23,7 +23,7 @@ from tests.support.service import Server, wait_until
 from tests.support.wire import Answer, Sender
 
 SENDERS = 6
-DRAIN_S = 2
+DRAIN_S = 1
 
 
 @pytest.fixture
@@ -129,9 +129,31 @@ def test_a_signal_at_any_moment_of_the_start_ends_it(postgres: Cluster, tmp_path
             env = service.environment(dsn, workers=2, drain_s=0, bind=f"127.0.0.1:{service.free_ports(1)[0]}")
             process = subprocess.Popen([sys.executable, "-m", "ingest", "serve"], env=env, stdout=log, stderr=log)
         wait_until(lambda: b'"starting"' in (tmp_path / "log").read_bytes())
-        time.sleep(place * 0.01)  # At different moments of the start.
+        time.sleep(place * 0.03)  # At different moments of the start.
         process.send_signal(signal.SIGTERM)
         assert process.wait(service.WAIT_S) == 0
+
+
+_STOPPED_EARLY = """
+import multiprocessing, sys
+from ingest.intake.process import APPLICATION
+from ingest.serving import rebalance, supervisor
+from ingest.serving.listener import Listener
+from ingest.serving.site import Events, Shared, Site
+events = Events(*(multiprocessing.get_context("spawn").Event() for _ in range(3)))
+getattr(events, sys.argv[1]).set()
+site = Site(APPLICATION, Listener(), Listener().create_sockets())
+supervisor._work(site, Shared(rebalance.Rebalancer(rebalance.shared(1), 0), None), events)
+sys.exit(2 if "ingest.serving.worker" in sys.modules else 0)
+"""
+
+
+@pytest.mark.parametrize(("event", "status"), [("stop", 0), ("drain", 1)])
+def test_a_worker_that_is_asked_to_stop_before_it_serves_ends_at_once(event: str, status: int) -> None:
+    """Without a database the other does not come up, and says so."""
+    command = [sys.executable, "-c", _STOPPED_EARLY, event]
+    ended = subprocess.run(command, env=service.environment("", bind="127.0.0.1:1"), check=False, capture_output=True)
+    assert ended.returncode == status, ended.stderr
 
 
 def test_a_terminals_interrupt_reaches_the_parent_alone(postgres: Cluster, tmp_path: Path) -> None:

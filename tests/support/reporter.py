@@ -12,6 +12,7 @@ from tests.support.wire import Answer, Sender
 
 BATCH_EVENTS = 20
 RETRY_S = 0.05  # Of a Retry-After of seconds: an outage shall be the service's, not the sender's patience.
+PAUSE_S = 0.01  # Between batches: under load, but not as much as the machine can do.
 
 
 class Reporter(threading.Thread):
@@ -40,6 +41,7 @@ class Reporter(threading.Thread):
                     time.sleep(RETRY_S)
                 self.stored += [str(event["event_id"]) for event in events]
                 self.stored_at.append(time.monotonic())
+                self.ending.wait(PAUSE_S)
 
     def _is_stored(self, body: bytes) -> bool:
         try:
