@@ -144,12 +144,12 @@ def test_without_the_gate_a_canary_gets_through_and_a_test_fails(gate: Gate, tmp
     broken = breakage.copy_broken(tmp_path / "checkout", *gate.edits)
     with pytest.raises(Refused):
         decode(gate.canary, VOCABULARIES[gate.mode], window())
-    assert breakage.accepts(broken, gate.canary, gate.mode)
-    assert breakage.failed(broken, gate.noticed_by)
+    assert breakage.judge(broken, gate.canary, gate.mode, gate.noticed_by) == ("accepted", "failed")
 
 
 def test_the_intact_build_passes_the_tests_that_notice() -> None:
     assert not breakage.failed(ROOT, *(gate.noticed_by for gate in GATES))
+    assert breakage.judge(ROOT, GATES[0].canary, GATES[0].mode, GATES[0].noticed_by) == ("refused", "passed")
 
 
 async def _migrated_without(postgres: Cluster, monkeypatch: pytest.MonkeyPatch, folder: Path, *edits: Edit) -> str:
