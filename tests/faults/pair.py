@@ -57,7 +57,7 @@ class Pair:
 @contextlib.contextmanager
 def started() -> Iterator[Pair]:
     """Start a primary with all tables, and a standby that has replicated them."""
-    with cluster.open_folder() as folder, embedded.start(folder / "primary", settings=_SETTINGS) as primary:
+    with cluster.open_folder() as folder, cluster.start(folder / "primary", _SETTINGS) as primary:
         asyncio.run(cluster.make_tables(primary.dsn))
         programs.copy_server(primary, folder / "standby", "--write-recovery-conf")
         with embedded.start(folder / "standby", settings=_STANDBY) as standby:

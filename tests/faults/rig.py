@@ -54,7 +54,7 @@ class Site:
 def site() -> Iterator[Site]:
     """Start a PostgreSQL with a migrated template."""
     with cluster.open_folder() as opened:
-        made = Site(opened / "pg", embedded.start(opened / "pg", settings=SETTINGS), dict(SETTINGS))
+        made = Site(opened / "pg", cluster.start(opened / "pg", SETTINGS), dict(SETTINGS))
         try:
             asyncio.run(_prepare(made.server.dsn))
             yield made

@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest import embedded
 from ingest.store import connections
 from tests.faults.proxy import Proxy, proxied
 from tests.soak.vitals import Workers
@@ -47,7 +46,7 @@ async def staged(
     """Start everything afresh with some settings of PostgreSQL, and remove it when the block ends."""
     with contextlib.ExitStack() as undo:
         folder = undo.enter_context(cluster.open_folder())
-        postgres = undo.enter_context(embedded.start(folder / "pg", settings=settings))
+        postgres = undo.enter_context(cluster.start(folder / "pg", settings))
         made = await _prepare(postgres.dsn, wanted)
         async with proxied(postgres.dsn) as proxy:
             dsn = proxy.dsn if is_proxied else postgres.dsn

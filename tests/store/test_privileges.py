@@ -9,7 +9,6 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from ingest import embedded
 from ingest.errors import CannotStart
 from ingest.store import connections, maintenance, migrate, privileges
 from tests.support import cluster, customers, logins, sample, service
@@ -110,7 +109,7 @@ async def test_a_login_that_can_make_or_owns_something_is_named(database: str) -
 @pytest.fixture
 def own() -> Iterator[Cluster]:
     """Yield a login and its database in a separate PostgreSQL, because roles belong to a cluster."""
-    with cluster.open_folder() as folder, embedded.start(folder / "pg", settings=cluster.SETTINGS) as server:
+    with cluster.open_folder() as folder, cluster.start(folder / "pg") as server:
         started = Cluster(server.dsn)
         cluster.run(server.dsn, "CREATE ROLE telemetry_admin LOGIN CREATEROLE")
         cluster.run(server.dsn, "CREATE DATABASE telemetry OWNER telemetry_admin")

@@ -1,20 +1,24 @@
 """One embedded PostgreSQL for the whole run, and fresh databases in it, copied from a migrated one."""
 
 import asyncio
+import atexit
 import contextlib
 import itertools
 import os
 import shutil
+import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
+from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 
 from ingest import embedded
+from ingest.embedded import EmbeddedServer
 from ingest.store import connections, migrate, partitions, retention
 from ingest.store.connections import Connection
 from ingest.store.partitions import Kept
@@ -41,6 +45,22 @@ def open_folder() -> Iterator[Path]:
         yield made
     finally:
         shutil.rmtree(made, ignore_errors=True)
+
+
+@cache
+def _fresh() -> Path:
+    """Return the folder of a cluster that initdb has made, for as long as this process runs."""
+    kept = contextlib.ExitStack()
+    atexit.register(kept.close)
+    folder = kept.enter_context(open_folder()) / "pg"
+    embedded.start(folder, settings=SETTINGS).stop()
+    return folder
+
+
+def start(folder: Path, settings: Mapping[str, str] = SETTINGS) -> EmbeddedServer:
+    """Start a new PostgreSQL on a copy of a fresh cluster: initdb takes half a second of CPU, a copy a tenth of it."""
+    subprocess.run(["cp", "-a", _fresh(), folder], check=True)
+    return embedded.start(folder, settings=settings)
 
 
 @dataclass
@@ -77,7 +97,7 @@ class Cluster:
 @contextlib.contextmanager
 def started() -> Iterator[Cluster]:
     """Start PostgreSQL and migrate the template of other databases."""
-    with open_folder() as folder, embedded.start(folder / "pg", settings=SETTINGS) as server:
+    with open_folder() as folder, start(folder / "pg") as server:
         cluster = Cluster(server.dsn, server.data_dir)
         run(cluster.dsn, f"CREATE DATABASE {_TEMPLATE}")
         asyncio.run(make_tables(cluster.of(_TEMPLATE)))
