@@ -14,14 +14,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ingest.store.connections import Connection
 from tests.faults import checker, report
 from tests.faults.checker import Verdict
 from tests.faults.deployment import Deployment
 from tests.faults.killer import KINDS, Killer
 from tests.faults.load import Load
 from tests.support import cluster, customers
-from tests.support.customers import Customer, CustomerSpec
+from tests.support.customers import CustomerSpec
 from tests.support.service import ROOT, wait_until
 
 TENANTS = ("north", "south")
@@ -40,7 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         undo.callback(print, f"kept {deployment.folder}") if args.keep else undo.callback(deployment.remove)
         undo.callback(deployment.close)
         deployment.prepare()
-        load = Load(deployment.bind, _tenants(deployment.dsn), args.clients, args.rate, seed)
+        tenants = customers.prepare(deployment.dsn, dict.fromkeys(TENANTS, CustomerSpec()))
+        load = Load(deployment.bind, list(tenants.values()), args.clients, args.rate, seed)
         killer = Killer(deployment, load, random.Random(seed))
         seconds = _run(killer, args)
         verdict = _check(deployment, load)
@@ -63,13 +63,6 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--checkout", type=Path, default=ROOT, help="to serve from (default: this one)")
     parser.add_argument("--keep", action="store_true", help="leave PostgreSQL's data and the service's log")
     return parser.parse_args(argv)
-
-
-def _tenants(dsn: str) -> list[Customer]:
-    async def add(connection: Connection) -> list[Customer]:
-        return [await customers.add(connection, name, CustomerSpec()) for name in TENANTS]
-
-    return customers.act(dsn, add)
 
 
 def _run(killer: Killer, args: argparse.Namespace) -> float:

@@ -11,7 +11,6 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from http import HTTPStatus
 from uuid import UUID
 
-from ingest.serving.problems import MEDIA_TYPE
 from tests.faults import batches
 from tests.faults.batches import Batch, Nature
 from tests.faults.notebook import Notebook
@@ -124,13 +123,12 @@ class Client:
         return self._is_final(answer, batch)
 
     def _is_final(self, answer: Answer, batch: Batch) -> bool:
-        problem = answer.problem if answer.headers.get("content-type") == MEDIA_TYPE else "without a problem"
-        face = f"{answer.status} {problem}"
+        face = answer.face
         is_ours = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         if answer.status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}:
-            self._notebook.note_problem(batch, face, is_in_doubt=problem == IN_DOUBT)
-            if float(answer.headers.get("retry-after", 0)) <= 0:
-                self._notebook.find(f"{face} without Retry-After")
+            self._notebook.note_problem(batch, face, is_in_doubt=IN_DOUBT in face)
+            if "without" in face:
+                self._notebook.find(face)
             return False
         if face != DESERVED.get(batch.nature):
             self._notebook.find(f"a {batch.nature.value} batch was answered {face}")

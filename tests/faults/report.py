@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from tests.faults.checker import Verdict
 from tests.faults.killer import KINDS, Killer
+from tests.support.counts import listed
 
 
 class Line(Struct):
@@ -26,11 +27,11 @@ class Line(Struct):
 def table(killer: Killer, verdict: Verdict, seconds: float) -> Iterator[str]:
     """Yield the lines of the report above the last."""
     notebook = killer.load.notebook
-    yield f"kills       {_listed(killer.struck)}; of them {killer.hasty:,} before the last was over"
-    yield f"answers     {_listed(notebook.answers)}"
-    yield f"broken      {_listed(notebook.errors)}"
+    yield f"kills       {listed(killer.struck)}; of them {killer.hasty:,} before the last was over"
+    yield f"answers     {listed(notebook.answers)}"
+    yield f"broken      {listed(notebook.errors)}"
     yield f"retries     {notebook.retries:,}"
-    yield f"batches     {_listed(Counter(batch.fate.value for batch in notebook.batches))}"
+    yield f"batches     {listed(Counter(batch.fate.value for batch in notebook.batches))}"
     receipts = notebook.receipts
     yield (
         f"receipts    {receipts['accepted']:,} accepted, {receipts['duplicates']:,} duplicates,"
@@ -49,7 +50,7 @@ def table(killer: Killer, verdict: Verdict, seconds: float) -> Iterator[str]:
         f"starts      {deployment.service_starts:,} of the service, {deployment.database_starts:,} of PostgreSQL,"
         f" which refused {deployment.database_refusals:,} times"
     )
-    yield f"log         {_listed(complaints(deployment.log))}"
+    yield f"log         {listed(complaints(deployment.log))}"
     yield from (f"FOUND {count:,} × {what}" for what, count in notebook.finds.most_common())
 
 
@@ -79,7 +80,3 @@ def _recoveries(by_kind: Mapping[str, Sequence[float]]) -> Iterator[str]:
 
 def _spread(recoveries_s: Sequence[float]) -> str:
     return f"median {statistics.median(recoveries_s):.2f} s, max {max(recoveries_s):.2f} s of {len(recoveries_s):,}"
-
-
-def _listed(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items())) or "none"

@@ -7,23 +7,26 @@ from tests.soak import attacks_bodies as bodies
 from tests.soak import attacks_http as http
 from tests.soak import attacks_logs as logs
 from tests.soak import attacks_neighbours as neighbours
+from tests.soak import payloads
 from tests.soak.child import Child, Desk
 from tests.soak.order import Attack, Order, Striking
+from tests.soak.posting import posting, sending
 
 NICENESS = 19
+ASKING = 50  # Connections of a neighbour.
 
 ATTACKS: Mapping[str, Attack] = {
     # Heads, tokens and bodies.
     "slow-headers": Attack(bodies.slow_headers, 45, "s"),  # Longer than the service lets a head take.
     "slow-bodies": Attack(bodies.slow_bodies, 30, "s"),
-    "deep": Attack(bodies.deep, 1_000, "body"),
-    "bombs": Attack(bodies.bombs, 500, "body"),
-    "unknown-refused": Attack(bodies.unknown_refused, 300_000, "id"),
-    "large-batches": Attack(bodies.large_batches, 300_000, "event"),
-    "unknown-coarsened": Attack(bodies.unknown_coarsened, 300_000, "id", "large-batches"),
-    "bad-tokens": Attack(bodies.bad_tokens, 300_000, "token"),
-    "tiny-chunks": Attack(bodies.tiny_chunks, 100, "body"),
-    "padded-tags": Attack(bodies.padded_tags, 100, "body"),
+    "deep": Attack(posting(payloads.deep), 1_000, "body"),
+    "bombs": Attack(posting(payloads.bombs), 500, "body"),
+    "unknown-refused": Attack(posting(payloads.unknown_models), 300_000, "id"),
+    "large-batches": Attack(posting(payloads.large_batches), 300_000, "event"),
+    "unknown-coarsened": Attack(posting(payloads.unknown_models, "coarsening"), 300_000, "id", "large-batches"),
+    "bad-tokens": Attack(sending(bodies.guesses), 300_000, "token"),
+    "tiny-chunks": Attack(posting(payloads.tiny_chunks), 100, "body"),
+    "padded-tags": Attack(posting(payloads.padded_tags), 100, "body"),
     # The log.
     "log-flood": Attack(logs.flood, 100_000, "request"),
     "log-reader-stuck": Attack(logs.reader_stuck, 100_000, "request"),
@@ -39,11 +42,11 @@ ATTACKS: Mapping[str, Attack] = {
     "metrics-port": Attack(http.metrics_port, 12, "s"),
     "open-files": Attack(http.open_files, 12, "s"),
     # A neighbour with a good token.
-    "refusals": Attack(neighbours.refusals, 500, "body"),
-    "new-terms": Attack(neighbours.new_terms, 2_000, "term"),
-    "duplicates": Attack(neighbours.duplicates, 5_000, "batch"),
-    "policies": Attack(neighbours.policies, 2_000, "policy"),
-    "look-ups": Attack(neighbours.look_ups, 2_000, "stream"),
+    "refusals": Attack(posting(neighbours.refusals, connections=ASKING), 500, "body"),
+    "new-terms": Attack(posting(neighbours.new_terms, "learning", ASKING), 2_000, "term"),
+    "duplicates": Attack(posting(neighbours.duplicates, "limited", ASKING), 5_000, "batch"),
+    "policies": Attack(sending(neighbours.policies, ASKING), 2_000, "policy"),
+    "look-ups": Attack(sending(neighbours.look_ups, ASKING), 2_000, "stream"),
 }
 
 

@@ -1,18 +1,17 @@
-"""Attacks by hostile senders with heads, tokens and bodies."""
+"""Attacks by hostile senders with slow heads, slow bodies and bad tokens."""
 
 import asyncio
 import base64
 import itertools
 import time
 from collections import Counter
+from collections.abc import Iterator
 
-from tests.soak import flow, payloads
 from tests.soak.child import Desk
-from tests.soak.connection import Connection, NoAnswer, address_of, opened
 from tests.soak.order import Order
-from tests.soak.posting import Flood, post
+from tests.soak.posting import Request
+from tests.support.connection import address_of, opened, post
 
-CONNECTIONS = 4  # Of an attack that is not about connections: each has one request under way.
 DRIP_S = 1.0
 PIPELINED = 50
 NO_BYTES = "closed without an answer"
@@ -42,12 +41,7 @@ async def _slowly(order: Order, desk: Desk, answers: "Counter[str]", head: bytes
                 answers[f"cut: {type(error).__name__}"] += 1
                 await asyncio.sleep(DRIP_S)
 
-    async def count() -> None:
-        while time.monotonic() < ends_at:
-            await asyncio.sleep(DRIP_S)
-            desk.note(1)
-
-    await asyncio.gather(count(), *(hold() for _ in range(order.connections)))
+    await asyncio.gather(desk.note_seconds(ends_at), *(hold() for _ in range(order.connections)))
 
 
 async def _drip(bind: str, head: bytes, ends_at: float) -> str:
@@ -67,56 +61,14 @@ async def _drip(bind: str, head: bytes, ends_at: float) -> str:
     return "held to the end"
 
 
-async def deep(order: Order, desk: Desk, answers: "Counter[str]") -> None:
-    await post(order, desk, answers, Flood(payloads.deep(), order.token, CONNECTIONS))
-
-
-async def bombs(order: Order, desk: Desk, answers: "Counter[str]") -> None:
-    await post(order, desk, answers, Flood(payloads.bombs(), order.token, CONNECTIONS))
-
-
-async def large_batches(order: Order, desk: Desk, answers: "Counter[str]") -> None:
-    await post(order, desk, answers, Flood(payloads.large_batches(), order.token, CONNECTIONS))
-
-
-async def unknown_refused(order: Order, desk: Desk, answers: "Counter[str]") -> None:
-    await post(order, desk, answers, Flood(payloads.unknown_models(), order.token, CONNECTIONS))
-
-
-async def unknown_coarsened(order: Order, desk: Desk, answers: "Counter[str]") -> None:
-    await post(order, desk, answers, Flood(payloads.unknown_models(), order.coarsening_token, CONNECTIONS))
-
-
-async def padded_tags(order: Order, desk: Desk, answers: "Counter[str]") -> None:
-    await post(order, desk, answers, Flood(payloads.padded_tags(), order.token, CONNECTIONS))
-
-
-async def tiny_chunks(order: Order, desk: Desk, answers: "Counter[str]") -> None:
-    await post(order, desk, answers, Flood(payloads.tiny_chunks(), order.token, CONNECTIONS))
-
-
-async def bad_tokens(order: Order, desk: Desk, answers: "Counter[str]") -> None:
-    """Guess tokens, never the same twice; every second guess has a known id."""
-    ends_at = time.monotonic() + order.seconds_min
+def guesses(order: Order) -> Iterator[Request]:
+    """Yield guesses of tokens, never the same twice; every second guess has a known id."""
     known_id = order.token.split("_")[1]
     numbers = itertools.count()
 
-    def guess() -> bytes:
-        number = next(numbers)
+    def guess(number: int) -> bytes:
         secret = base64.urlsafe_b64encode(number.to_bytes(32, "big")).rstrip(b"=").decode("ascii")
-        token = f"nct_{known_id if number % 2 else f'{number:012x}'}_{secret}"
-        head = f"POST /v1/events HTTP/1.1\r\nHost: soak\r\nAuthorization: Bearer {token}\r\nContent-Length: 0\r\n\r\n"
-        return head.encode("ascii")
+        return post(f"nct_{known_id if number % 2 else f'{number:012x}'}_{secret}", b"")
 
-    async def lane() -> None:
-        connection = Connection(order.bind, "")
-        while desk.done < order.units or time.monotonic() < ends_at:
-            desk.note(PIPELINED)
-            try:
-                guesses = b"".join(guess() for _ in range(PIPELINED))
-                answers.update(map(flow.face, await connection.exchange(guesses, PIPELINED)))
-            except NoAnswer as lost:
-                answers[f"no answer: {lost}"] += 1
-        connection.close()
-
-    await asyncio.gather(*(lane() for _ in range(CONNECTIONS)))
+    while True:
+        yield Request(b"".join(map(guess, itertools.islice(numbers, PIPELINED))), PIPELINED, PIPELINED)

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from ingest.prove import frames
 from tests.soak.attacks_bodies import NO_BYTES
 from tests.soak.child import Desk
-from tests.soak.connection import address_of, opened
 from tests.soak.order import Order
+from tests.support.connection import address_of, get, opened
 
 LANES = 4
 WAIT_S = 2.0
@@ -24,19 +24,17 @@ PIPELINED = 200
 
 async def unread_answers(order: Order, desk: Desk, answers: "Counter[str]") -> None:
     """Request a large public response repeatedly over each connection, and read none."""
-    request = b"GET /openapi.json HTTP/1.1\r\nHost: soak\r\n\r\n" * PIPELINED
-    await _unread(order, desk, answers, request)
+    await _unread(order, desk, answers, get("/openapi.json") * PIPELINED)
 
 
 async def unread_policies(order: Order, desk: Desk, answers: "Counter[str]") -> None:
     """Do so with the policy, which is larger and the tenant's own."""
-    head = f"GET /v1/policy HTTP/1.1\r\nHost: soak\r\nAuthorization: Bearer {order.token}\r\n\r\n"
-    await _unread(order, desk, answers, head.encode("ascii"))
+    await _unread(order, desk, answers, get("/v1/policy", order.token))
 
 
 async def unread_probes(order: Order, desk: Desk, answers: "Counter[str]") -> None:
     """Do so with many small responses."""
-    await _unread(order, desk, answers, b"GET /livez HTTP/1.1\r\nHost: soak\r\n\r\n" * PIPELINED)
+    await _unread(order, desk, answers, get("/livez") * PIPELINED)
 
 
 async def _unread(order: Order, desk: Desk, answers: "Counter[str]", request: bytes) -> None:
@@ -57,7 +55,7 @@ async def _unread(order: Order, desk: Desk, answers: "Counter[str]", request: by
                     answers[f"cut: {type(error).__name__}"] += 1
                     await asyncio.sleep(WAIT_S)
 
-    await asyncio.gather(_count(desk, ends_at), *(hold() for _ in range(order.connections)))
+    await asyncio.gather(desk.note_seconds(ends_at), *(hold() for _ in range(order.connections)))
 
 
 async def _fill(made: socket.socket, request: bytes, ends_at: float) -> str:
@@ -70,12 +68,6 @@ async def _fill(made: socket.socket, request: bytes, ends_at: float) -> str:
             if not request and not made.recv(1):
                 raise ConnectionResetError
     return "held to the end"
-
-
-async def _count(desk: Desk, ends_at: float) -> None:
-    while time.monotonic() < ends_at:
-        await asyncio.sleep(1)
-        desk.note(1)
 
 
 async def instantly_closed(order: Order, desk: Desk, answers: "Counter[str]") -> None:
@@ -158,7 +150,7 @@ async def _exchange(bind: str, request: bytes, *, is_heard: bool) -> str:
 async def metrics_port(order: Order, desk: Desk, answers: "Counter[str]") -> None:
     """Hold half requests, requests whose responses are not read, and words, on the metrics port."""
     ends_at = time.monotonic() + max(order.units, order.seconds_min)
-    firsts = [b"", b"GET /metr", b"GET /metrics HTTP/1.1\r\nHost: soak\r\n\r\n" * PIPELINED, b"GET / HTTP/9.9\r\n\r\n"]
+    firsts = [b"", b"GET /metr", get("/metrics") * PIPELINED, b"GET / HTTP/9.9\r\n\r\n"]
 
     async def hold(first: bytes) -> None:
         while time.monotonic() < ends_at:
@@ -171,7 +163,7 @@ async def metrics_port(order: Order, desk: Desk, answers: "Counter[str]") -> Non
                 answers[f"cut: {type(error).__name__}"] += 1
 
     lanes = (hold(firsts[number % len(firsts)]) for number in range(order.connections // 5))
-    await asyncio.gather(_count(desk, ends_at), *lanes)
+    await asyncio.gather(desk.note_seconds(ends_at), *lanes)
 
 
 async def open_files(order: Order, desk: Desk, answers: "Counter[str]") -> None:
@@ -179,10 +171,6 @@ async def open_files(order: Order, desk: Desk, answers: "Counter[str]") -> None:
     limits = {pid: resource.prlimit(pid, resource.RLIMIT_NOFILE) for pid in order.worker_pids}
     with contextlib.ExitStack() as undo:
         for pid, (soft, hard) in limits.items():
-            undo.callback(_limit, pid, (soft, hard))
-            _limit(pid, (FEW_FILES, hard))
+            undo.callback(resource.prlimit, pid, resource.RLIMIT_NOFILE, (soft, hard))
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (FEW_FILES, hard))
         await _unread(order, desk, answers, b"")
-
-
-def _limit(pid: int, limit: tuple[int, int]) -> None:
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, limit)

@@ -1,39 +1,23 @@
 """Attacks on the log: endless refusals, while the log's reader reads, is stuck, or has ended."""
 
-import asyncio
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.soak import flow
 from tests.soak.child import Desk
-from tests.soak.connection import Connection, NoAnswer
 from tests.soak.order import Order
+from tests.soak.posting import Request, sending
 
-CONNECTIONS = 4
 PIPELINED = 50
 _ASKS = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * PIPELINED  # No token, and the fewest bytes that are answered.
 
 
-async def flood(order: Order, desk: Desk, answers: "Counter[str]") -> None:
-    ends_at = time.monotonic() + order.seconds_min
-
-    async def lane() -> None:
-        connection = Connection(order.bind, "")
-        while desk.done < order.units or time.monotonic() < ends_at:
-            desk.note(PIPELINED)
-            try:
-                answers.update(map(flow.face, await connection.exchange(_ASKS, PIPELINED)))
-            except NoAnswer as lost:
-                answers[f"no answer: {lost}"] += 1
-        connection.close()
-
-    await asyncio.gather(*(lane() for _ in range(CONNECTIONS)))
+flood = sending(lambda _order: itertools.repeat(Request(_ASKS, PIPELINED, PIPELINED)))
 
 
 async def reader_stuck(order: Order, desk: Desk, answers: "Counter[str]") -> None:

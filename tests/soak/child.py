@@ -5,6 +5,7 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Awaitable, Callable
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
@@ -34,6 +35,12 @@ class Desk:
     def note(self, count: int) -> None:
         """Add to the count of finished work."""
         self._meter.value += count
+
+    async def note_seconds(self, ends_at: float) -> None:
+        """Add one each second, for work that is measured in seconds."""
+        while time.monotonic() < ends_at:
+            await asyncio.sleep(1)
+            self.note(1)
 
     @property
     def done(self) -> int:

@@ -4,15 +4,13 @@ import asyncio
 import itertools
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ingest.serving.problems import MEDIA_TYPE
 from tests.soak import template
 from tests.soak.child import Child, Desk
-from tests.soak.connection import Connection, NoAnswer
-from tests.support.wire import Answer
+from tests.support.connection import Connection, NoAnswer, post
 
 STORED = "200"
 NUMBERS_PER_FLOW = 1 << 32
@@ -64,12 +62,16 @@ async def send(task: tuple[Plan, int], desk: Desk) -> list[Sent]:
     sent: list[Sent] = []
 
     async def lane() -> None:
-        connection = Connection(plan.bind, plan.token)
+        connection = Connection(plan.bind)
         for place, due_at in slots:
             body = made.stamp(first_number + place, time.time_ns() // 1_000_000)
             await asyncio.sleep(max(0.0, due_at - time.monotonic()))
             sent_at = time.monotonic()
-            face = await _face(connection, body)
+            try:
+                (answer,) = await connection.exchange(post(plan.token, body))
+                face = answer.face
+            except NoAnswer as lost:
+                face = f"no answer: {lost}"
             times = due_at or sent_at, sent_at, time.monotonic()
             sent.append(Sent(first_number + place, made.events, *times, face))
             desk.note(plan.batch_events * (face == STORED))
@@ -89,23 +91,6 @@ def _slots(plan: Plan, desk: Desk) -> Iterator[tuple[int, float]]:
         yield place, due_at
 
 
-async def _face(connection: Connection, body: bytes) -> str:
-    try:
-        return face(await connection.post(body, ""))
-    except NoAnswer as lost:
-        return f"no answer: {lost}"
-
-
-def face(answer: Answer) -> str:
-    """Return the status, the problem, and whether a Retry-After is missing."""
-    if answer.status == 200:
-        return STORED
-    problem = answer.problem if answer.headers.get("content-type") == MEDIA_TYPE else "without a problem"
-    must_retry = answer.status in {429, 503}
-    lacks = " without Retry-After" if must_retry and int(answer.headers.get("retry-after", 0)) < 1 else ""
-    return f"{answer.status} {problem}{lacks}"
-
-
 def faces(sent: Sequence[Sent]) -> Counter[str]:
     return Counter(each.face for each in sent)
 
@@ -118,7 +103,3 @@ def unexpected(sent: Sequence[Sent]) -> Counter[str]:
     """Count responses that a good batch must never get."""
     fine = {STORED, *(f"503 {problem}" for problem in ("overloaded", "unavailable", "outcome-unknown"))}
     return Counter({name: count for name, count in faces(sent).items() if name not in fine})
-
-
-def listed(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items())) or "none"

@@ -23,6 +23,7 @@ from tests.soak.flow import Plan, Sent
 from tests.soak.order import TENANTS, Order
 from tests.soak.stage import Scene, Stage, staged
 from tests.soak.vitals import MEGABYTE, Health, Spread
+from tests.support.counts import listed
 
 WORKERS = 2
 HONEST_BATCHES_PER_S, HONEST_EVENTS, HONEST_CONNECTIONS = 25.0, 100, 4
@@ -181,7 +182,7 @@ def _told(name: str, seen: Seen, quiet: Spread) -> Iterator[str]:
     )
     sizes = " → ".join(f"{each / MEGABYTE:.0f}" for each in (seen.before_bytes, seen.most_bytes, seen.after_bytes))
     yield f"{'':18} {seen.health}; memory MB {sizes}; {seen.cpu_s / seen.seconds:.2f} cores for the workers"
-    yield f"{'':18} answers {flow.listed(seen.answers)}; honest {flow.listed(flow.faces(seen.honest))}"
+    yield f"{'':18} answers {listed(seen.answers)}; honest {listed(flow.faces(seen.honest))}"
 
 
 def _finds(seen: Seen, measure: Quiet) -> Iterator[str]:

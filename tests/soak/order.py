@@ -37,15 +37,14 @@ class Order:
     def token(self) -> str:
         return self.tokens["hostile"]
 
-    @property
-    def coarsening_token(self) -> str:
-        return self.tokens["coarsening"]
+
+Strike = Callable[[Order, Desk, "Counter[str]"], Awaitable[None]]
 
 
 class Attack(NamedTuple):
     """An attack; `units` is the size of a long run; its stored events are compared with a harmless `yardstick`'s."""
 
-    strike: "Callable[[Order, Desk, Counter[str]], Awaitable[None]]"
+    strike: "Strike"
     units: int
     unit: str
     yardstick: str = ""

@@ -17,6 +17,7 @@ from tests.soak.flow import Plan, Sending, Sent
 from tests.soak.stage import Stage, staged
 from tests.soak.vitals import MEGABYTE
 from tests.support import postmaster
+from tests.support.counts import listed
 from tests.support.customers import CustomerSpec
 
 CAPACITY_S = 10.0
@@ -126,7 +127,7 @@ async def fairness(seconds: float) -> list[str]:
     flood_rate = _events(flow.stored(flooded)) / (flooded[-1].answered_at - flooded[0].sent_at)
     print(f"fairness    {SMALL_EVENTS} events every {SMALL_EVERY_S * 1e3:.0f} ms, alone: {_spread(alone)}")
     print(f"            beside {flood_rate:,.0f} events/s of another tenant: {_spread(among)}")
-    print(f"answers     {flow.listed(flow.faces(among))}; of the other tenant {flow.listed(flow.faces(flooded))}")
+    print(f"answers     {listed(flow.faces(among))}; of the other tenant {listed(flow.faces(flooded))}")
     print(f"table       {reckoned}")
     turned_away = len(among) - len(flow.stored(among))
     finds = [f"{turned_away:,} batches of the modest tenant turned away"] if turned_away else []
@@ -169,7 +170,7 @@ async def _watch(sending: Sending, stage: Stage, says: str, seconds: float) -> N
 
 def _faces(sent: Sequence[Sent]) -> list[str]:
     waits = vitals.spread([each.answered_at - each.sent_at for each in sent])
-    print(f"answers     {flow.listed(flow.faces(sent))}; {waits} after sending")
+    print(f"answers     {listed(flow.faces(sent))}; {waits} after sending")
     return _unexpected(sent)
 
 

@@ -1,37 +1,56 @@
-"""Bodies posted over several connections, each with one request in flight."""
+"""Requests over several connections, each with one exchange in flight, and attacks made of them."""
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from tests.soak import flow
 from tests.soak.child import Desk
-from tests.soak.connection import Connection, NoAnswer
-from tests.soak.order import Order
+from tests.soak.order import Order, Strike
 from tests.soak.payloads import Payload
+from tests.support.connection import Connection, NoAnswer, post
+
+CONNECTIONS = 4  # Of an attack that is not about connections.
 
 
-class Flood(NamedTuple):
-    payloads: Iterator[Payload]
-    token: str
-    connections: int
+class Request(NamedTuple):
+    """Bytes to send, the number of responses to them, and the number of units they count for."""
+
+    wire: bytes
+    answers: int = 1
+    units: int = 1
 
 
-async def post(order: Order, desk: Desk, answers: "Counter[str]", flood: Flood) -> None:
-    """Send one payload after another over each connection, until the order is done and its time is over."""
-    ends_at = time.monotonic() + order.seconds_min
+def posting(
+    payloads: Callable[[], Iterator[Payload]], tenant: str = "hostile", connections: int = CONNECTIONS
+) -> Strike:
+    """Return an attack that posts one payload after another with a tenant's token."""
 
-    async def lane() -> None:
-        connection = Connection(order.bind, flood.token)
-        while desk.done < order.units or time.monotonic() < ends_at:
-            payload = next(flood.payloads)
-            desk.note(payload.units)
-            try:
-                answers[flow.face(await connection.post(payload.body, payload.headers))] += 1
-            except NoAnswer as lost:
-                answers[f"no answer: {lost}"] += 1
-        connection.close()
+    def requests(order: Order) -> Iterator[Request]:
+        token = order.tokens[tenant]
+        return (Request(post(token, body, headers), units=units) for body, headers, units in payloads())
 
-    await asyncio.gather(*(lane() for _ in range(flood.connections)))
+    return sending(requests, connections)
+
+
+def sending(requests: Callable[[Order], Iterator[Request]], connections: int = CONNECTIONS) -> Strike:
+    """Return an attack that sends one request after another, until its order is done and its time is over."""
+
+    async def strike(order: Order, desk: Desk, answers: "Counter[str]") -> None:
+        waiting, ends_at = requests(order), time.monotonic() + order.seconds_min
+
+        async def lane() -> None:
+            connection = Connection(order.bind)
+            while desk.done < order.units or time.monotonic() < ends_at:
+                request = next(waiting)
+                desk.note(request.units)
+                try:
+                    answers.update(answer.face for answer in await connection.exchange(request.wire, request.answers))
+                except NoAnswer as lost:
+                    answers[f"no answer: {lost}"] += 1
+            connection.close()
+
+        await asyncio.gather(*(lane() for _ in range(connections)))
+
+    return strike

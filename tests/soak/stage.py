@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.store import connections
 from tests.faults.proxy import Proxy, proxied
 from tests.soak.vitals import Workers
 from tests.support import cluster, customers, service
@@ -47,7 +46,8 @@ async def staged(
     with contextlib.ExitStack() as undo:
         folder = undo.enter_context(cluster.open_folder())
         postgres = undo.enter_context(cluster.start(folder / "pg", settings))
-        made = await _prepare(postgres.dsn, wanted)
+        await cluster.make_tables(postgres.dsn)
+        made = await asyncio.to_thread(customers.prepare, postgres.dsn, wanted)
         async with proxied(postgres.dsn) as proxy:
             dsn = proxy.dsn if is_proxied else postgres.dsn
             log = folder / "serve.log"
@@ -81,9 +81,3 @@ async def _aside(serving: AbstractContextManager[Server]) -> AsyncIterator[Serve
         yield server
     finally:
         await asyncio.to_thread(serving.__exit__, None, None, None)
-
-
-async def _prepare(dsn: str, wanted: Mapping[str, CustomerSpec]) -> dict[str, Customer]:
-    await cluster.make_tables(dsn)
-    async with connections.connected(dsn, "nocontent_control") as connection:
-        return {name: await customers.add(connection, name, each) for name, each in wanted.items()}

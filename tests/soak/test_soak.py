@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from ingest.intake import queue
-from ingest.store.connections import Connection
 from schema.limits import EVENTS_MAX
 from tests.faults import rig as rigs
 from tests.faults.proxy import Blow, Trap, Way
@@ -21,7 +20,6 @@ from tests.soak.stage import Scene
 from tests.soak.vitals import Health, Workers
 from tests.support import customers, sample, service
 from tests.support.cluster import Cluster
-from tests.support.customers import Customer
 
 OPEN_FILES = 256  # A soft limit to start the service with, as 1,024 is most places',
 SLOW_CONNECTIONS = 400  # and more than that.
@@ -53,15 +51,15 @@ async def test_a_stalled_database_fills_the_queue_and_no_more(rig: Rig) -> None:
     waiting = [asyncio.create_task(rig.post(body)) for body in bodies[1 : FULL + 1]]
     assert await vitals.until(lambda: rig.service.queue.rows == queue.TENANT_ROWS_MAX, WAIT_S)
     turned_away = await asyncio.gather(*(rig.post(body) for body in bodies[FULL + 1 :]))
-    assert {flow.face(answer) for answer in turned_away} == {"503 overloaded"}
+    assert {answer.face for answer in turned_away} == {"503 overloaded"}
     assert rig.service.queue.rows == queue.TENANT_ROWS_MAX
     assert rig.service.queue.bytes <= queue.BYTES_MAX
     assert rig.service.intake.body_memory.bytes == 0, "of what waits for the writer, no body is kept"
     await rig.proxy.cut()
-    assert flow.face(await stalled) == "503 outcome-unknown"
-    assert {flow.face(answer) for answer in await asyncio.gather(*waiting)} == {flow.STORED}
-    assert flow.face(await rig.post(bodies[0])) == flow.STORED
-    assert flow.face(await rig.post(bodies[-1])) == flow.STORED
+    assert (await stalled).face == "503 outcome-unknown"
+    assert {answer.face for answer in await asyncio.gather(*waiting)} == {flow.STORED}
+    assert (await rig.post(bodies[0])).face == flow.STORED
+    assert (await rig.post(bodies[-1])).face == flow.STORED
     assert (rig.service.queue.rows, rig.service.queue.bytes) == (0, 0)
     (row,) = await rig.run("SELECT count(*) FROM events")
     assert row["count"] == EVENTS_MAX * (FULL + 2)
@@ -74,12 +72,8 @@ async def test_memory_does_not_grow_with_events() -> None:
 @pytest.fixture(scope="module")
 def scene(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """One worker that was started with room for few connections."""
-
-    async def add(connection: Connection) -> dict[str, Customer]:
-        return {name: await customers.add(connection, name, wanted) for name, wanted in TENANTS.items()}
-
     dsn = postgres.migrated()
-    made = customers.act(dsn, add)
+    made = customers.prepare(dsn, TENANTS)
     log: Path = tmp_path_factory.mktemp("soak") / "serve.log"
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with ExitStack() as undo:

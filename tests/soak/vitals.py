@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.soak.connection import Connection, NoAnswer
+from tests.support.connection import Connection, NoAnswer, get
 from tests.support.service import Server
 
 POLL_S = 0.1
@@ -81,9 +81,9 @@ class Health:
         with suppress(asyncio.CancelledError):
             for path in itertools.cycle(PROBES):
                 began_at = time.monotonic()
-                connection = Connection(bind, "")
+                connection = Connection(bind)
                 try:
-                    (answer,) = await connection.exchange(_get(path), 1)
+                    (answer,) = await connection.exchange(get(path))
                     if answer.status != 200:
                         self.failures.append(f"{path} answered {answer.status}")
                 except NoAnswer as lost:
@@ -92,10 +92,6 @@ class Health:
                     connection.close()
                 self.waits_s.append(time.monotonic() - began_at)
                 await asyncio.sleep(POLL_S)
-
-
-def _get(path: str) -> bytes:
-    return f"GET {path} HTTP/1.1\r\nHost: soak\r\nConnection: close\r\n\r\n".encode("ascii")
 
 
 def series(server: Server) -> set[str]:

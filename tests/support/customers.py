@@ -56,11 +56,11 @@ PREPARED = {
 }
 
 
-def prepare(dsn: str) -> dict[str, Customer]:
-    """Make every prepared tenant."""
+def prepare(dsn: str, specs: Mapping[str, CustomerSpec] = PREPARED) -> dict[str, Customer]:
+    """Make every tenant of a table."""
 
     async def make(connection: Connection) -> dict[str, Customer]:
-        return {name: await add(connection, name, wanted) for name, wanted in PREPARED.items()}
+        return {name: await add(connection, name, wanted) for name, wanted in specs.items()}
 
     return act(dsn, make)
 

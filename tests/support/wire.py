@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ingest.serving.problems import TYPE_PREFIX, Problem
+from ingest.serving.problems import MEDIA_TYPE, TYPE_PREFIX, Problem
 
 TIMEOUT_S = 40.0
 SILENCE_S = 1.0
@@ -32,11 +32,21 @@ class Answer(NamedTuple):
     @property
     def problem(self) -> str:
         """Return the end of the problem's type, after checking that it is RFC 9457's and has the same status."""
-        assert self.headers["content-type"] == "application/problem+json"
+        assert self.headers["content-type"] == MEDIA_TYPE
         problem = msgspec.json.decode(self.body, type=Problem)
         assert problem.status == self.status
         assert problem.instance == f"urn:uuid:{self.headers['x-request-id']}"
         return problem.type.removeprefix(TYPE_PREFIX)
+
+    @property
+    def face(self) -> str:
+        """Return the status and, of a refusal, the problem and whether a Retry-After is missing."""
+        if self.status == 200:
+            return "200"
+        is_problem = self.headers.get("content-type") == MEDIA_TYPE
+        lacks = self.status in {429, 503} and int(self.headers.get("retry-after", 0)) < 1
+        problem = self.problem if is_problem else "without a problem"
+        return f"{self.status} {problem}{' without Retry-After' if lacks else ''}"
 
     @property
     def violations(self) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""One of a sender's many connections: HTTP/1.1 over a plain socket, with little work per request."""
+"""HTTP/1.1 over one of a sender's many plain sockets, with little work per request."""
 
 import asyncio
 import contextlib
@@ -15,34 +15,24 @@ class NoAnswer(Exception):
 
 
 class Connection:
-    """A connection, opened at its first request, and again after a response that leaves its state in doubt."""
+    """A connection, opened at its first request, and again after the service or an error closed it."""
 
-    def __init__(self, bind: str, token: str) -> None:
+    def __init__(self, bind: str) -> None:
         self._address = address_of(bind)
-        self._head = (
-            f"POST /v1/events HTTP/1.1\r\nHost: soak\r\nAuthorization: Bearer {token}\r\n"
-            "Content-Type: application/json\r\n"
-        )
         self._socket: socket.socket | None = None
 
-    async def post(self, body: bytes, headers: str) -> Answer:
-        """Send a body, or its chunks, with further header lines; raises NoAnswer."""
-        length = "" if "chunked" in headers else f"Content-Length: {len(body)}\r\n"
-        head = f"{self._head}{headers}{length}\r\n"
-        (answer,) = await self.exchange(head.encode("ascii") + body, 1)
-        # A refusal may have been said before the body was read; and a worker with much to do sends senders elsewhere.
-        if answer.status >= 400 or answer.headers.get("connection") == "close":
-            self.close()
-        return answer
-
-    async def exchange(self, requests: bytes, count: int) -> list[Answer]:
+    async def exchange(self, requests: bytes, count: int = 1) -> list[Answer]:
         """Send requests as they are, and return as many responses; raises NoAnswer."""
         try:
             async with asyncio.timeout(ANSWER_S_MAX):
-                return await self._exchange(requests, count)
+                answers = await self._exchange(requests, count)
         except (OSError, TimeoutError) as error:
             self.close()
             raise NoAnswer(type(error).__name__) from None
+        # A body was refused before it was read, or a worker with much to do sends its senders elsewhere.
+        if answers[-1].headers.get("connection") == "close":
+            self.close()
+        return answers
 
     def close(self) -> None:
         if self._socket is not None:
@@ -66,6 +56,22 @@ class Connection:
                 answer, received = found
                 answers.append(answer)
         return answers
+
+
+def get(path: str, token: str = "") -> bytes:
+    """Return a request, with a token if there is one."""
+    authorization = f"Authorization: Bearer {token}\r\n" if token else ""
+    return f"GET {path} HTTP/1.1\r\nHost: soak\r\n{authorization}\r\n".encode("ascii")
+
+
+def post(token: str, body: bytes, headers: str = "") -> bytes:
+    """Return a request with a body, or its chunks, and further header lines."""
+    length = "" if "chunked" in headers else f"Content-Length: {len(body)}\r\n"
+    head = (
+        f"POST /v1/events HTTP/1.1\r\nHost: soak\r\nAuthorization: Bearer {token}\r\n"
+        f"Content-Type: application/json\r\n{headers}{length}\r\n"
+    )
+    return head.encode("ascii") + body
 
 
 def address_of(bind: str) -> tuple[str, int]:
