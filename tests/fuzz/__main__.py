@@ -6,22 +6,25 @@ import asyncio
 import random
 import sys
 import time
-import urllib.request
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tqdm import tqdm
 
+from ingest.prove import search
+from ingest.prove.client import address
 from schema.decode import Window
-from schema.event import Kind
 from schema.limits import AHEAD_MS_MAX
-from schema.vocabulary import shipped_terms
 from tests.fuzz import bodies
-from tests.fuzz.bodies import CANARY, Made
-from tests.fuzz.oracle import Words, accepts
-from tests.support import cluster, customers, service
+from tests.fuzz.bodies import CANARIES, CANARY, Made
+from tests.fuzz.oracle import accepts
+from tests.soak.vitals import Workers
+from tests.support import cluster, customers, sample, service
+from tests.support.connection import Connection, post
+from tests.support.counts import listed
 from tests.support.service import Server
+from tests.support.wire import Answer
 
 CONNECTIONS = 8
 FINDS_MAX = 20
@@ -34,7 +37,7 @@ class Tally:
     """The results of fuzzing."""
 
     sent: int = 0
-    answers: Counter[int] = field(default_factory=Counter)
+    answers: Counter[str] = field(default_factory=Counter)
     changes: Counter[str] = field(default_factory=Counter)
     finds: list[str] = field(default_factory=list)
     rss_bytes: list[int] = field(default_factory=list)
@@ -56,7 +59,7 @@ def main() -> int:
         log = folder / "serve.log"
         with service.serving(dsn, log) as server:
             tally = asyncio.run(_fuzz(server, token, args, random.Random(seed)))
-            _look_for_canaries(server, log, tally)
+            tally.finds += asyncio.run(_search(server))
     _report(tally)
     return 1 if tally.finds else 0
 
@@ -64,27 +67,23 @@ def main() -> int:
 async def _fuzz(server: Server, token: str, args: argparse.Namespace, chance: random.Random) -> Tally:
     tally = Tally()
     ends_at = time.monotonic() + args.seconds
-    words = _words()
+    workers = Workers(server)
     with tqdm(total=args.bodies, unit="body", disable=not sys.stderr.isatty()) as bar:
 
         async def sender() -> None:
-            host, _, port = server.bind.rpartition(":")
-            reader, writer = await asyncio.open_connection(host, int(port))
+            connection = Connection(server.bind)
             while tally.sent < args.bodies and time.monotonic() < ends_at and len(tally.finds) < FINDS_MAX:
                 tally.sent += 1
                 if tally.sent % max(1, args.bodies // 100) == 0:
-                    tally.rss_bytes.append(sum(_rss_bytes(pid) for pid in server.workers()))
+                    tally.rss_bytes.append(workers.look())
                 made = bodies.make(chance)
-                status, answer = await _send(reader, writer, token, made.body)
-                if _is_last(answer):
-                    writer.close()
-                    reader, writer = await asyncio.open_connection(host, int(port))
-                for find in _finds(made, status, answer, words):
+                (answer,) = await connection.exchange(post(token, made.body))
+                for find in _finds(made, answer):
                     tally.finds.append(f"{made.did}: {find}: {_kept(made, args.keep, tally.sent)}")
-                tally.answers[status] += 1
+                tally.answers[str(answer.status)] += 1
                 tally.changes[made.did] += 1
                 bar.update()
-            writer.close()
+            connection.close()
 
         await asyncio.gather(*[sender() for _ in range(CONNECTIONS)])
     if len(tally.rss_bytes) > 20 and max(tally.rss_bytes[10:]) > RSS_GROWTH_MAX * tally.rss_bytes[10]:
@@ -92,38 +91,30 @@ async def _fuzz(server: Server, token: str, args: argparse.Namespace, chance: ra
     return tally
 
 
-async def _send(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, token: str, body: bytes
-) -> tuple[int, bytes]:
-    head = (
-        f"POST /v1/events HTTP/1.1\r\nHost: fuzz\r\nAuthorization: Bearer {token}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    writer.write(head.encode() + body)
-    answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
-    length = next(int(line[15:]) for line in answer.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-    return int(answer[9:12]), answer + await reader.readexactly(length)
-
-
-def _is_last(answer: bytes) -> bool:
-    """Return whether the service closes the connection: after an unread body, or in favour of another worker."""
-    return b"\r\nconnection: close\r\n" in answer.lower().partition(b"\r\n\r\n")[0] + b"\r\n"
-
-
-def _finds(made: Made, status: int, answer: bytes, words: Words) -> list[str]:
+def _finds(made: Made, answer: Answer) -> list[str]:
     """Compare a response with the oracle, with its clock a minute behind and ahead."""
-    now_ms = time.time_ns() // 1_000_000
-    oldest_ms = now_ms - cluster.RETENTION_DAYS * 86_400_000
-    wide = accepts(made.body, words, Window(oldest_ms - EDGE_MS, now_ms + AHEAD_MS_MAX + EDGE_MS))
-    narrow = accepts(made.body, words, Window(oldest_ms + EDGE_MS, now_ms + AHEAD_MS_MAX - EDGE_MS))
+    now_ms, status = sample.now_ms(), answer.status
+    oldest_ms = now_ms - cluster.RETENTION_DAYS * sample.DAY_MS
+    wide = accepts(made.body, Window(oldest_ms - EDGE_MS, now_ms + AHEAD_MS_MAX + EDGE_MS))
+    narrow = accepts(made.body, Window(oldest_ms + EDGE_MS, now_ms + AHEAD_MS_MAX - EDGE_MS))
     finds = []
     if status not in {200, 400, 409, 413, 422}:
         finds.append(f"status {status}")
     if wide == narrow and (status in {200, 409}) != wide:
         finds.append(f"status {status}, and the plain reading says {'accept' if wide else 'refuse'}")
-    if CANARY.encode() in answer.lower():
+    if CANARY in repr(answer).lower():
         finds.append("the answer has a planted text")
     return finds
+
+
+async def _search(server: Server) -> list[str]:
+    """Look for planted texts everywhere a service may leave them."""
+    found = [
+        search.in_files("logs", CANARIES, [server.log], lambda: None),
+        *await search.in_metrics(CANARIES, address(f"http://{server.metrics_bind}"), "/metrics"),
+        *await search.in_database(CANARIES, server.dsn, lambda: None),
+    ]
+    return [f"{place.place}: {where} has a planted text" for place in found for where, _ in place.finds]
 
 
 def _kept(made: Made, folder: Path, number: int) -> Path:
@@ -133,48 +124,14 @@ def _kept(made: Made, folder: Path, number: int) -> Path:
     return path
 
 
-def _words() -> Words:
-    return Words(
-        frozenset(shipped_terms(Kind.TASK_CATEGORY)),
-        frozenset(shipped_terms(Kind.PROVIDER)),
-        frozenset(shipped_terms(Kind.MODEL)),
-        {key: frozenset(values) for key, values in customers.TAGS.items()},
-    )
-
-
-def _look_for_canaries(server: Server, log: Path, tally: Tally) -> None:
-    marks = CANARY.encode()
-    if marks in log.read_bytes().lower():
-        tally.finds.append("the log has a planted text")
-    with urllib.request.urlopen(f"http://{server.metrics_bind}/metrics", timeout=10) as metrics:
-        if marks in metrics.read().lower():
-            tally.finds.append("the metrics have a planted text")
-    columns = cluster.fetch(
-        server.dsn,
-        "SELECT table_name, column_name FROM information_schema.columns JOIN information_schema.tables"
-        " USING (table_schema, table_name) WHERE table_schema = 'nocontent' AND table_type = 'BASE TABLE'"
-        " AND data_type IN ('text', 'ARRAY', 'bytea')",
-    )
-    assert columns
-    for table, column in columns:
-        query = f"SELECT count(*) FROM {table} WHERE {column}::text ILIKE '%{CANARY}%'"
-        if cluster.fetch(server.dsn, query)[0][0]:
-            tally.finds.append(f"{table}.{column} has a planted text")
-
-
-def _rss_bytes(pid: int) -> int:
-    pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
-    return int(pages) * 4_096
-
-
 def _report(tally: Tally) -> None:
-    print("answers: " + ", ".join(f"{status} {count:,}" for status, count in sorted(tally.answers.items())))
+    print(f"answers: {listed(tally.answers)}")
     print("changes: " + ", ".join(f"{did} {count:,}" for did, count in tally.changes.most_common()))
     if tally.rss_bytes:
         print(f"memory of the workers: {tally.rss_bytes[0]:,} bytes at first, {tally.rss_bytes[-1]:,} at the end")
     for find in tally.finds:
         print(f"FOUND {find}")
-    worse = sum(count for status, count in tally.answers.items() if status >= 500)
+    worse = sum(count for status, count in tally.answers.items() if status >= "500")
     print(f"{tally.sent:,} bodies, {len(tally.finds)} finds, {worse} answers of 500 and more")
 
 

@@ -2,13 +2,15 @@
 
 import json
 import random
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ingest.prove.canaries import Canaries
 from schema.ids import uuid7
+from tests.support import sample
 
-CANARY = "canary7q"  # In every text that is planted, so that one search finds any of them.
+CANARIES = Canaries(b"fuzz")
+CANARY = CANARIES.make()  # In every text that is planted, so that one search finds any of them.
 _NAMES = (
     "prompt", "messages", "content", "system", "completion", "output", "text", "tool_calls", "error", "metadata",
     "api_key", "Prompt", "PROMPT", "userPrompt", "pr0mpt", "input-text", "event_id ", "tags.team", "__proto__", "id",
@@ -20,23 +22,8 @@ _TEXTS = (
 )  # fmt: skip
 _TERMS = ("task_category", "provider", "requested_model", "routed_model", "status", "stop_reason", "event_id")
 _NUMBERS: tuple[object, ...] = (
-    -1,
-    1.5,
-    1e3,
-    2**31,
-    2**53,
-    2**63,
-    10**29,
-    0,
-    -0.0,
-    True,
-    None,
-    "1",
-    [],
-    {},
-    599,
-    10_000_001,
-)
+    -1, 1.5, 1e3, 2**31, 2**53, 2**63, 10**29, 0, -0.0, True, None, "1", [], {}, 599, 10_000_001
+)  # fmt: skip
 _MODELS = ("claude-opus-4-5", "claude-haiku-4-5", "gpt-4o", "gpt-4o-mini", "unknown")
 
 
@@ -66,7 +53,7 @@ def _batch(chance: random.Random) -> dict[str, object]:
 
 
 def _uuid7(chance: random.Random) -> str:
-    at_ms = time.time_ns() // 1_000_000 - chance.randrange(86_400_000)
+    at_ms = sample.now_ms() - chance.randrange(sample.DAY_MS)
     return str(uuid7(at_ms, chance.getrandbits(80)))
 
 

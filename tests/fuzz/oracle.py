@@ -6,14 +6,16 @@ It shares bounds, terms, and how an id is spelled, which `tests/properties/test_
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from itertools import chain
-from typing import NamedTuple
 from uuid import UUID
 
 from schema import limits
 from schema.composition import aliases, bases, form_of
 from schema.decode import Window
 from schema.event import Kind
+from schema.vocabulary import shipped_terms
+from tests.support.customers import TAGS
 
 _STATUS = {"ok", "error", "timeout", "rate_limited", "cancelled", "refused"}
 _STOP = {
@@ -36,24 +38,16 @@ _NAMES = {
     "status", "http_status", "stop_reason", "tags",
 }  # fmt: skip
 _ID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}")
+_TERMS = {kind: frozenset(shipped_terms(kind)) for kind in (Kind.TASK_CATEGORY, Kind.PROVIDER, Kind.MODEL)}
 _DROPS = {"queue_full", "retries_exhausted", "refused", "shutdown"}
-
-
-class Words(NamedTuple):
-    """The terms that a tenant may send."""
-
-    categories: frozenset[str]
-    providers: frozenset[str]
-    models: frozenset[str]
-    tags: Mapping[str, frozenset[str]]
 
 
 class _Twice(Exception):
     """A name is repeated in an object."""
 
 
-def accepts(body: bytes, words: Words, window: Window) -> bool:
-    """Return whether a body keeps the contract."""
+def accepts(body: bytes, window: Window) -> bool:
+    """Return whether a body of a prepared tenant keeps the contract."""
     try:
         text = body.decode("ascii")
         if "\\" in text:
@@ -61,7 +55,7 @@ def accepts(body: bytes, words: Words, window: Window) -> bool:
         batch = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
     except (UnicodeDecodeError, json.JSONDecodeError, _Twice, RecursionError, ValueError):
         return False
-    return isinstance(batch, dict) and _is_batch(batch, words, window)
+    return isinstance(batch, dict) and _is_batch(batch, window)
 
 
 def _once(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
@@ -74,7 +68,7 @@ def _no_constant(_name: str) -> object:
     raise ValueError  # NaN and Infinity are Python's, not JSON's.
 
 
-def _is_batch(batch: Mapping[str, object], words: Words, window: Window) -> bool:
+def _is_batch(batch: Mapping[str, object], window: Window) -> bool:
     if not batch.keys() <= {"events", "stream", "dropped"}:
         return False
     if "stream" in batch and not _is_stream(batch["stream"], window):
@@ -86,7 +80,7 @@ def _is_batch(batch: Mapping[str, object], words: Words, window: Window) -> bool
         isinstance(events, list)
         and len(events) <= limits.EVENTS_MAX
         and (bool(events) or bool(batch.get("dropped") and "stream" in batch))
-        and all(_is_event(event, words, window) for event in events)
+        and all(_is_event(event, window) for event in events)
     )
 
 
@@ -107,12 +101,12 @@ def _is_dropped(dropped: object) -> bool:
     )
 
 
-def _is_event(event: object, words: Words, window: Window) -> bool:
+def _is_event(event: object, window: Window) -> bool:
     return (
         isinstance(event, dict)
         and event.keys() == _NAMES
         and _is_event_id(event["event_id"], window)
-        and _has_terms(event, words)
+        and _has_terms(event)
         and all(_is_integer(event[name], most) for name, most in _INTEGERS.items())
         and all(event[name] is None or _is_integer(event[name], most) for name, most in _NULLABLE.items())
         and all(isinstance(event[name], bool) for name in _FLAGS)
@@ -128,41 +122,38 @@ def _is_event_id(value: object, window: Window) -> bool:
     return window.oldest_ms <= UUID(value).int >> 80 <= window.newest_ms
 
 
-def _has_terms(event: Mapping[str, object], words: Words) -> bool:
+def _has_terms(event: Mapping[str, object]) -> bool:
     return (
-        _is_term(event["task_category"], words.categories, Kind.TASK_CATEGORY)
-        and _is_term(event["provider"], words.providers, Kind.PROVIDER)
-        and _is_term(event["requested_model"], words.models, Kind.MODEL)
-        and _is_term(event["routed_model"], words.models, Kind.MODEL)
-        and _are_tags(event["tags"], words.tags)
+        _is_term(event["task_category"], Kind.TASK_CATEGORY)
+        and _is_term(event["provider"], Kind.PROVIDER)
+        and _is_term(event["requested_model"], Kind.MODEL)
+        and _is_term(event["routed_model"], Kind.MODEL)
+        and _are_tags(event["tags"])
     )
 
 
-def _is_term(value: object, terms: frozenset[str], kind: Kind) -> bool:
-    if not isinstance(value, str) or value in _strings(terms):
-        return isinstance(value, str)
+def _is_term(value: object, kind: Kind) -> bool:
+    if not isinstance(value, str):
+        return False
+    if value == "unknown" or value in _TERMS[kind]:
+        return True
     if len(value) > limits.MODEL_CHARS_MAX:
         return False
-    form, known = form_of(value), {form_of(term) for term in terms}
+    form = form_of(value)
     cut: Iterable[str] = bases(form) if kind is Kind.MODEL else ()
-    return any(base in known for base in chain((form, aliases(kind).get(form, "")), cut))
+    return any(base in _forms(kind) for base in chain((form, aliases(kind).get(form, "")), cut))
 
 
-class _strings:  # noqa: N801 (reads as a function)
-    """A set in which anything may be looked up, even if it has no hash."""
-
-    def __init__(self, terms: frozenset[str]) -> None:
-        self._terms = terms
-
-    def __contains__(self, value: object) -> bool:
-        return isinstance(value, str) and (value in self._terms or value == "unknown")
+@cache
+def _forms(kind: Kind) -> set[str]:
+    return {form_of(term) for term in _TERMS[kind]}
 
 
-def _are_tags(tags: object, declared: Mapping[str, frozenset[str]]) -> bool:
+def _are_tags(tags: object) -> bool:
     return (
         isinstance(tags, dict)
         and len(tags) <= limits.TAGS_MAX
-        and all(key in declared and value in _strings(declared[key]) for key, value in tags.items())
+        and all(key in TAGS and value in (*TAGS[key], "unknown") for key, value in tags.items())
     )
 
 
