@@ -17,7 +17,7 @@ from tests.faults.backup import Archive
 from tests.faults.test_failover import ENOUGH, Clients
 from tests.support import cluster, customers, sample, service
 from tests.support.cluster import Cluster
-from tests.support.customers import Customer, CustomerSpec
+from tests.support.customers import Customer
 from tests.support.entries import entry
 from tests.support.wire import Sender
 
@@ -49,9 +49,8 @@ def loss(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loss]:
     with cluster.open_folder() as opened:
         archive = Archive(opened)
         with archive.archived() as server:
-            asyncio.run(_migrate(server.dsn))
-            asyncio.run(maintenance.keep(server.dsn, RETENTION_DAYS))
-            customer, leaver = (_customer(server.dsn, name) for name in ("main", "leaver"))
+            asyncio.run(cluster.make_tables(server.dsn, RETENTION_DAYS))
+            customer, leaver = (customers.one(server.dsn, name) for name in ("main", "leaver"))
             log = tmp_path_factory.mktemp("serve") / "log"
             with service.serving(server.dsn, log, maintain="false", retention_days=RETENTION_DAYS) as serving:
                 clients = Clients(serving.bind, customer.token)
@@ -78,19 +77,10 @@ def loss(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loss]:
         )
 
 
-async def _migrate(dsn: str) -> None:
-    async with cluster.operator(dsn) as connection:
-        await migrate.migrate(connection)
-
-
 def _shorten(dsn: str) -> int:
     """Set the retention to one day, and return how many days are dropped."""
     asyncio.run(cluster.set_retention(dsn, 1))
     return asyncio.run(maintenance.keep(dsn, 1)).dropped
-
-
-def _customer(dsn: str, name: str) -> Customer:
-    return customers.act(dsn, lambda connection: customers.add(connection, name, CustomerSpec()))
 
 
 def _send(sender: Sender, stream_id: str, sequences: range, first: dict[str, object]) -> list[bytes]:
@@ -146,9 +136,8 @@ def test_a_log_that_commits_wait_for_has_every_acknowledged_event(tmp_path: Path
     with cluster.open_folder() as opened:
         archive = Archive(opened)
         with archive.received() as server:
-            asyncio.run(_migrate(server.dsn))
-            asyncio.run(maintenance.keep(server.dsn, RETENTION_DAYS))
-            customer = _customer(server.dsn, "main")
+            asyncio.run(cluster.make_tables(server.dsn, RETENTION_DAYS))
+            customer = customers.one(server.dsn)
             with service.serving(server.dsn, tmp_path / "log", maintain="false") as serving:
                 archive.hold_commits(server)
                 clients = Clients(serving.bind, customer.token)

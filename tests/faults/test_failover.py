@@ -20,8 +20,8 @@ from ingest.store.batches import Entry
 from schema.receipt import Receipt
 from tests.faults import pair
 from tests.faults.pair import Pair
-from tests.support import cluster, customers, sample, service
-from tests.support.customers import Customer, CustomerSpec
+from tests.support import cluster, customers, postmaster, sample, service
+from tests.support.customers import Customer
 from tests.support.entries import acknowledged, entry, outcome, writing
 from tests.support.reporter import BATCH_EVENTS, Reporter
 from tests.support.service import wait_until
@@ -76,7 +76,7 @@ class Clients:
 @contextlib.contextmanager
 def loaded(servers: Pair, log: Path) -> Iterator[Clients]:
     """Serve from a pair and send; the service survives everything, and its responses are only 200 and 503."""
-    customer = customers.act(servers.dsn, lambda connection: customers.add(connection, "main", CustomerSpec()))
+    customer = customers.one(servers.dsn)
     with service.serving(servers.dsn, log) as server:
         clients = Clients(server.bind, customer.token)
         try:
@@ -133,7 +133,7 @@ def servers(shared: Pair) -> Iterator[Pair]:
 
 @pytest.fixture(scope="module")
 def customer(shared: Pair) -> Customer:
-    made = customers.act(shared.dsn, lambda connection: customers.add(connection, "main", CustomerSpec()))
+    made = customers.one(shared.dsn)
     wait_until(lambda: bool(cluster.fetch(shared.standby.dsn, "SELECT token_id FROM ingest_tokens")))
     return made
 
@@ -159,23 +159,12 @@ def has(dsn: str, entries: list[Entry]) -> bool:
     return False
 
 
-def cancel(servers: Pair) -> None:
-    cluster.fetch(servers.primary.dsn, f"SELECT pg_cancel_backend(pid) FROM ({_WAITING}) AS waiting")
-
-
-def terminate(servers: Pair) -> None:
-    cluster.fetch(servers.primary.dsn, f"SELECT pg_terminate_backend(pid) FROM ({_WAITING}) AS waiting")
-
-
-def crash(servers: Pair) -> None:
-    """Make the primary go through crash recovery."""
-    for pid in waiting(servers):
-        os.kill(pid, signal.SIGKILL)
-
-
-@pytest.mark.parametrize("let_go", [cancel, terminate, crash])
+# SIGKILL makes the primary go through crash recovery; the others are pg_cancel_backend and pg_terminate_backend.
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=["cancel", "terminate", "crash"]
+)
 async def test_what_the_primary_has_and_the_standby_has_not_is_not_acknowledged(
-    servers: Pair, let_go: Callable[[Pair], None]
+    servers: Pair, number: signal.Signals
 ) -> None:
     known = sample.event()
     first = [_numbered(), entry(), entry(known)]
@@ -185,7 +174,7 @@ async def test_what_the_primary_has_and_the_standby_has_not_is_not_acknowledged(
         await asyncio.to_thread(servers.detach)
         group = [queue.put(each) for each in first]
         await until(lambda: bool(waiting(servers)))
-        await asyncio.to_thread(let_go, servers)
+        postmaster.send_signal(await asyncio.to_thread(waiting, servers), number)
         assert [type(await outcome(each)) for each in group] == [errors.OutcomeUnknown] * 3
     await until(lambda: has(servers.primary.dsn, first))
     async with contextlib.AsyncExitStack() as writers, asyncio.TaskGroup() as senders:

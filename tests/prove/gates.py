@@ -64,6 +64,10 @@ def _runs(statement: str) -> tuple[Edit, ...]:
     return _keeps(f'await connection.execute(f"{statement}")')
 
 
+def _kept(what: str, edits: tuple[Edit, ...], place: str) -> Gate:
+    return Gate(f"kept: {what}", edits, ("sql",), place=place)
+
+
 _DROP_COUNTS, _LEDGER = "shape: bounds of drop counts", "database: bounds of the ledger"
 _BODY_QUOTES, _TERMS, _SHIPPED_WORDS = "quote count of the body", "vocabulary: terms", "learning: shipped words"
 GATES = (
@@ -149,37 +153,21 @@ GATES = (
         ("hostile-ids",),
     ),
     Gate("id: of the stream", (Edit(_DECODE, _STREAM, "        pass\n"),), ("hostile-ids",)),
-    Gate(
-        "kept: large object",
-        _runs("SELECT lo_from_bytea(0, convert_to({quoted}, 'UTF8'))"),
-        ("sql",),
-        place="large objects",
-    ),
-    Gate(
-        "kept: WAL message",
-        _runs("SELECT pg_logical_emit_message(false, 'kept', {quoted})"),
-        ("sql",),
-        place="data files",
-    ),
-    Gate("kept: comment", _runs("COMMENT ON TABLE nocontent.events IS {quoted}"), ("sql",), place="comments"),
-    Gate(
-        "kept: setting",
-        _runs("ALTER DATABASE {database} SET kept.note = {quoted}"),
-        ("sql",),
-        place="settings of roles",
-    ),
-    Gate(
-        "kept: audit",
+    _kept("large object", _runs("SELECT lo_from_bytea(0, convert_to({quoted}, 'UTF8'))"), "large objects"),
+    _kept("WAL message", _runs("SELECT pg_logical_emit_message(false, 'kept', {quoted})"), "data files"),
+    _kept("comment", _runs("COMMENT ON TABLE nocontent.events IS {quoted}"), "comments"),
+    _kept("setting", _runs("ALTER DATABASE {database} SET kept.note = {quoted}"), "settings of roles"),
+    _kept(
+        "audit",
         _runs(
             "ALTER TABLE nocontent.audit DROP CONSTRAINT IF EXISTS audit_act_fkey,"
             " DROP CONSTRAINT IF EXISTS audit_act_check;"
             " INSERT INTO nocontent.audit (tenant_id, act) VALUES (1, {quoted})"
         ),
-        ("sql",),
-        place="audit",
+        "audit",
     ),
-    Gate(
-        "kept: session",
+    _kept(
+        "session",
         _keeps(
             "await connection.execute(f\"SELECT set_config('application_name', right({quoted}, 60), false)\")\n"
             # Of a statement PostgreSQL shows the first 1,024 bytes, and a canary stands in the last event of a body.
@@ -188,10 +176,9 @@ GATES = (
             "            connections.last = await connections.connect(dsn, 'nocontent_writer')\n"
             '        await connections.last.execute(f"SELECT {quoted}")'
         ),
-        ("sql",),
-        place="sessions",
+        "sessions",
     ),
-    Gate("kept: metric's label", _keeps("metrics.events.labels(text[-200:]).inc()"), ("sql",), place="metrics"),
+    _kept("metric's label", _keeps("metrics.events.labels(text[-200:]).inc()"), "metrics"),
 )
 BY_NAME = {gate.name: gate for gate in GATES}
 assert all(gate.behind in {"", *BY_NAME} for gate in GATES)

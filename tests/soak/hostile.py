@@ -43,8 +43,8 @@ _FINE = re.compile(r"(503 (overloaded|unavailable|outcome-unknown)|505)\Z")
 class Beside:
     """The honest senders' results during an attack."""
 
+    health: Health
     sent: list[Sent] = field(default_factory=list)
-    health: Health = field(default_factory=Health)
 
     def between(self, from_at: float, to_at: float) -> list[Sent]:
         return [each for each in self.sent if from_at <= each.due_at <= to_at]
@@ -160,18 +160,17 @@ async def _honest(stage: Stage) -> AsyncIterator[Beside]:
     """Run honest senders at a modest rate, and a load balancer's probes, until the block ends."""
     token = stage.customers["honest"].token
     plan = Plan(stage.server.bind, token, HONEST_CONNECTIONS, HONEST_EVENTS, HONEST_BATCHES_PER_S)
-    sending, beside = flow.start(plan), Beside()
-    asking = asyncio.create_task(beside.health.poll(stage.server.bind))
+    sending = flow.start(plan)
     try:
-        while not sending.is_over() and not sending.done:
-            await asyncio.sleep(LOOK_S)
-        yield beside
-        sending.end()
-        beside.sent += await sending.result()
+        async with vitals.polled(stage.server.bind) as health:
+            beside = Beside(health)
+            while not sending.is_over() and not sending.done:
+                await asyncio.sleep(LOOK_S)
+            yield beside
+            sending.end()
+            beside.sent += await sending.result()
     finally:
         sending.kill()
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)
 
 
 def _told(name: str, seen: Seen, quiet: Spread) -> Iterator[str]:

@@ -17,7 +17,7 @@ from tests.soak import attacks, events, flow, hostile, template, vitals
 from tests.soak.flow import Plan
 from tests.soak.order import TENANTS
 from tests.soak.stage import Scene
-from tests.soak.vitals import Health, Workers
+from tests.soak.vitals import Workers
 from tests.support import customers, sample, service
 from tests.support.cluster import Cluster
 
@@ -92,12 +92,9 @@ async def test_slow_connections_do_not_keep_the_honest_out(attack: str, scene: S
     try:
         assert await vitals.until(lambda: _open_files(worker) > SLOW_CONNECTIONS, WAIT_S)
         plan = Plan(scene.server.bind, scene.customers["honest"].token, 4, 100, batches=40)
-        health = Health()
-        asking = asyncio.create_task(health.poll(scene.server.bind))
-        sent = await flow.start(plan).result()
-        assert await vitals.until(lambda: len(health.waits_s) > 1, WAIT_S)
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)
+        async with vitals.polled(scene.server.bind) as health:
+            sent = await flow.start(plan).result()
+            assert await vitals.until(lambda: len(health.waits_s) > 1, WAIT_S)
         # Connections past their time are closed and reopened at once, so there may briefly be fewer.
         assert await vitals.until(lambda: _open_files(worker) > SLOW_CONNECTIONS, WAIT_S)
     finally:

@@ -7,8 +7,8 @@ import re
 import statistics
 import time
 import urllib.request
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -78,20 +78,31 @@ class Health:
 
     async def poll(self, bind: str) -> None:
         """Request the probes until cancelled."""
-        with suppress(asyncio.CancelledError):
-            for path in itertools.cycle(PROBES):
-                began_at = time.monotonic()
-                connection = Connection(bind)
-                try:
-                    (answer,) = await connection.exchange(get(path))
-                    if answer.status != 200:
-                        self.failures.append(f"{path} answered {answer.status}")
-                except NoAnswer as lost:
-                    self.failures.append(f"{path} did not answer: {lost}")
-                finally:
-                    connection.close()
-                self.waits_s.append(time.monotonic() - began_at)
-                await asyncio.sleep(POLL_S)
+        for path in itertools.cycle(PROBES):
+            began_at = time.monotonic()
+            connection = Connection(bind)
+            try:
+                (answer,) = await connection.exchange(get(path))
+                if answer.status != 200:
+                    self.failures.append(f"{path} answered {answer.status}")
+            except NoAnswer as lost:
+                self.failures.append(f"{path} did not answer: {lost}")
+            finally:
+                connection.close()
+            self.waits_s.append(time.monotonic() - began_at)
+            await asyncio.sleep(POLL_S)
+
+
+@asynccontextmanager
+async def polled(bind: str) -> AsyncIterator[Health]:
+    """Request the probes until the block ends."""
+    health = Health()
+    polling = asyncio.create_task(health.poll(bind))
+    try:
+        yield health
+    finally:
+        polling.cancel()
+        await asyncio.wait({polling})
 
 
 def series(server: Server) -> set[str]:

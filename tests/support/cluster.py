@@ -104,12 +104,12 @@ def started() -> Iterator[Cluster]:
         yield cluster
 
 
-async def make_tables(dsn: str) -> None:
-    """Create the tables and the partitions."""
+async def make_tables(dsn: str, retention_days: int = RETENTION_DAYS) -> None:
+    """Create the tables, and partitions for a retention."""
     async with operator(dsn) as connection:
         await migrate.migrate(connection)
     async with connections.connected(dsn, "nocontent_maintainer") as connection:
-        await partitions.keep(connection, RETENTION_DAYS)
+        await partitions.keep(connection, retention_days)
 
 
 def noon(day: date) -> Time:

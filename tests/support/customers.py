@@ -65,6 +65,11 @@ def prepare(dsn: str, specs: Mapping[str, CustomerSpec] = PREPARED) -> dict[str,
     return act(dsn, make)
 
 
+def one(dsn: str, name: str = "main") -> Customer:
+    """Make an ordinary tenant."""
+    return prepare(dsn, {name: CustomerSpec()})[name]
+
+
 async def add(connection: Connection, name: str, wanted: CustomerSpec) -> Customer:
     """Make one tenant with a token, the tags of TAGS and their values."""
     tenant = await tenants.add(connection, name)

@@ -11,9 +11,9 @@ import pytest
 
 from ingest import embedded
 from ingest.embedded.process import Account
-from ingest.store import maintenance, migrate
+from ingest.store import migrate
 from tests.support import cluster
-from tests.support.cluster import Cluster, operator
+from tests.support.cluster import Cluster
 
 RETENTION_DAYS = 3
 OLDEST = str(migrate.SERVER_VERSION_MIN)
@@ -75,11 +75,5 @@ ENGINES: dict[str, Callable[[Cluster], contextlib.AbstractContextManager[str]]] 
 def migrated(name: str, postgres: Cluster) -> Iterator[str]:
     """Yield the DSN of a database on an engine, with all tables and the partitions of RETENTION_DAYS."""
     with ENGINES[name](postgres) as dsn:
-        asyncio.run(_migrate(dsn))
-        asyncio.run(maintenance.keep(dsn, RETENTION_DAYS))
+        asyncio.run(cluster.make_tables(dsn, RETENTION_DAYS))
         yield dsn
-
-
-async def _migrate(dsn: str) -> None:
-    async with operator(dsn) as connection:
-        await migrate.migrate(connection)
