@@ -11,27 +11,19 @@ from tests.k8s.pods import settings
 POSTGRESQL = 5432
 
 
-class _ServiceSpec(Shape, frozen=True):
+class _Service(Shape, frozen=True):
     ports: list[Port]
     selector: dict[str, str]
     type: str = "ClusterIP"
-
-
-class _Service(Shape, frozen=True):
-    spec: _ServiceSpec
 
 
 class _Endpoint(Shape, frozen=True):
     port: str
 
 
-class _MonitorSpec(Shape, frozen=True):
+class _Monitor(Shape, frozen=True):
     selector: Selector
     endpoints: tuple[_Endpoint, ...]
-
-
-class _Monitor(Shape, frozen=True):
-    spec: _MonitorSpec
 
 
 class _Block(Shape, frozen=True):
@@ -50,15 +42,11 @@ class _Rule(Shape, frozen=True):
     targets: list[_Peer] = field(default_factory=list, name="to")
 
 
-class _PolicySpec(Shape, frozen=True):
+class _Policy(Shape, frozen=True):
     pod_selector: Selector
     policy_types: list[str]
     ingress: tuple[_Rule, ...] = ()
     egress: tuple[_Rule, ...] = ()
-
-
-class _Policy(Shape, frozen=True):
-    spec: _PolicySpec
 
 
 def other_ports(tree: Tree) -> Iterator[str]:
@@ -71,7 +59,7 @@ def other_ports(tree: Tree) -> Iterator[str]:
         for one in tree.built[pod.overlay]:
             if one.kind == "Service":
                 yield from _service(one, pod, bound)
-                served |= {port.name for port in one.read(_Service).spec.ports}
+                served |= {port.name for port in one.spec(_Service).ports}
         if served != bound.keys():
             yield f"{pod.place}: Services offer {sorted(served)}; they should offer {sorted(bound)}"
 
@@ -83,7 +71,7 @@ def _bound(tree: Tree, pod: Pod) -> dict[str, int]:
 
 
 def _service(one: Object, pod: Pod, bound: dict[str, int]) -> Iterator[str]:
-    spec = one.read(_Service).spec
+    spec = one.spec(_Service)
     if spec.type != "ClusterIP":
         yield f"{one.place}: type {spec.type} opens a way past the ingress controller"
     if not spec.selector.items() <= pod.labels.items():
@@ -104,9 +92,9 @@ def unscraped(tree: Tree) -> Iterator[str]:
         for one in objects:
             if one.kind != "ServiceMonitor":
                 continue
-            spec = one.read(_Monitor).spec
+            spec = one.spec(_Monitor)
             found = [each for each in services if spec.selector.matches(each.metadata.labels)]
-            offered = [port.name for each in found for port in each.read(_Service).spec.ports]
+            offered = [port.name for each in found for port in each.spec(_Service).ports]
             if offered != [endpoint.port for endpoint in spec.endpoints]:
                 yield f"{one.place}: selects Services that offer {offered}; it asks for /metrics once"
 
@@ -114,7 +102,7 @@ def unscraped(tree: Tree) -> Iterator[str]:
 def open_network(tree: Tree) -> Iterator[str]:
     """Check that all is denied except named peers of the API and /metrics, and our traffic to DNS and PostgreSQL."""
     for overlay, objects in tree.built.items():
-        policies = {one.metadata.name: one.read(_Policy).spec for one in objects if one.kind == "NetworkPolicy"}
+        policies = {one.metadata.name: one.spec(_Policy) for one in objects if one.kind == "NetworkPolicy"}
         denied = policies.get("default-deny")
         if denied is None or denied.pod_selector != Selector() or {*denied.policy_types} != {"Ingress", "Egress"}:
             yield f"{overlay}: k8s/base/network.yaml: needs the NetworkPolicy default-deny, of all pods and both ways"
@@ -126,7 +114,7 @@ def open_network(tree: Tree) -> Iterator[str]:
                 yield from _of_pod(tree, pod, applied)
 
 
-def _of_pod(tree: Tree, pod: Pod, policies: list[_PolicySpec]) -> Iterator[str]:
+def _of_pod(tree: Tree, pod: Pod, policies: list[_Policy]) -> Iterator[str]:
     bound = _bound(tree, pod) if pod.container.args[0] == "serve" else {}
     rules = [rule for policy in policies for rule in policy.ingress]
     let_in = [port.port for rule in rules for port in rule.ports]

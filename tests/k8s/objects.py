@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from tests.k8s.overlays import Object, Tree
 
@@ -40,7 +40,6 @@ class Probe(Shape, frozen=True):
     http_get: HttpGet | None = None
     period_seconds: int = 10
     failure_threshold: int = 3
-    initial_delay_seconds: int = 0
 
 
 class Sleep(Shape, frozen=True):
@@ -55,45 +54,25 @@ class Lifecycle(Shape, frozen=True):
     pre_stop: Hook = Hook()
 
 
-class Capabilities(Shape, frozen=True):
-    drop: list[str] = []
-    add: list[str] = []
-
-
-class Seccomp(Shape, frozen=True):
-    type: str = ""
-
-
 class SecurityContext(Shape, frozen=True):
-    """The security context of a pod, or of a container, whose fields override the pod's."""
+    """The security context of a pod; checkov knows those of containers."""
 
     run_as_non_root: bool | None = None
     run_as_user: int | None = None
     fs_group: int | None = None
-    seccomp_profile: Seccomp = Seccomp()
-    allow_privilege_escalation: bool | None = None
-    privileged: bool = False
-    read_only_root_filesystem: bool = False
-    capabilities: Capabilities = Capabilities()
 
 
 class KeyRef(Shape, frozen=True):
     name: str = ""
 
 
-class ValueFrom(Shape, frozen=True):
-    secret_key_ref: KeyRef | None = None
-
-
 class Variable(Shape, frozen=True):
     name: str
     value: str = ""
-    value_from: ValueFrom = ValueFrom()
 
 
 class Source(Shape, frozen=True):
     config_map_ref: KeyRef | None = None
-    secret_ref: KeyRef | None = None
 
 
 class Port(Shape, frozen=True):
@@ -117,17 +96,15 @@ class Mount(Shape, frozen=True):
 
 class Container(Shape, frozen=True):
     name: str
-    image: str
     args: list[str] = []
     env: list[Variable] = []
     env_from: list[Source] = []
     ports: list[Port] = []
     resources: Resources = Resources()
-    security_context: SecurityContext = SecurityContext()
     lifecycle: Lifecycle = Lifecycle()
-    startup_probe: Probe | None = None
-    liveness_probe: Probe | None = None
-    readiness_probe: Probe | None = None
+    startup_probe: Probe = Probe()
+    liveness_probe: Probe = Probe()
+    readiness_probe: Probe = Probe()
     volume_mounts: list[Mount] = []
 
 
@@ -139,27 +116,20 @@ class SecretVolume(Shape, frozen=True):
 class Volume(Shape, frozen=True):
     name: str
     secret: SecretVolume | None = None
-    empty_dir: dict[str, str] | None = None
 
 
 class Spread(Shape, frozen=True):
-    topology_key: str
     label_selector: Selector = Selector()
 
 
 class PodSpec(Shape, frozen=True):
     containers: list[Container]
-    init_containers: list[Container] = []
     security_context: SecurityContext = SecurityContext()
     enable_service_links: bool = True
-    automount_service_account_token: bool = True
     service_account_name: str = "default"
     termination_grace_period_seconds: int = 30
     topology_spread_constraints: list[Spread] = []
     volumes: list[Volume] = []
-    host_network: bool = False
-    host_p_i_d: bool = field(default=False, name="hostPID")
-    host_i_p_c: bool = field(default=False, name="hostIPC")
 
 
 class Labels(Shape, frozen=True):
@@ -181,7 +151,7 @@ class Strategy(Shape, frozen=True):
     rolling_update: RollingUpdate = RollingUpdate()
 
 
-class WorkloadSpec(Shape, frozen=True):
+class Workload(Shape, frozen=True):
     """The spec of a Deployment or a Job."""
 
     template: Template
@@ -189,18 +159,12 @@ class WorkloadSpec(Shape, frozen=True):
     strategy: Strategy = Strategy()
 
 
-class Workload(Shape, frozen=True):
-    spec: WorkloadSpec
+class _JobTemplate(Shape, frozen=True):
+    spec: Workload
 
 
-class CronSpec(Shape, frozen=True):
-    job_template: Workload
-    concurrency_policy: str = "Allow"
-    starting_deadline_seconds: int = 0
-
-
-class CronJob(Shape, frozen=True):
-    spec: CronSpec
+class _CronJob(Shape, frozen=True):
+    job_template: _JobTemplate
 
 
 class ConfigMap(Shape, frozen=True):
@@ -220,11 +184,9 @@ class Pod(NamedTuple):
         return self.spec.containers[0]
 
 
-def workload(one: Object) -> WorkloadSpec:
-    """Return the workload that makes the pods of a Deployment, a Job or a CronJob."""
-    if one.kind == "CronJob":
-        return one.read(CronJob).spec.job_template.spec
-    return one.read(Workload).spec
+def workload(one: Object) -> Workload:
+    """Return the spec that makes the pods of a Deployment, a Job or a CronJob."""
+    return one.spec(_CronJob).job_template.spec if one.kind == "CronJob" else one.spec(Workload)
 
 
 def pods(tree: Tree, *kinds: str) -> Iterator[Pod]:

@@ -43,6 +43,10 @@ class Object(NamedTuple):
         """Return it as a type; raises msgspec.ValidationError."""
         return msgspec.yaml.decode(self.text, type=shape)
 
+    def spec(self, shape: type[_SHAPE]) -> _SHAPE:
+        """Return its `spec` as a type; raises msgspec.ValidationError."""
+        return msgspec.convert(msgspec.yaml.decode(self.text)["spec"], shape)
+
 
 class Tree:
     """A checkout, or a copy with something broken."""

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 
-from msgspec import Struct
 from starlette.routing import Route
 
 from ingest import config
 from ingest.cli import processes
 from ingest.intake import app
 from ingest.serving import supervisor
-from tests.k8s.objects import Container, HttpGet, Pod, Probe, Selector, Shape, Workload, pods, workload
+from tests.k8s.objects import HttpGet, Pod, Selector, Shape, Workload, pods, workload
 from tests.k8s.overlays import Object, Tree
 from tests.k8s.pods import settings
 
@@ -35,48 +34,18 @@ class _Budget(Shape, frozen=True):
     min_available: int | str = 0
 
 
-class _OfScaler(Struct):
-    spec: _Scaler
-
-
-class _OfBudget(Struct):
-    spec: _Budget
-
-
 def wrong_probes(tree: Tree) -> Iterator[str]:
     """Check that probes use existing paths on the API's port, and allow a start as long as the code waits."""
+    served = {route.path for route in app.create().routes if isinstance(route, Route)}
     for pod in pods(tree, "Deployment"):
         scheme = "HTTPS" if "NOCONTENT_TLS_CERT_FILE" in settings(tree, pod) else "HTTP"
-        probes = _probes(pod.container)
-        for name, path in {"startup": "/livez", "liveness": "/livez", "readiness": "/readyz"}.items():
-            wrong = _wrong(probes[name], HttpGet(path=path, port="api", scheme=scheme))
-            yield from (f"{pod.place}: {name}Probe {fault}" for fault in wrong)
-        start = probes["startup"]
-        if start and start.period_seconds * start.failure_threshold < supervisor.START_TIMEOUT_S:
+        start, live, ready = pod.container.startup_probe, pod.container.liveness_probe, pod.container.readiness_probe
+        for probe, path in ((start, "/livez"), (live, "/livez"), (ready, "/readyz")):
+            wanted = HttpGet(path=path, port="api", scheme=scheme)
+            if probe.http_get != wanted or path not in served:
+                yield f"{pod.place}: a probe asks {probe.http_get}; it should ask {wanted}"
+        if start.period_seconds * start.failure_threshold < supervisor.START_TIMEOUT_S:
             yield f"{pod.place}: startupProbe gives up before {supervisor.START_TIMEOUT_S:.0f} s; a start may take that"
-
-
-def _wrong(probe: Probe | None, wanted: HttpGet) -> Iterator[str]:
-    paths = {route.path for route in app.create().routes if isinstance(route, Route)}
-    asked = probe.http_get if probe else None
-    if asked is None:
-        yield "is missing, or does not ask by httpGet"
-    elif asked.path not in paths:
-        yield f"asks {asked.path}, which the application does not have"
-    elif asked.path != wanted.path:
-        yield f"asks {asked.path} and not {wanted.path}: that the database is away is no reason to die"
-    elif asked.port != wanted.port:
-        yield f"asks port {asked.port}; the API's is called {wanted.port}"
-    elif asked.scheme != wanted.scheme:
-        yield f"speaks {asked.scheme}; with these settings the server speaks {wanted.scheme}"
-
-
-def _probes(container: Container) -> dict[str, Probe | None]:
-    return {
-        "startup": container.startup_probe,
-        "liveness": container.liveness_probe,
-        "readiness": container.readiness_probe,
-    }
 
 
 def short_grace(tree: Tree) -> Iterator[str]:
@@ -124,14 +93,14 @@ def _scaling(deployment: Object, objects: list[Object]) -> Iterator[str]:
     if not scalers or not budgets:
         yield f"{deployment.place}: needs a HorizontalPodAutoscaler and a PodDisruptionBudget in production"
         return
-    scaler, budget = scalers[0].read(_OfScaler).spec, budgets[0].read(_OfBudget).spec
+    scaler, budget = scalers[0].spec(_Scaler), budgets[0].spec(_Budget)
     if (scaler.scale_target_ref.kind, scaler.scale_target_ref.name) != ("Deployment", deployment.metadata.name):
         yield f"{scalers[0].place}: scales {scaler.scale_target_ref.name}, which is not the Deployment"
     if not 2 <= scaler.min_replicas <= scaler.max_replicas:
         yield f"{scalers[0].place}: needs minReplicas of 2 or more, and no more than maxReplicas"
     if budget.min_available or budget.max_unavailable != 1:
         yield f"{budgets[0].place}: needs maxUnavailable 1: less blocks a drain, more leaves nobody at 2 replicas"
-    if not budget.selector.matches(deployment.read(Workload).spec.template.metadata.labels):
+    if not budget.selector.matches(deployment.spec(Workload).template.metadata.labels):
         yield f"{budgets[0].place}: does not select the Deployment's pods"
 
 
@@ -139,5 +108,5 @@ def connections(tree: Tree, pod: Pod) -> int:
     """Return the most connections that a Deployment's pods open, with the extra pod of a roll-out."""
     given = processes.load(_readable(settings(tree, pod)))
     scalers = [one for one in tree.built[pod.overlay] if one.kind == "HorizontalPodAutoscaler"]
-    replicas = scalers[0].read(_OfScaler).spec.max_replicas + 1
+    replicas = scalers[0].spec(_Scaler).max_replicas + 1
     return replicas * given.workers * (given.writer_connections + CONNECTIONS_BESIDE_WRITERS)
