@@ -4,6 +4,7 @@
 
 import json
 import sys
+import textwrap
 from pathlib import Path
 
 import matplotlib as mpl
@@ -14,6 +15,7 @@ from tests.observe.sheet import Graph, Sheet
 WIDTH_IN = 12.0
 UNIT_IN = 0.36  # Of Grafana's grid, from top to bottom.
 LEGENDS_MAX = 12
+TITLES_MAX = 130  # Characters, side by side.
 # Colours that the colour-blind can tell apart (Okabe and Ito), then greys.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#000000")
 _SCALES = {"bytes": (2.0**20, "MiB"), "percentunit": (0.01, "%"), "none": (1.0, "")}
@@ -45,7 +47,7 @@ def _draw(sheet: Sheet) -> None:
         places = row.subplots(1, len(strip["graphs"]), squeeze=False)[0]
         for axes, graph in zip(places, strip["graphs"], strict=True):
             plt.sca(axes)
-            plt.title(graph["title"])
+            plt.title(textwrap.fill(graph["title"], TITLES_MAX // len(places)))
             if graph["kind"] == "timeseries" and graph["lines"]:
                 plt.axvspan(*sheet["paused"], color="#BBBBBB", alpha=0.35, linewidth=0)
                 _lines(graph)
@@ -73,7 +75,8 @@ def _words(graph: Graph) -> str:
     last = [value for line in graph["lines"] for value in line["values"][-1:] if value is not None]
     if graph["kind"] == "table":
         return "\n".join(line["legend"].replace(" ", "\n") for line in graph["lines"])
-    return f"{last[0] / divisor:,.4g} {unit}" if last else "none"
+    places = 1 if graph["unit"] in {"s", "percentunit"} else 0
+    return f"{last[0] / divisor:,.{places}f} {unit}" if last else "none"
 
 
 def _scale(graph: Graph) -> tuple[float, str]:

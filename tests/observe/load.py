@@ -1,5 +1,6 @@
 """Proxies of every kind at once: honest ones, one that repeats, some that send forbidden content, strangers."""
 
+import itertools
 import random
 import secrets
 import threading
@@ -86,16 +87,12 @@ class Load:
             self._is_over.wait(2 * TICK_S)
 
     def _teaching(self, _rng: random.Random) -> None:
-        """Send a new model every two seconds, more than a day's budget."""
+        """Send a new version of a model each second, more than a day's budget."""
         sender = self._sender("learner")
-        number = 0
-        while not self._is_over.is_set():
-            self._send(
-                sender,
-                sample.body(sample.event(routed_model=f"gpt-5-2027-{1 + number // 28 % 12:02}-{1 + number % 28:02}")),
-            )
-            number += 1
-            self._is_over.wait(1.5)
+        for name, major, minor in itertools.product(("opus", "sonnet", "haiku"), (6, 7), range(1, 21)):
+            self._send(sender, sample.body(sample.event(routed_model=f"claude-{name}-{major}-{minor}")))
+            if self._is_over.wait(1.0):
+                return
 
     def _wrong(self, rng: random.Random) -> None:
         """Send bodies that must be refused: made-up content and secrets, and plain mistakes."""
