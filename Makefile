@@ -3,7 +3,7 @@
 .SUFFIXES:
 .DEFAULT_GOAL := help
 .PHONY: help run test fuzz fuzz-properties fuzz-coverage prove prove-breaks faults soak hostile check fmt lock catalogue clean clean-data
-.PHONY: bench bench-full instructions plots observe generate k8s-check image sbom
+.PHONY: bench bench-full instructions plots observe generate k8s-check image reporter sbom
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -99,6 +99,11 @@ k8s-check: $(VENV)/.dev .venv-k8s/.done .venv-image/.done ## check k8s/ and the 
 image: ## build the image with podman, docker or buildah (IMAGE=registry/name:tag PUSH=1: push, and print its digest)
 	@k8s/image.sh $(or $(IMAGE),localhost/nocontent:dev) $(if $(PUSH),push)
 
+reporter: $(VENV)/.dev ## build the wheel of nocontent-reporter into dist/, with the contract of this checkout
+	$(BIN)/python -m reporter.vendor
+	$(BIN)/python -m uv build --quiet --offline --wheel --out-dir dist reporter
+	@echo "dist/$$(basename "$$(ls -t dist/nocontent_reporter-*.whl | head -n 1)")"
+
 sbom: .venv-image/.done .venv-sbom/.done ## write build/sbom.json: CycloneDX of what the image installs
 	@mkdir -p build
 	@.venv-sbom/bin/cyclonedx-py environment --pyproject pyproject.toml --mc-type application --output-reproducible \
@@ -109,7 +114,9 @@ check: $(VENV)/.dev ## check lint, formatting, types and imports between rooms
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
+	$(BIN)/python -m mypy --python-version 3.10 reporter/src
 	$(BIN)/lint-imports --no-logo
+	cd reporter/src && ../../$(BIN)/lint-imports --no-logo --no-cache --config ../pyproject.toml
 
 fmt: $(VENV)/.dev ## format, and fix what the linter can
 	$(BIN)/python -m ruff check --fix-only --exit-zero .

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import get_args
 
 from msgspec import inspect
+
 from schema import limits
 from schema.event import DROP_REASONS, Event, Status, StopReason
 from schema.rules import NAMES, SECRETS

@@ -51,12 +51,6 @@ class Buffer:
             self._losses["refused"] += 1
             self._changed.notify_all()
 
-    def lose(self, reason: str) -> None:
-        """Count an event that is lost for another reason."""
-        with self._changed:
-            self.reported += 1
-            self._losses[reason] += 1
-
     def hurry(self) -> None:
         """Make the writer take what there is without waiting for more."""
         with self._changed:

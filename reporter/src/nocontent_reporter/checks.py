@@ -39,7 +39,7 @@ class Checker:
     """Checks events, and remembers the terms that passed."""
 
     def __init__(self) -> None:
-        self._terms = {kind: Terms(kind) for kind in contract.GRAMMAR}
+        self.terms = {kind: Terms(kind) for kind in contract.GRAMMAR}
 
     def fault(self, event: Event) -> Fault | None:
         """Return the first rule that an event breaks, or None."""
@@ -59,7 +59,7 @@ class Checker:
             ("requested_model", "model", event.requested_model),
             ("routed_model", "model", event.routed_model),
         ):
-            if (rule := self._terms[kind].fault(term)) is not None:
+            if (rule := self.terms[kind].fault(term)) is not None:
                 return Fault(rule, field)
         return None
 
@@ -70,7 +70,7 @@ class Checker:
             return Fault("shape.wrong-type", "tags")
         if len(tags) > contract.TAGS_MAX:
             return Fault("size.too-many-tags", "tags")
-        keys, values = self._terms["tag_key"], self._terms["tag_value"]
+        keys, values = self.terms["tag_key"], self.terms["tag_value"]
         for key, value in tags:
             if (rule := keys.fault(key) or values.fault(value)) is not None:
                 return Fault(rule, "tags")
@@ -82,19 +82,19 @@ class Terms:
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
-        self._passed: set[str] = set()
+        self.passed: set[str] = set()
 
     def fault(self, term: object) -> str | None:
         """Return the id of the rule that a term breaks, or None; only terms that pass are remembered."""
         if not isinstance(term, str) or term.__class__ is not str:  # A str Enum has a hash of its own.
             return "shape.wrong-type"
-        if term in self._passed:
+        if term in self.passed:
             return None
         rule = _fault_of_term(self._kind, term)
         if rule is None:
-            if len(self._passed) >= TERMS_CACHED_MAX:
-                self._passed = set()
-            self._passed.add(term)
+            if len(self.passed) >= TERMS_CACHED_MAX:
+                self.passed = set()
+            self.passed.add(term)
         return rule
 
 

@@ -12,14 +12,20 @@ from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+CONNECT_S = 10.0
 ANSWER_S = 40.0  # The server answers within 25 s, after a second in its queue.
 ANSWER_BYTES_MAX = 4_194_304  # A policy has some 300 KB, a refusal 20 KB.
+_PIECE_BYTES = 65_536
 _PROBLEM = re.compile(r"urn:nocontent:problem:([a-z0-9-]{1,40})\Z")
 _RULE = re.compile(r"[a-z]{1,16}\.[a-z0-9-]{1,40}\Z")  # What another server writes there is not kept.
 
 
 class Unreachable(Exception):
     """There was no whole answer: nobody knows whether the request was carried out."""
+
+    def __init__(self, kind: str = "unreachable") -> None:
+        super().__init__(kind)
+        self.kind = kind
 
 
 class Violation(NamedTuple):
@@ -53,10 +59,10 @@ class Connection:
         self._headers = {"Authorization": f"Bearer {token}", "User-Agent": "nocontent-reporter"}
         if parts.scheme == "https":
             context = trust or ssl.create_default_context()
-            https = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=ANSWER_S, context=context)
+            https = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=CONNECT_S, context=context)
             self._http: http.client.HTTPConnection = https
         else:
-            self._http = http.client.HTTPConnection(parts.hostname, parts.port, timeout=ANSWER_S)
+            self._http = http.client.HTTPConnection(parts.hostname, parts.port, timeout=CONNECT_S)
         self._http.response_class = _Response
 
     def request(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
@@ -75,16 +81,20 @@ class Connection:
 
     def _request(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         try:
-            if self._http.sock is not None:
-                self._http.sock.settimeout(ANSWER_S)
+            if self._http.sock is None:
+                self._http.connect()
+            self._http.sock.settimeout(ANSWER_S)
             self._http.request(method, self._prefix + path, body, {**self._headers, **headers})
             with self._http.getresponse() as response:
-                content = response.read(ANSWER_BYTES_MAX + 1)
+                content = _content(response)
                 answer = _understood(response, content)
                 is_odd = len(content) > ANSWER_BYTES_MAX or response.status >= HTTPStatus.BAD_REQUEST
         except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
             self.close()
             raise _Stale from None
+        except ssl.SSLCertVerificationError:
+            self.close()
+            raise Unreachable("untrusted") from None
         except (OSError, http.client.HTTPException, ValueError):
             self.close()
             raise Unreachable from None
@@ -129,6 +139,15 @@ class _Deadline(io.RawIOBase):
     def close(self) -> None:
         self._raw.close()
         super().close()
+
+
+def _content(response: http.client.HTTPResponse) -> bytes:
+    """Return the content, or a little more than ANSWER_BYTES_MAX of it."""
+    parts, size = [], 0
+    while size <= ANSWER_BYTES_MAX and (part := response.read(_PIECE_BYTES)):
+        parts.append(part)
+        size += len(part)
+    return b"".join(parts)
 
 
 def _understood(response: http.client.HTTPResponse, content: bytes) -> Answer:

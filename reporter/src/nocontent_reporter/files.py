@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import ClassVar
 
 from nocontent_reporter import rows
 from nocontent_reporter.rows import Db
@@ -38,11 +39,11 @@ def open_file(path: Path) -> Db:
     _create(path)
     for _ in range(OPEN_TRIES_MAX):
         with suppress(sqlite3.OperationalError):
-            return _opened(path)
+            return open_existing(path)
         if not os.access(path, os.W_OK):
             break
         time.sleep(OPEN_PAUSE_S)
-    return _opened(path)
+    return open_existing(path)
 
 
 def _create(path: Path) -> None:
@@ -50,7 +51,8 @@ def _create(path: Path) -> None:
 
     One that is there is not opened: closing it would release the locks of another connection of this process.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in (*reversed(path.parent.parents), path.parent):
+        folder.mkdir(mode=0o700, exist_ok=True)
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
@@ -58,7 +60,7 @@ def _create(path: Path) -> None:
             path.chmod(0o600)
 
 
-def _opened(path: Path) -> Db:
+def open_existing(path: Path) -> Db:
     connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False, factory=Db)
     try:
         _require_ours(connection)
@@ -106,48 +108,62 @@ def set_aside(path: Path, inode: int) -> None:
 
 
 class Lock:
-    """A lock between processes that the kernel releases when its holder dies, however that happens."""
+    """A lock between processes, and between the reporters of one, that ends with its holder, however that dies.
+
+    A record lock of POSIX, because a forked child inherits none: with flock(2) it would hold its parent's.
+    """
+
+    _holders: ClassVar[dict[Path, "Lock"]] = {}  # In this process; closing a file would release another one's lock.
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: int | None = None
 
-    @property
-    def is_held(self) -> bool:
-        return self._file is not None
-
     def acquire(self) -> bool:
         """Take the lock if nobody has it, and return whether it is held; raises OSError."""
-        if self._file is None:
+        if self._file is not None:
+            return True
+        if self._holders.setdefault(self._path, self) is not self:
+            return False
+        file = -1
+        try:
             file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-            if not _is_locked(file, blocking=False):
+            if _is_locked(file):
+                self._file, file = file, -1
+        finally:
+            if file >= 0:
                 os.close(file)
-                return False
-            self._file = file
-        return True
+            if self._file is None:
+                self._holders.pop(self._path, None)
+        return self._file is not None
 
     def release(self) -> None:
-        """Release the lock. In a forked child this leaves the parent's lock as it is: it closes a copy."""
+        """Release the lock. In a forked child, this leaves the parent's as it is."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
+            self._holders.pop(self._path, None)
 
     @contextmanager
     def waited(self) -> Iterator[None]:
-        """Hold the lock for a moment, as soon as nobody else does."""
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        """Hold the lock for a moment, as soon as nobody else does; raises OSError."""
+        while not self.acquire():
+            time.sleep(OPEN_PAUSE_S)
         try:
-            _is_locked(self._file, blocking=True)
             yield
         finally:
             self.release()
 
 
-def _is_locked(file: int, *, blocking: bool) -> bool:
+def _is_locked(file: int) -> bool:
     if sys.platform == "win32":
         return True
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if blocking else fcntl.LOCK_NB))
-    except BlockingIOError:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):  # POSIX allows either.
         return False
     return True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=Lock._holders.clear)  # noqa: SLF001 - of this module.

@@ -94,6 +94,7 @@ class Pipeline:
         if packed or load.losses:
             self.storage.append(packed, load.losses)
             self._wake.set()
+        self._counts.add(self._counts.dropped, "queue_full", load.losses["queue_full"])
         self._buffer.keep(load.until)
         if load.refused:
             self._refused(load.refused)

@@ -68,10 +68,11 @@ class Reporter:
         """Queue an event. Never waits and never raises: an event that breaks a rule is counted, and not kept."""
         try:
             fault = self._checker.fault(event)
+            if self._is_closed:
+                self._counts.add(self._counts.dropped, "shutdown")
+                return
             if fault is not None:
                 self._buffer.refuse(fault.rule)
-            elif self._is_closed:
-                self._buffer.lose("shutdown")
             else:
                 self._buffer.put(event)
             if self._pipeline is None:
@@ -85,7 +86,7 @@ class Reporter:
         Parked events are not waited for. In asyncio: `await asyncio.to_thread(reporter.flush, 5)`.
         """
         ends_at = time.monotonic() + timeout_s
-        if not self._write_out(ends_at):
+        if self._is_closed or not self._write_out(ends_at):
             return False
         storage = self._started().storage
         try:
@@ -100,6 +101,8 @@ class Reporter:
 
     def sync(self, timeout_s: float) -> bool:
         """Wait until all that was reported before is in the spool's file; return whether it is."""
+        if self._is_closed:
+            return False
         return self._write_out(time.monotonic() + timeout_s) and self._started().storage.is_durable()
 
     def close(self, timeout_s: float = EXIT_S) -> None:
@@ -125,7 +128,7 @@ class Reporter:
             stored=stored.get("stored", 0),
             duplicates=stored.get("duplicates", 0),
             refused=counts.copied(counts.refused),
-            dropped=dict(lost + Counter(counts.copied(counts.dropped))),
+            dropped=dict(lost + Counter(counts.copied(counts.dropped))),  # Without those that are 0.
             buffered=len(self._buffer),
             waiting=depth.waiting,
             parked=depth.parked,
@@ -186,7 +189,24 @@ class Reporter:
 _living: "weakref.WeakSet[Reporter]" = weakref.WeakSet()
 
 
+_suspended: list[Storage] = []
+
+
+def _suspend_all() -> None:
+    pipelines = [reporter._pipeline for reporter in list(_living)]  # noqa: SLF001 - of this module.
+    _suspended[:] = [pipeline.storage for pipeline in pipelines if pipeline is not None]
+    for storage in _suspended:
+        storage.suspend()
+
+
+def _resume_all() -> None:
+    for storage in _suspended:
+        storage.resume()
+    _suspended.clear()
+
+
 def _fork_all() -> None:
+    _suspended.clear()
     for reporter in list(_living):
         reporter._forked()  # noqa: SLF001 - of this module.
 
@@ -197,5 +217,5 @@ def _close_all() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_fork_all)
+    os.register_at_fork(before=_suspend_all, after_in_parent=_resume_all, after_in_child=_fork_all)
 atexit.register(_close_all)

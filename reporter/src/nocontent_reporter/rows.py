@@ -30,7 +30,8 @@ SCHEMA = (
     """
     CREATE TABLE batches (
         id INTEGER PRIMARY KEY AUTOINCREMENT, age_ms INTEGER NOT NULL, events INTEGER NOT NULL, body BLOB NOT NULL,
-        sequence INTEGER UNIQUE, dropped TEXT, parked_tag TEXT, parked_until_ms INTEGER
+        alone INTEGER NOT NULL DEFAULT 0, sequence INTEGER UNIQUE, dropped TEXT,
+        parked_tag TEXT, parked_until_ms INTEGER
     )
     """,
     "CREATE INDEX oldest ON batches (age_ms, id)",
@@ -70,11 +71,16 @@ class Batch(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """Events that were part of a refused batch. Parked ones wait for another policy than `tag`, or for a moment."""
+    """Events that were part of a refused batch.
+
+    Parked ones wait for another policy than that with a tag, or for a moment. One that is alone is not merged with
+    others: the server refused the whole, and it is not known why.
+    """
 
     events: Sequence[Event]
     parked_tag: str | None = None
     parked_until_ms: int | None = None
+    is_alone: bool = False
 
 
 class Depth(NamedTuple):
@@ -150,40 +156,49 @@ def begin_stream(db: Db) -> None:
     db.execute("UPDATE state SET stream_id = ?, next_sequence = 0", (uuid7(),))
 
 
+class _Row(NamedTuple):
+    id: int
+    age_ms: int
+    events: int
+    is_alone: int
+    body: bytes
+
+
 def merged(db: Db, events_max: int) -> int | None:
     """Return the id of a row with the oldest waiting events, merged from several; None if no event waits."""
-    rows: list[tuple[int, int, int, bytes]] = db.execute(
-        f"SELECT id, age_ms, events, body FROM batches WHERE {WAITING} ORDER BY age_ms, id LIMIT {MERGED_MAX}"
-    ).fetchall()
-    if not rows:
+    asked = (
+        f"SELECT id, age_ms, events, alone, body FROM batches WHERE {WAITING} ORDER BY age_ms, id LIMIT {MERGED_MAX}"
+    )
+    waiting = [_Row(*row) for row in db.execute(asked)]
+    if not waiting:
         return None
-    taken = list(_prefix(rows, events_max))
-    first, age_ms, events, _ = rows[0]
-    if len(taken) == 1 and events <= events_max:
-        return first
+    taken = list(_prefix(waiting, events_max))
+    first = waiting[0]
+    if len(taken) == 1 and first.events <= events_max:
+        return first.id
     found = [event for row in taken for event in _events(db, row)]
-    remove(db, [row[0] for row in taken])
+    remove(db, [row.id for row in taken])
     pieces = [found[start : start + events_max] for start in range(0, len(found), events_max)]
-    ids = [insert(db, age_ms, len(piece), codings.pack(columns.encode(piece))) for piece in pieces]
+    ids = [insert(db, first.age_ms, len(piece), codings.pack(columns.encode(piece))) for piece in pieces]
     return ids[0] if ids else None
 
 
-def _prefix(rows: Sequence[tuple[int, int, int, bytes]], events_max: int) -> Iterator[tuple[int, int, int, bytes]]:
+def _prefix(waiting: Sequence[_Row], events_max: int) -> Iterator[_Row]:
     """Yield the first row, and those after it as long as all have few enough events."""
     events = 0
-    for row in rows:
-        events += row[2]
-        if events > events_max and row is not rows[0]:
+    for row in waiting:
+        events += row.events
+        if row is not waiting[0] and (events > events_max or row.is_alone or waiting[0].is_alone):
             return
         yield row
 
 
-def _events(db: Db, row: tuple[int, int, int, bytes]) -> list[Event]:
+def _events(db: Db, row: _Row) -> list[Event]:
     """Return a row's events; those of a damaged row are lost and counted."""
     try:
-        return columns.decode(codings.unpack(row[3])).events()
+        return columns.decode(codings.unpack(row.body)).events()
     except (ValueError, LookupError, TypeError):
-        lose(db, {"retries_exhausted": row[2]})
+        lose(db, {"retries_exhausted": row.events})
         return []
 
 

@@ -85,8 +85,8 @@ class Sender:
         self._tries += 1
         try:
             answer = self._connection.request("POST", "/v1/events", body, headers)
-        except Unreachable:
-            self._counts.add(self._counts.requests, "unreachable")
+        except Unreachable as unreachable:
+            self._counts.add(self._counts.requests, unreachable.kind)
             self._pause(answers.pause_s(None, Act.RETRY, self._tries))
             return
         self._counts.add(self._counts.requests, answer.problem or str(answer.status))
@@ -165,7 +165,7 @@ class Sender:
             self._discard(spool, batch)
             return
         middle = len(events) // 2
-        spool.replace(batch, [Piece(events[:middle]), Piece(events[middle:])], 0)
+        spool.replace(batch, [Piece(half, is_alone=True) for half in (events[:middle], events[middle:])], 0)
 
     def _discard(self, spool: Spool, batch: Batch) -> None:
         self._counts.fault("spool-damaged")

@@ -4,9 +4,10 @@ A batch gets its sequence before it is first sent, and keeps it with its bytes u
 transaction. sqlite3.Error escapes from all of them.
 """
 
+import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -27,8 +28,9 @@ class Bounds(NamedTuple):
 class Spool:
     """One connection to a spool, shared by the threads of a process."""
 
-    def __init__(self, connection: Db, bounds: Bounds) -> None:
-        self._connection = connection
+    def __init__(self, connection: Db, bounds: Bounds, connect: Callable[[], Db] | None = None) -> None:
+        self._connection: Db | None = connection
+        self._connect = connect  # Again, after a fork; None if a connection is all there is.
         self._bounds = bounds
         self._lock = threading.Lock()
         self._lost: Counter[str] = Counter()
@@ -68,8 +70,10 @@ class Spool:
             for piece in pieces:
                 if piece.events:
                     row = rows.insert(db, age_ms, len(piece.events), codings.pack(columns.encode(piece.events)))
-                    parked = (piece.parked_tag, piece.parked_until_ms, row)
-                    db.execute("UPDATE batches SET parked_tag = ?, parked_until_ms = ? WHERE id = ?", parked)
+                    db.execute(
+                        "UPDATE batches SET parked_tag = ?, parked_until_ms = ?, alone = ? WHERE id = ?",
+                        (piece.parked_tag, piece.parked_until_ms, piece.is_alone, row),
+                    )
             rows.report(db, batch.dropped)
             rows.report(db, {"refused": refused})  # Counted by rule, so not as lost.
 
@@ -115,7 +119,7 @@ class Spool:
     def depth(self) -> Depth:
         """Return how much the spool holds."""
         with self._lock:
-            return rows.depth(self._connection)
+            return rows.depth(self._connected())
 
     def lost(self) -> Counter[str]:
         """Return the events that this connection has dropped, by reason."""
@@ -124,20 +128,43 @@ class Spool:
 
     def close(self) -> None:
         with self._lock:
+            self._disconnect()
+
+    def suspend(self) -> None:
+        """Keep all threads out of SQLite until `resume`, and close the file: SQLite's state must not be forked."""
+        self._lock.acquire()
+        if self._connect is not None:
+            self._disconnect()
+
+    def resume(self) -> None:
+        self._lock.release()
+
+    def _connected(self) -> Db:
+        """Return the connection; the lock is held."""
+        if self._connection is None:
+            if self._connect is None:
+                raise sqlite3.ProgrammingError
+            self._connection = self._connect()
+        return self._connection
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
             self._connection.close()
+            self._connection = None
 
     @contextmanager
     def _transaction(self) -> Iterator[Db]:
         with self._lock:
-            self._connection.lost.clear()
-            with self._connection as connection:
-                connection.execute("BEGIN IMMEDIATE")
-                yield connection
-            self._lost.update(self._connection.lost)
+            db = self._connected()
+            db.lost.clear()
+            with db:
+                db.execute("BEGIN IMMEDIATE")
+                yield db
+            self._lost.update(db.lost)
 
     def _row(self, sql: str) -> tuple[object, ...]:
         with self._lock:
-            row: tuple[object, ...] = self._connection.execute(sql).fetchone()
+            row: tuple[object, ...] = self._connected().execute(sql).fetchone()
             return row
 
     def _expire(self, db: Db, age_ms: int) -> None:

@@ -1,8 +1,11 @@
 """Counts of what a reporter did, for /metrics of its process."""
 
+import logging
 import threading
 from collections import Counter
 from typing import NamedTuple
+
+_log = logging.getLogger("nocontent_reporter")
 
 
 class Stats(NamedTuple):
@@ -37,7 +40,10 @@ class Counts:
             counter[name] += by
 
     def fault(self, name: str) -> None:
+        """Count a fault, and log its name: the first, the tenth, the hundredth."""
         self.add(self.faults, name)
+        if str(count := self.faults[name]).strip("0") == "1":
+            _log.warning("%s (%d times)", name, count)
 
     def copied(self, counter: "Counter[str]") -> dict[str, int]:
         with self._lock:

@@ -35,22 +35,18 @@ class Storage:
     def append(self, batches: Packed, losses: Losses) -> bool:
         """Keep batches and losses, in the file if possible; return whether they are in the file."""
         wall_ms = time.time_ns() // 1_000_000
-        is_kept = self._is_in_file(batches, losses, wall_ms) or self._is_in_file(batches, losses, wall_ms)
-        if not is_kept:
-            self.memory.append(batches, losses, wall_ms)
-        return is_kept
-
-    def _is_in_file(self, batches: Packed, losses: Losses, wall_ms: int) -> bool:
-        """Keep batches in the file, and return whether they are there; after damage, the next try has another file."""
-        file = self.file()
-        if file is None:
-            return False
-        try:
-            file.append(batches, losses, wall_ms)
-        except sqlite3.Error as error:
+        for _ in range(2):  # Damage leads to another file.
+            file = self.file()
+            if file is None:
+                break
+            error = _error_of_append(file, batches, losses, wall_ms)
+            if error is None:
+                return True
             self.failed(file, error)
-            return False
-        return True
+            if not files.is_damage(error):
+                break
+        self.memory.append(batches, losses, wall_ms)
+        return False
 
     def file(self) -> Spool | None:
         """Return the file's spool, opened if need be; None if there is none to be had now."""
@@ -100,7 +96,7 @@ class Storage:
         except (OSError, sqlite3.Error):
             self._count("spool-unavailable")
         else:
-            return Spool(connection, self._bounds)
+            return Spool(connection, self._bounds, lambda: _reconnected(path))
         self._opens_at = time.monotonic() + REOPEN_S
         return None
 
@@ -143,15 +139,39 @@ class Storage:
         with self._lock:
             if self._file is not None:
                 self._file.close()
-                self._file = None
+            self._file = self._path = None
         if self._turn is not None:
             self._turn.release()
+
+    def suspend(self) -> None:
+        """Before a fork: let no thread open or use a spool until `resume`."""
+        self._lock.acquire()
+        if self._file is not None:
+            self._file.suspend()
+        self.memory.suspend()
+
+    def resume(self) -> None:
+        self.memory.resume()
+        if self._file is not None:
+            self._file.resume()
+        self._lock.release()
 
     def abandon(self) -> None:
-        """In a forked child: drop the parent's lock and connections, but close none of those."""
+        """In a forked child: drop the turn, which stays the parent's."""
         if self._turn is not None:
             self._turn.release()
-        _inherited.extend(spool for spool in (self._file, self.memory) if spool is not None)
 
 
-_inherited: list[Spool] = []  # Closing one would release or remove what the parent uses.
+def _error_of_append(file: Spool, batches: Packed, losses: Losses, wall_ms: int) -> sqlite3.Error | None:
+    try:
+        file.append(batches, losses, wall_ms)
+    except sqlite3.Error as error:
+        return error
+    return None
+
+
+def _reconnected(path: Path) -> Db:
+    try:
+        return files.open_file(path)
+    except (files.Unusable, OSError):
+        raise sqlite3.OperationalError from None

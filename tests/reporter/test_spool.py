@@ -1,0 +1,297 @@
+"""The spool: what it keeps, its bounds, and what becomes of one that is damaged, full, foreign or not to be had."""
+
+import os
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nocontent_reporter import Options, codings, columns, files, rows
+from nocontent_reporter.rows import Piece
+from nocontent_reporter.spool import AGE_STEP_MS_MAX, Bounds, Spool
+from nocontent_reporter.storage import Storage
+from tests.reporter.processes import mode
+from tests.reporter.reported import event, reporting
+from tests.reporter.scripted import Scripted, problem
+
+LARGE = Bounds(2**30, 2**60)
+NOW_MS = time.time_ns() // 1_000_000
+DAY_MS = 86_400_000
+
+
+def packed(events: int = 1) -> tuple[int, bytes]:
+    return events, codings.pack(columns.encode([event() for _ in range(events)]))
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[Spool]:
+    opened = Spool(files.open_file(tmp_path / "spool"), LARGE)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def faults() -> Counter[str]:
+    return Counter()
+
+
+def storage_of(path: Path | None, faults: Counter[str]) -> Storage:
+    return Storage(path, LARGE, LARGE, lambda name: faults.update([name]))
+
+
+def test_a_batch_stays_as_it_was_first_sent(spool: Spool, tmp_path: Path) -> None:
+    spool.append([packed(3)], {"queue_full": 2}, NOW_MS)
+    first = spool.next(100, NOW_MS)
+    assert first is not None
+    spool.append([packed(5)], {"queue_full": 1}, NOW_MS)
+    spool.close()
+    again = Spool(files.open_file(tmp_path / "spool"), LARGE)
+    second = again.next(1, NOW_MS + 300 * DAY_MS)
+    assert second == first
+    assert second.wire("identity") == first.wire("identity")
+    again.close()
+
+
+def test_losses_are_reported_by_one_batch(spool: Spool) -> None:
+    spool.append([packed()], {"queue_full": 2}, NOW_MS)
+    first = spool.next(100, NOW_MS)
+    assert first is not None
+    assert first.dropped == {"queue_full": 2}
+    spool.append([packed()], {}, NOW_MS)
+    spool.done(first)
+    second = spool.next(100, NOW_MS)
+    assert second is not None
+    assert second.dropped == {}
+    assert second.sequence == first.sequence + 1
+    spool.done(second)
+    assert spool.next(100, NOW_MS) is None
+
+
+def test_losses_alone_are_a_batch(spool: Spool) -> None:
+    spool.append([], {"refused": 2}, NOW_MS)
+    alone = spool.next(100, NOW_MS)
+    assert alone is not None
+    assert (alone.events, alone.dropped) == (0, {"refused": 2})
+
+
+def test_small_batches_are_sent_together(spool: Spool) -> None:
+    for events in (3, 4, 5, 6):
+        spool.append([packed(events)], {}, NOW_MS)
+    sizes = []
+    while (batch := spool.next(12, NOW_MS)) is not None:
+        sizes.append((batch.events, len(batch.columns().events())))
+        spool.done(batch)
+    assert sizes == [(12, 12), (6, 6)]
+
+
+def test_a_batch_over_a_new_bound_is_divided(spool: Spool) -> None:
+    spool.append([packed(10)], {}, NOW_MS)
+    sizes = []
+    while (batch := spool.next(4, NOW_MS)) is not None:
+        sizes.append(batch.events)
+        spool.done(batch)
+    assert sizes == [4, 4, 2]
+
+
+def test_a_refused_batch_gets_another_sequence_and_keeps_its_losses(spool: Spool) -> None:
+    spool.append([packed(4)], {"queue_full": 7}, NOW_MS)
+    batch = spool.next(100, NOW_MS)
+    assert batch is not None
+    events = batch.columns().events()
+    spool.replace(batch, [Piece(events[:2]), Piece(events[2:3], parked_tag="one")], 1)
+    rest = spool.next(100, NOW_MS)
+    assert rest is not None
+    assert rest.sequence == batch.sequence + 1
+    assert rest.dropped == {"queue_full": 7, "refused": 1}
+    assert rest.columns().events() == events[:2]
+    assert spool.depth()[:2] == (2, 1)
+
+
+def test_over_its_bound_the_oldest_go_and_are_counted(tmp_path: Path) -> None:
+    spool = Spool(files.open_file(tmp_path / "spool"), Bounds(120_000, 2**60))
+    for _ in range(60):
+        spool.append([packed(100)], {}, NOW_MS)
+        assert spool.depth().bytes <= 130_000
+    left = []
+    while (batch := spool.next(100, NOW_MS)) is not None:
+        left.append(batch)
+        spool.done(batch)
+    lost = 60 - sum(1 for batch in left if batch.events)
+    assert 0 < lost < 60
+    assert sum(batch.dropped.get("queue_full", 0) for batch in left) == spool.lost()["queue_full"] == 100 * lost
+    assert (tmp_path / "spool").stat().st_size <= 200_000
+    spool.close()
+
+
+def test_the_batch_in_flight_is_not_dropped(tmp_path: Path) -> None:
+    spool = Spool(files.open_file(tmp_path / "spool"), Bounds(60_000, 2**60))
+    spool.append([packed(100)], {}, NOW_MS)
+    first = spool.next(100, NOW_MS)
+    for _ in range(40):
+        spool.append([packed(100)], {}, NOW_MS)
+    assert spool.next(100, NOW_MS) == first
+    spool.close()
+
+
+def test_what_is_too_old_goes_and_is_counted(tmp_path: Path) -> None:
+    spool = Spool(files.open_file(tmp_path / "spool"), Bounds(2**30, DAY_MS))
+    spool.append([packed(3)], {}, NOW_MS)
+    spool.append([packed(2)], {}, NOW_MS + DAY_MS)
+    batch = spool.next(100, NOW_MS + DAY_MS + 1)
+    assert batch is not None
+    assert (batch.events, batch.dropped) == (2, {"retries_exhausted": 3})
+    spool.close()
+
+
+def test_a_clock_that_jumps_ages_nothing_by_more_than_a_day(tmp_path: Path) -> None:
+    spool = Spool(files.open_file(tmp_path / "spool"), Bounds(2**30, 2 * AGE_STEP_MS_MAX))
+    spool.append([packed(3)], {}, NOW_MS)
+    for wall_ms in (NOW_MS + 5_000 * DAY_MS, 0, NOW_MS):
+        assert spool.next(100, wall_ms) is not None
+    spool.close()
+
+
+def test_a_stream_ends_after_a_month(spool: Spool) -> None:
+    spool.append([packed()], {}, NOW_MS)
+    first = spool.next(100, NOW_MS)
+    assert first is not None
+    spool.done(first)
+    spool.append([packed()], {}, NOW_MS)
+    second = spool.next(100, NOW_MS + rows.STREAM_MS_MAX + DAY_MS)
+    assert second is not None
+    assert second.stream_id != first.stream_id
+    assert second.sequence == 0
+
+
+def test_its_files_are_their_owners_alone(script: Scripted, tmp_path: Path) -> None:
+    script.script.append(problem(503, "unavailable", Retry_After="60"))
+    folder = tmp_path / "made" / "for-it"
+    (tmp_path / "loose").touch(0o644)
+    for path in (folder / "spool", tmp_path / "loose"):
+        with reporting(script.url, path) as reporter:
+            reporter.report(event())
+            assert reporter.sync(5)
+            files_made = [each for each in path.parent.iterdir() if each.name.startswith(path.name)]
+            assert len(files_made) >= 3
+            assert {mode(each) for each in files_made if each.is_file()} == {0o600}
+    assert mode(folder) == mode(tmp_path / "made") == 0o700
+
+
+def test_it_holds_metadata_alone(spool: Spool, tmp_path: Path) -> None:
+    spool.append([packed(2)], {"refused": 1}, NOW_MS)
+    assert spool.next(100, NOW_MS) is not None
+    with sqlite3.connect(tmp_path / "spool") as peek:
+        (body,) = peek.execute("SELECT body FROM batches").fetchone()
+        texts = peek.execute("SELECT stream_id, policy_tag FROM state").fetchall()
+    peek.close()
+    assert columns.decode(codings.unpack(body)).terms == columns.of([event()]).terms
+    assert len(texts) == 1
+
+
+@pytest.mark.parametrize("content", [b"not a database " * 100, b"SQLite format 3\0" + os.urandom(8_000), None])
+def test_a_damaged_spool_is_set_aside(
+    content: bytes | None, script: Scripted, tmp_path: Path, faults: Counter[str]
+) -> None:
+    path = tmp_path / "spool"
+    if content is None:  # One that was in use, cut off.
+        storage = storage_of(path, faults)
+        for _ in range(30):
+            storage.append([packed(50)], {})
+        storage.close()
+        os.truncate(path, 20_000)
+    else:
+        path.write_bytes(content)
+    with reporting(script.url, path) as reporter:
+        reporter.report(event())
+        assert reporter.flush(5)
+        assert reporter.sync(5)
+        assert reporter.stats().faults == {"spool-damaged": 1}
+    assert Path(f"{path}-damaged").exists()
+    assert len(script.stored) == 1
+
+
+def test_a_spool_damaged_while_it_is_used_is_set_aside(tmp_path: Path, faults: Counter[str]) -> None:
+    path = tmp_path / "spool"
+    storage = storage_of(path, faults)
+    storage.append([packed(50)] * 30, {})
+    with path.open("r+b") as file:
+        file.seek(4_096)
+        file.write(os.urandom(200_000))
+    Path(f"{path}-wal").unlink(missing_ok=True)
+    for _ in range(100):
+        storage.append([packed(50)], {})
+        if faults:
+            break
+    assert storage.is_durable()
+    storage.close()
+
+
+@pytest.mark.parametrize(
+    ("sql", "fault"),
+    [
+        ("PRAGMA user_version = 2", "spool-newer"),
+        ("PRAGMA application_id = 1", "spool-foreign"),
+    ],
+)
+def test_a_spool_of_others_is_not_touched(
+    sql: str, fault: str, script: Scripted, tmp_path: Path, faults: Counter[str]
+) -> None:
+    path = tmp_path / "spool"
+    storage_of(path, faults).append([packed()], {})
+    with sqlite3.connect(path) as other:
+        other.execute(sql)
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    other.close()
+    before = path.read_bytes()
+    with reporting(script.url, path) as reporter:
+        reporter.report(event())
+        assert reporter.flush(5)
+        assert not reporter.sync(5)
+        assert reporter.stats().faults == {fault: 1}
+    assert path.read_bytes() == before
+    assert len(script.stored) == 1
+
+
+def test_a_full_disk_leaves_events_in_memory(
+    tmp_path: Path, faults: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_small(path: Path) -> rows.Db:
+        connection = files.open_existing(path)
+        connection.execute("PRAGMA max_page_count = 10")
+        return connection
+
+    storage_of(tmp_path / "spool", faults).close()
+    monkeypatch.setattr(files, "open_file", open_small)
+    storage = storage_of(tmp_path / "spool", faults)
+    for _ in range(20):
+        storage.append([packed(100)], {})
+    assert faults["spool-unwritable"] > 0
+    assert storage.in_memory() == 100 * faults["spool-unwritable"]
+    depth, lost = storage.depth()
+    assert (depth.waiting, lost) == (2_000, Counter())
+    storage.close()
+
+
+def test_a_place_that_cannot_be_written_leaves_events_in_memory(script: Scripted, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with reporting(script.url, tmp_path / "file" / "spool") as reporter:
+        reporter.report(event())
+        assert reporter.flush(5)
+        assert reporter.stats().faults == {"spool-unavailable": 1}
+    assert len(script.stored) == 1
+
+
+def test_the_bound_of_memory_counts_what_it_drops(script: Scripted) -> None:
+    script.script += [problem(503, "unavailable", Retry_After="60")]
+    options = Options(interval_s=0.01, memory_bytes=60_000, batch_events=50)
+    with reporting(script.url, options=options) as reporter:
+        for _ in range(3_000):
+            reporter.report(event())
+        assert not reporter.flush(0.5)
+        stats = reporter.stats()
+        assert stats.dropped["queue_full"] > 0
+        assert stats.reported == 3_000 == stats.waiting + stats.dropped["queue_full"] + stats.buffered
+    assert reporter.stats().dropped["shutdown"] == stats.waiting
