@@ -3,6 +3,7 @@
 import gzip
 import http.server
 import json
+import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +12,8 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 import zstandard
+
+from tests.support.certificates import Pair
 
 
 class Sent(NamedTuple):
@@ -61,12 +64,12 @@ def html(status: int) -> Reply:
 class Scripted:
     """The server's script, what it received, and the events that it stored."""
 
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self, url: str) -> None:
+        self.url = url
         self.script: deque[Reply | Answering] = deque()  # For batches, in order.
         self.policies: deque[Reply | Answering] = deque()
         self.sent: list[Sent] = []
-        self.stored: list[str] = []
+        self.stored_at: dict[str, int] = {}  # The number of the request that stored an event.
         self.dropped: dict[str, int] = {}
         self._ledger: dict[tuple[str, int], bytes] = {}
         self._lock = threading.Lock()
@@ -86,8 +89,8 @@ class Scripted:
             first = self._ledger.setdefault(sent.stream, sent.body)
             if first != sent.body:
                 return problem(409, "sequence-reused")
-            new = [each for each in sent.ids if each not in self.stored]
-            self.stored += new
+            new = [each for each in sent.ids if each not in self.stored_at]
+            self.stored_at |= dict.fromkeys(new, len(self.sent))
             if first is sent.body:
                 for reason, events in sent.dropped.items():
                     self.dropped[reason] = self.dropped.get(reason, 0) + events
@@ -95,20 +98,34 @@ class Scripted:
         return Reply(200, json.dumps(receipt).encode(), {"Content-Type": "application/json"})
 
     @property
+    def stored(self) -> list[str]:
+        return list(self.stored_at)
+
+    @property
     def batches(self) -> list[Sent]:
         return [sent for sent in self.sent if sent.method == "POST"]
 
 
 @contextmanager
-def scripted() -> Iterator[Scripted]:
-    """Yield a server that listens until the block ends."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
-        server.daemon_threads = True
-        script = Scripted(server.server_port)
+def scripted(pair: Pair | None = None) -> Iterator[Scripted]:
+    """Yield a server that listens until the block ends, over TLS if there is a pair."""
+    with _Server(("127.0.0.1", 0), _Handler) as server:
+        script = Scripted(f"{'https' if pair else 'http'}://127.0.0.1:{server.server_port}")
+        if pair is not None:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(pair.cert, pair.key)
+            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         server.script = script  # type: ignore[attr-defined]  # For the handlers.
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield script
         server.shutdown()
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of a sender that went away."""
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

@@ -58,7 +58,7 @@ class Reporter:
 
     def _begin(self) -> None:
         """Begin without threads and events, as a new process does."""
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         self._buffer = Buffer(self._options.buffer_events, self._options.batch_events, self._options.interval_s)
         self._counts = Counts()
         self._pipeline: Pipeline | None = None
@@ -75,8 +75,11 @@ class Reporter:
                 self._buffer.refuse(fault.rule)
             else:
                 self._buffer.put(event)
-            if self._pipeline is None:
-                self._started()
+            if self._pipeline is None and self._lock.acquire(blocking=False):  # Or it is being started.
+                try:
+                    self._start()
+                finally:
+                    self._lock.release()
         except Exception:  # noqa: BLE001 - the host answers requests, whatever becomes of its telemetry.
             self._counts.fault("bug")
 
@@ -153,11 +156,15 @@ class Reporter:
 
     def _started(self) -> Pipeline:
         with self._lock:
-            if self._pipeline is None:
-                pipeline = self._made()
-                pipeline.start()
-                self._pipeline = pipeline
-            return self._pipeline
+            return self._start()
+
+    def _start(self) -> Pipeline:
+        """Return the pipeline, started if need be; the lock is held."""
+        if self._pipeline is None:
+            pipeline = self._made()
+            pipeline.start()
+            self._pipeline = pipeline
+        return self._pipeline
 
     def _made(self) -> Pipeline:
         options = self._options
