@@ -46,8 +46,7 @@ def careless_of(trees: Sequence[Tree]) -> list[list[str]]:
             own.mkdir()
             for name, objects in tree.built.items():
                 if name != "dev":  # Which is the base with less; the two others have all of it.
-                    # ConfigMaps hold the dashboards, which take checkov seconds to read.
-                    text = "---\n".join(one.text for one in objects if not is_custom(one) and one.kind != "ConfigMap")
+                    text = "---\n".join(one.text for one in objects if not is_custom(one))
                     (own / f"{name}.yaml").write_text(text, "utf-8")
             (own / "Dockerfile").write_text(tree.read("Containerfile"), "utf-8")
         configured = ("--config-file", str(trees[0].root / "k8s" / "checkov.yaml"))
