@@ -15,7 +15,7 @@ from tests.observe.sheet import Graph, Sheet
 WIDTH_IN = 12.0
 UNIT_IN = 0.36  # Of Grafana's grid, from top to bottom.
 LEGENDS_MAX = 12
-TITLES_MAX = 130  # Characters, side by side.
+LETTERS = 130  # That fit side by side.
 # Colours that the colour-blind can tell apart (Okabe and Ito), then greys.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#000000")
 _SCALES = {"bytes": (2.0**20, "MiB"), "percentunit": (0.01, "%"), "none": (1.0, "")}
@@ -45,18 +45,19 @@ def _draw(sheet: Sheet) -> None:
     for row, strip in zip(rows, sheet["strips"], strict=True):
         row.suptitle(strip["title"], x=0.005, ha="left", weight="bold")
         places = row.subplots(1, len(strip["graphs"]), squeeze=False)[0]
+        width = LETTERS // len(places)
         for axes, graph in zip(places, strip["graphs"], strict=True):
             plt.sca(axes)
-            plt.title(textwrap.fill(graph["title"], TITLES_MAX // len(places)))
+            plt.title(textwrap.fill(graph["title"], width))
             if graph["kind"] == "timeseries" and graph["lines"]:
                 plt.axvspan(*sheet["paused"], color="#BBBBBB", alpha=0.35, linewidth=0)
-                _lines(graph)
+                _lines(graph, width)
             else:
                 plt.axis("off")
                 plt.text(0, 0.9, _words(graph), va="top", size=13 if graph["kind"] == "stat" else 8)
 
 
-def _lines(graph: Graph) -> None:
+def _lines(graph: Graph, width: int) -> None:
     divisor, unit = _scale(graph)
     for place, line in enumerate(graph["lines"]):
         values = [float("nan") if value is None else value / divisor for value in line["values"]]
@@ -65,7 +66,7 @@ def _lines(graph: Graph) -> None:
     plt.ylabel(unit)
     plt.xlim(0, len(graph["lines"][0]["values"]) - 1)
     plt.ylim(bottom=0)
-    columns = 1 if max(len(line["legend"]) for line in graph["lines"]) > 20 else 3
+    columns = max(1, width // (max(len(line["legend"]) for line in graph["lines"]) + 8))
     plt.legend(loc="upper left", bbox_to_anchor=(0, -0.12), ncols=columns, fontsize=7)
 
 
