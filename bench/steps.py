@@ -1,5 +1,6 @@
 """The steps of the hot path, each alone on the same batch: `micro` times them and `instructions` counts them."""
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from uuid import UUID
@@ -12,7 +13,8 @@ from bench.workload import Clock, Ids, Template, events
 from ingest.serving import codings
 from ingest.store import rows
 from schema.decode import Decoded, Window, decode
-from schema.event import Batch, Event, Kind
+from schema.event import STRINGS, Batch, Event, Kind
+from tests.support import columns
 
 EVENTS = 1_000
 _REPEATS = 5
@@ -44,7 +46,9 @@ class Prepared:
         self.vocabulary = known_vocabulary()
         self.window = Window.at(now_ms, 1)
         self.body = bodies[0]
+        self.columns = columns.from_rows(bodies[0])
         self.decoded = self.decode(bodies[0])
+        self.names = [[str(event[name]) for event in json.loads(self.body)["events"]] for name in STRINGS[:4]]
         self.group = [rows.encode(self.decode(each), 1) for each in bodies]
         self.gzip, self.zstd = coded(self.body, "gzip"), coded(self.body, "zstd")
 
@@ -68,6 +72,8 @@ def steps(batch: Prepared) -> dict[str, tuple[Step, int]]:
         "term look-up": lambda: _look_up(batch),
         "decode, all gates": lambda: batch.decode(batch.body),
         "encode rows": lambda: rows.encode(batch.decoded, 1),
+        "columns: decode": lambda: batch.decode(batch.columns),
+        "columns: both": lambda: rows.encode(batch.decode(batch.columns), 1),
         "digest": lambda: rows.digest(batch.decoded),
         "decode and encode": lambda: rows.encode(batch.decode(batch.body), 1),
     }
@@ -93,13 +99,7 @@ def _byte_gate(sent: bytes) -> tuple[bool, bool, bool, int]:
 
 
 def _look_up(batch: Prepared) -> list[list[int]]:
-    found: list[Event] = batch.decoded.batch.events
     return [
         list(map(batch.vocabulary.kinds[kind].__getitem__, names))
-        for kind, names in (
-            (Kind.TASK_CATEGORY, [event.task_category for event in found]),
-            (Kind.PROVIDER, [event.provider for event in found]),
-            (Kind.MODEL, [event.requested_model for event in found]),
-            (Kind.MODEL, [event.routed_model for event in found]),
-        )
+        for kind, names in zip((Kind.TASK_CATEGORY, Kind.PROVIDER, Kind.MODEL, Kind.MODEL), batch.names, strict=True)
     ]

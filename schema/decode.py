@@ -2,22 +2,25 @@
 
 import struct
 from binascii import unhexlify
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from operator import gt
 from typing import NamedTuple, Self
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Raw, UnsetType
 
 from . import limits
-from .event import Batch, Event, Kind
+from .columns import codes_of, columns_of, is_whole, numbers_of
+from .event import NAMES, STRINGS, Batch, Columns, Dropped, Kind, Stream
 from .vocabulary import UNKNOWN, UNKNOWN_ID, TagSet, Vocabulary
 
 _batch = msgspec.json.Decoder(Batch)
 _tags = msgspec.json.Decoder(dict[str, str])
-_STRINGS = ("event_id", "task_category", "provider", "requested_model", "routed_model", "status")  # Never null.
-_EVENT_QUOTES = 2 * (len(Event.__struct_fields__) + len(_STRINGS))
+_EVENT_QUOTES = 2 * (len(NAMES) + len(STRINGS))  # Of an event in rows: it has an id beside STRINGS, one may be null.
 _QUOTES_MAX = limits.EVENTS_MAX * (_EVENT_QUOTES + 2 + 4 * limits.TAGS_MAX) + 64  # 64: more than an envelope has.
+# Separators outside of strings: of fields, and of terms or tags.
+_COMMAS_MAX = limits.EVENTS_MAX * (len(NAMES) + limits.TAGS_MAX) + limits.LISTED_MAX + 64
 _TAGS_CACHED_MAX, _TAGS_BYTES_MAX = 8_192, 1_024  # Per tenant; white space could make one of any length.
 _DELETE = b"\x7f"
 _DAY_MS = 86_400_000
@@ -41,12 +44,13 @@ class Refused(Exception):
 
 
 class Decoded(NamedTuple):
-    """A batch that passed every check, so nothing checks it again. Columns are in the order of `events`."""
+    """A batch that passed every check, so nothing checks it again; the same for the same events in rows or columns."""
 
-    batch: Batch
+    stream: Stream | UnsetType
+    dropped: Dropped | UnsetType
     event_ids: bytes  # 16 per event.
-    term_ids: tuple[list[int], ...]  # Task category, provider, requested model, routed model.
-    tags: list[TagSet]
+    numbers: Mapping[str, Sequence[int]]  # By field: ids of terms, codes of words, and numbers.
+    tags: Sequence[TagSet]  # Of each event, in their order like all else.
     coarsened: int  # The number of strings replaced by `unknown`.
 
 
@@ -54,8 +58,8 @@ def decode(body: bytes, vocabulary: Vocabulary, window: Window, count: _Count = 
     """Decode a body that keeps the contract, or raise Refused; a caller may pass a faster `count`."""
     try:
         return _decode(body, vocabulary, window, count)
-    # msgspec quotes the body in its messages and a UnicodeDecodeError holds all of it, so neither may escape.
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    # Errors of a parser or a look-up quote the body, or hold all of it, so none may escape.
+    except (msgspec.MsgspecError, ValueError, KeyError, struct.error, RecursionError):
         raise Refused from None
     finally:
         vocabulary.end_batch()
@@ -63,43 +67,42 @@ def decode(body: bytes, vocabulary: Vocabulary, window: Window, count: _Count = 
 
 def _decode(body: bytes, vocabulary: Vocabulary, window: Window, count: _Count) -> Decoded:
     quotes = count(body, b'"')
-    if not body.isascii() or b"\\" in body or _DELETE in body or quotes > _QUOTES_MAX:
+    if not body.isascii() or b"\\" in body or _DELETE in body or quotes > _QUOTES_MAX or _has_too_much(body, count):
         raise Refused  # The parser refuses raw characters below 0x20 (RFC 8259); more names would cost it too much.
     batch = _batch.decode(body)
-    events = batch.events
-    if not events and (batch.stream is UNSET or not batch.dropped):
-        raise Refused  # Nothing to store, or losses that a retry would count twice.
-    tags = _tag_sets(events, vocabulary) if events else []
-    if quotes != _quotes(batch, tags, body):
+    if not is_whole(batch):
+        raise Refused
+    columns = columns_of(batch)
+    tag_sets = _tag_sets(batch.tag_sets or columns.tags, vocabulary)
+    if quotes != _quotes(batch, columns, tag_sets):
         raise Refused  # A repeated name: a JSON reader keeps one value and silently drops the other.
-    _check_parts(events)
-    columns: list[list[int]] = []
-    coarsened = sum([tag.coarsened for tag in tags]) if vocabulary.kinds[Kind.TAG_VALUE].coarsens else 0
-    for kind, names in (
-        (Kind.TASK_CATEGORY, [event.task_category for event in events]),
-        (Kind.PROVIDER, [event.provider for event in events]),
-        (Kind.MODEL, [event.requested_model for event in events]),
-        (Kind.MODEL, [event.routed_model for event in events]),
-    ):
-        terms = vocabulary.kinds[kind]
-        try:
-            ids = list(map(terms.__getitem__, names))
-        except KeyError:
-            raise Refused from None
-        if terms.coarsens:
-            coarsened += ids.count(UNKNOWN_ID) - names.count(UNKNOWN)
-        columns.append(ids)
+    tags = list(map(tag_sets.__getitem__, columns.tags)) if batch.tag_sets else tag_sets
+    codes, coarsened = codes_of(columns, batch.terms or [], vocabulary)
+    coarsened += sum([tag.coarsened for tag in tags]) if vocabulary.kinds[Kind.TAG_VALUE].coarsens else 0
+    numbers = numbers_of(columns)
+    for part, most in (("reasoning_tokens", "output_tokens"), ("ttft_ms", "latency_ms")):
+        if any(map(gt, numbers[part], numbers[most])):
+            raise Refused
     if batch.stream is not UNSET:
         _ids([batch.stream.id], Window(window.newest_ms - limits.STREAM_MS_MAX, window.newest_ms))
-    event_ids = _ids([event.event_id for event in events], window)
-    return Decoded(batch, event_ids, tuple(columns), tags, coarsened)
+    event_ids = _ids(columns.event_id, window)
+    return Decoded(batch.stream, batch.dropped, event_ids, numbers | codes, tags, coarsened)
 
 
-def _quotes(batch: Batch, tags: Sequence[TagSet], body: bytes) -> int:
+def _has_too_much(body: bytes, count: _Count) -> bool:
+    """Return whether a body has more values than a batch. Rows need no look, because they have one list."""
+    is_rows = body.find(b"[", body.find(b"[") + 1) < 0
+    outside = b"" if is_rows or count(body, b",") <= _COMMAS_MAX else b"".join(body.split(b'"')[::2])  # Of strings.
+    return count(outside, b",") > _COMMAS_MAX
+
+
+def _quotes(batch: Batch, columns: Columns, tag_sets: Sequence[TagSet]) -> int:
     """Return how many quotes a body with these contents has if no name is repeated: without escapes, two per string."""
-    total = 2 * (bool(batch.events) or b'"events"' in body)  # No other string of a batch can be this.
-    total += len(batch.events) * (_EVENT_QUOTES + 2) + sum([tag.quotes for tag in tags])
-    total -= 2 * [event.stop_reason for event in batch.events].count(None)
+    total = sum([tags.quotes for tags in tag_sets])
+    if batch.events is not UNSET:
+        total += 2 + len(batch.events) * (_EVENT_QUOTES + 2) - 2 * columns.stop_reason.count(None)
+    if batch.columns is not UNSET:
+        total += 2 * (3 + len(NAMES) + len(batch.terms or ()) + len(columns.event_id))
     if batch.stream is not UNSET:
         total += 2 * (1 + 2 + 1)
     if batch.dropped is not UNSET:
@@ -107,34 +110,25 @@ def _quotes(batch: Batch, tags: Sequence[TagSet], body: bytes) -> int:
     return total
 
 
-def _check_parts(events: Sequence[Event]) -> None:
-    for each in events:  # Twice as fast as any().
-        if each.reasoning_tokens > each.output_tokens or (each.ttft_ms or 0) > each.latency_ms:
-            raise Refused
-
-
 def _ids(uuids: Sequence[str], window: Window) -> bytes:
     """Return the ids' bytes if each is a UUIDv7 (RFC 9562: version 7, variant 10) with its time in the window."""
     count = len(uuids)
     if not count:
         return b""
-    text = "".join(uuids)
-    dashes = all(text[place::36] == "-" * count for place in (8, 13, 18, 23))
-    if not dashes or text[14::36] != "7" * count or not set(text[19::36]) <= set("89abAB"):
+    text = "".join(uuids).encode()
+    dashes = all(text[place::36] == b"-" * count for place in (8, 13, 18, 23))
+    if not dashes or text[14::36] != b"7" * count or text[19::36].translate(None, b"89abAB"):
         raise Refused
-    try:
-        ids = unhexlify(text.encode().translate(None, b"-"))
-        heads = struct.unpack(f">{2 * count}Q", ids)[::2]
-    except (ValueError, struct.error):  # Not hexadecimal, or with an extra dash.
-        raise Refused from None
+    ids = unhexlify(text.translate(None, b"-"))  # A ValueError if not hexadecimal,
+    heads = struct.unpack(f">{2 * count}Q", ids)[::2]  # a struct.error if there was an extra dash.
     if min(heads) >> 16 < window.oldest_ms or max(heads) >> 16 > window.newest_ms:
         raise Refused
     return ids
 
 
-def _tag_sets(events: Sequence[Event], vocabulary: Vocabulary) -> list[TagSet]:
+def _tag_sets(tags: Sequence[Raw], vocabulary: Vocabulary) -> list[TagSet]:
     known = vocabulary.tags
-    raws = _DELETE.join([event.tags for event in events]).split(_DELETE)  # Twice as fast as bytes() for each.
+    raws = _DELETE.join(tags).split(_DELETE) if tags else []  # Twice as fast as bytes() for each.
     with suppress(KeyError):  # Usually none is new.
         return list(map(known.__getitem__, raws))
     if len(known) > _TAGS_CACHED_MAX:
@@ -162,5 +156,5 @@ def _tag_set(raw: bytes, vocabulary: Vocabulary) -> TagSet:
             coarsened += 1
             value = UNKNOWN  # noqa: PLW2901 (only the literal is kept)
         ids.append(values[value])
-    padded = (*sorted(ids), 0, 0, 0, 0)[: limits.TAGS_MAX]
-    return TagSet(padded, struct.pack(">4h", *padded), 4 * len(tags), coarsened)
+    packed = struct.pack(">4h", *(*sorted(ids), 0, 0, 0, 0)[: limits.TAGS_MAX])
+    return TagSet(packed, 4 * len(tags), coarsened)

@@ -3,7 +3,8 @@
 from enum import IntEnum
 from typing import Annotated, Literal, get_args
 
-from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType, defstruct
+from msgspec.structs import FieldInfo, fields
 
 from . import limits
 
@@ -84,7 +85,7 @@ class Event(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     cache_write_5m_tokens: InputTokens
     cache_write_1h_tokens: InputTokens
     reasoning_tokens: OutputTokens
-    cost_nanousd: NanoUsd
+    cost_nanousd: NanoUsd | None
     baseline_cost_nanousd: NanoUsd | None
     latency_ms: Milliseconds
     ttft_ms: Milliseconds | None
@@ -97,6 +98,28 @@ class Event(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     retried: bool
     escalated: bool
     tags: Tags
+
+
+NAMES = Event.__struct_fields__
+STRINGS = ("task_category", "provider", "requested_model", "routed_model", "status", "stop_reason")
+NUMBERS = tuple(name for name in NAMES if name not in {*STRINGS, "event_id", "tags"})  # Booleans, too.
+KINDS = dict(zip(STRINGS, (Kind.TASK_CATEGORY, Kind.PROVIDER, Kind.MODEL, Kind.MODEL), strict=False))
+Place = Annotated[int, Meta(ge=0, lt=limits.LISTED_MAX)]  # An index into `terms` or `tag_sets`.
+_EVENTS = Meta(min_length=1, max_length=limits.EVENTS_MAX)
+_PLACES = dict.fromkeys((*STRINGS, "tags"), Place) | {"stop_reason": Place | None}
+
+
+def _column(field: FieldInfo) -> object:
+    """Return the type of a field's column: its own type, but 0 and 1 for a boolean, a place for a string or tags."""
+    item = _PLACES.get(field.name, Literal[0, 1] if field.type is bool else field.type)
+    return Annotated[list[item], _EVENTS]  # type: ignore[valid-type]  # Evaluated only at run time.
+
+
+_LISTS = [(field.name, _column(field)) for field in fields(Event)]
+
+
+class Columns(defstruct("_Lists", _LISTS, frozen=True, forbid_unknown_fields=True)):  # type: ignore[misc]  # Dynamic.
+    """The events of a batch by field. Every field is required, and every list has one item for each event."""
 
 
 class Stream(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -118,15 +141,18 @@ Dropped = Annotated[
 
 
 class Batch(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """The body of `POST /v1/events`."""
+    """The body of `POST /v1/events`: `events`, or `terms`, `tag_sets` and `columns`; losses alone have neither."""
 
-    events: Annotated[list[Event], Meta(min_length=0, max_length=limits.EVENTS_MAX)] = []  # Empty: losses only.
+    events: Annotated[list[Event], Meta(min_length=0, max_length=limits.EVENTS_MAX)] | UnsetType = UNSET
     stream: Stream | UnsetType = UNSET
     dropped: Dropped | UnsetType = UNSET
+    terms: Annotated[list[Annotated[str, _TERM]], Meta(min_length=1, max_length=limits.LISTED_MAX)] | UnsetType = UNSET
+    tag_sets: Annotated[list[Tags], _EVENTS] | UnsetType = UNSET
+    columns: Columns | UnsetType = UNSET
 
 
-STATUS_CODES = {name: code for code, name in enumerate(get_args(Status))}
-STOP_REASON_CODES = {None: 0} | {name: code for code, name in enumerate(get_args(StopReason), 1)}
+STATUS_CODES: dict[str | None, int] = {name: code for code, name in enumerate(get_args(Status))}
+STOP_REASON_CODES: dict[str | None, int] = {None: 0} | {name: code for code, name in enumerate(get_args(StopReason), 1)}
 DROP_REASONS: tuple[DropReason, ...] = get_args(DropReason)
 assert len(STATUS_CODES) <= 2**3  # Its bits in `events.outcome`.
 assert len(STOP_REASON_CODES) <= 2**4

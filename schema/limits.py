@@ -3,6 +3,7 @@
 WIRE_BYTES_MAX = 4_194_304  # A body as received.
 BODY_BYTES_MAX = 4_194_304  # The same body after decompression.
 EVENTS_MAX = 5_000  # In one batch.
+LISTED_MAX = 6 * EVENTS_MAX  # Terms listed beside columns: an event has six strings.
 NAMES_MAX = 1_000  # Unknown names in one object that the explain path examines.
 VALUE_BYTES_MAX = 2_048  # Of one refused value that the explain path examines,
 VALUES_BYTES_MAX = 16_384  # and of all values in a body.

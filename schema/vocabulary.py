@@ -28,10 +28,9 @@ class Mode(IntEnum):
 
 
 class TagSet(NamedTuple):
-    """The tags of an event: term ids in ascending order, padded with 0, and the number of quotes in their JSON."""
+    """The tags of an event, and the number of quotes in their JSON."""
 
-    ids: tuple[int, ...]
-    packed: bytes  # The ids, two bytes each, big-endian.
+    packed: bytes  # The term ids in ascending order, padded with 0: two bytes each, big-endian.
     quotes: int
     coarsened: int
 

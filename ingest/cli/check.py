@@ -57,7 +57,7 @@ def _check(args: argparse.Namespace) -> int:
     except Refused:
         refusal = explain(data, vocabulary, window)
     else:
-        print(f"accepted: {len(decoded.batch.events)} events, {decoded.coarsened} strings coarsened")
+        print(f"accepted: {len(decoded.tags)} events, {decoded.coarsened} strings coarsened")
         return 0
     for rule, pointer, use in refusal.violations:
         print(f"{rule:34} {pointer or '/':28} {RULES[rule].says}{f' Here: {use}.' if use else ''}")

@@ -69,7 +69,12 @@ class Verdicts:
         elif value is not None and name == "id":
             newest_ms = self.window.newest_ms
             self.uuid(value, at, Window(newest_ms - limits.STREAM_MS_MAX, newest_ms))
-        elif not misfits.passes(decoder, raw):
+        else:
+            self.value(decoder, name, raw, at)
+
+    def value(self, decoder: misfits.Decoder, name: str, raw: bytes, at: str) -> None:
+        if not misfits.passes(decoder, raw):
+            value = misfits.text(raw)
             secret = self.secret(value) if value else None
             self.found(secret or misfits.shape(decoder, raw), at, None if secret else misfits.word(decoder, name, raw))
 

@@ -123,15 +123,14 @@ def _may_learn(caller: Caller, refusal: Malformed | Rejected) -> bool:
 
 
 def _entry(tenant_id: int, decoded: Decoded) -> Entry:
-    batch = decoded.batch
+    stream, dropped = decoded.stream, decoded.dropped or {}
     digest = rows.digest(decoded)
-    dropped = batch.dropped or {}
     return Entry(
         tenant_id=tenant_id,
-        stream_id=UUID(batch.stream.id) if batch.stream else digest,
-        sequence=batch.stream.sequence if batch.stream else NO_SEQUENCE,
+        stream_id=UUID(stream.id) if stream else digest,
+        sequence=stream.sequence if stream else NO_SEQUENCE,
         digest=digest,
-        events=len(batch.events),
+        events=len(decoded.tags),
         coarsened=decoded.coarsened,
         dropped=tuple(dropped.get(reason, 0) for reason in DROP_REASONS),
         rows=rows.encode(decoded, tenant_id),

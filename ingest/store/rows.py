@@ -5,14 +5,14 @@ The format is PostgreSQL's (COPY, Binary Format): a row is its field count, then
 
 import hashlib
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
 
 from schema.decode import Decoded
-from schema.event import DROP_REASONS, STATUS_CODES, STOP_REASON_CODES, Event
+from schema.event import DROP_REASONS, NAMES
 from schema.limits import EVENTS_MAX, LATENCY_DIGITS, LATENCY_MS_MAX, TAGS_MAX
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -27,10 +27,16 @@ _TYPES = {
 }  # fmt: skip
 COLUMNS = tuple(_TYPES)
 TERM_COLUMNS = ("task_category", "provider", "requested_model", "routed_model")
+_FLAGS = ("streamed", "cached", "fallback", "retried", "escalated")  # From bit 0 of `outcome`.
 TAG_COLUMNS = tuple(f"tag_{place}" for place in range(1, TAGS_MAX + 1))
 ROW = np.dtype(
     [("fields", ">i2")] + [part for name, kind in _TYPES.items() for part in ((f"{name}#", ">i4"), (name, kind))]
 )
+_NUMBERS = {
+    name: {"i2": "h", "i4": "i", "i8": "q"}[kind[1:]]
+    for name, kind in _TYPES.items()
+    if name in NAMES and name not in {"event_id", "latency_ms", "ttft_ms"}
+}
 ROW_BYTES = ROW.itemsize
 _blank = np.zeros(EVENTS_MAX, ROW)
 _blank["fields"] = len(COLUMNS)
@@ -51,38 +57,21 @@ def blank(count: int) -> bytearray:
 
 def encode(decoded: Decoded, tenant_id: int) -> bytes:
     """Return the rows of a batch, without the header and trailer of COPY."""
-    events = decoded.batch.events
-    rows = np.frombuffer(blank(len(events)), ROW)
     ids = np.frombuffer(decoded.event_ids, "V16")
+    rows = np.frombuffer(blank(len(ids)), ROW)
     rows["event_id"] = ids
     milliseconds = ids.view(">u8")[::2] >> np.uint64(16)
     rows["occurred_at"] = (milliseconds.astype(np.int64) - _POSTGRES_EPOCH_MS) * 1_000
     rows["tenant_id"] = tenant_id
-    _set_numbers(rows, events)
-    rows["outcome"] = _outcomes(events)
-    for name, term_ids in zip(TERM_COLUMNS, decoded.term_ids, strict=True):
-        rows[name] = _column("h", term_ids)
+    for name, code in _NUMBERS.items():
+        rows[name] = _column(code, decoded.numbers[name])
+    for name in ("latency_ms", "ttft_ms"):
+        rows[name] = rounded(_column("i", decoded.numbers[name]).view(np.int32))
+    rows["outcome"] = _outcomes(decoded.numbers)
     tags = np.frombuffer(b"".join([tag.packed for tag in decoded.tags]), ">i2").reshape(-1, TAGS_MAX)
     for place, name in enumerate(TAG_COLUMNS):
         rows[name] = tags[:, place]
     return rows.tobytes()
-
-
-def _set_numbers(rows: np.ndarray[tuple[int], np.dtype[np.void]], events: Sequence[Event]) -> None:
-    # A comprehension for each column takes half the time of attrgetter, and `pack` half that of array().
-    rows["cost_nanousd"] = _column("q", [event.cost_nanousd for event in events])
-    baselines = [UNKNOWN_NUMBER if (cost := event.baseline_cost_nanousd) is None else cost for event in events]
-    rows["baseline_cost_nanousd"] = _column("q", baselines)
-    rows["input_tokens"] = _column("i", [event.input_tokens for event in events])
-    rows["output_tokens"] = _column("i", [event.output_tokens for event in events])
-    rows["cache_read_tokens"] = _column("i", [event.cache_read_tokens for event in events])
-    rows["cache_write_5m_tokens"] = _column("i", [event.cache_write_5m_tokens for event in events])
-    rows["cache_write_1h_tokens"] = _column("i", [event.cache_write_1h_tokens for event in events])
-    rows["reasoning_tokens"] = _column("i", [event.reasoning_tokens for event in events])
-    rows["latency_ms"] = rounded(_column("i", [event.latency_ms for event in events]).view(np.int32))
-    times = [UNKNOWN_NUMBER if (time := event.ttft_ms) is None else time for event in events]
-    rows["ttft_ms"] = rounded(_column("i", times).view(np.int32))
-    rows["http_status"] = _column("h", [event.http_status or 0 for event in events])
 
 
 def rounded(times: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
@@ -91,23 +80,20 @@ def rounded(times: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     return (times + steps // 2) // steps * steps
 
 
-def _outcomes(events: Sequence[Event]) -> npt.NDArray[np.int16]:
-    outcomes = _column("h", [STATUS_CODES[event.status] for event in events]) << 5
-    outcomes |= _column("h", [STOP_REASON_CODES[event.stop_reason] for event in events]) << 8
-    outcomes |= _flags([event.streamed for event in events])
-    outcomes |= _flags([event.cached for event in events]) << 1
-    outcomes |= _flags([event.fallback for event in events]) << 2
-    outcomes |= _flags([event.retried for event in events]) << 3
-    outcomes |= _flags([event.escalated for event in events]) << 4
+def _outcomes(numbers: Mapping[str, Sequence[int]]) -> npt.NDArray[np.int16]:
+    outcomes = _small(numbers["status"]) << 5
+    outcomes |= _small(numbers["stop_reason"]) << 8
+    for bit, name in enumerate(_FLAGS):
+        outcomes |= _small(numbers[name]) << bit
     return outcomes
+
+
+def _small(numbers: Sequence[int]) -> npt.NDArray[np.int16]:
+    return np.frombuffer(bytearray(numbers), np.uint8).astype(np.int16)  # Three times as fast as `pack`.
 
 
 def _column(code: str, numbers: Sequence[int]) -> npt.NDArray[np.int16]:
     return np.frombuffer(struct.pack(f"={len(numbers)}{code}", *numbers), f"={code}")
-
-
-def _flags(flags: Sequence[bool]) -> npt.NDArray[np.int16]:
-    return np.frombuffer(bytes(flags), np.uint8).astype(np.int16)
 
 
 def count(body: bytes, byte: bytes) -> int:
@@ -122,7 +108,7 @@ def count(body: bytes, byte: bytes) -> int:
 
 def digest(decoded: Decoded) -> UUID:
     """Return the digest of a batch: 128 bits of the SHA-256 of its event ids, or of its losses if it has no events."""
-    dropped = decoded.batch.dropped or {}
+    dropped = decoded.dropped or {}
     losses = struct.pack(f">{len(DROP_REASONS)}q", *(dropped.get(reason, 0) for reason in DROP_REASONS))
     return UUID(bytes=hashlib.sha256(decoded.event_ids or losses).digest()[:16])
 

@@ -13,9 +13,9 @@ class Totals(NamedTuple):
 
 
 _TOTALS = """
-SELECT count(*) AS events, coalesce(sum(cost_nanousd), 0)::bigint AS cost_nanousd,
-    coalesce(sum(baseline_cost_nanousd - cost_nanousd) FILTER (WHERE baseline_cost_nanousd >= 0), 0)::bigint
-        AS savings_nanousd
+SELECT count(*) AS events, coalesce(sum(cost_nanousd) FILTER (WHERE cost_nanousd >= 0), 0)::bigint AS cost_nanousd,
+    coalesce(sum(baseline_cost_nanousd - cost_nanousd)
+        FILTER (WHERE baseline_cost_nanousd >= 0 AND cost_nanousd >= 0), 0)::bigint AS savings_nanousd
 FROM events
 """
 _TEXT_COLUMNS = """

@@ -21,8 +21,8 @@ TERMS = {
     "routed_model": "vocabulary.unknown-model",
 }
 TOKENS = [name for name in Event.__struct_fields__ if name.endswith("_tokens")]
-NUMBERS = [*TOKENS, "cost_nanousd", "latency_ms"]
-NULLABLE = ["baseline_cost_nanousd", "ttft_ms", "http_status"]
+NUMBERS = [*TOKENS, "latency_ms"]
+NULLABLE = ["cost_nanousd", "baseline_cost_nanousd", "ttft_ms", "http_status"]
 FLAGS = ["streamed", "cached", "fallback", "retried", "escalated"]
 
 

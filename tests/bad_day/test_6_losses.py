@@ -154,15 +154,15 @@ def test_losses_alone_cost_an_event_of_a_quota(server: Server, tenants: dict[str
 
 def entry(sequence: int, tenant_id: int = 1) -> Entry:
     decoded = decode(losses(sample.stream(sequence), LOST), VOCABULARIES[Mode.REFUSE], window())
-    assert decoded.batch.stream
+    assert decoded.stream
     return Entry(
         tenant_id=tenant_id,
-        stream_id=UUID(decoded.batch.stream.id),
+        stream_id=UUID(decoded.stream.id),
         sequence=sequence,
         digest=rows.digest(decoded),
         events=0,
         coarsened=0,
-        dropped=tuple((decoded.batch.dropped or {}).get(reason, 0) for reason in DROP_REASONS),
+        dropped=tuple((decoded.dropped or {}).get(reason, 0) for reason in DROP_REASONS),
         rows=rows.encode(decoded, tenant_id),
     )
 

@@ -97,7 +97,7 @@ def test_every_tenant_sends_and_counts_its_own_batches() -> None:
     sent = _sent(60, tenants=20)
     tokens = [request.head.partition(b"Bearer ")[2].partition(b"\r")[0] for request in sent]
     assert len(set(tokens)) == 20
-    streams = [_decoded(_body(request)).batch.stream for request in sent]
+    streams = [_decoded(_body(request)).stream for request in sent]
     assert len(set(streams)) == 60
 
 

@@ -122,9 +122,7 @@ async def _store(rig: Rig, body: bytes, place: int, value: bytes) -> Answer:
     decoded = decode(body, VOCABULARIES[Mode.REFUSE], window())
     whole = rows.encode(decoded, rig.customer.tenant_id)
     damaged = whole[:place] + value + whole[place + len(value) :]
-    entry = Entry(
-        rig.customer.tenant_id, uuid4(), NO_SEQUENCE, uuid4(), len(decoded.batch.events), 0, (0, 0, 0, 0), damaged
-    )
+    entry = Entry(rig.customer.tenant_id, uuid4(), NO_SEQUENCE, uuid4(), len(decoded.tags), 0, (0, 0, 0, 0), damaged)
     known = rig.service.snapshot
     caller = Caller(next(iter(known.tokens.values())), known.tenants[rig.customer.tenant_id])
     try:

@@ -28,15 +28,20 @@ _INTEGERS = {
     "cache_write_5m_tokens": limits.INPUT_TOKENS_MAX,
     "cache_write_1h_tokens": limits.INPUT_TOKENS_MAX,
     "reasoning_tokens": limits.OUTPUT_TOKENS_MAX,
-    "cost_nanousd": limits.COST_NANOUSD_MAX,
     "latency_ms": limits.LATENCY_MS_MAX,
 }
-_NULLABLE = {"baseline_cost_nanousd": limits.COST_NANOUSD_MAX, "ttft_ms": limits.LATENCY_MS_MAX}
+_NULLABLE = {
+    "cost_nanousd": limits.COST_NANOUSD_MAX,
+    "baseline_cost_nanousd": limits.COST_NANOUSD_MAX,
+    "ttft_ms": limits.LATENCY_MS_MAX,
+}
 _FLAGS = {"streamed", "cached", "fallback", "retried", "escalated"}
 _NAMES = {
     *_INTEGERS, *_NULLABLE, *_FLAGS, "event_id", "task_category", "provider", "requested_model", "routed_model",
     "status", "http_status", "stop_reason", "tags",
 }  # fmt: skip
+_STRINGS = {"task_category", "provider", "requested_model", "routed_model", "status", "stop_reason"}
+_LISTS = {"terms", "tag_sets", "columns"}
 _ID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}")
 _TERMS = {kind: frozenset(shipped_terms(kind)) for kind in (Kind.TASK_CATEGORY, Kind.PROVIDER, Kind.MODEL)}
 _DROPS = {"queue_full", "retries_exhausted", "refused", "shutdown"}
@@ -55,7 +60,7 @@ def accepts(body: bytes, window: Window) -> bool:
         batch = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
     except (UnicodeDecodeError, json.JSONDecodeError, _Twice, RecursionError, ValueError):
         return False
-    return isinstance(batch, dict) and _is_batch(batch, window)
+    return isinstance(batch, dict) and _is_batch(batch, window) and _lists_tag_sets_once(text)
 
 
 def _once(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
@@ -64,11 +69,20 @@ def _once(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
     return dict(pairs)
 
 
+def _lists_tag_sets_once(text: str) -> bool:
+    """Return whether no two tag sets of a batch, good otherwise, are written alike."""
+    written = re.findall(r"\{[^{}]*\}", "".join(re.findall(r'"tag_sets"\s*:\s*\[([^\]]*)\]', text)))
+    return len(written) == len(set(written))
+
+
 def _no_constant(_name: str) -> object:
     raise ValueError  # NaN and Infinity are Python's, not JSON's.
 
 
 def _is_batch(batch: Mapping[str, object], window: Window) -> bool:
+    if batch.keys() & _LISTS:
+        rows = _rows(batch)
+        return rows is not None and bool(rows["events"]) and _is_batch(rows, window)
     if not batch.keys() <= {"events", "stream", "dropped"}:
         return False
     if "stream" in batch and not _is_stream(batch["stream"], window):
@@ -82,6 +96,42 @@ def _is_batch(batch: Mapping[str, object], window: Window) -> bool:
         and (bool(events) or bool(batch.get("dropped") and "stream" in batch))
         and all(_is_event(event, window) for event in events)
     )
+
+
+def _rows(batch: Mapping[str, object]) -> dict[str, object] | None:
+    """Return the same batch in rows; None if its columns and lists do not fit together."""
+    terms, tag_sets, columns = batch.get("terms"), batch.get("tag_sets"), batch.get("columns")
+    if "events" in batch or not (isinstance(terms, list) and isinstance(tag_sets, list) and isinstance(columns, dict)):
+        return None
+    if not _are_lists(columns) or not all(isinstance(term, str) for term in terms) or len(set(terms)) < len(terms):
+        return None
+    used: tuple[set[int], set[int]] = (set(), set())
+
+    def value(name: str, item: object) -> object:
+        if name in _FLAGS:
+            return item == 1 if item in (0, 1) and type(item) is int else None
+        if name == "tags":
+            return _at(tag_sets, item, used[1])
+        return item if name not in _STRINGS or (name, item) == ("stop_reason", None) else _at(terms, item, used[0])
+
+    rows = zip(*columns.values(), strict=True)
+    events = [{name: value(name, item) for name, item in zip(columns, row, strict=True)} for row in rows]
+    if used != (set(range(len(terms))), set(range(len(tag_sets)))):
+        return None
+    return {name: kept for name, kept in batch.items() if name not in _LISTS} | {"events": events}
+
+
+def _are_lists(columns: Mapping[str, object]) -> bool:
+    lists = [column for column in columns.values() if isinstance(column, list)]
+    return columns.keys() == _NAMES and len(lists) == len(columns) and len(set(map(len, lists))) == 1
+
+
+def _at(listed: Sequence[object], place: object, used: set[int]) -> object:
+    """Return what a place stands for; False, which no field takes that has places, if it is not one."""
+    if not isinstance(place, int) or isinstance(place, bool) or not 0 <= place < len(listed):
+        return False
+    used.add(place)
+    return listed[place]
 
 
 def _is_stream(stream: object, window: Window) -> bool:

@@ -52,7 +52,7 @@ GATES = (
     ),
     Gate(
         "quote count: a name twice",
-        (Edit(_DECODE, "if quotes != _quotes(batch, tags, body):", "if False:"),),
+        (Edit(_DECODE, "if quotes != _quotes(batch, columns, tag_sets):", "if False:"),),
         _good().replace(b'"provider"', b'"provider":"Our Q3 layoffs list","provider"'),
         f"{_BY_RULE}[shape.duplicate-key/term_first_wrong.json]",
     ),
@@ -60,7 +60,7 @@ GATES = (
         "quote count: a tag twice",
         (
             Edit(_DECODE, " or quotes != 4 * len(tags)", ""),
-            Edit(_DECODE, "if quotes != _quotes(batch, tags, body):", "if False:"),
+            Edit(_DECODE, "if quotes != _quotes(batch, columns, tag_sets):", "if False:"),
         ),
         _good().replace(b'"team":"search"', b'"team":"Our Q3 layoffs list","team":"search"'),
         f"{_BY_RULE}[shape.duplicate-key/tag_key_first_a_sentence.json]",
@@ -71,7 +71,7 @@ GATES = (
             Edit(
                 _EVENT, "class Event(Struct, frozen=True, forbid_unknown_fields=True", "class Event(Struct, frozen=True"
             ),
-            Edit(_DECODE, "if quotes != _quotes(batch, tags, body):", "if False:"),
+            Edit(_DECODE, "if quotes != _quotes(batch, columns, tag_sets):", "if False:"),
         ),
         _good(prompt="Our Q3 layoffs list"),
         f"{_BY_RULE}[content.prompt/named_prompt_by_snake.json]",
@@ -84,7 +84,7 @@ GATES = (
     ),
     Gate(
         "shape: joint bounds",
-        (Edit(_DECODE, "    _check_parts(events)\n", ""),),
+        (Edit(_DECODE, "if any(map(gt, numbers[part], numbers[most])):", "if False:"),),
         _good(reasoning_tokens=97),
         f"{_BY_RULE}[shape.inconsistent/more_reasoning_than_output.json]",
     ),
@@ -126,7 +126,7 @@ GATES = (
     ),
     Gate(
         "id: version and variant",
-        (Edit(_DECODE, """ or text[14::36] != "7" * count or not set(text[19::36]) <= set("89abAB")""", ""),),
+        (Edit(_DECODE, """ or text[14::36] != b"7" * count or text[19::36].translate(None, b"89abAB")""", ""),),
         _good(event_id=sample.uuid7()[:14] + "4" + sample.uuid7()[15:]),
         f"{_BY_RULE}[shape.not-a-uuidv7/variant_0.json]",
     ),

@@ -14,7 +14,7 @@ def known(*cached: int) -> Snapshot:
     for tenant_id, tag_sets in enumerate(cached, 1):
         tenants[tenant_id] = Tenant(tenant_id, vocabulary(Mode.REFUSE))
         for number in range(tag_sets):
-            tenants[tenant_id].vocabulary.tags[str(number).encode()] = TagSet((0, 0, 0, 0), bytes(8), 0, 0)
+            tenants[tenant_id].vocabulary.tags[str(number).encode()] = TagSet(bytes(8), 0, 0)
     return Snapshot(tenants=tenants)
 
 

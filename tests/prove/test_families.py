@@ -60,7 +60,7 @@ def test_every_case_but_good_batches_holds_its_canary(made: tuple[Kit, list[Plan
 def test_the_door_takes_every_good_batch(made: tuple[Kit, list[Planned]]) -> None:
     for _, case in made[1]:
         if case.expected is Expected.ACCEPTED and not case.is_of_learner:
-            assert len(_decoded(case).batch.events) == case.events, case.name
+            assert len(_decoded(case).tags) == case.events, case.name
 
 
 def test_the_door_takes_no_body_that_must_be_refused(made: tuple[Kit, list[Planned]]) -> None:

@@ -198,7 +198,8 @@ def test_a_tenant_that_coarsens_has_a_spelling_stored_as_its_term_and_nothing_st
     models = known.kinds[Kind.MODEL]
     changed = {"requested_model": "openrouter/gpt-4o:free", "routed_model": "our-layoffs-list"}
     decoded = decode(sample.body(sample.event(**changed, tags={})), known, window())
-    assert decoded.term_ids[2:] == ([models.shipped["gpt-4o"]], [UNKNOWN_ID])
+    assert decoded.numbers["requested_model"] == [models.shipped["gpt-4o"]]
+    assert decoded.numbers["routed_model"] == [UNKNOWN_ID]
     assert decoded.coarsened == 1
     assert "our-layoffs-list" not in {*models, *models.read}
 

@@ -1,5 +1,6 @@
 """Each gate alone, with bodies that only it can refuse; the corpus has the breadth."""
 
+import struct
 from collections.abc import Callable
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from schema import decode as gates
 from schema import limits
 from schema.decode import Refused, Window, decode
-from schema.event import Kind
+from schema.event import KINDS
 from schema.vocabulary import Mode, Vocabulary
 from tests.support import sample
 from tests.support.gauge import SHIPPED, VOCABULARIES, vocabulary, window
@@ -69,20 +70,15 @@ def test_the_ids_come_back_in_the_order_of_the_events() -> None:
 
 def test_term_ids_are_the_vocabularys() -> None:
     decoded = decode(sample.body(), VOCABULARIES[Mode.REFUSE], window())
-    names = (
-        (Kind.TASK_CATEGORY, "summarization"),
-        (Kind.PROVIDER, "anthropic"),
-        (Kind.MODEL, "claude-opus-4-5"),
-        (Kind.MODEL, "claude-haiku-4-5"),
-    )
-    assert decoded.term_ids == tuple([SHIPPED[kind][name]] for kind, name in names)
+    for name, kind in KINDS.items():
+        assert decoded.numbers[name] == [SHIPPED[kind][str(sample.GOOD[name])]]
 
 
 def test_tags_are_ids_in_ascending_order() -> None:
     known = vocabulary(Mode.REFUSE)
     for tags in ({"team": "assistant", "region": "us"}, {"region": "us", "team": "assistant"}):
         (found,) = decode(sample.body(sample.event(tags=tags)), known, window()).tags
-        assert found.ids == (102, 202, 0, 0)
+        assert struct.unpack(">4h", found.packed) == (102, 202, 0, 0)
 
 
 def test_coarsening_counts_what_it_replaced_and_not_what_was_unknown() -> None:
@@ -91,7 +87,7 @@ def test_coarsening_counts_what_it_replaced_and_not_what_was_unknown() -> None:
     )
     decoded = decode(body, VOCABULARIES[Mode.COARSEN], window())
     assert decoded.coarsened == 2
-    assert decoded.term_ids[3][0] == 0
+    assert decoded.numbers["routed_model"][0] == 0
 
 
 def test_a_hostile_flood_of_tag_objects_does_not_grow_the_cache_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,18 @@ from msgspec import inspect
 
 from ingest.intake import capacity
 from schema import limits
-from schema.event import DROP_REASONS, STATUS_CODES, STOP_REASON_CODES, TERMS_MAX, Batch, Event, Kind, Stream
+from schema.event import (
+    DROP_REASONS,
+    STATUS_CODES,
+    STOP_REASON_CODES,
+    STRINGS,
+    TERMS_MAX,
+    Batch,
+    Columns,
+    Event,
+    Kind,
+    Stream,
+)
 
 Place = tuple[str, inspect.Type, dict[str, object]]
 
@@ -43,6 +54,7 @@ PLACES = list(walk(inspect.type_info(Batch)))
 def test_the_walk_sees_every_field() -> None:
     places = {place for place, _, _ in PLACES}
     assert {f"/events/0/{name}" for name in Event.__struct_fields__} <= places
+    assert {f"/columns/{name}/0" for name in Event.__struct_fields__} <= places
     assert {"/stream/id", "/stream/sequence", "/dropped/*"} <= places
 
 
@@ -58,7 +70,7 @@ def test_only_these_kinds_of_values_exist() -> None:
 def test_no_string_is_open() -> None:
     for place, kind, extra in PLACES:
         if isinstance(kind, inspect.StrType):
-            assert "kind" in extra or "uuid" in extra, place
+            assert "kind" in extra or "uuid" in extra or place == "/terms/0", place  # A term of the fields that use it.
             assert kind.max_length in range(1, limits.STRING_CHARS_MAX + 1), place
 
 
@@ -66,11 +78,12 @@ def test_no_integer_is_unbounded() -> None:
     for place, kind, _ in PLACES:
         if isinstance(kind, inspect.IntType):
             assert kind.ge is not None, place
-            assert 0 <= kind.ge < int(kind.le or 2**63) < 2**63, place
+            assert 0 <= kind.ge < int(kind.le or kind.lt or 2**63) < 2**63, place
 
 
-def test_the_one_raw_value_is_the_tags() -> None:
-    assert [place for place, kind, _ in PLACES if isinstance(kind, inspect.RawType)] == ["/events/0/tags"]
+def test_raw_values_are_tags_alone() -> None:
+    raws = [place for place, kind, _ in PLACES if isinstance(kind, inspect.RawType)]
+    assert raws == ["/events/0/tags", "/tag_sets/0"]
 
 
 def test_every_list_is_bounded() -> None:
@@ -83,14 +96,51 @@ def test_names_of_a_map_are_listed() -> None:
     assert [type(kind) for place, kind, _ in PLACES if place.endswith("*name")] == [inspect.LiteralType]
 
 
-@pytest.mark.parametrize("struct", [Batch, Event, Stream])
+@pytest.mark.parametrize("struct", [Batch, Event, Stream, Columns])
 def test_every_object_is_closed_and_frozen(struct: type[msgspec.Struct]) -> None:
     assert struct.__struct_config__.forbid_unknown_fields
     assert struct.__struct_config__.frozen
 
 
 def test_every_field_of_an_event_is_required() -> None:
-    assert all(field.required for field in msgspec.structs.fields(Event))
+    for struct in (Event, Columns):
+        assert all(field.required for field in msgspec.structs.fields(struct))
+
+
+def _fields(struct: type[msgspec.Struct]) -> dict[str, inspect.Type]:
+    kind = inspect.type_info(struct)
+    assert isinstance(kind, inspect.StructType)
+    return {field.name: field.type for field in kind.fields}
+
+
+def test_columns_are_lists_of_what_an_event_has() -> None:
+    """In the same order, with the same bounds and nulls; strings and tags are places, and booleans 0 or 1."""
+    columns = _fields(Columns)
+    assert list(columns) == list(Event.__struct_fields__)
+    place = inspect.IntType(ge=0, lt=limits.LISTED_MAX)
+    for name, kind in _fields(Event).items():
+        column = columns[name]
+        assert isinstance(column, inspect.ListType)
+        assert (column.min_length, column.max_length) == (1, limits.EVENTS_MAX)
+        if name in {*STRINGS, "tags"}:
+            is_nullable = isinstance(kind, inspect.UnionType)
+            assert column.item_type == (inspect.UnionType((place, inspect.NoneType())) if is_nullable else place)
+        elif isinstance(kind, inspect.BoolType):
+            assert column.item_type == inspect.LiteralType((0, 1))
+        else:
+            assert column.item_type == kind
+
+
+def test_strings_are_all_fields_that_are_strings_but_the_id() -> None:
+    strings = [
+        name
+        for name, kind in _fields(Event).items()
+        if isinstance(inner := kind.type if isinstance(kind, inspect.Metadata) else kind, inspect.StrType)
+        or isinstance(inner, inspect.LiteralType)
+        or (isinstance(kind, inspect.UnionType) and isinstance(kind.types[0], inspect.LiteralType))
+    ]
+    assert strings == ["event_id", *STRINGS]
+    assert len(STRINGS) * limits.EVENTS_MAX == limits.LISTED_MAX
 
 
 def test_an_event_holds_no_more_bits_than_published() -> None:

@@ -70,6 +70,6 @@ def test_a_removed_term_is_strange_again() -> None:
 
 def test_a_change_forgets_the_tags_that_were_read_before() -> None:
     changing = vocabulary(Mode.REFUSE)
-    changing.tags[b"{}"] = TagSet((0, 0, 0, 0), bytes(8), 0, 0)
+    changing.tags[b"{}"] = TagSet(bytes(8), 0, 0)
     changing.remove(Kind.TAG_KEY, 0, "team")
     assert changing.tags == {}

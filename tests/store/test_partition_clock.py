@@ -60,7 +60,7 @@ def entry(body: bytes, window: Window, sequence: int = NO_SEQUENCE) -> Entry:
     decoded = decode(body, TERMS, window)
     digest = rows.digest(decoded)
     stream_id = digest if sequence == NO_SEQUENCE else UUID(sample.uuid7())
-    count = len(decoded.batch.events)
+    count = len(decoded.tags)
     return Entry(1, stream_id, sequence, digest, count, 0, (0, 0, 0, 0), rows.encode(decoded, 1))
 
 

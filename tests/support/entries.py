@@ -26,7 +26,7 @@ def entry(
 ) -> Entry:
     """Return an entry with these events, or with one good event."""
     decoded = decode(sample.body(*events), VOCABULARIES[Mode.REFUSE], window())
-    digest, count = rows.digest(decoded), len(decoded.batch.events)
+    digest, count = rows.digest(decoded), len(decoded.tags)
     own_id = digest if sequence == NO_SEQUENCE else stream_id
     return Entry(tenant_id, own_id, sequence, digest, count, 0, (0, 0, 0, 0), rows.encode(decoded, tenant_id))
 

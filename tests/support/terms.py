@@ -1,5 +1,6 @@
 """A simple model of a vocabulary's rules, and a worker's snapshot in the same form to compare it with."""
 
+import struct
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -14,7 +15,6 @@ from tests.support import sample
 PER_DAY, IN_ALL = 3, 5
 WORKERS = 2
 FIELDS = {Kind.TASK_CATEGORY: "task_category", Kind.PROVIDER: "provider", Kind.MODEL: "requested_model"}
-COLUMNS = {Kind.TASK_CATEGORY: 0, Kind.PROVIDER: 1, Kind.MODEL: 2}
 SHIPPED = {Kind.TASK_CATEGORY: "summarization", Kind.PROVIDER: "anthropic", Kind.MODEL: "claude-opus-4-5"}
 FAULTY = {
     "Our Q3 layoffs": "vocabulary.bad-term",
@@ -76,7 +76,7 @@ def body(place: Place, term: str) -> bytes:
 
 
 def stored(decoded: Decoded, place: Place) -> int:
-    return decoded.tags[0].ids[0] if place.key else decoded.term_ids[COLUMNS[place.kind]][0]
+    return struct.unpack_from(">h", decoded.tags[0].packed)[0] if place.key else decoded.numbers[FIELDS[place.kind]][0]
 
 
 def unknown_id(known: Vocabulary, place: Place) -> int:
