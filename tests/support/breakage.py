@@ -1,6 +1,5 @@
 """A copy of the checkout with one thing broken, and the tests run in it."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from schema.vocabulary import Mode
+from tests.support import links
 from tests.support.service import ROOT, environment
 
 _COPIED = ("schema", "ingest", "tests", "docs", "pyproject.toml")
@@ -53,7 +53,7 @@ def copy_broken(folder: Path, *edits: Edit) -> Path:
     for name in _COPIED:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=_UNSEEN, copy_function=_link)
+            links.copy(source, folder / name, _UNSEEN)
         else:
             shutil.copy(source, folder / name)
     for edit in edits:
@@ -63,14 +63,6 @@ def copy_broken(folder: Path, *edits: Edit) -> Path:
         path.unlink()  # It may be a link to the original.
         path.write_text(text.replace(edit.old, edit.new), "utf-8")
     return folder
-
-
-def _link(source: str, target: str) -> None:
-    """Link a file, which takes a tenth of the time of a copy, or copy it to another file system."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
 
 
 def judge(checkout: Path, body: bytes, mode: Mode, test: str) -> tuple[str, str]:

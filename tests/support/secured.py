@@ -17,7 +17,7 @@ import pytest
 
 from ingest.embedded.process import Programs, hold, server_state, settle, unleash
 from ingest.store import migrate, partitions
-from tests.support import cluster, service
+from tests.support import cluster, links, service
 from tests.support.certificates import Authority, Pair
 from tests.support.service import wait_until
 
@@ -142,7 +142,7 @@ def _programs() -> Iterator[Path]:
         prefix="nocontent-test-"
     ) as folder:  # Not in a memory file system, which may be noexec.
         Path(folder).chmod(0o711)
-        yield Path(shutil.copytree(wheel / "pginstall", Path(folder) / "pginstall")) / "bin"
+        yield links.copy(wheel / "pginstall", Path(folder) / "pginstall") / "bin"
 
 
 async def _migrate(dsn: str) -> None:
