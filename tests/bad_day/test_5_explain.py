@@ -12,7 +12,6 @@ from schema.decode import Refused, decode
 from schema.rules import Violation
 from schema.vocabulary import Mode, Vocabulary
 from tests.bad_day import shapes
-from tests.bad_day.shapes import SHAPES
 from tests.support.gauge import VOCABULARIES, vocabulary, window
 
 NOT_SLOWER_THAN_A_GOOD_BATCH = 2.5  # The longest step, by decoding the largest good batch; alone it is about 1.
@@ -32,8 +31,9 @@ def good_s() -> float:
     return min(once() for _ in range(5))
 
 
-@pytest.mark.parametrize("body", SHAPES.values(), ids=SHAPES)
-def test_no_step_of_an_explanation_is_longer_than_decoding_a_good_batch(body: bytes, good_s: float) -> None:
+@pytest.mark.parametrize("shape", shapes.NAMES)
+def test_no_step_of_an_explanation_is_longer_than_decoding_a_good_batch(shape: str, good_s: float) -> None:
+    body = shapes.body(shape)
     assert len(body) <= limits.BODY_BYTES_MAX
     longest, names = [], 0
     for _ in range(ROUNDS):
@@ -50,9 +50,9 @@ def test_no_step_of_an_explanation_is_longer_than_decoding_a_good_batch(body: by
     assert names <= limits.NAMES_MAX
 
 
-@pytest.mark.parametrize("body", SHAPES.values(), ids=SHAPES)
-def test_refusing_is_no_slower_than_decoding_a_good_batch(body: bytes, good_s: float) -> None:
-    spent = []
+@pytest.mark.parametrize("shape", shapes.NAMES)
+def test_refusing_is_no_slower_than_decoding_a_good_batch(shape: str, good_s: float) -> None:
+    body, spent = shapes.body(shape), []
     for _ in range(ROUNDS):
         began = time.process_time()
         with pytest.raises(Refused):
@@ -84,20 +84,21 @@ def test_a_few_tags_are_looked_at_after_the_names_are_spent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "rule"),
+    ("make", "rule"),
     [
-        (SHAPES["as many such events as there is room for"], "size.too-many-names"),
-        (SHAPES["numbers for events"], "size.too-many-events"),
-        (shapes.batch([shapes.EVENT] * 6_000), "size.too-many-events"),
+        (lambda: shapes.body("as many such events as there is room for"), "size.too-many-names"),
+        (lambda: shapes.body("numbers for events"), "size.too-many-events"),
+        (lambda: shapes.batch([shapes.EVENT] * 6_000), "size.too-many-events"),
     ],
 )
-def test_what_there_is_too_much_of_is_named(body: bytes, rule: str) -> None:
-    refusal = explain.explain(body, VOCABULARIES[Mode.REFUSE], window())
+def test_what_there_is_too_much_of_is_named(make: shapes.Make, rule: str) -> None:
+    refusal = explain.explain(make(), VOCABULARIES[Mode.REFUSE], window())
     assert [violation.rule for violation in refusal.violations] == [rule]
 
 
-@pytest.mark.parametrize("body", SHAPES.values(), ids=SHAPES)
-def test_a_body_that_is_not_explained_has_the_status_that_it_would_have(body: bytes) -> None:
+@pytest.mark.parametrize("shape", shapes.NAMES)
+def test_a_body_that_is_not_explained_has_the_status_that_it_would_have(shape: str) -> None:
+    body = shapes.body(shape)
     refusal = explain.cut(body)
     assert refusal.violations[-1].rule == "size.unexplained"
     assert type(refusal) is type(explain.explain(body, VOCABULARIES[Mode.REFUSE], window()))
@@ -107,5 +108,5 @@ def test_a_vocabulary_is_not_asked_for_a_tag_set_of_many_names() -> None:
     """The parser would create a name for each, 400,000 in one body."""
     known: Vocabulary = vocabulary(Mode.COARSEN)
     with pytest.raises(Refused):
-        decode(SHAPES["one tag set of many names"], known, window())
+        decode(shapes.body("one tag set of many names"), known, window())
     assert not known.tags

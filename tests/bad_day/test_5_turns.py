@@ -27,7 +27,7 @@ from schema import limits
 from schema.decode import Window
 from schema.event import Kind
 from schema.vocabulary import Mode
-from tests.bad_day.shapes import SHAPES
+from tests.bad_day import shapes
 from tests.support import sample
 from tests.support.gauge import vocabulary, window
 from tests.support.rounds import counted
@@ -222,7 +222,7 @@ async def test_a_term_registered_before_time_is_up_counts(monkeypatch: pytest.Mo
 
 async def test_a_tenant_with_too_many_refused_bodies_is_refused_at_once() -> None:
     machine = Machine()
-    slow = SHAPES["a wrong one in each hundred"]
+    slow = shapes.body("a wrong one in each hundred")
     flood = [asyncio.create_task(machine.entry(slow)) for _ in range(WAITING_MAX + 4)]
     answers = await asyncio.gather(*flood, return_exceptions=True)
     assert {type(answer) for answer in answers} == {Rejected}
@@ -233,7 +233,7 @@ async def test_a_tenant_with_too_many_refused_bodies_is_refused_at_once() -> Non
 async def test_few_large_bodies_of_a_tenant_wait_to_be_explained_and_others_have_room() -> None:
     machine = Machine()
     held: list[int] = []
-    flood = [asyncio.create_task(machine.entry(SHAPES["a wrong one in each hundred"])) for _ in range(WAITING_MAX)]
+    flood = [asyncio.create_task(machine.entry(shapes.body("a wrong one in each hundred"))) for _ in range(WAITING_MAX)]
     while not all(each.done() for each in flood):
         await asyncio.sleep(0)
         held.append(machine.validation._explained.bytes)  # noqa: SLF001 (what it holds shows nowhere else)

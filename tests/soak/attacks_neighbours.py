@@ -4,7 +4,7 @@ import itertools
 import zlib
 from collections.abc import Iterator
 
-from tests.bad_day.shapes import SHAPES
+from tests.bad_day import shapes
 from tests.soak.order import Order
 from tests.soak.payloads import Payload
 from tests.soak.posting import Request
@@ -17,7 +17,7 @@ _GZIP = 16 + zlib.MAX_WBITS
 def refusals() -> Iterator[Payload]:
     """Return the refusals that take longest to explain, which gzip compresses 300 times."""
     deflated = []
-    for body in SHAPES.values():
+    for body in map(shapes.body, shapes.NAMES):
         deflater = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
         deflated.append(deflater.compress(body) + deflater.flush())
     return (Payload(body, "Content-Encoding: gzip\r\n", 1) for body in itertools.cycle(deflated))

@@ -7,6 +7,7 @@ pieces. A request for a problem is written as its changes to a good one.
 import gzip
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -90,20 +91,21 @@ def canaries(content: bytes) -> set[str]:
     """Return the texts of a body that may not come back: all that are not the contract's or a response's own."""
     text = content[:20_000].decode("utf-8", "replace")
     found = set(re.findall(r'[^"\x00-\x1f]{5,}', text)) | set(re.findall(r"[^\W\d_][\w-]{4,}", text))
-    return {piece for piece in map(_trimmed, found) if len(piece) >= CANARY_CHARS_MIN and piece not in _own_words()}
+    return {piece for piece in map(_trimmed, found) if len(piece) >= CANARY_CHARS_MIN and not _is_own(piece)}
 
 
 def _trimmed(piece: str) -> str:
     return piece.strip(" ,:{}[]")
 
 
+@cache  # Most files of the corpus are one good batch with one thing changed.
+def _is_own(piece: str) -> bool:
+    return piece in _own_words()
+
+
+@cache
 def _own_words() -> str:
-    global _words  # noqa: PLW0603 (made once)
-    _words = _words or "\n".join(_said())
-    return _words
-
-
-_words = ""
+    return "\n".join(_said())
 
 
 def _said() -> Iterator[str]:
