@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -147,7 +147,7 @@ def bouncing(dsn: str, folder: Path, *lines: str) -> Iterator[str]:
     """Run PgBouncer in front of a database until the block ends."""
     assert PGBOUNCER is not None
     parts = urlsplit(dsn)
-    sockets = parse_qs(parts.query)["host"][0]
+    sockets = cluster.sockets(dsn)
     owner = pwd.getpwuid(Path(sockets).stat().st_uid)
     (port,) = service.free_ports(1)
     with cluster.open_folder() as opened:

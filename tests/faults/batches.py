@@ -4,7 +4,6 @@ need no memory."""  # noqa: D205, D209
 import itertools
 import json
 import random
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -88,7 +87,7 @@ def origin(event_id: int) -> tuple[int, int]:
 def any_time_ms(chance: random.Random) -> int:
     """Return the current time, or in one case of ten a time a day ago, as if the reporter had been cut off."""
     days = chance.randint(1, DAYS_BACK_MAX) if chance.random() < 0.1 else 0
-    return time.time_ns() // 1_000_000 - days * sample.DAY_MS
+    return sample.now_ms() - days * sample.DAY_MS
 
 
 def any_size(chance: random.Random) -> int:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from tests.soak import template
 from tests.soak.child import Child, Desk
+from tests.support import sample
 from tests.support.connection import Connection, NoAnswer, post
 
 STORED = "200"
@@ -64,7 +65,7 @@ async def send(task: tuple[Plan, int], desk: Desk) -> list[Sent]:
     async def lane() -> None:
         connection = Connection(plan.bind)
         for place, due_at in slots:
-            body = made.stamp(first_number + place, time.time_ns() // 1_000_000)
+            body = made.stamp(first_number + place, sample.now_ms())
             await asyncio.sleep(max(0.0, due_at - time.monotonic()))
             sent_at = time.monotonic()
             try:

@@ -48,17 +48,15 @@ async def flood(seconds: float) -> list[str]:
         sending = flow.start(plan)
         await _watch(sending, stage, "flood", seconds)
         sent = await sending.result()
-        reckoned = await reckoning.reckon(stage.dsn, [*first, *sent])
         took_s = max(each.answered_at for each in sent) - sent[0].sent_at
         good, offered = _events(flow.stored(sent)) / took_s, _events(sent) / took_s
         print(f"capacity    {capacity:,.0f} events/s over {CONNECTIONS} connections for {CAPACITY_S:.0f} s")
         print(f"flood       {offered:,.0f} events/s offered over {CROWD} connections for {took_s:.0f} s")
         print(f"goodput     {good:,.0f} events/s, {good / capacity:.2f} x the capacity")
         finds = _faces(sent) + _memory(stage, quiet_bytes, began_at, began_at + seconds)
-        print(f"table       {reckoned}")
         if good < GOODPUT_MIN * capacity:
             finds.append(f"goodput of {good / capacity:.2f} x the capacity")
-        return finds + reckoned.finds()
+        return finds + await _losses(stage, *first, *sent)
 
 
 async def paused(seconds: float) -> list[str]:
@@ -100,12 +98,10 @@ async def _away(name: str, seconds: float, trouble: _Trouble, *, is_proxied: boo
         await _watch(sending, stage, "after", AFTER_S)
         sending.end()
         sent = await sending.result()
-        reckoned = await reckoning.reckon(stage.dsn, [*first, *sent])
         print(f"{name:11} {rate * BATCH_EVENTS:,.0f} events/s offered over {CROWD} connections; away {seconds:.0f} s")
         finds = _faces([each for each in sent if began_at < each.answered_at and each.sent_at < ended_at])
         finds += _recovery(sent, ended_at, rate) + _memory(stage, quiet_bytes, began_at, ended_at)
-        print(f"table       {reckoned}")
-        return finds + _unexpected(sent) + reckoned.finds()
+        return finds + _unexpected(sent) + await _losses(stage, *first, *sent)
 
 
 async def fairness(seconds: float) -> list[str]:
@@ -123,15 +119,14 @@ async def fairness(seconds: float) -> list[str]:
         among = await beside.result()
         loud.end()
         flooded = await loud.result()
-        reckoned = await reckoning.reckon(stage.dsn, [*alone, *among, *flooded])
+        lost = await _losses(stage, *alone, *among, *flooded)
     flood_rate = _events(flow.stored(flooded)) / (flooded[-1].answered_at - flooded[0].sent_at)
     print(f"fairness    {SMALL_EVENTS} events every {SMALL_EVERY_S * 1e3:.0f} ms, alone: {_spread(alone)}")
     print(f"            beside {flood_rate:,.0f} events/s of another tenant: {_spread(among)}")
     print(f"answers     {listed(flow.faces(among))}; of the other tenant {listed(flow.faces(flooded))}")
-    print(f"table       {reckoned}")
     turned_away = len(among) - len(flow.stored(among))
     finds = [f"{turned_away:,} batches of the modest tenant turned away"] if turned_away else []
-    return finds + _unexpected(flooded) + reckoned.finds()
+    return finds + _unexpected(flooded) + lost
 
 
 PARTS: Mapping[str, Callable[[float], Awaitable[list[str]]]] = {
@@ -203,6 +198,12 @@ def _memory(stage: Stage, quiet_bytes: int, from_at: float, to_at: float) -> lis
     if peak - quiet_bytes > HELD_BYTES_MAX + CROWD * CONNECTION_BYTES_MAX:
         finds.append(f"memory grew by {(peak - quiet_bytes) / MEGABYTE:.0f} MB, over what may be held")
     return finds
+
+
+async def _losses(stage: Stage, *sent: Sent) -> list[str]:
+    reckoned = await reckoning.reckon(stage.dsn, sent)
+    print(f"table       {reckoned}")
+    return reckoned.finds()
 
 
 def _events(sent: Sequence[Sent]) -> int:

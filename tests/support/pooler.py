@@ -6,7 +6,9 @@ import enum
 import struct
 import threading
 from collections.abc import Iterator
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
+
+from tests.support import cluster
 
 _SSL, _CANCEL = 80877103, 80877102
 _DISCARD = b"Q" + struct.pack(">I", 16) + b"DISCARD ALL\0"
@@ -30,7 +32,7 @@ class Pooler:
 
     def __init__(self, dsn: str, habit: Habit) -> None:
         parts = urlsplit(dsn)
-        self._socket = f"{parse_qs(parts.query)['host'][0]}/.s.PGSQL.5432"
+        self._socket = f"{cluster.sockets(dsn)}/.s.PGSQL.5432"
         self._database = parts.path.removeprefix("/")
         self._user = parts.username or "postgres"
         self._habit = habit

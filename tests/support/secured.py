@@ -16,7 +16,6 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from ingest.embedded.process import Programs, hold, server_state, settle, unleash
-from ingest.store import migrate, partitions
 from tests.support import cluster, links, service
 from tests.support.certificates import Authority, Pair
 from tests.support.service import wait_until
@@ -146,9 +145,8 @@ def _programs() -> Iterator[Path]:
 
 
 async def _migrate(dsn: str) -> None:
+    await cluster.make_tables(dsn)
     async with cluster.operator(dsn) as connection:
-        await migrate.migrate(connection)
-        await partitions.keep(connection, cluster.RETENTION_DAYS)
         await connection.execute(_LOGINS)
 
 
