@@ -17,7 +17,7 @@ _TEST = re.compile(r"`(test_[a-z0-9_]+)`")
 
 
 def pages(root: Path) -> list[Path]:
-    return [*sorted(root.glob("*.md")), *sorted(root.glob("docs/**/*.md"))]
+    return [*sorted(root.glob("*.md")), *sorted(root.glob("docs/**/*.md")), *sorted(root.glob("reporter/*.md"))]
 
 
 def broken(root: Path) -> Iterator[str]:

@@ -35,6 +35,7 @@ ATTRIBUTES_ALLOWED = {
     "ingest/intake/policy.py:Policy": "a document that senders read: a field for each member",
     "ingest/logs/__init__.py:Fields": "the closed set of what a log line can say",
     "ingest/prove/summary.py:Summary": "a document that auditors read",
+    "reporter/src/nocontent_reporter/event.py:Event": "the contract, as a proxy makes it",
     "schema/event.py:Event": "the contract: a field for each column",
 }
 
@@ -77,7 +78,7 @@ def loose_files(house: House) -> Iterator[str]:
 
 def large_classes(house: House) -> Iterator[str]:
     for name, node in house.trees():
-        if name.startswith(("ingest/", "schema/")) and isinstance(node, ast.ClassDef):
+        if name.startswith(("ingest/", "reporter/", "schema/")) and isinstance(node, ast.ClassDef):
             place = f"{name}:{node.name}"
             yield from (
                 f"{place} has {excess}" for excess in classes.excess(node, is_document=place in ATTRIBUTES_ALLOWED)

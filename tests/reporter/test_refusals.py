@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -115,6 +116,15 @@ def test_events_with_an_unknown_term_wait_for_another_policy(script: Scripted) -
         assert reporter.stats().parked == 0
         assert reporter.stats().refused == {}
     assert script.dropped == {}
+
+
+def test_events_that_wait_too_long_for_a_policy_are_counted(script: Scripted, tmp_path: Path) -> None:
+    script.script += [refuse_model(script)]
+    options = Options(interval_s=0.01, spool_days=0.3 / 86_400)
+    with reporting(script.url, tmp_path / "spool", options) as reporter:
+        reporter.report(event(routed_model=NEW_MODEL))
+        wait_until(lambda: script.dropped == {"refused": 1})
+        assert reporter.stats().parked == 0
 
 
 def test_without_the_right_to_read_the_policy_parked_events_are_tried_now_and_then(

@@ -13,7 +13,7 @@ import pytest
 
 from nocontent_reporter import Options, Reporter
 from tests.reporter.reported import QUICK, event, reporting
-from tests.reporter.scripted import Scripted, problem, scripted
+from tests.reporter.scripted import Scripted, html, problem, scripted
 from tests.support.certificates import Authority
 from tests.support.service import wait_until
 
@@ -208,10 +208,13 @@ def test_requests_say_who_sends_and_no_more(script: Scripted) -> None:
 
 def test_the_log_names_faults_and_no_values(script: Scripted, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "CANARY").touch()
-    script.script.append(problem(422, "rejected", ("time.too-old", "/columns/event_id/0")))
+    refusal = problem(422, "rejected", ("time.too-old", "/columns/event_id/0"))
+    script.script += [problem(401, "revoked-token"), html(404), refusal]
     with reporting(script.url, tmp_path / "CANARY" / "spool", token="nct_CANARY") as reporter:
         reporter.report(event(provider="CANARY of a prompt"))
         reporter.report(event())
         assert reporter.flush(5)
-    assert "spool-unavailable" in caplog.text
+    assert {record.getMessage() for record in caplog.records} == {
+        f"{name} (1 times)" for name in ("spool-unavailable", "revoked-token", "answer-404")
+    }
     assert "CANARY" not in caplog.text

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from nocontent_reporter import Options, codings, columns, files, rows
+from nocontent_reporter.database import Database
 from nocontent_reporter.rows import Piece
 from nocontent_reporter.spool import AGE_STEP_MS_MAX, Bounds, Spool
 from nocontent_reporter.storage import Storage
@@ -28,9 +29,9 @@ def packed(events: int = 1) -> tuple[int, bytes]:
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Iterator[Spool]:
-    opened = Spool(files.open_file(tmp_path / "spool"), LARGE)
+    opened = Spool(Database(files.open_file(tmp_path / "spool")), LARGE)
     yield opened
-    opened.close()
+    opened.database.close()
 
 
 @pytest.fixture
@@ -47,12 +48,12 @@ def test_a_batch_stays_as_it_was_first_sent(spool: Spool, tmp_path: Path) -> Non
     first = spool.next(100, NOW_MS)
     assert first is not None
     spool.append([packed(5)], {"queue_full": 1}, NOW_MS)
-    spool.close()
-    again = Spool(files.open_file(tmp_path / "spool"), LARGE)
+    spool.database.close()
+    again = Spool(Database(files.open_file(tmp_path / "spool")), LARGE)
     second = again.next(1, NOW_MS + 300 * DAY_MS)
     assert second == first
     assert second.wire("identity") == first.wire("identity")
-    again.close()
+    again.database.close()
 
 
 def test_losses_are_reported_by_one_batch(spool: Spool) -> None:
@@ -111,7 +112,7 @@ def test_a_refused_batch_gets_another_sequence_and_keeps_its_losses(spool: Spool
 
 
 def test_over_its_bound_the_oldest_go_and_are_counted(tmp_path: Path) -> None:
-    spool = Spool(files.open_file(tmp_path / "spool"), Bounds(120_000, 2**60))
+    spool = Spool(Database(files.open_file(tmp_path / "spool")), Bounds(120_000, 2**60))
     for _ in range(60):
         spool.append([packed(100)], {}, NOW_MS)
         assert spool.depth().bytes <= 130_000
@@ -121,37 +122,39 @@ def test_over_its_bound_the_oldest_go_and_are_counted(tmp_path: Path) -> None:
         spool.done(batch)
     lost = 60 - sum(1 for batch in left if batch.events)
     assert 0 < lost < 60
-    assert sum(batch.dropped.get("queue_full", 0) for batch in left) == spool.lost()["queue_full"] == 100 * lost
+    assert (
+        sum(batch.dropped.get("queue_full", 0) for batch in left) == spool.database.lost()["queue_full"] == 100 * lost
+    )
     assert (tmp_path / "spool").stat().st_size <= 200_000
-    spool.close()
+    spool.database.close()
 
 
 def test_the_batch_in_flight_is_not_dropped(tmp_path: Path) -> None:
-    spool = Spool(files.open_file(tmp_path / "spool"), Bounds(60_000, 2**60))
+    spool = Spool(Database(files.open_file(tmp_path / "spool")), Bounds(60_000, 2**60))
     spool.append([packed(100)], {}, NOW_MS)
     first = spool.next(100, NOW_MS)
     for _ in range(40):
         spool.append([packed(100)], {}, NOW_MS)
     assert spool.next(100, NOW_MS) == first
-    spool.close()
+    spool.database.close()
 
 
 def test_what_is_too_old_goes_and_is_counted(tmp_path: Path) -> None:
-    spool = Spool(files.open_file(tmp_path / "spool"), Bounds(2**30, DAY_MS))
+    spool = Spool(Database(files.open_file(tmp_path / "spool")), Bounds(2**30, DAY_MS))
     spool.append([packed(3)], {}, NOW_MS)
     spool.append([packed(2)], {}, NOW_MS + DAY_MS)
     batch = spool.next(100, NOW_MS + DAY_MS + 1)
     assert batch is not None
     assert (batch.events, batch.dropped) == (2, {"retries_exhausted": 3})
-    spool.close()
+    spool.database.close()
 
 
 def test_a_clock_that_jumps_ages_nothing_by_more_than_a_day(tmp_path: Path) -> None:
-    spool = Spool(files.open_file(tmp_path / "spool"), Bounds(2**30, 2 * AGE_STEP_MS_MAX))
+    spool = Spool(Database(files.open_file(tmp_path / "spool")), Bounds(2**30, 2 * AGE_STEP_MS_MAX))
     spool.append([packed(3)], {}, NOW_MS)
     for wall_ms in (NOW_MS + 5_000 * DAY_MS, 0, NOW_MS):
         assert spool.next(100, wall_ms) is not None
-    spool.close()
+    spool.database.close()
 
 
 def test_a_stream_ends_after_a_month(spool: Spool) -> None:

@@ -161,14 +161,11 @@ class _Row(NamedTuple):
     age_ms: int
     events: int
     is_alone: int
-    body: bytes
 
 
 def merged(db: Db, events_max: int) -> int | None:
     """Return the id of a row with the oldest waiting events, merged from several; None if no event waits."""
-    asked = (
-        f"SELECT id, age_ms, events, alone, body FROM batches WHERE {WAITING} ORDER BY age_ms, id LIMIT {MERGED_MAX}"
-    )
+    asked = f"SELECT id, age_ms, events, alone FROM batches WHERE {WAITING} ORDER BY age_ms, id LIMIT {MERGED_MAX}"
     waiting = [_Row(*row) for row in db.execute(asked)]
     if not waiting:
         return None
@@ -195,8 +192,9 @@ def _prefix(waiting: Sequence[_Row], events_max: int) -> Iterator[_Row]:
 
 def _events(db: Db, row: _Row) -> list[Event]:
     """Return a row's events; those of a damaged row are lost and counted."""
+    (body,) = db.execute("SELECT body FROM batches WHERE id = ?", (row.id,)).fetchone()
     try:
-        return columns.decode(codings.unpack(row.body)).events()
+        return columns.decode(codings.unpack(body)).events()
     except (ValueError, LookupError, TypeError):
         lose(db, {"retries_exhausted": row.events})
         return []

@@ -57,21 +57,18 @@ class Sender:
 
     def _serve(self, spool: Spool) -> float | None:
         """Do what is due for a spool; return 0 if a batch was sent."""
-        has_work, has_parked = spool.has_work(), spool.has_parked()
-        if not (has_work or has_parked):
+        if not (spool.has_work() or spool.has_parked()):
             self._storage.yield_turn(spool)
             return None
         if not self._storage.has_turn(spool):
             return TURN_S
         wall_ms = time.time_ns() // 1_000_000
-        batch = spool.next(self._events_max, wall_ms) if has_work else None
+        batch = spool.next(self._events_max, wall_ms)
         if batch is not None:
             self._send(spool, batch)
             return 0
-        if not has_parked:
-            return None
         watch = self._watches.setdefault(spool, PolicyWatch(self._connection, self._counts))
-        return watch.watch(spool, wall_ms)
+        return watch.watch(spool, wall_ms) if spool.has_parked() else None
 
     def _send(self, spool: Spool, batch: Batch) -> None:
         try:
@@ -93,6 +90,8 @@ class Sender:
         act = answers.act_after(answer, batch.events, self._tries)
         if act is Act.RECODE and self._coding not in codings.WORSE:
             act = Act.SLOW
+        if act is Act.SLOW:
+            self._counts.fault(answer.problem or f"answer-{answer.status}")  # Somebody has to repair it.
         self._act(act, spool, batch, answer)
 
     def _act(self, act: Act, spool: Spool, batch: Batch, answer: Answer) -> None:

@@ -4,14 +4,11 @@ A batch gets its sequence before it is first sent, and keeps it with its bytes u
 transaction. sqlite3.Error escapes from all of them.
 """
 
-import sqlite3
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from nocontent_reporter import codings, columns, rows
+from nocontent_reporter.database import Database
 from nocontent_reporter.rows import WAITING, Batch, Db, Depth, Losses, Piece
 
 AGE_STEP_MS_MAX = 86_400_000  # A clock that jumps ahead ages nothing by more than a day at once.
@@ -26,18 +23,15 @@ class Bounds(NamedTuple):
 
 
 class Spool:
-    """One connection to a spool, shared by the threads of a process."""
+    """The batches in one database."""
 
-    def __init__(self, connection: Db, bounds: Bounds, connect: Callable[[], Db] | None = None) -> None:
-        self._connection: Db | None = connection
-        self._connect = connect  # Again, after a fork; None if a connection is all there is.
+    def __init__(self, database: Database, bounds: Bounds) -> None:
+        self.database = database
         self._bounds = bounds
-        self._lock = threading.Lock()
-        self._lost: Counter[str] = Counter()
 
     def append(self, batches: Iterable[tuple[int, bytes]], losses: Losses, wall_ms: int) -> None:
         """Keep packed batches, each with its number of events, and count losses."""
-        with self._transaction() as db:
+        with self.database.transaction() as db:
             age_ms = _advance(db, wall_ms)
             for events, body in batches:
                 self._make_room(db, len(body))
@@ -46,7 +40,7 @@ class Spool:
 
     def next(self, events_max: int, wall_ms: int) -> Batch | None:
         """Return the batch to send: the one sent before, or the oldest events and losses, numbered now."""
-        with self._transaction() as db:
+        with self.database.transaction() as db:
             age_ms = _advance(db, wall_ms)
             self._expire(db, age_ms)
             batch = rows.fixed(db)
@@ -59,12 +53,12 @@ class Spool:
 
     def done(self, batch: Batch) -> None:
         """Forget a batch that the server has stored."""
-        with self._transaction() as db:
+        with self.database.transaction() as db:
             rows.remove(db, [batch.id])
 
     def replace(self, batch: Batch, pieces: Iterable[Piece], refused: int) -> None:
         """Put pieces in the place of a batch that the server has refused, and count the events that are in none."""
-        with self._transaction() as db:
+        with self.database.transaction() as db:
             (age_ms,) = db.execute("SELECT age_ms FROM batches WHERE id = ?", (batch.id,)).fetchone()
             rows.remove(db, [batch.id])
             for piece in pieces:
@@ -79,14 +73,14 @@ class Spool:
 
     def discard(self, batch: Batch) -> None:
         """Count the events of a batch that is damaged as lost."""
-        with self._transaction() as db:
+        with self.database.transaction() as db:
             rows.remove(db, [batch.id])
             rows.report(db, batch.dropped)
             rows.lose(db, {"retries_exhausted": batch.events})
 
     def renumber(self, batch: Batch) -> None:
         """Begin a new stream, in which the batch will get another number."""
-        with self._transaction() as db:
+        with self.database.transaction() as db:
             rows.begin_stream(db)
             db.execute("UPDATE batches SET sequence = NULL, dropped = NULL WHERE id = ?", (batch.id,))
             db.execute("DELETE FROM batches WHERE id = ? AND events = 0", (batch.id,))
@@ -94,7 +88,7 @@ class Spool:
 
     def release(self, policy_tag: str | None, wall_ms: int) -> None:
         """Let parked events be sent again: those of another policy than this one, and those whose moment has come."""
-        with self._transaction() as db:
+        with self.database.transaction() as db:
             db.execute("UPDATE batches SET parked_until_ms = NULL WHERE parked_until_ms <= ?", (wall_ms,))
             if policy_tag is not None:
                 db.execute("UPDATE batches SET parked_tag = NULL WHERE parked_tag <> ?", (policy_tag,))
@@ -102,70 +96,24 @@ class Spool:
 
     def policy_tag(self) -> str:
         """Return the tag of the policy last seen, or an empty string."""
-        return str(self._row("SELECT policy_tag FROM state")[0])
+        return str(self.database.row("SELECT policy_tag FROM state")[0])
 
     def has_work(self, until_age_ms: int = AGE_MS_MAX) -> bool:
         """Return whether anything could be sent now, or any of it that is at least as old as a moment of `age_ms`."""
         batches = f"SELECT 1 FROM batches WHERE {WAITING} AND age_ms <= {until_age_ms}"
-        return bool(self._row(f"SELECT EXISTS ({batches}) OR EXISTS (SELECT 1 FROM losses)")[0])
+        return bool(self.database.row(f"SELECT EXISTS ({batches}) OR EXISTS (SELECT 1 FROM losses)")[0])
 
     def age_ms(self) -> int:
         """Return the moment up to which events have been added, by the clock by which they age."""
-        return int(str(self._row("SELECT age_ms FROM state")[0]))
+        return int(str(self.database.row("SELECT age_ms FROM state")[0]))
 
     def has_parked(self) -> bool:
-        return bool(self._row(f"SELECT EXISTS (SELECT 1 FROM batches WHERE NOT ({WAITING}))")[0])
+        return bool(self.database.row(f"SELECT EXISTS (SELECT 1 FROM batches WHERE NOT ({WAITING}))")[0])
 
     def depth(self) -> Depth:
         """Return how much the spool holds."""
-        with self._lock:
-            return rows.depth(self._connected())
-
-    def lost(self) -> Counter[str]:
-        """Return the events that this connection has dropped, by reason."""
-        with self._lock:
-            return self._lost.copy()
-
-    def close(self) -> None:
-        with self._lock:
-            self._disconnect()
-
-    def suspend(self) -> None:
-        """Keep all threads out of SQLite until `resume`, and close the file: SQLite's state must not be forked."""
-        self._lock.acquire()
-        if self._connect is not None:
-            self._disconnect()
-
-    def resume(self) -> None:
-        self._lock.release()
-
-    def _connected(self) -> Db:
-        """Return the connection; the lock is held."""
-        if self._connection is None:
-            if self._connect is None:
-                raise sqlite3.ProgrammingError
-            self._connection = self._connect()
-        return self._connection
-
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Db]:
-        with self._lock:
-            db = self._connected()
-            db.lost.clear()
-            with db:
-                db.execute("BEGIN IMMEDIATE")
-                yield db
-            self._lost.update(db.lost)
-
-    def _row(self, sql: str) -> tuple[object, ...]:
-        with self._lock:
-            row: tuple[object, ...] = self._connected().execute(sql).fetchone()
-            return row
+        with self.database.connected() as db:
+            return rows.depth(db)
 
     def _expire(self, db: Db, age_ms: int) -> None:
         old = f"FROM batches WHERE age_ms < {age_ms - self._bounds.age_ms} AND sequence IS NULL"

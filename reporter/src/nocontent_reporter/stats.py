@@ -1,10 +1,12 @@
 """Counts of what a reporter did, for /metrics of its process."""
 
 import logging
+import re
 import threading
 from collections import Counter
 from typing import NamedTuple
 
+NAMES_MAX = 100  # In one counter: some come from the server.
 _log = logging.getLogger("nocontent_reporter")
 
 
@@ -37,12 +39,13 @@ class Counts:
 
     def add(self, counter: "Counter[str]", name: str, by: int = 1) -> None:
         with self._lock:
-            counter[name] += by
+            counter[name if name in counter or len(counter) < NAMES_MAX else "other"] += by
 
     def fault(self, name: str) -> None:
         """Count a fault, and log its name: the first, the tenth, the hundredth."""
         self.add(self.faults, name)
-        if str(count := self.faults[name]).strip("0") == "1":
+        count = self.faults[name]
+        if re.fullmatch("10*", str(count)):
             _log.warning("%s (%d times)", name, count)
 
     def copied(self, counter: "Counter[str]") -> dict[str, int]:

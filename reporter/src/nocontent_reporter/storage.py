@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from nocontent_reporter import files
+from nocontent_reporter.database import Database
 from nocontent_reporter.files import Lock
 from nocontent_reporter.rows import Db, Depth, Losses
 from nocontent_reporter.spool import Bounds, Spool
@@ -29,7 +30,7 @@ class Storage:
         self._file: Spool | None = None
         self._inode = 0
         self._opens_at = float("-inf")
-        self.memory = Spool(files.open_memory(), memory)
+        self.memory = Spool(Database(files.open_memory()), memory)
         self._turn = Lock(Path(f"{path}-lock")) if path is not None else None  # To send what is in the file.
 
     def append(self, batches: Packed, losses: Losses) -> bool:
@@ -83,9 +84,12 @@ class Storage:
         with self._lock:
             if self._file is file and self._path is not None:
                 self._file = None
-                file.close()
+                file.database.close()
                 self._count("spool-damaged")
-                self._set_aside(self._path)
+                try:
+                    files.set_aside(self._path, self._inode)
+                except OSError:
+                    self._count("spool-unavailable")
 
     def _opened(self, path: Path) -> Spool | None:
         try:
@@ -96,7 +100,7 @@ class Storage:
         except (OSError, sqlite3.Error):
             self._count("spool-unavailable")
         else:
-            return Spool(connection, self._bounds, lambda: _reconnected(path))
+            return Spool(Database(connection, lambda: _reconnected(path)), self._bounds)
         self._opens_at = time.monotonic() + REOPEN_S
         return None
 
@@ -109,12 +113,6 @@ class Storage:
         self._count("spool-damaged")
         files.set_aside(path, path.stat().st_ino)
         return files.open_file(path)
-
-    def _set_aside(self, path: Path) -> None:
-        try:
-            files.set_aside(path, self._inode)
-        except OSError:
-            self._count("spool-unavailable")
 
     def is_durable(self) -> bool:
         """Return whether nothing is in memory alone."""
@@ -129,7 +127,7 @@ class Storage:
         """Return how much the spools hold, and the events that this process has dropped from them, by reason."""
         depths, lost = [], Counter[str]()
         for spool in self.spools():
-            lost += spool.lost()
+            lost += spool.database.lost()
             with suppress(sqlite3.Error):
                 depths.append(spool.depth())
         return Depth(*map(sum, zip(*depths, strict=True))), lost
@@ -138,7 +136,7 @@ class Storage:
         """Close the file; what is in memory ends with the process."""
         with self._lock:
             if self._file is not None:
-                self._file.close()
+                self._file.database.close()
             self._file = self._path = None
         if self._turn is not None:
             self._turn.release()
@@ -147,13 +145,13 @@ class Storage:
         """Before a fork: let no thread open or use a spool until `resume`."""
         self._lock.acquire()
         if self._file is not None:
-            self._file.suspend()
-        self.memory.suspend()
+            self._file.database.suspend()
+        self.memory.database.suspend()
 
     def resume(self) -> None:
-        self.memory.resume()
+        self.memory.database.resume()
         if self._file is not None:
-            self._file.resume()
+            self._file.database.resume()
         self._lock.release()
 
     def abandon(self) -> None:
