@@ -44,6 +44,7 @@ class Reply(NamedTuple):
     status: int
     body: bytes | None = b""
     headers: Mapping[str, str] = {}
+    closes_unsaid: bool = False  # As a server does that has had enough of an idle connection.
 
 
 Answering = Callable[[Sent], Reply]
@@ -148,6 +149,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()
+        self.close_connection |= reply.closes_unsaid
         self.wfile.write(reply.body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the standard library's name.

@@ -29,16 +29,18 @@ def test_a_clock_set_back_far_is_followed() -> None:
     assert ids.time_ms(source.next(10_000_000 - BACK_MS_MAX - 1)) == 10_000_000 - BACK_MS_MAX - 1
 
 
-def test_forked_processes_make_different_ids() -> None:
+def test_a_child_makes_ids_though_a_thread_of_its_parent_was_making_one() -> None:
     made = run_python(
         """
-        import os
-        from nocontent_reporter.ids import uuid7
-        uuid7()
-        child = os.fork()
-        print(uuid7(), flush=True)
-        if child:
-            os.waitpid(child, 0)
+        from nocontent_reporter import ids
+        busy = ids._ids._lock
+        with busy:
+            child = os.fork()
+            if child == 0:
+                say(ids.uuid7())
+                os._exit(0)
+        os.waitpid(child, 0)
+        say(ids.uuid7())
         """
     )
     first, second = made.split()

@@ -117,10 +117,13 @@ def test_retry_after_is_heeded(script: Scripted) -> None:
         assert reporter.flush(5)
 
 
-def test_a_connection_that_the_server_closes_is_opened_again(script: Scripted) -> None:
+@pytest.mark.parametrize("says_so", [True, False])
+def test_a_connection_that_the_server_closes_is_opened_again_at_once(script: Scripted, *, says_so: bool) -> None:
     def close(sent: Sent) -> Reply:
         stored = script.store(sent)
-        return stored._replace(headers={**stored.headers, "Connection": "close"})
+        if says_so:
+            return stored._replace(headers={**stored.headers, "Connection": "close"})
+        return stored._replace(closes_unsaid=True)
 
     script.script += [close, close]
     with reporting(script.url) as reporter:

@@ -151,9 +151,11 @@ def test_what_is_too_old_goes_and_is_counted(tmp_path: Path) -> None:
 
 def test_a_clock_that_jumps_ages_nothing_by_more_than_a_day(tmp_path: Path) -> None:
     spool = Spool(Database(files.open_file(tmp_path / "spool")), Bounds(2**30, 2 * AGE_STEP_MS_MAX))
-    spool.append([packed(3)], {}, NOW_MS)
-    for wall_ms in (NOW_MS + 5_000 * DAY_MS, 0, NOW_MS):
-        assert spool.next(100, wall_ms) is not None
+    for wall_ms in (NOW_MS, NOW_MS + 5_000 * DAY_MS, 0, NOW_MS):
+        spool.append([packed()], {}, wall_ms)
+    batch = spool.next(100, NOW_MS)
+    assert batch is not None
+    assert (batch.events, batch.dropped) == (4, {})
     spool.database.close()
 
 
