@@ -2,7 +2,7 @@
 
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz fuzz-properties fuzz-coverage prove prove-breaks faults soak hostile check fmt lock catalogue clean clean-data
+.PHONY: help run test fuzz fuzz-properties fuzz-coverage prove prove-breaks api-check faults soak hostile check fmt lock catalogue clean clean-data
 .PHONY: bench bench-full instructions plots observe generate k8s-check image reporter sbom
 
 VENV := .venv
@@ -54,6 +54,9 @@ prove: $(VENV)/.run ## try to get content in, in some 36,000 ways, and search fo
 
 prove-breaks: $(VENV)/.dev ## run the kit against copies of the service that lack a gate: it must notice each
 	$(BIN)/python -m tests.prove.breaks $(ARGS)
+
+api-check: $(VENV)/.dev .venv-api/.done ## have schemathesis generate requests from /openapi.json, and check each response by it
+	$(BIN)/python -m tests.openapi $(ARGS)
 
 faults: $(VENV)/.dev ## kill the service and PostgreSQL 200 times under load: nothing may be lost (KILLS=20: fewer)
 	$(BIN)/python -m tests.faults --kills $(or $(KILLS),200) $(ARGS)
@@ -126,6 +129,7 @@ lock: $(VENV)/.dev ## pin the dependencies of pyproject.toml again (UPGRADE=1: t
 	$(LOCK) pyproject.toml --extra embedded --output-file requirements.lock
 	$(LOCK) pyproject.toml --extra embedded --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 	$(LOCK) pyproject.toml --constraint requirements.lock --output-file requirements-image.lock
+	$(LOCK) requirements-api.in --output-file requirements-api.lock
 	$(LOCK) requirements-fuzz.in --output-file requirements-fuzz.lock
 	$(LOCK) requirements-k8s.in --output-file requirements-k8s.lock
 	$(LOCK) requirements-sbom.in --output-file requirements-sbom.lock
@@ -136,7 +140,7 @@ catalogue: $(VENV)/.run ## add the model ids of the newest public price tables
 	$(BIN)/python -m ingest.catalogue
 
 clean: ## remove .venv, caches and builds
-	rm -rf $(VENV) .venv-bench .venv-image .venv-k8s .venv-phoenix .venv-sbom .bench .observe build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-api .venv-bench .venv-image .venv-k8s .venv-phoenix .venv-sbom .bench .observe build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-data: ## remove the database that `make run` keeps in .nocontent

@@ -1,0 +1,32 @@
+"""`python -m tests.openapi`: have schemathesis generate requests from /openapi.json, and check each response by it."""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support import cluster, customers, service
+
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+
+
+def main() -> int:
+    """Run schemathesis against a service of its own, and return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.openapi", description=__doc__)
+    parser.add_argument("--program", type=Path, default=Path(".venv-api/bin/schemathesis"), help="of schemathesis")
+    parser.add_argument("--examples", type=int, default=200, help="for each operation (default: 200)")
+    parser.add_argument("--seed", type=int, default=None, help="of a run to repeat (default: a new one)")
+    args = parser.parse_args()
+    with cluster.started() as postgres, cluster.open_folder() as folder:
+        dsn = postgres.migrated()
+        token = customers.prepare(dsn)["main"].token
+        with service.serving(dsn, folder / "serve.log") as server:
+            seed = [] if args.seed is None else ["--seed", str(args.seed)]
+            url = f"http://{server.bind}"
+            command = [str(args.program), "--config-file", str(CONFIG), "run", f"{url}/openapi.json", "--url", url]
+            command += ["--header", f"Authorization: Bearer {token}", "--max-examples", str(args.examples), *seed]
+            return subprocess.run(command, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
