@@ -19,10 +19,8 @@ GIVEN, FAMILY = _words("given"), _words("family")
 PASSWORDS, STREETS = _words("passwords"), _words("streets")
 STREETS_BEFORE = frozenset("rue calle avenida rua ulica viale piazza plaza".split())  # Before their names.
 OPERATIONS = _words("operations")
-CATALOGUED = frozenset(
-    word.lower()
-    for kind in (Kind.TASK_CATEGORY, Kind.PROVIDER, Kind.MODEL)
-    for term in shipped_terms(kind)
-    for word in re.findall(r"[A-Z]{3,}(?![a-z])|[A-Z][a-z]{2,}|[a-z]{3,}", term)
-)
+_NO_LETTERS = {code: " " for code in range(128) if not chr(code).isalpha()}
+_TERMS = " ".join(" ".join(shipped_terms(kind)) for kind in (Kind.TASK_CATEGORY, Kind.PROVIDER, Kind.MODEL))
+_PIECES = " ".join(set(_TERMS.translate(_NO_LETTERS).split()))  # Each once: most are in many terms.
+CATALOGUED = frozenset(" ".join(re.findall(r"[A-Z]{3,}(?![a-z])|[A-Z][a-z]{2,}|[a-z]{3,}", _PIECES)).lower().split())
 PLAIN = (OPERATIONS | CATALOGUED) - SENTENCE
