@@ -24,8 +24,8 @@ LEARNING = {"secret.high-entropy", "secret.password"} | {
 COARSENED = ("vocabulary.", "secret.")
 # A body alone cannot break these, or only a large one; the test that does is named.
 ELSEWHERE = {
-    "content.diagnostics": "docs/policy.md",
-    "content.unknown-key": "docs/rules.md",
+    "content.diagnostics": "tests/intake/test_partial.py",
+    "content.unknown-key": "tests/intake/test_cloudevents.py",
     "size.too-many-spellings": "tests/schema/test_composition.py",  # It takes 501 events.
     "size.unexplained": "tests/bad_day/test_5_explain.py",
     "vocabulary.budget": "tests/intake/test_learning.py",
@@ -43,6 +43,7 @@ PROBLEMS_ELSEWHERE = {
     "version-unsupported": "tests/bad_day/test_3_http.py",
     "slow-head": "tests/bad_day/test_3_connections.py",
     "batch-over-quota": "tests/bad_day/test_5_quota.py",
+    "quota-spent": "tests/intake/test_litellm.py",
     "overloaded": "docs/outcomes.md",
     "unavailable": "docs/outcomes.md",
     "outcome-unknown": "docs/outcomes.md",

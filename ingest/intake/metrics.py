@@ -14,17 +14,15 @@ Task = Literal["maintainer", "pulse", "refresher", "writer"]
 _ROWS = (1, 10, 100, 500, 1_000, 2_000, 4_000, 8_000, 16_000)
 
 request_seconds = Histogram(
-    "ingest_request_seconds", "Time from the start of POST /v1/events to its response.", buckets=SECONDS
+    "ingest_request_seconds", "Time from the start of a request that brings events to its response.", buckets=SECONDS
 )
 batches = Counter("ingest_batches", "Batches, counted after COMMIT.", ["outcome"])
 events = Counter("ingest_events", "Events, counted after COMMIT.", ["outcome"])
 refusals = Counter("ingest_refusals", "Refused batches, by the first rule they broke.", ["rule"])
 rejected_records = Counter(
-    "ingest_rejected_records", "Records of other formats that were refused; others of their request were not.", ["rule"]
+    "ingest_rejected_records", "Records of other formats that were refused, each by itself.", ["rule"]
 )
-discarded_fields = Counter(
-    "ingest_discarded_fields", "Fields of other formats that were dropped unread from stored records.", ["field"]
-)
+discarded_fields = Counter("ingest_discarded_fields", "Fields of other formats that were dropped unread.", ["field"])
 learned_terms = Counter("ingest_learned_terms", "New terms in the traffic of tenants in mode learn.", ["outcome"])
 vocabulary_budget_left = Gauge(
     "ingest_vocabulary_budget_left",

@@ -7,7 +7,9 @@ with an unknown model must not cost the others; but a credential refuses the who
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+from msgspec import Meta, Struct
 
 from ingest.intake import metrics, projection
 from ingest.intake.errors import Rejected
@@ -25,19 +27,34 @@ _WHOLE = ("content.", "secret.")  # Rules that refuse a whole request.
 _POINTER = re.compile(r"/(terms|tag_sets|columns/[a-z0-9_]+)/([0-9]+)(?:/.*)?")
 
 
+class Answer(Struct, frozen=True):
+    """The answer of a door that stores some of the records of a request: each is in one of these."""
+
+    accepted: Annotated[int, Meta(description="Records stored now.")]
+    duplicates: Annotated[int, Meta(description="Records stored before.")]
+    rejected: Annotated[int, Meta(description="Records refused by a rule; sending them again will not help.")]
+
+
 class Outcome(NamedTuple):
     """What is queued, or None if nothing is; and how many events were rejected, by rule."""
 
     ticket: Ticket | None
     rejected: Counter[str]
 
+    async def answer(self) -> Answer:
+        """Return the counts after COMMIT; raises what `Ticket.receipt` raises."""
+        rejected = self.rejected.total()
+        if self.ticket is None:
+            return Answer(0, 0, rejected)
+        receipt = await self.ticket.receipt()
+        return Answer(receipt.accepted, receipt.duplicates, rejected)
 
-async def store(seat: Seat, events: Sequence[Projected]) -> Outcome:
+
+async def store(seat: Seat, events: Sequence[Projected], rejected: Counter[str]) -> Outcome:
     """Queue the events that break no rule; raises Rejected for all of them, ClockAdrift, and what `Seat.store` raises.
 
-    Await the ticket's receipt outside of the seat.
+    `rejected` are the records that are no events, by rule. Await the answer outside of the seat.
     """
-    rejected: Counter[str] = Counter()
     refusal: Rejected | None = None
     for _ in range(TRIES_MAX):
         events = await _judged(seat, events, rejected)
@@ -47,7 +64,12 @@ async def store(seat: Seat, events: Sequence[Projected]) -> Outcome:
             ticket = await seat.store(projection.body(events))
         except Rejected as error:
             refusal = Rejected(tuple({Violation(each.rule, "/*"): None for each in error.violations}))
-            events = _without(events, error, refusal, rejected)
+            try:
+                faulty = faults_at(events, error.violations)
+            except LookupError:
+                raise refusal from None
+            rejected.update(faulty.values())
+            events = [event for at, event in enumerate(events) if at not in faulty]
         else:
             return _counted(Outcome(ticket, rejected))
     raise refusal or AssertionError
@@ -95,19 +117,19 @@ def _require_no_secret(event: Projected) -> None:
             raise Rejected((Violation(rule, "/*"),))
 
 
-def _without(
-    events: Sequence[Projected], error: Rejected, refusal: Rejected, rejected: Counter[str]
-) -> list[Projected]:
-    """Return the events that no violation points at, and count the others; raises the refusal if it concerns all."""
+def faults_at(events: Sequence[Projected], violations: Sequence[Violation]) -> dict[int, str]:
+    """Return the places of the events that violations of their batch point at, each with its first rule.
+
+    Raises LookupError if a violation concerns the whole batch, or its content.
+    """
     rules: dict[int, str] = {}
-    for violation in error.violations:
-        place = _POINTER.fullmatch(violation.pointer)
-        if place is None or violation.rule.startswith(_WHOLE):
-            raise refusal
+    for rule, pointer, _ in violations:
+        place = _POINTER.fullmatch(pointer)
+        if place is None or rule.startswith(_WHOLE):
+            raise LookupError
         for at in _events_at(events, place[1], int(place[2])):
-            rules.setdefault(at, violation.rule)
-    rejected.update(rules.values())
-    return [event for at, event in enumerate(events) if at not in rules]
+            rules.setdefault(at, rule)
+    return rules
 
 
 def _events_at(events: Sequence[Projected], name: str, number: int) -> list[int]:

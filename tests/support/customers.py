@@ -47,6 +47,7 @@ PREPARED = {
     "sparing": CustomerSpec(quota=10),
     "thrifty": CustomerSpec(quota=10),
     "losing": CustomerSpec(quota=10),
+    "modest": CustomerSpec(quota=10),
     "disabled": CustomerSpec(is_disabled=True),
     "expired": CustomerSpec(expires_in=timedelta(seconds=-1)),
     "policy-only": CustomerSpec(scopes=("policy:read",)),
