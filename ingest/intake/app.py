@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ingest import config, logs
-from ingest.intake import events, health, metrics, openapi, policies, policy, streams
+from ingest.intake import cloudevents, events, health, litellm, metrics, openapi, policies, policy, streams
 from ingest.intake.problems import FACES
 from ingest.intake.quota_table import Table
 from ingest.intake.service import Service
@@ -31,6 +31,8 @@ def create(shared: object = None) -> Starlette:
     app = Starlette(
         routes=[
             Route("/v1/events", events.post_events, methods=["POST"]),
+            Route("/v1/integrations/litellm", litellm.post_litellm, methods=["POST"]),
+            Route("/api/v1/events", cloudevents.post_cloudevents, methods=["POST"]),
             Route("/v1/policy", policies.get_policy, methods=["GET"]),
             Route("/v1/streams/{id}", streams.get_stream, methods=["GET"]),
             Route("/openapi.json", openapi.get_openapi, methods=["GET"]),

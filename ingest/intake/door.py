@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from ingest.errors import IngestError
 from ingest.intake import metrics
+from ingest.intake.errors import QuotaExceeded, QuotaSpent
 from ingest.intake.quota import MINUTE_S, Quotas
 from ingest.serving.application import Headers
 from ingest.serving.boundary import FIELDS
@@ -27,6 +28,15 @@ def measured() -> Iterator[None]:
         metrics.request_seconds.observe(time.perf_counter() - started)
         raise
     metrics.request_seconds.observe(time.perf_counter() - started)
+
+
+@contextmanager
+def answering_503() -> Iterator[None]:
+    """Answer a full quota by 503, for clients that retry after it and drop what they hold after 429."""
+    try:
+        yield
+    except QuotaExceeded as error:
+        raise QuotaSpent(error.retry_after_s) from None
 
 
 def announce_quota(request: Request, quotas: Quotas, tenant_id: int) -> None:

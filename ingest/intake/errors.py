@@ -34,4 +34,12 @@ class QuotaExceeded(IngestError):
 
     def __init__(self, reset_s: int) -> None:
         super().__init__()
+        self.retry_after_s: int = reset_s
+
+
+class QuotaSpent(IngestError):
+    """The same, for a client that does not retry after 429."""
+
+    def __init__(self, reset_s: int) -> None:
+        super().__init__()
         self.retry_after_s = reset_s

@@ -1,30 +1,62 @@
 """Serves `GET /openapi.json`: an OpenAPI 3.1 document, generated from the types that decode and encode."""
 
+from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import cast
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingest.intake import policy
+from ingest.intake import cloudevents, litellm, policy
+from ingest.intake.partial import Answer
 from ingest.serving import documents, problems, steps
 from ingest.serving.documents import Document
 from ingest.store.streams import StreamState
 from schema.event import Batch
+from schema.limits import EVENTS_MAX
 from schema.receipt import Receipt
 
 VERSION = "0.1.0"
 _Document = dict[str, object]
+_JSON = "application/json"
+# Their records are of other people's formats, of which the doors read what they know: docs/litellm.md.
+_OBJECT: _Document = {"type": "object"}
+_LITELLM_BODIES: Mapping[str, _Document] = {
+    _JSON: {"oneOf": [{"type": "array", "items": _OBJECT, "maxItems": litellm.RECORDS_MAX}, _OBJECT]}
+}
+_CLOUDEVENTS_BODIES: Mapping[str, _Document] = dict(
+    zip(
+        cloudevents.FORM.media_types,
+        (_OBJECT, {"type": "array", "items": _OBJECT, "maxItems": EVENTS_MAX}),
+        strict=True,
+    )
+)
 
 
 @cache
 def document() -> bytes:
     """Return the whole document."""
-    types: tuple[type, ...] = (Batch, Receipt, policy.Policy, StreamState, problems.Problem)
+    types: tuple[type, ...] = (Batch, Receipt, Answer, policy.Policy, StreamState, problems.Problem)
     _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     paths: dict[str, _Document] = {
-        "/v1/events": {"post": _operation("Store a batch of events", Receipt, ("events:write",), body=Batch)},
+        "/v1/events": {
+            "post": _operation("Store a batch of events", Receipt, ("events:write",), bodies={_JSON: _ref(Batch)})
+        },
+        "/v1/integrations/litellm": {
+            "post": _operation(
+                "Store records of LiteLLM's callback generic_api", Answer, ("events:write",), bodies=_LITELLM_BODIES
+            )
+        },
+        "/api/v1/events": {
+            "post": _operation(
+                "Store CloudEvents of LiteLLM's callback openmeter",
+                Answer,
+                ("events:write",),
+                bodies=_CLOUDEVENTS_BODIES,
+            )
+        },
         "/v1/policy": {"get": _operation("The policy in force for this tenant", policy.Policy, ("policy:read",))},
         "/v1/streams/{id}": {
             "get": _operation("The batches that arrived of a stream", StreamState, ("streams:read",), parameter="id")
@@ -60,7 +92,12 @@ async def get_openapi(request: Request) -> Response:
 
 
 def _operation(
-    summary: str, answer: type, scopes: tuple[str, ...], *, body: type | None = None, parameter: str | None = None
+    summary: str,
+    answer: type,
+    scopes: tuple[str, ...],
+    *,
+    bodies: Mapping[str, _Document] = MappingProxyType({}),
+    parameter: str | None = None,
 ) -> _Document:
     operation: _Document = {
         "summary": summary,
@@ -72,8 +109,9 @@ def _operation(
     }
     if answer is policy.Policy:
         cast("_Document", operation["responses"])["304"] = {"description": "Unchanged since the ETag in If-None-Match"}
-    if body is not None:
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(body)}}}
+    if bodies:
+        content = {media_type: {"schema": schema} for media_type, schema in bodies.items()}
+        operation["requestBody"] = {"required": True, "content": content}
     if parameter is not None:
         schema = {"type": "string", "format": "uuid"}
         operation["parameters"] = [{"name": parameter, "in": "path", "required": True, "schema": schema}]

@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from ingest.intake.errors import BatchOverQuota, Malformed, QuotaExceeded, Rejected
+from ingest.intake.errors import BatchOverQuota, Malformed, QuotaExceeded, QuotaSpent, Rejected
 from ingest.knowledge.errors import (
     BadToken,
     ClockAdrift,
@@ -57,5 +57,8 @@ _INTAKE: Faces = {
         HTTPStatus.UNPROCESSABLE_ENTITY, "rejected", "The batch breaks the contract; none of it was stored or kept"
     ),
     QuotaExceeded: Face(HTTPStatus.TOO_MANY_REQUESTS, "quota-exceeded", "The tenant's quota is used up", 1),
+    QuotaSpent: Face(
+        HTTPStatus.SERVICE_UNAVAILABLE, "quota-spent", "The tenant's quota is used up; nothing was stored", 1
+    ),
 }
 FACES: Faces = {**problems.FACES, **_KNOWLEDGE, **_STORE, **_INTAKE}

@@ -13,8 +13,9 @@ from ingest.serving.errors import ClientGone
 from ingest.serving.problems import Faces
 
 RULES_LOGGED_MAX = 5
+COUNTED = ("/v1/", "/api/v1/")  # Paths of the API, whose answers are counted; no probe is.
 FIELDS = "fields"  # In a scope's state: the application's function that returns fields for every answer but a bug's.
-_PATHLESS = {HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED}  # Never under /v1/.
+_PATHLESS = {HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED}  # Never of such a path.
 
 
 def declare(faces: Faces) -> None:
@@ -48,7 +49,7 @@ class Boundary:
             if message["type"] == "http.response.start":
                 fields = scope["state"].get(FIELDS, list)()
                 is_answered = True
-                if scope["path"].startswith("/v1/"):
+                if scope["path"].startswith(COUNTED):
                     metrics.responses.labels(str(message["status"])).inc()
                 message["headers"] = [
                     *message["headers"],

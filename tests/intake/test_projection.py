@@ -114,7 +114,7 @@ def test_stop_reasons_are_translated(sent: str, stored: StopReason | None) -> No
         (True, None, "success", "error"), (True, 499, "", "cancelled"),
     ],
 )  # fmt: skip
-def test_outcomes_are_translated(is_error: bool, code: int | None, error_type: str, stored: str) -> None:  # noqa: FBT001
+def test_outcomes_are_translated(is_error: bool, code: int | None, error_type: str, stored: str) -> None:  # noqa: FBT001 (a table)
     assert projection.status(is_error, code, error_type) == stored
 
 
