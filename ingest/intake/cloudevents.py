@@ -114,7 +114,7 @@ def _project(event: _CloudEvent) -> Projected:
 
 def _content(attributes: _Attributes) -> Iterator[tuple[str, str]]:
     """Yield rule and pointer of each attribute or member of `data` that may hold content or a credential."""
-    yield from _texts(attributes, _READ | _DROPPED, "")
+    yield from _texts({name: raw for name, raw in attributes.items() if name != "data"}, _READ | _DROPPED, "")
     try:
         members = _members.decode(attributes.get("data", Raw(b"null")))
     except msgspec.MsgspecError:
@@ -126,7 +126,7 @@ def _content(attributes: _Attributes) -> Iterator[tuple[str, str]]:
 def _texts(attributes: _Attributes, read: frozenset[str], place: str) -> Iterator[tuple[str, str]]:
     for name, raw in attributes.items():
         text = memoryview(raw)[:VALUE_BYTES_MAX].tobytes().decode("utf-8", "replace")
-        if name == "data" or text[:1] not in {'"', "{", "["}:
+        if text[:1] not in {'"', "{", "["}:
             continue  # A number, a boolean or null holds no text.
         rule = rule_of_value(text)
         if rule is None and name not in read:

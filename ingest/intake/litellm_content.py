@@ -15,7 +15,7 @@ from schema.limits import VALUE_BYTES_MAX
 from schema.rules import rule_of_name, rule_of_value
 
 _Path = tuple[str, ...]
-_CONTENT: Mapping[_Path, str] = {
+CONTENT: Mapping[_Path, str] = {
     ("messages",): "content.message",
     ("response",): "content.output",
     ("proxy_server_request",): "content.prompt",
@@ -46,13 +46,13 @@ _CONTENT: Mapping[_Path, str] = {
     ("guardrail_information", "match_details"): "content.prompt",
     ("guardrail_information", "classification"): "content.output",
 }
-_DIAGNOSTICS: Mapping[_Path, str] = {
+DIAGNOSTICS: Mapping[_Path, str] = {
     ("error_str",): "error_str",
     ("error_information", "error_message"): "error_information.error_message",
     ("error_information", "traceback"): "error_information.traceback",
     ("response_cost_failure_debug_info",): "response_cost_failure_debug_info",
 }
-_CONTEXT: Mapping[_Path, str] = {
+CONTEXT: Mapping[_Path, str] = {
     ("end_user",): "end_user",
     ("requester_ip_address",): "requester_ip_address",
     ("user_agent",): "user_agent",
@@ -85,7 +85,7 @@ _WORD = re.compile(r"[A-Za-z0-9._:/@+-]{0,128}")
 _members = msgspec.json.Decoder(dict[str, Raw])
 _lists = msgspec.json.Decoder(list[dict[str, Raw] | None])
 _any = msgspec.json.Decoder()
-_NAMES = _KNOWN | {path[0] for table in (_CONTENT, _DIAGNOSTICS, _CONTEXT) for path in table}
+_NAMES = _KNOWN | {path[0] for table in (CONTENT, DIAGNOSTICS, CONTEXT) for path in table}
 _ANY_NAME = ""  # Of what is no object in the place of one: it may hold each member that one could have.
 
 
@@ -98,12 +98,12 @@ class Members:
 
     def content(self) -> Iterator[tuple[str, str]]:
         """Yield rule and pointer of each place with content or a credential, which refuse the whole request."""
-        for path, rule in _CONTENT.items():
+        for path, rule in CONTENT.items():
             found = [raw for raw in self._at(path) if _has_text(raw)]
             if found and not (path in _REDACTED and all(map(_is_redacted, found))):
                 yield rule, "/" + "/".join(path)
         texts = {
-            _start(raw, VALUE_BYTES_MAX): path for path in _DIAGNOSTICS for raw in self._at(path) if _has_text(raw)
+            _start(raw, VALUE_BYTES_MAX): path for path in DIAGNOSTICS for raw in self._at(path) if _has_text(raw)
         }  # By text, because LiteLLM sends the message of an error twice.
         for text, path in texts.items():
             secret = rule_of_value(text.decode("utf-8", "replace"))
@@ -117,11 +117,11 @@ class Members:
 
     def diagnostics(self) -> list[str]:
         """Return the names of the free texts about an error that the record has, as docs/policy.md lists them."""
-        return [name for path, name in _DIAGNOSTICS.items() if any(map(_has_text, self._at(path)))]
+        return [name for path, name in DIAGNOSTICS.items() if any(map(_has_text, self._at(path)))]
 
     def context(self) -> list[str]:
         """Return the names of what the record says about people, machines and addresses."""
-        return list(dict.fromkeys(name for path, name in _CONTEXT.items() if any(map(_has_text, self._at(path)))))
+        return list(dict.fromkeys(name for path, name in CONTEXT.items() if any(map(_has_text, self._at(path)))))
 
     def _at(self, path: _Path) -> list[Raw]:
         """Return the values at a path, one for each object of a list on the way."""

@@ -16,6 +16,7 @@ from ingest.prove.cases import (
     http2,
     ids,
     insertions,
+    integrations,
     keys,
     learning,
     names,
@@ -72,10 +73,14 @@ FAMILIES: Mapping[str, Family] = {
     "framing": framing.framing,
     "http2": http2.http2,
     "container-metadata": whole.container_metadata,
+    "litellm-content": integrations.litellm_content,
+    "litellm-members": integrations.litellm_members,
+    "cloudevents": integrations.cloudevents,
     "accepted-values": accepted.accepted_values,
     "accepted-terms": accepted.accepted_terms,
     "accepted-spellings": spellings.accepted_spellings,
     "accepted-forms": accepted.accepted_forms,
+    "accepted-records": integrations.accepted_records,
     **LEARNING,
 }
 

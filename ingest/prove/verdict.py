@@ -5,6 +5,7 @@ from typing import get_args
 import msgspec
 from msgspec import Struct
 
+from ingest.intake.litellm_content import CONTENT, DIAGNOSTICS
 from ingest.prove.canaries import Canaries
 from ingest.prove.case import Case, Expected
 from ingest.prove.client import Answer
@@ -19,6 +20,7 @@ _NOT_FOR_A_BODY = frozenset({401, 403, 408, 429})
 _NOT_SPOKEN = frozenset({501, 505})  # Statuses of HTTP itself: RFC 9112, section 6.1; RFC 9110, section 15.6.6.
 _PROBLEM = "application/problem+json"
 _ENVELOPE = frozenset({"", "*", "events", "stream", "dropped", "id", "sequence"})
+_OTHERS = frozenset({"data", "source", "subject", "time", "type"}).union(*CONTENT, *DIAGNOSTICS)  # Of other formats.
 _WORDS = frozenset({None, "unknown", "null", *get_args(Status), *get_args(StopReason)})
 
 
@@ -38,6 +40,7 @@ class _Receipt(Struct, frozen=True):
     accepted: int
     duplicates: int
     coarsened: int = 0
+    rejected: int = 0  # Records of other formats, of which each is refused by itself.
 
 
 def fault(case: Case, answer: Answer, policy: Policy, canaries: Canaries) -> str | None:
@@ -82,8 +85,10 @@ def _of_receipt(case: Case, answer: Answer) -> str | None:
         receipt = msgspec.json.decode(answer.body, type=_Receipt)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return "200 without a receipt"
-    if receipt.accepted + receipt.duplicates != case.events:
+    if receipt.accepted + receipt.duplicates + receipt.rejected != case.events:
         return "200, but not every event was counted"
+    if receipt.rejected and case.expected is Expected.ACCEPTED:
+        return "200, but a good record was rejected"
     return "200, but a term was replaced" if receipt.coarsened else None
 
 
@@ -100,7 +105,7 @@ def _of_problem(answer: Answer, policy: Policy) -> str | None:
         return "a rule that the policy does not have"
     if any(violation.use not in _WORDS for violation in problem.violations):
         return "a word that the contract does not have"
-    names = _ENVELOPE | set(policy.fields) | set(policy.drop_reasons)
+    names = _ENVELOPE | _OTHERS | set(policy.fields) | set(policy.drop_reasons)
     is_known = all(_is_known(violation.pointer, names) for violation in problem.violations)
     return None if is_known else "a pointer with a name that the contract does not have"
 

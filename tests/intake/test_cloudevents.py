@@ -86,6 +86,7 @@ def test_another_media_type_is_refused(sender: Sender, media_type: str | None) -
         ({"apikey": "CANARY-CLOUD"}, "secret.field"), ({"subject": "sk-ant-api03-" + "a" * 20}, "secret.anthropic-key"),
         ({"source": "https://user:CANARYCLOUD@host"}, "secret.url-credentials"),
         ({"data": CANARY}, "content.unknown-key"), ({"data": [CANARY]}, "content.unknown-key"),
+        ({"data": {"model": "claude-sonnet-4-5", "data": CANARY}}, "content.free-form"),
         ({"data_base64": "Q0FOQVJZLUNMT1VE" * 10}, "content.unknown-key"),
         ({"data": {"model": "claude-sonnet-4-5", "completion": CANARY}}, "content.output"),
         ({"data": {"model": "claude-sonnet-4-5", "remark": CANARY}}, "content.unknown-key"),
