@@ -6,7 +6,8 @@ with an unknown model must not cost the others; but a credential refuses the who
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, NamedTuple
 
 from msgspec import Meta, Struct
@@ -50,11 +51,12 @@ class Outcome(NamedTuple):
         return Answer(receipt.accepted, receipt.duplicates, rejected)
 
 
-async def store(seat: Seat, events: Sequence[Projected], rejected: Counter[str]) -> Outcome:
+async def store(seat: Seat, events: Sequence[Projected], refused: Mapping[str, int] = MappingProxyType({})) -> Outcome:
     """Queue the events that break no rule; raises Rejected for all of them, ClockAdrift, and what `Seat.store` raises.
 
-    `rejected` are the records that are no events, by rule. Await the answer outside of the seat.
+    `refused` are records that are no events, by rule, which are counted too. Await the answer outside of the seat.
     """
+    rejected = Counter(refused)
     refusal: Rejected | None = None
     for _ in range(TRIES_MAX):
         events = await _judged(seat, events, rejected)
