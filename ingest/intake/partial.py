@@ -24,6 +24,7 @@ from schema.rules import Violation, rule_of_value
 TRIES_MAX = 4  # A refusal names at most 100 violations, and judging beforehand leaves few or none.
 _JUDGED_AT_ONCE = 100
 _EVENT_BYTES = 4_096  # Taken as the size of an event in another format, to decide whether work needs a turn.
+_BUDGET = "vocabulary.budget"  # Of a batch: its events are judged again as if no term could be learned.
 _WHOLE = ("content.", "secret.")  # Rules that refuse a whole request.
 _POINTER = re.compile(r"/(terms|tag_sets|columns/[a-z0-9_]+)/([0-9]+)(?:/.*)?")
 
@@ -58,22 +59,24 @@ async def store(seat: Seat, events: Sequence[Projected], refused: Mapping[str, i
     """
     rejected = Counter(refused)
     refusal: Rejected | None = None
+    may_learn = True
     for _ in range(TRIES_MAX):
-        events = await _judged(seat, events, rejected)
+        events = await _judged(seat, events, rejected, may_learn=may_learn)
         if not events:
             return _counted(Outcome(None, rejected))
         try:
-            ticket = await seat.store(projection.body(events))
+            return _counted(Outcome(await seat.store(projection.body(events)), rejected))
         except Rejected as error:
             refusal = Rejected(tuple({Violation(each.rule, "/*"): None for each in error.violations}))
+            if refusal.violations[0].rule == _BUDGET:
+                may_learn = False
+                continue
             try:
                 faulty = faults_at(events, error.violations)
             except LookupError:
                 raise refusal from None
-            rejected.update(faulty.values())
-            events = [event for at, event in enumerate(events) if at not in faulty]
-        else:
-            return _counted(Outcome(ticket, rejected))
+        rejected.update(faulty.values())
+        events = [event for at, event in enumerate(events) if at not in faulty]
     raise refusal or AssertionError
 
 
@@ -83,13 +86,16 @@ def _counted(outcome: Outcome) -> Outcome:
     return outcome
 
 
-async def _judged(seat: Seat, events: Sequence[Projected], rejected: Counter[str]) -> list[Projected]:
+async def _judged(
+    seat: Seat, events: Sequence[Projected], rejected: Counter[str], *, may_learn: bool
+) -> list[Projected]:
     """Return the events without a fault, and count the others; raises Rejected, and ClockAdrift if time is in doubt."""
     good: list[Projected] = []
     found: set[str] = set()
 
     def judging() -> Steps[None]:
         faults = seat.faults()
+        faults.may_learn &= may_learn
         try:
             for number, event in enumerate(events, 1):
                 fault = faults.of(event)

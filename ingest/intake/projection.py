@@ -179,7 +179,7 @@ class Faults:
     def __init__(self, vocabulary: Vocabulary, window: Window, *, may_learn: bool) -> None:
         self._vocabulary = vocabulary
         self._window = window
-        self._may_learn = may_learn
+        self.may_learn = may_learn
         self._known: dict[tuple[Kind, str, str], str | None] = {}
 
     def of(self, event: Projected) -> Violation | None:
@@ -236,7 +236,7 @@ class Faults:
                 pass
             else:
                 return None
-        if self._may_learn and self._vocabulary.modes.get(kind) is Mode.LEARN and is_learnable(kind, string):
+        if self.may_learn and self._vocabulary.modes.get(kind) is Mode.LEARN and is_learnable(kind, string):
             return None  # The gates refuse it, and validation learns it, if the budget allows.
         return f"vocabulary.unknown-{kind.name.lower().replace('_', '-')}"
 

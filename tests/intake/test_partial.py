@@ -45,7 +45,7 @@ def event(**changed: object) -> Projected:
 
 
 def learnable(number: int) -> Projected:
-    return event(requested_model=f"claude-opus-5-2028{number // 28 + 1:02}{number % 28 + 1:02}")
+    return event(requested_model=f"claude-opus-7-2028{number // 28 + 1:02}{number % 28 + 1:02}")
 
 
 async def stored(
@@ -88,7 +88,7 @@ async def test_terms_over_the_budget_cost_only_their_events(service: Service) ->
     new = [learnable(number) for number in range(LEARN_PER_DAY_MAX + 1)]
     answer, rejected = await stored(service, [*new, event()])
     assert answer == Answer(1, 0, len(new))
-    assert rejected == Counter({"vocabulary.budget": len(new)})
+    assert rejected == Counter({"vocabulary.unknown-model": len(new)})
 
 
 @pytest.mark.parametrize(
