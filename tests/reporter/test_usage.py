@@ -7,10 +7,10 @@ from typing import get_args
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from nocontent_reporter import Event, stop_reasons, usage
-from nocontent_reporter.usage import Usage
 
 from ingest.intake import synonyms
+from nocontent_reporter import Event, stop_reasons, usage
+from nocontent_reporter.usage import Usage
 from schema.event import StopReason
 
 Make = Callable[[object], Usage]
