@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from tests.support import classes, promise
+from tests.support.allowances import ATTRIBUTES_ALLOWED, BROAD_ALLOWED, ENVIRONMENT_ALLOWED
 from tests.support.house import House, house
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,22 +32,6 @@ BINARY = (".gz", ".zst", ".png", ".ico")
 ENVIRONMENT = {"os.environ", "os.environb", "os.getenv", "os.getenvb"}
 
 ROOMLESS = re.compile(r"ingest/(__init__|__main__|config|errors|knowledge|logs|metrics)\.py\Z")
-ATTRIBUTES_ALLOWED = {
-    "ingest/intake/litellm_records.py:_Record": "a document of LiteLLM's: a field for each member that is read",
-    "ingest/intake/projection.py:Projected": "the contract: a field for each column",
-    "ingest/intake/policy.py:Policy": "a document that senders read: a field for each member",
-    "ingest/logs/__init__.py:Fields": "the closed set of what a log line can say",
-    "ingest/prove/summary.py:Summary": "a document that auditors read",
-    "reporter/src/nocontent_reporter/event.py:Event": "the contract, as a proxy makes it",
-    "schema/event.py:Event": "the contract: a field for each column",
-}
-BROAD_ALLOWED = {
-    "ingest/serving/boundary.py": "the one place where whatever is left becomes a bare 500",
-    "reporter/src/nocontent_reporter/litellm.py": "nothing is raised into the proxy",
-    "reporter/src/nocontent_reporter/pipeline.py": "a bug must not end the threads that report",
-    "reporter/src/nocontent_reporter/reporter.py": "nothing is raised into the proxy; its callback may raise",
-}
-ENVIRONMENT_ALLOWED = {"ingest/config/__init__.py": "the one reader of settings"}
 
 
 def long_files(house: House) -> Iterator[str]:

@@ -23,9 +23,17 @@ def main() -> int:
         with service.serving(dsn, folder / "serve.log") as server:
             seed = [] if args.seed is None else ["--seed", str(args.seed)]
             url = f"http://{server.bind}"
-            command = [str(args.program), "--config-file", str(CONFIG), "run", f"{url}/openapi.json", "--url", url]
+            command = [
+                str(args.program.absolute()),
+                "--config-file",
+                str(CONFIG),
+                "run",
+                f"{url}/openapi.json",
+                "--url",
+                url,
+            ]
             command += ["--header", f"Authorization: Bearer {token}", "--max-examples", str(args.examples), *seed]
-            return subprocess.run(command, check=False).returncode
+            return subprocess.run(command, cwd=folder, check=False).returncode  # Its cache is left there.
 
 
 if __name__ == "__main__":
