@@ -34,9 +34,13 @@ def split(body: bytes, records_max: int) -> Steps[list[Raw | None]]:
         return (yield from _array(body, records_max))
     yield
     try:
-        return [_raw.decode(body)]
+        alone = _raw.decode(body)
     except _UNREADABLE:
         lines = [line for line in body.split(b"\n") if line.strip(b" \t\r")]
+    else:
+        if bytes(alone)[:1] != b"{":
+            raise Rejected((Violation("shape.wrong-type", ""),))
+        return [alone]
     _require_few(lines, records_max)
     yield
     records = [_line(line) for line in lines]
