@@ -246,7 +246,8 @@ def test_a_broken_line_costs_no_other(sender: Sender) -> None:
     ("content", "rule"),
     [
         (b"", "shape.malformed-json"), (b"{", "shape.malformed-json"), (b"[{]", "shape.malformed-json"),
-        (b"5", "shape.wrong-type"), (b'"CANARY"', "shape.wrong-type"), (b"CANARY\nCANARY", "shape.malformed-json"), (b"[" * 100_000, "shape.wrong-type"),
+        (b"5", "shape.wrong-type"), (b'"CANARY"', "shape.wrong-type"),
+        (b"CANARY\nCANARY", "shape.malformed-json"), (b"[" * 100_000, "shape.wrong-type"),
         (b'{"a":' * 100_000, "shape.malformed-json"), (b"[5]", "shape.wrong-type"), (b'["a"]', "shape.wrong-type"),
         (b"[" + b"{}," * 512 + b"{}]", "size.too-many-events"), (b"{}\n" * 513, "size.too-many-events"),
         (b"[" + b"{}," * 140_000 + b"{}]", "size.too-many-events"),
