@@ -75,7 +75,7 @@ class Archive:
 
     @contextlib.contextmanager
     def _lost_in_the_end(self, settings: dict[str, str]) -> Iterator[EmbeddedServer]:
-        with cluster.start(self._opened / "primary", _SETTINGS | settings) as server:
+        with embedded.start(self._opened / "primary", settings=_SETTINGS | settings) as server:
             yield server
             postmaster.kill_all(server.pid)  # A shutdown would archive what was not yet.
         shutil.rmtree(server.data_dir)
