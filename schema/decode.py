@@ -90,9 +90,9 @@ def _decode(body: bytes, vocabulary: Vocabulary, window: Window, count: _Count) 
 
 
 def _has_too_much(body: bytes, count: _Count) -> bool:
-    """Return whether a body has more values than a batch. Rows need no look, because they have one list."""
-    is_rows = body.find(b"[", body.find(b"[") + 1) < 0
-    outside = b"" if is_rows or count(body, b",") <= _COMMAS_MAX else b"".join(body.split(b'"')[::2])  # Of strings.
+    """Return whether a body has more values than a batch. Of rows alone the parser stops at the first wrong one."""
+    is_rows = b'"events"' in body[: body.find(b"[")] and body.count(b"[") == 1
+    outside = b"".join(body.split(b'"')[::2]) if not is_rows and count(body, b",") > _COMMAS_MAX else b""  # Of strings.
     return count(outside, b",") > _COMMAS_MAX
 
 

@@ -47,10 +47,9 @@ class Objects(Verdicts):
         if raw.lstrip()[:1] != b"{":
             self.found("shape.wrong-type", at)
             return {}
-        if _repeats(raw, kind):
+        if (yield from _repeats(raw, kind)):
             self.found("size.too-many-names", at)
             return {}
-        yield
         named = kind.named.decode(raw)
         yield
         members = {name: part for name in kind.fields if (part := bytes(getattr(named, name)))}
@@ -101,8 +100,13 @@ class Objects(Verdicts):
         return None
 
 
-def _repeats(raw: bytes, kind: Object) -> bool:
+def _repeats(raw: bytes, kind: Object) -> Steps[bool]:
     """Return whether an object has so many members that finding its fields would take too long."""
-    if kind is BATCH:
-        return sum(raw.count(b'"%s"' % name.encode("ascii")) for name in kind.fields) > _REPEATS_MAX
-    return raw.count(b":") > _COLONS_MAX
+    if kind is not BATCH:
+        yield
+        return raw.count(b":") > _COLONS_MAX
+    repeats = 0
+    for name in kind.fields:
+        repeats += raw.count(b'"%s"' % name.encode("ascii"))
+        yield
+    return repeats > _REPEATS_MAX

@@ -1,11 +1,14 @@
 """Refused bodies that are as costly to explain as their size allows, each odd in one way."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from itertools import count
 
-from schema.limits import BODY_BYTES_MAX, EVENTS_MAX
-from tests.support import sample
+from schema.event import NAMES as FIELDS
+from schema.event import STRINGS
+from schema.limits import BODY_BYTES_MAX, EVENTS_MAX, LISTED_MAX
+from tests.support import columns, sample
 
 EVENT = json.dumps(sample.event(), separators=(",", ":")).encode("ascii")
 TAGS = b'{"team":"search"}'
@@ -87,7 +90,58 @@ def _others() -> Mapping[str, Make]:
     }
 
 
-_SHAPES = {**_many(), **_others()}
+@cache
+def _good() -> dict[str, object]:
+    return columns.columns([json.loads(EVENT)] * EVENTS_MAX)
+
+
+def _listed(terms: Sequence[object] = (), tag_sets: Sequence[object] = (), **lists: object) -> bytes:
+    """Return a batch in columns that differs from the largest good one in these lists."""
+    good = _good()
+    assert isinstance(good["columns"], dict)
+    whole = {
+        "terms": terms or good["terms"],
+        "tag_sets": tag_sets or good["tag_sets"],
+        "columns": good["columns"] | lists,
+    }
+    return json.dumps(whole, separators=(",", ":")).encode("ascii")
+
+
+def _terms(form: str) -> bytes:
+    """Return a batch in columns, of which every event has six strings of its own."""
+    places = {
+        name: list(range(start, start + EVENTS_MAX)) for start, name in zip(count(0, EVENTS_MAX), STRINGS, strict=False)
+    }
+    return _listed([form % place for place in range(LISTED_MAX)], **places)
+
+
+def _in_columns() -> Mapping[str, Make]:
+    start, events = b'{"terms":["ok"],"tag_sets":[{}],"columns":{', range(EVENTS_MAX)
+    return {
+        "columns, the last number wrong": lambda: _listed(input_tokens=[812] * (EVENTS_MAX - 1) + [-1]),
+        "columns, all wrong": lambda: _listed(**dict.fromkeys(FIELDS, [True] * EVENTS_MAX)),
+        "a column of many numbers": lambda: start + b'"input_tokens":[' + b"1," * 2_000_000 + b"1]}}",
+        "a column of many costs": lambda: start + b'"cost_nanousd":[' + b"1000000000," * 370_000 + b"1]}}",
+        "a column of one long number": lambda: start + b'"provider":[' + b"9" * 4_000_000 + b"]}}",
+        "a column of many ids": lambda: start + b'"event_id":[' + b'"%s",' % (b"0" * 36) * 107_000 + b'""]}}',
+        "a column of empty strings": lambda: start + b'"event_id":[""' + b',""' * 1_300_000 + b"]}}",
+        "a column again and again": lambda: start + b'"provider":[]' + b',"provider":[]' * 290_000 + b"}}",
+        "columns of many names": lambda: start + names(_MANY) + b"}}",
+        "empty tag sets": lambda: b'{"tag_sets":[{}' + b",{}" * 1_300_000 + b"]}",
+        "empty terms": lambda: b'{"terms":[""' + b',""' * 1_300_000 + b"]}",
+        "numbers for terms": lambda: b'{"terms":[1' + b",1" * 2_000_000 + b"]}",
+        "terms again and again": lambda: b'{"terms":[]' + b',"terms":[]' * 350_000 + b"}",
+        "30,000 unknown terms": lambda: _terms("zzz%d"),
+        "30,000 spelled terms": lambda: _terms("openrouter/azure/gpt-4o-%d"),
+        "5,000 unknown tags": lambda: _listed(
+            tag_sets=[{"team": f"zzz{place}"} for place in events], tags=list(events)
+        ),
+        # CPython's hash of each is 0, so a set of them takes a time that grows with the square of their number.
+        "places that collide": lambda: _listed(tags=[(2**61 - 1) * place for place in events]),
+    }
+
+
+_SHAPES = {**_many(), **_others(), **_in_columns()}
 NAMES = tuple(_SHAPES)
 
 

@@ -4,6 +4,7 @@ import copy
 import json
 import random
 from collections.abc import Sequence
+from itertools import combinations
 
 import pytest
 from hypothesis import given
@@ -40,15 +41,24 @@ def changed(path: Sequence[str | int], value: object) -> bytes:
     inner: object = made
     for step in path[:-1]:
         inner = inner[step]  # type: ignore[index]  # Lists and objects of JSON.
-    if isinstance(inner, list) and path[-1] == len(inner):
+    if isinstance(inner, list) and path[-1] not in range(len(inner)):
         inner.append(value)
     else:
         inner[path[-1]] = value  # type: ignore[index]  # The same.
     return text(made)
 
 
-PLACES = st.integers(-2, 9) | st.sampled_from([limits.LISTED_MAX - 1, limits.LISTED_MAX, 2**31, 2**63, 10**30])
 FIELD = st.sampled_from(FIELDS)
+PLACES = st.integers(-2, 9) | st.sampled_from([limits.LISTED_MAX - 1, limits.LISTED_MAX, 2**31, 2**63, 10**30])
+TAGS = st.dictionaries(st.sampled_from(["team", "region"]) | st.text(max_size=9), VALUES, max_size=6)
+# The places where a body may differ from a good one, and the values that are tried there.
+CHANGES = st.one_of(
+    st.tuples(st.tuples(st.just("columns"), FIELD, st.integers(0, 3)), VALUES | PLACES),
+    st.tuples(st.tuples(st.just("columns"), FIELD | NAMES), VALUES | st.lists(PLACES, max_size=4)),
+    st.tuples(st.tuples(st.just("terms"), st.integers(0, 8)), VALUES),
+    st.tuples(st.tuples(st.just("tag_sets"), st.integers(0, 2)), VALUES | TAGS),
+    st.tuples(st.tuples(st.sampled_from([*_LISTS, "events"]) | NAMES), VALUES),
+)
 
 
 def test_a_good_batch_is_good() -> None:
@@ -57,96 +67,48 @@ def test_a_good_batch_is_good() -> None:
 
 
 @many
-@given(name=FIELD, place=st.integers(0, 3), value=VALUES | PLACES)
-def test_any_item_of_any_column(name: str, place: int, value: object) -> None:
-    is_accepted(changed(("columns", name, place), value))
+@given(change=CHANGES)
+def test_any_value_in_any_place(change: tuple[tuple[str | int, ...], object]) -> None:
+    is_accepted(changed(*change))
 
 
-@many
-@given(name=FIELD, value=VALUES | st.lists(PLACES, max_size=4))
-def test_any_value_for_any_column(name: str, value: object) -> None:
-    is_accepted(changed(("columns", name), value))
-
-
-@few
-@given(name=FIELD)
+@pytest.mark.parametrize("name", FIELDS)
 def test_a_batch_without_any_one_column_is_refused(name: str) -> None:
     made = batch()
     del made["columns"][name]  # type: ignore[attr-defined]  # An object of JSON.
     assert not is_accepted(text(made))
 
 
-@many
-@given(name=NAMES, value=VALUES)
-def test_any_name_with_any_value_among_the_columns(name: str, value: object) -> None:
-    is_accepted(changed(("columns", name), value))
-
-
-@many
-@given(name=NAMES | st.sampled_from([*_LISTS, "events"]), value=VALUES)
-def test_any_name_with_any_value_beside_the_columns(name: str, value: object) -> None:
-    is_accepted(changed((name,), value))
-
-
-@many
-@given(place=st.integers(0, 8), value=VALUES)
-def test_any_listed_term(place: int, value: object) -> None:
-    is_accepted(changed(("terms", min(place, 7)), value))
-
-
-@many
-@given(
-    place=st.integers(0, 2),
-    value=VALUES | st.dictionaries(st.sampled_from(["team", "region"]) | st.text(max_size=9), VALUES, max_size=6),
-)
-def test_any_listed_tag_set(place: int, value: object) -> None:
-    is_accepted(changed(("tag_sets", place), value))
-
-
-@few
-@given(missing=st.sets(st.sampled_from(_LISTS), min_size=1), value=VALUES)
-def test_a_batch_without_one_of_the_lists_is_refused(missing: set[str], value: object) -> None:
-    made = {name: kept for name, kept in batch().items() if name not in missing}
-    assert is_accepted(text(made)) is (len(missing) == len(_LISTS))
-    is_accepted(text({**made, "events": value}))
-    assert is_accepted(text({**made, "events": [sample.event()]})) is (len(missing) == len(_LISTS))
+@pytest.mark.parametrize("kept", [kept for count in range(4) for kept in combinations(_LISTS, count)])
+def test_a_batch_has_all_three_lists_or_events(kept: tuple[str, ...]) -> None:
+    made = {name: value for name, value in batch().items() if name not in _LISTS or name in kept}
+    assert is_accepted(text(made)) is (len(kept) in {0, 3})  # With none it reports losses alone.
+    assert is_accepted(text({**made, "events": [sample.event()]})) is (kept == ())
+    assert is_accepted(text({**made, "events": []})) is (kept == ())
 
 
 _BODY = text(batch(2)).replace(b" ", b"")
 
 
-@many
-@given(place=st.integers(0, len(_BODY) - 1), byte=st.integers(0, 255))
-def test_any_byte_of_a_good_body_changed(place: int, byte: int) -> None:
-    is_accepted(_BODY[:place] + bytes([byte]) + _BODY[place + 1 :])
-
-
-@many
-@given(place=st.integers(0, len(_BODY)), put=st.binary(min_size=1, max_size=3))
-def test_any_bytes_put_into_a_good_body(place: int, put: bytes) -> None:
-    is_accepted(_BODY[:place] + put + _BODY[place:])
+@few
+@given(place=st.integers(0, len(_BODY)), cut=st.sampled_from([0, 1, 2, 9, 40]), put=st.binary(max_size=3))
+def test_any_bytes_in_place_of_any_others(place: int, cut: int, put: bytes) -> None:
+    is_accepted(_BODY[:place] + put + _BODY[place + cut :])
 
 
 @few
-@given(place=st.integers(0, len(_BODY) - 1), length=st.integers(1, 40))
-def test_any_bytes_taken_out_of_a_good_body(place: int, length: int) -> None:
-    is_accepted(_BODY[:place] + _BODY[place + length :])
-
-
-@many
 @given(
-    name=st.sampled_from([*_LISTS, *FIELDS, "team"]),
+    name=st.sampled_from([*_LISTS, "team"]) | FIELD,
     value=SCALARS | st.lists(PLACES, max_size=2),
     is_first=st.booleans(),
 )
 def test_any_name_twice_with_any_value_is_refused(name: str, value: object, *, is_first: bool) -> None:
     start = _BODY.index(b'"%s":' % name.encode())
     other = b'"%s":%s' % (name.encode(), json.dumps(value).encode())
-    if is_first:
-        assert not is_accepted(_BODY[:start] + other + b"," + _BODY[start:])
-    else:
-        end = start + len(name) + 3 + _length(_BODY[start + len(name) + 3 :])
-        assert not is_accepted(_BODY[:end] + b"," + other + _BODY[end:])
+    end = start + len(name) + 3
+    end += _length(_BODY[end:])
+    twice = other + b"," + _BODY[start:end] if is_first else _BODY[start:end] + b"," + other
+    assert not is_accepted(_BODY[:start] + twice + _BODY[end:])
 
 
 def _length(after: bytes) -> int:
