@@ -104,7 +104,7 @@ NAMES = Event.__struct_fields__
 STRINGS = ("task_category", "provider", "requested_model", "routed_model", "status", "stop_reason")
 NUMBERS = tuple(name for name in NAMES if name not in {*STRINGS, "event_id", "tags"})  # Booleans, too.
 KINDS = dict(zip(STRINGS, (Kind.TASK_CATEGORY, Kind.PROVIDER, Kind.MODEL, Kind.MODEL), strict=False))
-Place = Annotated[int, Meta(ge=0, lt=limits.LISTED_MAX)]  # An index into `terms` or `tag_sets`.
+Place = Annotated[int, Meta(ge=0, lt=limits.LISTED_MAX, description="An index into `terms` or `tag_sets`.")]
 _EVENTS = Meta(min_length=1, max_length=limits.EVENTS_MAX)
 _PLACES = dict.fromkeys((*STRINGS, "tags"), Place) | {"stop_reason": Place | None}
 

@@ -9,7 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingest.intake import cloudevents, litellm, policy
+from ingest.intake import cloudevents, examples, litellm, policy
 from ingest.intake.partial import Answer
 from ingest.serving import documents, problems, steps
 from ingest.serving.documents import Document
@@ -33,6 +33,13 @@ def _records(records_max: int, media_types: Sequence[str]) -> Mapping[str, _Docu
 
 _LITELLM_BODIES = _records(litellm.RECORDS_MAX, (_JSON,))
 _CLOUDEVENTS_BODIES = _records(EVENTS_MAX, cloudevents.FORM.media_types)
+_LISTS = ("terms", "tag_sets", "columns")
+# What the type of Batch cannot express: all three lists or none of them, and never beside rows.
+_TOGETHER: _Document = {
+    "dependentRequired": {name: [other for other in _LISTS if other != name] for name in _LISTS},
+    "not": {"required": ["events", "columns"]},
+}
+_EXAMPLES: _Document = {"examples": {"rows": {"value": examples.ROWS}, "columns": {"value": examples.COLUMNS}}}
 
 
 @cache
@@ -40,6 +47,7 @@ def document() -> bytes:
     """Return the whole document."""
     types: tuple[type, ...] = (Batch, Receipt, Answer, policy.Policy, StreamState, problems.Problem)
     _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    components["Batch"] |= _TOGETHER
     paths: dict[str, _Document] = {
         "/v1/events": {
             "post": _operation("Store a batch of events", Receipt, ("events:write",), bodies={_JSON: _ref(Batch)})
@@ -110,7 +118,10 @@ def _operation(
     if answer is policy.Policy:
         cast("_Document", operation["responses"])["304"] = {"description": "Unchanged since the ETag in If-None-Match"}
     if bodies:
-        content = {media_type: {"schema": schema} for media_type, schema in bodies.items()}
+        content = {
+            media_type: {"schema": schema} | (_EXAMPLES if schema == _ref(Batch) else {})
+            for media_type, schema in bodies.items()
+        }
         operation["requestBody"] = {"required": True, "content": content}
     if parameter is not None:
         schema = {"type": "string", "format": "uuid"}

@@ -117,18 +117,20 @@ def test_columns_are_lists_of_what_an_event_has() -> None:
     """In the same order, with the same bounds and nulls; strings and tags are places, and booleans 0 or 1."""
     columns = _fields(Columns)
     assert list(columns) == list(Event.__struct_fields__)
-    place = inspect.IntType(ge=0, lt=limits.LISTED_MAX)
     for name, kind in _fields(Event).items():
         column = columns[name]
         assert isinstance(column, inspect.ListType)
         assert (column.min_length, column.max_length) == (1, limits.EVENTS_MAX)
+        item, is_nullable = column.item_type, isinstance(kind, inspect.UnionType)
         if name in {*STRINGS, "tags"}:
-            is_nullable = isinstance(kind, inspect.UnionType)
-            assert column.item_type == (inspect.UnionType((place, inspect.NoneType())) if is_nullable else place)
-        elif isinstance(kind, inspect.BoolType):
-            assert column.item_type == inspect.LiteralType((0, 1))
+            if is_nullable:
+                assert isinstance(item, inspect.UnionType)
+                item, none = item.types
+                assert isinstance(none, inspect.NoneType)
+            assert isinstance(item, inspect.Metadata)
+            assert item.type == inspect.IntType(ge=0, lt=limits.LISTED_MAX)
         else:
-            assert column.item_type == kind
+            assert item == (inspect.LiteralType((0, 1)) if isinstance(kind, inspect.BoolType) else kind)
 
 
 def test_strings_are_all_fields_that_are_strings_but_the_id() -> None:
