@@ -9,6 +9,7 @@ from ingest.prove.case import Case
 from ingest.prove.cases import (
     accepted,
     apis,
+    columns,
     dress,
     duplicates,
     framing,
@@ -63,6 +64,11 @@ FAMILIES: Mapping[str, Family] = {
     "dressed-keys": keys.dressed_keys,
     "api-shapes": apis.api_shapes,
     "insertions": insertions.insertions,
+    "columns-places": columns.columns_places,
+    "columns-duplicates": columns.columns_duplicates,
+    "columns-insertions": columns.columns_insertions,
+    "columns-splitting": columns.columns_splitting,
+    "columns-lists": columns.columns_lists,
     "sql": statements.statements,
     "start-up-parameters": statements.start_up,
     "headers": headers.plain_headers,
@@ -80,6 +86,7 @@ FAMILIES: Mapping[str, Family] = {
     "accepted-terms": accepted.accepted_terms,
     "accepted-spellings": spellings.accepted_spellings,
     "accepted-forms": accepted.accepted_forms,
+    "accepted-columns": columns.accepted_columns,
     "accepted-records": integrations.accepted_records,
     **LEARNING,
 }

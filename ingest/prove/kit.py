@@ -76,6 +76,23 @@ class Kit:
     def batch(self, events: Sequence[object], envelope: Mapping[str, object] = {}) -> bytes:
         return text({**envelope, "events": events})
 
+    def columns(self, events: Sequence[Json], envelope: Mapping[str, object] = {}) -> Json:
+        """Return a batch in columns: each string and tag set once, in the order of the events."""
+        terms: dict[object, int] = {}
+        tag_sets: dict[bytes, int] = {}
+        columns: dict[str, list[object]] = {name: [] for name in events[0]}
+        for event in events:
+            for name, value in event.items():
+                if name == "tags":
+                    item: object = tag_sets.setdefault(text(value), len(tag_sets))
+                elif isinstance(value, str) and name != "event_id":
+                    item = terms.setdefault(value, len(terms))
+                else:
+                    item = int(value) if isinstance(value, bool) else value
+                columns[name].append(item)
+        listed = {"terms": list(terms), "tag_sets": [json.loads(tags) for tags in tag_sets]}
+        return {**envelope, **listed, "columns": columns}
+
     def tag(self, value: object) -> Json:
         """Return tags with a value under a declared key, or under any if there is none."""
         return {"tags": {next(iter(self.tags), "team"): value}}

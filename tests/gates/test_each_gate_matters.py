@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,14 +12,15 @@ import pytest
 from ingest.store import migrate
 from schema.decode import Refused, decode
 from schema.vocabulary import Mode
-from tests.support import breakage, sample
+from tests.support import breakage, columns, sample
 from tests.support.breakage import Edit
 from tests.support.cluster import Cluster, operator
 from tests.support.gauge import VOCABULARIES, window
 from tests.support.service import ROOT
 
-_DECODE, _EVENT = "schema/decode.py", "schema/event.py"
+_DECODE, _EVENT, _COLUMNS = "schema/decode.py", "schema/event.py", "schema/columns.py"
 _COARSENED = "tests/test_corpus.py::test_coarsening_lets_nothing_pass_but_terms"
+_QUOTES = "if quotes != _quotes(batch, columns, tag_sets):"
 _BY_RULE = "tests/test_corpus.py::test_the_gates_refuse_by_rule"
 
 
@@ -34,6 +36,16 @@ class Gate(NamedTuple):
 
 def _good(**changed: object) -> bytes:
     return sample.body(sample.event(**changed))
+
+
+def _listed(more_columns: Mapping[str, object] = {}, more_terms: Sequence[str] = (), **more: object) -> bytes:
+    """Return a body of two good events in columns, with columns changed or added, and terms and members added."""
+    batch = columns.columns([sample.event(), sample.event(tags={})])
+    assert isinstance(batch["terms"], list)
+    assert isinstance(batch["columns"], dict)
+    batch["terms"] += more_terms
+    batch["columns"] |= more_columns
+    return json.dumps(batch | more).encode()
 
 
 GATES = (
@@ -52,7 +64,7 @@ GATES = (
     ),
     Gate(
         "quote count: a name twice",
-        (Edit(_DECODE, "if quotes != _quotes(batch, columns, tag_sets):", "if False:"),),
+        (Edit(_DECODE, _QUOTES, "if False:"),),
         _good().replace(b'"provider"', b'"provider":"Our Q3 layoffs list","provider"'),
         f"{_BY_RULE}[shape.duplicate-key/term_first_wrong.json]",
     ),
@@ -60,7 +72,7 @@ GATES = (
         "quote count: a tag twice",
         (
             Edit(_DECODE, " or quotes != 4 * len(tags)", ""),
-            Edit(_DECODE, "if quotes != _quotes(batch, columns, tag_sets):", "if False:"),
+            Edit(_DECODE, _QUOTES, "if False:"),
         ),
         _good().replace(b'"team":"search"', b'"team":"Our Q3 layoffs list","team":"search"'),
         f"{_BY_RULE}[shape.duplicate-key/tag_key_first_a_sentence.json]",
@@ -71,10 +83,61 @@ GATES = (
             Edit(
                 _EVENT, "class Event(Struct, frozen=True, forbid_unknown_fields=True", "class Event(Struct, frozen=True"
             ),
-            Edit(_DECODE, "if quotes != _quotes(batch, columns, tag_sets):", "if False:"),
+            Edit(_DECODE, _QUOTES, "if False:"),
         ),
         _good(prompt="Our Q3 layoffs list"),
         f"{_BY_RULE}[content.prompt/named_prompt_by_snake.json]",
+    ),
+    Gate(
+        "shape: unknown columns",
+        (
+            Edit(_EVENT, "_LISTS, frozen=True, forbid_unknown_fields=True", "_LISTS, frozen=True"),
+            Edit(_DECODE, _QUOTES, "if False:"),
+        ),
+        _listed({"prompt": ["Our Q3 layoffs list", ""]}),
+        f"{_BY_RULE}[content.prompt/columns_a_column.json]",
+    ),
+    Gate(
+        "quote count: a column twice",
+        (Edit(_DECODE, _QUOTES, "if False:"),),
+        _listed().replace(b'"terms"', b'"terms": ["Our Q3 layoffs list"], "terms"'),
+        f"{_BY_RULE}[shape.duplicate-key/columns_terms_twice.json]",
+    ),
+    Gate(
+        "shape: rows or columns",
+        (Edit(_COLUMNS, "batch.events is UNSET\n        and ", ""), Edit(_DECODE, _QUOTES, "if False:")),
+        _listed(events=[]),
+        f"{_BY_RULE}[shape.two-spellings/columns_and_no_events.json]",
+    ),
+    Gate(
+        "shape: columns of one length",
+        (Edit(_COLUMNS, "len(set(map(len, astuple(columns)))) == 1", "True"),),
+        _listed({"input_tokens": [812, 17, 2]}),
+        f"{_BY_RULE}[shape.unequal-columns/columns_one_long.json]",
+    ),
+    Gate(
+        "shape: each term is used",
+        (Edit(_COLUMNS, "if set().union(*places.values()) - {None} != set(range(len(terms))):", "if False:"),),
+        _listed(more_terms=["Our Q3 layoffs list"]),
+        f"{_BY_RULE}[shape.unused-term/columns_a_sentence.json]",
+    ),
+    Gate(
+        "shape: each term once",
+        (Edit(_COLUMNS, "len(set(terms)) == len(terms)", "True"),),
+        _listed({"provider": [1, 6]}, ["anthropic"]),
+        f"{_BY_RULE}[shape.repeated-term/columns_both_used.json]",
+    ),
+    Gate(
+        "shape: each tag set is used",
+        (Edit(_COLUMNS, "set(columns.tags) == set(range(len(tag_sets)))", "True"),),
+        _listed(tag_sets=[{"team": "search"}, {}, {"region": "us"}]),
+        f"{_BY_RULE}[shape.unused-term/columns_a_tag_set.json]",
+    ),
+    Gate(
+        "shape: each tag set once",
+        (Edit(_COLUMNS, "len(set(map(bytes, tag_sets))) == len(tag_sets)", "True"),),
+        _listed(tag_sets=[{"team": "search"}, {"team": "search"}]),
+        f"{_BY_RULE}[shape.repeated-term/columns_tag_set.json]",
     ),
     Gate(
         "shape: bounds of a number",

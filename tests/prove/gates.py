@@ -5,6 +5,7 @@ from typing import NamedTuple
 from tests.support.breakage import Edit
 
 _DECODE, _EVENT, _VOCABULARY = "schema/decode.py", "schema/event.py", "schema/vocabulary.py"
+_COLUMNS = "schema/columns.py"
 _LEARNING, _SEAT = "schema/learning.py", "ingest/intake/seat.py"
 
 
@@ -29,10 +30,14 @@ def _unbounded(name: str, bounds: str) -> Edit:
     return Edit(_EVENT, f"{name} = Annotated[int, Meta({bounds})", f"{name} = Annotated[int, Meta(ge=-1, le=2**53)")
 
 
-_VERSION = """ or text[14::36] != "7" * count or not set(text[19::36]) <= set("89abAB")"""
+_VERSION = """ or text[14::36] != b"7" * count or text[19::36].translate(None, b"89abAB")"""
 _TERM = "            return UNKNOWN_ID\n        raise KeyError"
 _KEY = "        if values is None:\n            raise Refused"
 _TAG_COARSENS = "            if not vocabulary.kinds[Kind.TAG_VALUE].coarsens:\n                raise Refused\n"
+_LENGTHS = "len(set(map(len, astuple(columns)))) == 1"
+_TAG_SETS_ONCE = "\n        and len(set(map(bytes, tag_sets))) == len(tag_sets)"
+_TERMS_USED = "if set().union(*places.values()) - {None} != set(range(len(terms))):"
+_TAG_SETS_USED = "\n        and set(columns.tags) == set(range(len(tag_sets)))"
 _STREAM = "        _ids([batch.stream.id], Window(window.newest_ms - limits.STREAM_MS_MAX, window.newest_ms))\n"
 # A service that keeps refused content, in each place outside our tables.
 _PREPARE = "            return await self._intake.validation.entry(self._caller, batch, self._work)\n"
@@ -80,7 +85,7 @@ GATES = (
     Gate("bytes: backslash", (Edit(_DECODE, ' or b"\\\\" in body', ""),), ("duplicate-names",), _BODY_QUOTES),
     Gate(
         _BODY_QUOTES,
-        (Edit(_DECODE, "if quotes != _quotes(batch, tags, body):", "if False:"),),
+        (Edit(_DECODE, "if quotes != _quotes(batch, columns, tag_sets):", "if False:"),),
         ("duplicate-names",),
     ),
     Gate(
@@ -92,6 +97,18 @@ GATES = (
     Gate("shape: fields of an event", _without_closing("Event"), ("unknown-places",), _BODY_QUOTES),
     Gate("shape: fields of the batch", _without_closing("Batch"), ("unknown-places",), _BODY_QUOTES),
     Gate("shape: fields of the stream", _without_closing("Stream"), ("unknown-places",), _BODY_QUOTES),
+    Gate(
+        "shape: fields of columns",
+        (Edit(_EVENT, "_LISTS, frozen=True, forbid_unknown_fields=True", "_LISTS, frozen=True"),),
+        ("columns-places",),
+        _BODY_QUOTES,
+    ),
+    Gate("shape: rows or columns", (Edit(_COLUMNS, "batch.events is UNSET\n        and ", ""),), ("columns-lists",)),
+    Gate("shape: columns of one length", (Edit(_COLUMNS, _LENGTHS, "columns.tags"),), ("columns-lists",)),
+    Gate("shape: a term once", (Edit(_COLUMNS, "and len(set(terms)) == len(terms)", ""),), ("columns-lists",)),
+    Gate("shape: a tag set once", (Edit(_COLUMNS, _TAG_SETS_ONCE, ""),), ("columns-lists",)),
+    Gate("shape: terms in use", (Edit(_COLUMNS, _TERMS_USED, "if False:"),), ("columns-lists",)),
+    Gate("shape: tag sets in use", (Edit(_COLUMNS, _TAG_SETS_USED, ""),), ("columns-lists",)),
     Gate(
         "shape: bounds of numbers",
         (

@@ -23,6 +23,11 @@ def duplicate_names(kit: Kit) -> Iterator[Case]:
                     yield refused(f"{name} {where}, {what}, {value}, {order}", canary, _put(body, name, member, order))
 
 
+def twice(body: bytes, name: str, value: str, canary: str, order: str) -> bytes:
+    """Return a body with a name repeated in its object, with a canary in a value of that form."""
+    return _put(body, name, text(name) + b":" + _value(value, canary), order)
+
+
 def _places(kit: Kit) -> Iterator[_Twice]:
     envelope = {"stream": kit.stream(), "dropped": dict.fromkeys(kit.policy.drop_reasons, 1)}
     for name in ("events", "stream", "dropped"):

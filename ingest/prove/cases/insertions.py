@@ -1,7 +1,7 @@
 """Text inserted between any two tokens of a good body."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ingest.prove.case import Case, refused
 from ingest.prove.kit import Kit
@@ -22,11 +22,16 @@ _PIECES = {
 
 
 def insertions(kit: Kit) -> Iterator[Case]:
-    ends = [0, *(token.end() for token in _TOKEN.finditer(kit.body()))]
+    yield from between_tokens(kit, kit.body)
+
+
+def between_tokens(kit: Kit, make: Callable[[], bytes]) -> Iterator[Case]:
+    """Yield each piece between any two tokens of a body, which is made anew for each, with tokens of one length."""
+    ends = [0, *(token.end() for token in _TOKEN.finditer(make()))]
     for place, end in enumerate(ends):
         for what, piece in _PIECES.items():
             canary = kit.canary()
-            body = kit.body()
+            body = make()
             yield refused(
                 f"{what} after token {place}", canary, body[:end] + piece.replace("@", canary).encode() + body[end:]
             )
