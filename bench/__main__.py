@@ -7,17 +7,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from msgspec.structs import replace
 from tqdm import tqdm
 
 from bench import cluster, machine, results, summary, systems, trial
 from bench.child import ChildFailed
 from bench.results import ROOT, Trial
-from bench.scenario import HEADLINE, MATRIX, SOAK, Scenario
+from bench.scenario import HEADLINE, MATRIX, SOAK, SPELLINGS, Scenario, Spelling
 from bench.trial import Bench, Wrong
+from bench.workload import Template, events, ids_of
 
 LOGS = ROOT / ".bench/logs"
 SOAK_BYTES_S = 150_000_000  # Heap, key and WAL at twice the rate measured so far.
+BATCH_EVENTS = 1_000  # In the body whose bytes are counted.
 SPARE = 1.3  # Spare bodies beyond those of the fastest round so far.
 
 
@@ -32,11 +35,19 @@ def main() -> int:
         provenance = machine.look(running)
         rounds = _Rounds(Bench(running, args.seconds, LOGS), scenarios)
         rounds.run(args.rounds)
-    found = summary.summarize(scenarios, rounds.done, provenance, skipped | rounds.failed)
+    bytes_event: dict[str, float] = {spelling: _bytes_event(spelling) for spelling in SPELLINGS}
+    found = summary.summarize(scenarios, rounds.done, provenance, skipped | rounds.failed, bytes_event)
     found = replace(found, command=shlex.join(["python", "-m", "bench", *sys.argv[1:]]), seconds_each=args.seconds)
     path = results.write(args.out, found)
     print(f"\n{summary.shown(found, rounds.done)}\n\nwritten to {path.relative_to(ROOT)}")
     return 1 if rounds.failed else 0
+
+
+def _bytes_event(spelling: Spelling) -> float:
+    """Return the bytes that an event takes in a body."""
+    template = Template(events(BATCH_EVENTS, 1), spelling)
+    body = b"{%s}" % template.stamp(ids_of(np.zeros(BATCH_EVENTS), bytes(16 * BATCH_EVENTS)))
+    return len(body) / BATCH_EVENTS
 
 
 def _arguments() -> argparse.Namespace:

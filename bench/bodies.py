@@ -83,8 +83,8 @@ def _event_requests(plan: Plan) -> Iterator[Request]:
     count = min(TEMPLATES_MAX, max(TEMPLATES_MIN, POOL_EVENTS // size))
     pool = events(count * size, 1, plan.tags)
     batches = [pool[start : start + size] for start in range(0, len(pool), size)]
-    templates = [Template(batch) for batch in batches]
-    warm_templates = [Template(batch[: plan.warm_events]) for batch in batches]
+    templates = [Template(batch, scenario.spelling) for batch in batches]
+    warm_templates = [Template(batch[: plan.warm_events], scenario.spelling) for batch in batches]
     refused = [Template(_spoilt(batch, place)) for place, batch in enumerate(batches)] if scenario.refused else []
     envelope = _Envelope(plan)
     clock = Clock(scenario.order, total * size, time.time_ns() // 1_000_000)

@@ -87,6 +87,8 @@ class Results(Struct, frozen=True, kw_only=True):
     ratio_raw_copy: dict[str, float | None]
     ratio_peers: dict[str, float | None]  # One worker of ours to one process of theirs.
     ratio_replayed_50: float | None  # To the same load without a replay.
+    ratio_columns: dict[str, float | None] = {}  # To raw COPY by workers; `cpu`: CPU of rows to that of columns.
+    bytes_event: dict[str, float] = {}  # In a body of 1,000 events, by spelling.
     ack_ms_p99: dict[str, float]
     bytes_row: dict[str, float]
     rss_growth: float | None

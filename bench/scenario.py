@@ -1,6 +1,6 @@
 """Scenarios: one system under one load each. `HEADLINE` has README's figures, `MATRIX` has all."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from msgspec import Struct
 
@@ -8,6 +8,8 @@ System = Literal[
     "ours", "raw_server_copy", "raw_asyncpg_copy", "fastapi_sqlalchemy", "fastapi_copy", "node_unnest", "phoenix"
 ]
 Coding = Literal["identity", "gzip", "zstd"]
+Spelling = Literal["rows", "columns"]
+SPELLINGS: tuple[Spelling, ...] = get_args(Spelling)
 Order = Literal["in-order", "jitter", "late"]
 
 PEERS: tuple[System, ...] = ("fastapi_sqlalchemy", "fastapi_copy", "node_unnest", "phoenix")
@@ -24,6 +26,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
     writer_connections: int = 1
     batch_events: int = 1_000
     coding: Coding = "identity"
+    spelling: Spelling = "rows"
     order: Order = "in-order"
     replayed: float = 0.0  # The same bytes again, after the response.
     repeated: float = 0.0  # Events that were already sent in another batch.
@@ -41,6 +44,8 @@ class Scenario(Struct, frozen=True, kw_only=True):
 
 OURS = Scenario(name="ours-1")
 OURS_2 = Scenario(name="ours-2", workers=2)
+COLUMNS = Scenario(name="columns-1", spelling="columns", expected_events_s=900_000)
+COLUMNS_2 = Scenario(name="columns-2", spelling="columns", workers=2, expected_events_s=900_000)
 LIMIT = Scenario(name="raw-asyncpg-copy", system="raw_asyncpg_copy")
 REPLAYED = Scenario(name="replayed-50", replayed=0.5)
 SOAK = Scenario(name="soak", seconds=300.0)  # Does memory grow?
@@ -57,6 +62,8 @@ HEADLINE = (
     LIMIT,
     OURS,
     OURS_2,
+    COLUMNS,
+    COLUMNS_2,
     REPLAYED,
     *(Scenario(name=name, system=name, expected_events_s=_PEER_EVENTS_S[name]) for name in PEERS),
     _open(100_000),
@@ -72,6 +79,7 @@ MATRIX = (
     Scenario(name="batch-100-workers2", batch_events=100, workers=2),
     Scenario(name="gzip", coding="gzip", expected_events_s=500_000),
     Scenario(name="zstd", coding="zstd"),
+    Scenario(name="columns-zstd", spelling="columns", coding="zstd"),
     Scenario(name="gzip-workers2", coding="gzip", workers=2, expected_events_s=600_000),
     Scenario(name="jitter-60s", order="jitter"),
     Scenario(name="late-1", order="late"),
@@ -98,6 +106,8 @@ NAMES = {  # In the tables and pictures of docs.
     "raw-asyncpg-copy": "asyncpg: `COPY`, ledger, 8,000 rows a commit",
     "ours-1": "**nocontent, 1 worker**",
     "ours-2": "**nocontent, 2 workers**",
+    "columns-1": "nocontent, 1 worker, columns",
+    "columns-2": "nocontent, 2 workers, columns",
     "replayed-50": "nocontent, half of the batches replayed",
     "fastapi_sqlalchemy": "FastAPI, pydantic, SQLAlchemy",
     "fastapi_copy": "FastAPI, pydantic, asyncpg `COPY`",

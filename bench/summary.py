@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from bench.results import Cell, Provenance, Results, Spread, Trial
-from bench.scenario import LIMIT, OURS, OURS_2, PEERS, REPLAYED, SOAK, Scenario
+from bench.scenario import COLUMNS, COLUMNS_2, LIMIT, OURS, OURS_2, PEERS, REPLAYED, SOAK, Scenario
 
 Rounds = Mapping[str, Sequence[Trial]]
 
@@ -13,15 +13,19 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(statistics.median(values), min(values), max(values))
 
 
-def ratio(rounds: Rounds, name: str, other: str) -> Spread | None:
-    """Return the ratio of two scenarios' throughput, round by round, because a disturbance affects both."""
+def ratio(rounds: Rounds, name: str, other: str, figure: str = "events_s") -> Spread | None:
+    """Return the ratio of a figure of two scenarios, round by round, because a disturbance affects both."""
     mine, theirs = rounds.get(name, ()), rounds.get(other, ())
-    ratios = [one.events_s / two.events_s for one, two in zip(mine, theirs, strict=False)]
+    ratios = [getattr(one, figure) / getattr(two, figure) for one, two in zip(mine, theirs, strict=False)]
     return spread(ratios) if ratios else None
 
 
 def summarize(
-    scenarios: Sequence[Scenario], rounds: Rounds, provenance: Provenance, skipped: dict[str, str]
+    scenarios: Sequence[Scenario],
+    rounds: Rounds,
+    provenance: Provenance,
+    skipped: dict[str, str],
+    bytes_event: dict[str, float],
 ) -> Results:
     """Compute the figures that the project promises from the rounds."""
     compared: dict[str, Spread | None] = {
@@ -29,6 +33,9 @@ def summarize(
         "workers_2": ratio(rounds, OURS_2.name, LIMIT.name),
         **{peer: ratio(rounds, OURS.name, peer) for peer in PEERS},
         "replayed_50": ratio(rounds, REPLAYED.name, OURS.name),
+        "columns_1": ratio(rounds, COLUMNS.name, LIMIT.name),
+        "columns_2": ratio(rounds, COLUMNS_2.name, LIMIT.name),
+        "columns_cpu": ratio(rounds, OURS.name, COLUMNS.name, "cpu_us_service"),
     }
     medians = {name: found.median if found else None for name, found in compared.items()}
     cells = {scenario.name: _cell(scenario, done) for scenario in scenarios if (done := rounds.get(scenario.name))}
@@ -44,6 +51,12 @@ def summarize(
         ratio_raw_copy={name: medians[name] for name in ("workers_1", "workers_2")},
         ratio_peers={peer: medians[peer] for peer in PEERS},
         ratio_replayed_50=medians["replayed_50"],
+        ratio_columns={
+            "workers_1": medians["columns_1"],
+            "workers_2": medians["columns_2"],
+            "cpu": medians["columns_cpu"],
+        },
+        bytes_event=bytes_event,
         ack_ms_p99={
             name.removeprefix("open-"): each["ack_ms_p99"]
             for name, each in figures.items()
@@ -67,7 +80,14 @@ _HEADS = (
     f"{'':26}{'events/s':>10} {'min – max':>19} {'× raw':>6} {'p50':>7} {'p99':>7}"
     f" {'service':>7}{'pg':>6}{'client':>7} {'WAL':>5}{'heap':>6}{'key':>5} {'MB':>5}"
 )
-_AGAINST = {"workers_1": "× raw asyncpg COPY", "workers_2": "× raw asyncpg COPY", "replayed_50": "× no replay"}
+_AGAINST = {
+    "workers_1": "× raw asyncpg COPY",
+    "workers_2": "× raw asyncpg COPY",
+    "replayed_50": "× no replay",
+    "columns_1": "× raw asyncpg COPY",
+    "columns_2": "× raw asyncpg COPY",
+    "columns_cpu": "rows: CPU of the service, × columns",
+}
 
 
 def shown(results: Results, rounds: Rounds) -> str:

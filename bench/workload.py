@@ -9,10 +9,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from bench.scenario import Order
+from bench.scenario import Order, Spelling
 from ingest.cli import trace
 from schema.event import Kind
 from schema.vocabulary import shipped_terms
+from tests.support.columns import columns
 
 TAGS: Mapping[str, Sequence[str]] = {
     "team": ("assistant", "billing", "checkout", "editor", "growth", "search"),
@@ -64,18 +65,18 @@ def events(count: int, seed: int, tags: Mapping[str, Sequence[str]] = TAGS) -> l
 
 
 class Template:
-    """The member `events` of a batch, in which only the ids change."""
+    """The members that hold a batch's events, in which only the ids change."""
 
-    def __init__(self, made: Sequence[Mapping[str, object]]) -> None:
-        encoded = b'"events":' + msgspec.json.encode(made)
-        starts = np.array([match.end() for match in re.finditer(rb'"event_id":"', encoded)])
+    def __init__(self, made: Sequence[Mapping[str, object]], spelling: Spelling = "rows") -> None:
+        encoded = msgspec.json.encode({"events": made} if spelling == "rows" else columns(made))[1:-1]
+        starts = np.array([match.start() for match in re.finditer(_PLACEHOLDER.encode(), encoded)])
         assert len(starts) == len(made)
         self.events = len(made)
         self._bytes = np.frombuffer(encoded, np.uint8)
         self._places = (starts[:, None] + _ID_HEX).ravel()
 
     def stamp(self, ids: Ids) -> bytes:
-        """Return the member with these ids."""
+        """Return the members with these ids."""
         stamped = self._bytes.copy()
         stamped[self._places] = np.frombuffer(ids.tobytes().hex().encode(), np.uint8)
         return stamped.tobytes()

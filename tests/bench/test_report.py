@@ -16,7 +16,7 @@ from tests.bench.test_results import PROVENANCE
 def _results(events_s: float) -> Results:
     trial = Trial(**dict.fromkeys(Trial.__struct_fields__, 1.0) | {"events_s": events_s})
     rounds = {scenario.name: [trial] for scenario in HEADLINE}
-    return summarize(HEADLINE, rounds, PROVENANCE, {})
+    return summarize(HEADLINE, rounds, PROVENANCE, {}, {"rows": 600.0, "columns": 120.0})
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
