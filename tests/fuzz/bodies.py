@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ingest.prove.canaries import Canaries
 from schema.ids import uuid7
-from tests.support import sample
+from tests.support import columns, sample
 
 CANARIES = Canaries(b"fuzz")
 CANARY = CANARIES.make()  # In every text that is planted, so that one search finds any of them.
@@ -37,9 +37,14 @@ class Made(NamedTuple):
 def make(chance: random.Random) -> Made:
     """Make one body; about one in eight is good."""
     batch = _batch(chance)
+    is_in_columns = chance.random() < 0.4
+    if is_in_columns:
+        events = batch.pop("events")
+        assert isinstance(events, list)
+        batch |= columns.columns(events)
     if chance.random() < 1 / 8:
         return Made(_written(batch, chance), "nothing")
-    change = chance.choice(_CHANGES)
+    change = chance.choice(_CHANGES_OF_COLUMNS if is_in_columns else _CHANGES)
     return Made(change(batch, chance), change.__name__.strip("_"))
 
 
@@ -94,9 +99,16 @@ def _written(batch: object, chance: random.Random) -> bytes:
 def _place(batch: dict[str, object], chance: random.Random) -> dict[str, object]:
     """Return one of the objects of a batch."""
     objects: list[object] = [batch, batch.get("stream"), batch.get("dropped")]
-    for event in batch["events"] if isinstance(batch["events"], list) else []:
+    objects += [batch.get("columns")] * 3 + [tags for tags in _listed(batch, "tag_sets") for _ in range(2)]
+    for event in _listed(batch, "events"):
+        assert isinstance(event, dict)
         objects += [event, event, event, event["tags"]]
     return chance.choice([found for found in objects if isinstance(found, dict)])
+
+
+def _listed(batch: dict[str, object], name: str) -> list[object]:
+    found = batch.get(name, [])
+    return found if isinstance(found, list) else []
 
 
 def _value(chance: random.Random) -> object:
@@ -127,6 +139,37 @@ def _text_for_tag(batch: dict[str, object], chance: random.Random) -> bytes:
     event["tags"] = {
         chance.choice(("team", "region", CANARY, "prompt")): _value(chance) for _ in range(chance.randrange(1, 6))
     }
+    return _written(batch, chance)
+
+
+def _item(batch: dict[str, object], chance: random.Random) -> bytes:
+    """Change, add or take out an item of a list beside columns, or of a column."""
+    lists = batch["columns"]
+    assert isinstance(lists, dict)
+    column = lists[chance.choice(list(lists))]
+    items = chance.choice((_listed(batch, "terms"), _listed(batch, "tag_sets"), column, column, column))
+    place = chance.randrange(len(items))
+    match chance.randrange(4):
+        case 0:
+            items[place] = _value(chance)
+        case 1:
+            items[place] = chance.choice((-1, 0, 1, 2, 7, 30_000, 2**62))
+        case 2:
+            items.insert(place, chance.choice((items[place], _value(chance))))
+        case _:
+            del items[place]
+    return _written(batch, chance)
+
+
+def _string_of_its_own(batch: dict[str, object], chance: random.Random) -> bytes:
+    """Let the last event have a listed string or tag set that nobody else has."""
+    lists = batch["columns"]
+    assert isinstance(lists, dict)
+    name = chance.choice((*_TERMS[:-1], "tags"))
+    items = _listed(batch, "tag_sets" if name == "tags" else "terms")
+    lists[name][-1] = len(items)
+    text = chance.choice(_TEXTS).format(c=CANARY)
+    items.append({chance.choice(("team", "region", CANARY)): text} if name == "tags" else text)
     return _written(batch, chance)
 
 
@@ -186,7 +229,12 @@ def _wrapped(batch: dict[str, object], chance: random.Random) -> bytes:
     )  # fmt: skip
 
 
-_CHANGES: tuple[Callable[[dict[str, object], random.Random], bytes], ...] = (
+_Change = Callable[[dict[str, object], random.Random], bytes]
+_CHANGES: tuple[_Change, ...] = (
     _unknown_name, _other_value, _text_for_term, _text_for_tag, _name_missing, _name_twice, _bytes_changed,
     _bytes_changed, _digits_changed, _wrapped,
+)  # fmt: skip
+_CHANGES_OF_COLUMNS: tuple[_Change, ...] = (
+    _unknown_name, _other_value, _item, _item, _item, _string_of_its_own, _name_missing, _name_twice, _bytes_changed,
+    _digits_changed, _wrapped,
 )  # fmt: skip

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["schema", "ingest.intake.explain"]):
+with atheris.instrument_imports(
+    include=["schema", *(f"ingest.intake.explain{part}" for part in ("", "_columns", "_objects", "_rows", "_values"))]
+):
     from ingest.intake.explain import explain
     from schema.decode import Refused, Window, decode
     from schema.event import Batch, Event, Stream
