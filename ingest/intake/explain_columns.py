@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Raw
@@ -34,14 +34,9 @@ _DIGITS_MAX = 16  # Read of a number; one with more is beyond every bound.
 _STEP = 100  # Items examined in one step.
 
 
-class _Column(NamedTuple):
-    """The numbers of a column, with None for all else that it holds; whether nothing but null was left out."""
-
-    numbers: Sequence[int | None]
-    is_sound: bool
+_Column = Sequence[int | None]  # The numbers of a column, with None for all else that it holds.
 
 
-_UNKNOWN = -1
 _Uses = dict[int, dict[str, None]]  # The fields that point at each place, in their order.
 
 
@@ -62,10 +57,10 @@ class Columns(Rows):
             columns = yield from self.lists(members["columns"])
         yield from self.joint(columns)
         uses = yield from self.uses(columns, STRINGS, terms)
-        yield from self.listed(terms or (), uses, "/terms")
+        yield from self.listed("/terms", terms or (), uses, STRINGS)
         yield from self.terms(terms or (), uses)
         uses = yield from self.uses(columns, ("tags",), tag_sets)
-        yield from self.listed(tag_sets or (), uses, "/tag_sets")
+        yield from self.listed("/tag_sets", tag_sets or (), uses, ("tags",))
         yield from self.tag_sets(tag_sets or ())
 
     def items(self, raw: bytes, at: str, most: int, weight: int = 1) -> Steps[Sequence[bytes] | None]:
@@ -96,16 +91,11 @@ class Columns(Rows):
             if items is not None:
                 if name == "event_id" or not misfits.passes(_COLUMNS.fields[name], part):
                     yield from self.column(name, items)
-                numbers = [int(item[:_DIGITS_MAX]) if _NUMBER.match(item) else None for item in items]
-                is_sound = all(
-                    number is not None or item == b"null" for number, item in zip(numbers, items, strict=True)
-                )
-                columns[name] = _Column(numbers, is_sound)
+                columns[name] = [int(item[:_DIGITS_MAX]) if _NUMBER.match(item) else None for item in items]
             yield
-        lengths = {name: len(column.numbers) for name, column in columns.items()}
-        usual = Counter(lengths.values()).most_common(1)
-        for name, length in lengths.items():
-            if length != usual[0][0]:
+        lengths = Counter(map(len, columns.values())).most_common(1)
+        for name, column in columns.items():
+            if len(column) != lengths[0][0]:
                 self.found("shape.unequal-columns", f"/columns/{name}")
         return columns
 
@@ -119,7 +109,7 @@ class Columns(Rows):
     def joint(self, columns: Mapping[str, _Column]) -> Steps[None]:
         for part, whole in (("reasoning_tokens", "output_tokens"), ("ttft_ms", "latency_ms")):
             if part in columns and whole in columns:
-                pairs = zip(columns[part].numbers, columns[whole].numbers, strict=False)
+                pairs = zip(columns[part], columns[whole], strict=False)
                 for place, (number, most) in enumerate(pairs):
                     if number is not None and most is not None and number > most:
                         self.found("shape.inconsistent", f"/columns/{part}/{place}")
@@ -128,15 +118,10 @@ class Columns(Rows):
     def uses(
         self, columns: Mapping[str, _Column], names: Sequence[str], listed: Sequence[bytes] | None
     ) -> Steps[_Uses]:
-        """Return which fields point at each item of a list; report the places that it does not have.
-
-        If a column is missing or has a fault, then nobody knows whether an item is used: `_UNKNOWN` is among the keys.
-        """
+        """Return which fields point at each item of a list; report the places that it does not have."""
         uses: _Uses = {}
         for name in names:
-            if name not in columns or not columns[name].is_sound:
-                uses[_UNKNOWN] = {}
-            for number, place in enumerate(columns[name].numbers if name in columns else ()):
+            for number, place in enumerate(columns.get(name, ())):
                 if place is not None and place >= 0:
                     uses.setdefault(place, {})[name] = None
                     if listed is not None and place >= len(listed):
@@ -144,15 +129,17 @@ class Columns(Rows):
             yield
         return uses
 
-    def listed(self, items: Sequence[bytes], uses: _Uses, at: str) -> Steps[None]:
-        """Report items that are listed twice, and those that no event has."""
+    def listed(self, at: str, items: Sequence[bytes], uses: _Uses, names: Sequence[str]) -> Steps[None]:
+        """Report items that are listed twice, and if nothing is wrong with the columns of places, those out of use."""
         seen: set[bytes] = set()
+        columns = {"/columns", *(f"/columns/{name}" for name in names)}
+        is_understood = not any("/".join(pointer.split("/")[:3]) in columns for _, pointer, _ in self.violations)
         for place, raw in enumerate(items):
             if raw in seen:
                 self.found("shape.repeated-term", f"{at}/{place}")
             elif place not in uses and (secret := self.secret(misfits.text(raw) or "")):
                 self.found(secret, f"{at}/{place}")
-            elif place not in uses and _UNKNOWN not in uses:
+            elif place not in uses and is_understood:
                 self.found("shape.unused-term", f"{at}/{place}")
             seen.add(raw)
             if place % _STEP == 0:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.support import cluster, sample
+from tests.support import cluster, columns, sample
 from tests.support.cluster import Watch
 from tests.support.service import Server
 from tests.support.wire import Answer, Sender
@@ -68,6 +68,14 @@ def test_a_replayed_sequence_gets_the_first_receipt(sender: Sender) -> None:
     body = sample.body(sample.event(), stream=sample.stream(7))
     sender.post(body)
     assert receipt(sender.post(body)) == {"accepted": 1, "duplicates": 0, "replayed": True}
+
+
+def test_a_batch_in_rows_is_replayed_in_columns(sender: Sender) -> None:
+    events, stream = (sample.event(), sample.event(cost_nanousd=None)), sample.stream(7)
+    assert receipt(sender.post(sample.body(*events, stream=stream))) == {"accepted": 2, "duplicates": 0}
+    repeated = columns.body(*events, stream=stream)
+    assert receipt(sender.post(repeated)) == {"accepted": 2, "duplicates": 0, "replayed": True}
+    assert receipt(sender.post(columns.body(*events))) == {"accepted": 0, "duplicates": 2}
 
 
 def test_a_replay_stores_nothing(sender: Sender, watch: Watch) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from schema.limits import LEARN_PER_DAY_MAX, STRING_CHARS_MAX
-from tests.support import cluster, sample
+from tests.support import cluster, columns, sample
 from tests.support.cluster import Watch
 from tests.support.customers import Customer
 from tests.support.service import Server, wait_until
@@ -29,6 +29,12 @@ def test_a_new_term_is_learned_and_stored(sender_of: SenderOf, server: Server, t
     query = "SELECT routed_model, task_category, tags FROM readable_events WHERE event_id = $1"
     (row,) = cluster.fetch(server.dsn, query, UUID(str(sent["event_id"])))
     assert tuple(row.values()) == ("claude-opus-6-20270301", "refund-triage", '{"team": "payments-eu"}')
+
+
+def test_columns_teach_what_rows_do(sender_of: SenderOf, server: Server, tenants: dict[str, Customer]) -> None:
+    sent = sample.event(requested_model="claude-opus-6-20270302", tags={"team": "payments-us"})
+    assert sender_of("learner").post(columns.body(sent, sample.event())).status == 200
+    assert {"claude-opus-6-20270302", "payments-us"} <= learned(server, tenants["learner"])
 
 
 def test_every_worker_accepts_terms_that_one_has_learned(

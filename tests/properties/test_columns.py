@@ -156,6 +156,31 @@ def assert_same(body: bytes, mode: Mode) -> None:
     assert rows.digest(in_rows) == rows.digest(in_columns)
 
 
+def test_the_order_of_lists_and_names_holds_no_bits() -> None:
+    """So columns add none to what `ingest.intake.capacity` computes of an event."""
+    for seed in range(20):
+        chance = random.Random(seed)
+        body = columns.body(*(random_event(seed * 100 + place) for place in range(9)))
+        assert decode(body, vocabulary(Mode.REFUSE), window()) == decode(
+            text(_shuffled(json.loads(body), chance)), vocabulary(Mode.REFUSE), window()
+        )
+
+
+def _shuffled(batch: dict[str, object], chance: random.Random) -> dict[str, object]:
+    """Return the same batch with its lists and members in another order."""
+    columns = batch["columns"]
+    assert isinstance(columns, dict)
+    for name, fields in (("terms", STRINGS), ("tag_sets", ("tags",))):
+        listed = batch[name]
+        assert isinstance(listed, list)
+        order = chance.sample(range(len(listed)), len(listed))
+        batch[name] = [listed[place] for place in order]
+        for field in fields:
+            columns[field] = [None if place is None else order.index(place) for place in columns[field]]
+    batch["columns"] = dict(chance.sample(list(columns.items()), len(columns)))
+    return dict(chance.sample(list(batch.items()), len(batch)))
+
+
 def test_the_budget_for_spellings_runs_out_at_the_same_string() -> None:
     """With more unregistered strings than are looked up, the order of the events decides which are."""
     spelled = [f"openrouter/gpt-4o{'-latest' * (place % 2)}:{place}" for place in range(2 * limits.SPELLINGS_MAX)]
@@ -166,12 +191,7 @@ def test_the_budget_for_spellings_runs_out_at_the_same_string() -> None:
         for place in range(len(spelled))
     ]
     body = sample.body(*events)
-    batch = json.loads(columns.from_rows(body))
-    order = list(range(len(batch["terms"])))
-    random.Random(1).shuffle(order)
-    batch["terms"] = [batch["terms"][place] for place in order]
-    for name in STRINGS:
-        batch["columns"][name] = [order.index(place) for place in batch["columns"][name]]
+    shuffled = _shuffled(json.loads(columns.from_rows(body)), random.Random(1))
     in_rows = decode(body, vocabulary(Mode.COARSEN), window())
     assert in_rows.coarsened > 0
-    assert in_rows == decode(text(batch), vocabulary(Mode.COARSEN), window())
+    assert in_rows == decode(text(shuffled), vocabulary(Mode.COARSEN), window())
