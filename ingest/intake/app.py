@@ -39,7 +39,7 @@ def create(shared: object = None) -> Starlette:
             Route("/livez", health.get_livez, methods=["GET"]),
             Route("/readyz", health.get_readyz, methods=["GET"]),
         ],
-        middleware=[Middleware(Boundary, faces=FACES)],
+        middleware=[Middleware(Boundary, faces=FACES, renderers={})],
         exception_handlers={HTTPException: _refuse_route},
         lifespan=_lifespan,
     )

@@ -41,18 +41,24 @@ async def read(request: Request, form: Form, hold: Hold, finish: codings.Finish)
     """Return the decompressed body, reserving memory as it arrives; raise an IngestError or ClientGone."""
     media_type(request, form)
     coding = codings.of(request.headers.getlist("content-encoding"))
-    if int(request.headers.get("content-length", "0")) > form.wire_bytes_max:
-        raise WireTooLarge
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S + random.random() * BODY_SPREAD_S):  # noqa: S311 (no secret)
-            wire = await _receive(request, form.wire_bytes_max, hold)
-    except TimeoutError:
-        raise SlowBody from None
+    wire = await receive(request, form, hold)
     if coding is None:
         return wire
     body = await codings.decompressed(wire, coding, finish, form.bytes_max)
     hold(len(wire) + len(body))
     return body
+
+
+async def receive(request: Request, form: Form, hold: Hold) -> bytes:
+    """Return the body as it was sent, reserving memory as it arrives; raise an IngestError or ClientGone."""
+    media_type(request, form)
+    if int(request.headers.get("content-length", "0")) > form.wire_bytes_max:
+        raise WireTooLarge
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S + random.random() * BODY_SPREAD_S):  # noqa: S311 (no secret)
+            return await _receive(request, form.wire_bytes_max, hold)
+    except TimeoutError:
+        raise SlowBody from None
 
 
 async def _receive(request: Request, bytes_max: int, hold: Hold) -> bytes:

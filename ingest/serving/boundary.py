@@ -1,6 +1,7 @@
 """The outermost middleware: assigns request ids, answers errors, and logs of a bug only its class and place."""
 
 import uuid
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from starlette.responses import Response
@@ -10,7 +11,7 @@ from ingest import logs
 from ingest.errors import Bug, IngestError
 from ingest.serving import metrics, problems
 from ingest.serving.errors import ClientGone
-from ingest.serving.problems import Faces
+from ingest.serving.problems import Faces, Renderer
 
 RULES_LOGGED_MAX = 5
 COUNTED = ("/v1/", "/api/v1/")  # Paths of the API, whose answers are counted; no probe is.
@@ -32,9 +33,10 @@ class Boundary:
     For a request that it cannot read, `serving.connection` passes the error as `fault` in the scope's state.
     """
 
-    def __init__(self, app: ASGIApp, faces: Faces) -> None:
+    def __init__(self, app: ASGIApp, faces: Faces, renderers: Mapping[str, Renderer]) -> None:
         self._app = app
         self._faces = faces
+        self._renderers = renderers  # By path; errors of all other paths are problems.
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -67,16 +69,19 @@ class Boundary:
             logs.error("bug", request_id=request_id, error=type(error).__name__, place=logs.place_of(error))
             scope["state"].pop(FIELDS, None)  # The bug may be in that function.
             if not is_answered:
-                await self._answer(Bug(), request_id)(scope, receive, send_with_id)
+                await self._answer(scope, Bug())(scope, receive, send_with_id)
         finally:
             scope["app"].state.rebalancer.leave()
 
-    def _answer(self, error: IngestError, request_id: str) -> Response:
+    def _answer(self, scope: Scope, error: IngestError) -> Response:
         """Count and log an error, and return its answer."""
+        request_id = scope["state"]["request_id"]
         face = self._faces[type(error)]
         metrics.problems.labels(face.problem).inc()
         rules = list(dict.fromkeys(violation.rule for violation in error.violations))[:RULES_LOGGED_MAX]
         logs.info("refused", request_id=request_id, problem=face.problem, rules=rules)
+        if (render := self._renderers.get(scope["path"])) is not None:
+            return render(scope, error, face, request_id)
         return problems.response(error, face, request_id)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,7 +90,7 @@ class Boundary:
                 raise scope["state"]["fault"]
             await self._app(scope, receive, send)
         except IngestError as error:
-            await self._answer(error, scope["state"]["request_id"])(scope, receive, send)
+            await self._answer(scope, error)(scope, receive, send)
         except ClientGone:
             await Response(status_code=HTTPStatus.REQUEST_TIMEOUT)(scope, receive, send)  # Nobody receives it.
 

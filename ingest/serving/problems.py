@@ -1,6 +1,6 @@
 """Maps errors to RFC 9457 problems by a table that each application composes; docs/problems.md lists all rows."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Annotated, NamedTuple
@@ -8,6 +8,7 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import Meta, Struct
 from starlette.responses import Response
+from starlette.types import Scope
 
 from ingest.errors import Bug, IngestError, NotReady, Overloaded, Stopping, Unavailable
 from ingest.serving.errors import (
@@ -65,6 +66,8 @@ class Face(NamedTuple):
 
 
 Faces = Mapping[type[IngestError], Face]
+# Makes the answer to a request that raised an error, with its request id; for paths whose clients know no problems.
+Renderer = Callable[[Scope, IngestError, Face, str], Response]
 FACES: Faces = {
     BadRequest: Face(HTTPStatus.BAD_REQUEST, "bad-request", "The request is not HTTP/1.1 (RFC 9112)"),
     HeadTooLarge: Face(
@@ -116,10 +119,11 @@ def response(error: IngestError, face: Face, request_id: str) -> Response:
         violations=[ViolationBody(rule, pointer, RULES[rule].says, use) for rule, pointer, use in error.violations],
         failing=list(error.failing),
     )
-    return Response(msgspec.json.encode(problem), face.status, _headers(error, face), MEDIA_TYPE)
+    return Response(msgspec.json.encode(problem), face.status, headers_of(error, face), MEDIA_TYPE)
 
 
-def _headers(error: IngestError, face: Face) -> dict[str, str]:
+def headers_of(error: IngestError, face: Face) -> dict[str, str]:
+    """Return the headers of an error's answer, whatever its body is."""
     headers = {}
     retry_after_s = face.retry_after_s if error.retry_after_s is None else error.retry_after_s
     if retry_after_s is not None:

@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Scope
 
 from ingest.errors import IngestError, NotReady
 from ingest.intake import openapi
@@ -20,6 +21,7 @@ from ingest.intake.problems import FACES
 from ingest.serving.boundary import Boundary
 from ingest.serving.errors import MethodNotAllowed
 from ingest.serving.listener import Listener
+from ingest.serving.problems import Face
 from ingest.serving.rebalance import AWAY, Rebalancer
 from ingest.serving.tasks import Tasks
 from ingest.serving.worker import serve
@@ -76,7 +78,13 @@ async def test_every_problem_has_the_headers() -> None:
     async def fail(request: Request) -> Response:
         raise raised[request.path_params["name"]]
 
-    app = Starlette(routes=[Route("/{name}", fail)], middleware=[Middleware(Boundary, faces=FACES)])
+    def render(_scope: Scope, error: IngestError, face: Face, request_id: str) -> Response:
+        return Response(f"{type(error).__name__} {face.problem} {request_id}", 400)
+
+    renderers = {"/Exception": render, "/Overloaded": render}
+    app = Starlette(
+        routes=[Route("/{name}", fail)], middleware=[Middleware(Boundary, faces=FACES, renderers=renderers)]
+    )
     app.state.rebalancer = Rebalancer([AWAY], 0)
     app.state.tasks = Tasks()
     listener = Listener()
@@ -90,10 +98,15 @@ async def test_every_problem_has_the_headers() -> None:
     answers = await asyncio.to_thread(lambda: {name: _get(listener.bind[0], f"/{name}") for name in raised})
     stop.set()
     await serving
-    assert {name: answer.status for name, answer in answers.items()} == {
-        name: FACES[type(error)].status if isinstance(error, IngestError) else 500 for name, error in raised.items()
-    }
     assert [name for name, answer in answers.items() if not _says_it_all(answer.headers)] == []
+    for name, said in (("Exception", "Bug bug"), ("Overloaded", "Overloaded overloaded")):  # In a form of their own.
+        answer = answers.pop(name)
+        assert (answer.status, answer.body.decode()) == (400, f"{said} {answer.headers['x-request-id']}")
+    assert {name: answer.status for name, answer in answers.items()} == {
+        name: FACES[type(error)].status
+        for name, error in raised.items()
+        if name in answers and isinstance(error, IngestError)
+    }
 
 
 def _get(bind: str, path: str) -> Answer:
