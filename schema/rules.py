@@ -154,6 +154,7 @@ SHAPES = (
     Rule("shape.inconsistent", "reasoning_tokens is part of output_tokens, and ttft_ms is at most latency_ms."),
     Rule("shape.wrong-type", "Send the JSON type that the contract states; integers have no fraction or exponent."),
     Rule("shape.too-deep", "Nest no deeper than the contract does: nothing is deeper than tags."),
+    Rule("shape.malformed-otlp", "Send the message of the path in the encoding that Content-Type names (OTLP/HTTP)."),
     Rule("shape.malformed-json", "Send one JSON document (RFC 8259)."),
     Rule("time.too-old",
          "The event is older than the retention period: drop it. If the stream is too old, start a new one."),
@@ -162,6 +163,7 @@ SHAPES = (
     Rule("size.no-events", "Send at least one event, or `stream` and `dropped`."),
     Rule("size.too-many-tags", "Send fewer tags on an event."),
     Rule("size.too-many-spellings", "Send fewer unregistered spellings of terms in a batch."),
+    Rule("size.too-many-attributes", "Send fewer attributes on a record, or fewer records in a request."),
     Rule("size.too-many-names", "The body has too many unknown names to explain one by one."),
     Rule("size.unexplained", "The body was not fully explained: run `nocontent check` on it."),
 )  # fmt: skip

@@ -26,6 +26,8 @@ COARSENED = ("vocabulary.", "secret.")
 ELSEWHERE = {
     "content.diagnostics": "tests/intake/test_partial.py",
     "content.unknown-key": "tests/intake/test_cloudevents.py",
+    "shape.malformed-otlp": "tests/intake/otlp/test_readers.py",
+    "size.too-many-attributes": "tests/intake/otlp/test_readers.py",
     "size.too-many-spellings": "tests/schema/test_composition.py",  # It takes 501 events.
     "size.unexplained": "tests/bad_day/test_5_explain.py",
     "vocabulary.budget": "tests/intake/test_learning.py",

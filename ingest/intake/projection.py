@@ -186,6 +186,13 @@ class Faults:
         """Return the first rule that an event breaks, with the name of the field; None if a gate may accept it."""
         return self._of_shape(event) or self._of_terms(event)
 
+    def implied(self, key: str, value: str) -> str | None:
+        """Return the value of a tag that nobody asked for: `unknown` for an unregistered one, None without the key."""
+        rule = self._rule_of(Kind.TAG_VALUE, value, key)
+        if rule is None:
+            return value
+        return None if rule == "vocabulary.undeclared-tag-key" else UNKNOWN
+
     def end(self) -> None:
         self._vocabulary.end_batch()
 

@@ -106,16 +106,16 @@ def test_stop_reasons_are_translated(sent: str, stored: StopReason | None) -> No
 
 
 @pytest.mark.parametrize(
-    ("is_error", "code", "error_type", "stored"),
+    ("sent", "stored"),
     [
-        (False, None, "", "ok"), (False, 200, "", "ok"), (True, None, "anthropic.BadRequestError", "error"),
-        (True, None, "openai.RateLimitError", "rate_limited"), (True, 429, "invalid_request_error", "rate_limited"),
-        (True, None, "openai.APITimeoutError", "timeout"), (True, 504, "", "timeout"), (False, 500, "", "error"),
-        (True, None, "success", "error"), (True, 499, "", "cancelled"),
+        ((False, None, ""), "ok"), ((False, 200, ""), "ok"), ((True, None, "anthropic.BadRequestError"), "error"),
+        ((True, None, "openai.RateLimitError"), "rate_limited"), ((True, 429, "invalid_request"), "rate_limited"),
+        ((True, None, "openai.APITimeoutError"), "timeout"), ((True, 504, ""), "timeout"), ((False, 500, ""), "error"),
+        ((True, None, "success"), "error"), ((True, 499, ""), "cancelled"),
     ],
 )  # fmt: skip
-def test_outcomes_are_translated(is_error: bool, code: int | None, error_type: str, stored: str) -> None:  # noqa: FBT001 (a table)
-    assert projection.status(is_error, code, error_type) == stored
+def test_outcomes_are_translated(sent: tuple[bool, int | None, str], stored: str) -> None:
+    assert projection.status(*sent) == stored
 
 
 def test_a_good_event_has_no_fault() -> None:

@@ -1,0 +1,174 @@
+"""Reads one export request: refuses it, or returns the calls of models in it, each once."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ingest.intake.errors import Rejected
+from ingest.intake.otlp.calls import Call, Data, InferTag, call_of_log, call_of_span
+from ingest.intake.otlp.messages import Attributes, Encoding, Parts, Record, Resource, Scope, Value
+from ingest.intake.otlp.screening import Screen, content_of_body, rule_of
+from ingest.serving.steps import Steps
+from schema.limits import VIOLATIONS_MAX
+from schema.rules import Violation
+
+STEP_ATTRIBUTES = 200  # Between two rounds of the loop: some 4 ms if all of them differ.
+OVERLAPS_MAX = 100  # Earlier records with the same id of an answer that a record is compared with.
+CLAUDE_CODE, GEN_AI = "claude_code.", "gen_ai."
+
+
+class Found(NamedTuple):
+    """A call, and how often its record has fields that are free text, or that are dropped whatever they hold."""
+
+    call: Call
+    free_text: Counter[str]
+    context: Counter[str]
+
+
+class Signal(NamedTuple):
+    """A kind of records: its readers, and its names in pointers and replies."""
+
+    parts: Callable[[Encoding], Callable[[bytes], Parts]]
+    pointer: str
+    rejected: str  # The field of its partial success.
+
+
+TRACES = Signal(lambda encoding: encoding.spans, "spans", "rejectedSpans")
+LOGS = Signal(lambda encoding: encoding.logs, "logRecords", "rejectedLogRecords")
+
+
+class _Dropped(NamedTuple):
+    """Counts of the fields that have no place in an event, by their names in `diagnostics`."""
+
+    free_text: Counter[str]
+    context: Counter[str]
+
+
+class Reading:
+    """Reads one request; `infer` decides about tags that its resources imply."""
+
+    def __init__(self, signal: Signal, encoding: Encoding, infer: InferTag) -> None:
+        self._signal = signal
+        self._encoding = encoding
+        self._infer = infer
+        self._screen = Screen(encoding.attribute)
+        self._violations: dict[Violation, None] = {}
+        self._records = 0
+        self._found: dict[bytes, Found] = {}
+        self._parents: set[bytes] = set()
+        self._resource: dict[str, Value] = {}
+        self._scope = ""
+        self._around = _Dropped(Counter(), Counter())  # Of the resource and the scope.
+
+    @property
+    def records(self) -> int:
+        return self._records
+
+    def steps(self, body: bytes) -> Steps[list[Found]]:
+        """Read a body; raises Malformed, and Rejected with the rules that its first bad record breaks."""
+        read = 0
+        for part in self._signal.parts(self._encoding)(body):
+            read += 1 + len(part.attributes)
+            match part:
+                case Resource():
+                    self._around = _Dropped(Counter(), Counter())
+                    self._resource = self._data("/resource", part.attributes, self._around)
+                case Scope():
+                    self._data("/scope", part.attributes, self._around)
+                    self._scope = part.name
+                case Record():
+                    read += sum(map(len, part.nested))
+                    self._read(part)
+            if self._violations:
+                raise Rejected(tuple(self._violations)[:VIOLATIONS_MAX])
+            if read > STEP_ATTRIBUTES:
+                read = 0
+                yield
+        return _once(self._found, self._parents)
+
+    def _read(self, record: Record) -> None:
+        place = f"/{self._signal.pointer}/{self._records}"
+        self._records += 1
+        dropped = _Dropped(self._around.free_text.copy(), self._around.context.copy())
+        data = self._data(place, record.attributes, dropped)
+        for attributes in record.nested:
+            data = {**self._data(f"{place}/*", attributes, dropped), **data}
+        if self._signal is LOGS:
+            self._read_log(place, record, data, dropped)
+        else:
+            self._read_span(place, record, data, dropped)
+
+    def _read_span(self, place: str, span: Record, data: Data, dropped: _Dropped) -> None:
+        self._read_text(f"{place}/status/message", "status.message", span.message, dropped)
+        dropped.context["span.name"] += bool(span.name)
+        call = call_of_span(span, self._scope, data, self._resource, self._infer)
+        if call is not None:
+            self._found.setdefault(span.trace_id + span.span_id, Found(call, *dropped))
+            self._parents.add(span.trace_id + span.parent_id)
+
+    def _read_log(self, place: str, log: Record, data: Data, dropped: _Dropped) -> None:
+        name = self._read_body(place, log, data, dropped)
+        call = call_of_log(log._replace(name=name), data, self._resource, self._infer)
+        if call is not None:
+            self._found[self._records.to_bytes(4, "big")] = Found(call, *dropped)
+
+    def _read_body(self, place: str, log: Record, data: Data, dropped: _Dropped) -> str:
+        """Return the name of a log record's event; refuse content in the body of one of the GenAI conventions."""
+        named = data.get("event.name")
+        name = log.name or (named if isinstance(named, str) else "")
+        leaves = list(self._encoding.leaves(log.body)) if log.body and _is_read(name) else []
+        if name.startswith(GEN_AI):
+            for path, value in leaves:
+                if rule := content_of_body(path, value):
+                    self._refuse(rule, f"{place}/body")
+            return name
+        for _, value in leaves:
+            if isinstance(value, str) and value.startswith(CLAUDE_CODE):
+                name = value  # Where an exporter is older than the field for an event's name.
+            elif value is not None and name.startswith(CLAUDE_CODE):
+                self._read_text(f"{place}/body", "log.body", str(value), dropped)
+        return name
+
+    def _data(self, place: str, attributes: Attributes, dropped: _Dropped) -> dict[str, Value]:
+        """Judge attributes: collect violations and fields to drop; return the mapped ones, of a key the first."""
+        data: dict[str, Value] = {}
+        for judged in map(self._screen.judge, attributes):
+            if judged.is_mapped:
+                data.setdefault(judged.key, judged.value)
+            elif judged.rule is not None:
+                self._refuse(judged.rule, f"{place}/attributes/{judged.name}")
+            elif judged.free_text is not None:
+                dropped.free_text[judged.free_text] += 1
+            elif judged.context is not None:
+                dropped.context[judged.context] += 1
+        return data
+
+    def _read_text(self, pointer: str, field: str, text: str, dropped: _Dropped) -> None:
+        if text:
+            dropped.free_text[field] += 1
+            if rule := rule_of(text):
+                self._refuse(rule, pointer)
+
+    def _refuse(self, rule: str, pointer: str) -> None:
+        self._violations[Violation(rule, pointer)] = None
+
+
+def _is_read(name: str) -> bool:
+    """Return whether the body of an event with this name is read: applications' own logs are not."""
+    return not name or "." not in name or name.startswith((GEN_AI, CLAUDE_CODE))
+
+
+def _once(found: dict[bytes, Found], parents: set[bytes]) -> list[Found]:
+    """Return each call once: drop a span that is the parent of another call, and records of one answer that overlap.
+
+    Instrumentations of two layers make two spans of a call; either one is the other's parent, or both have the id of
+    the answer. The id alone does not make two records one call: an answer from a cache has that of the first.
+    """
+    kept: list[Found] = []
+    earlier: dict[str, list[Call]] = {}
+    for place, each in found.items():
+        same = earlier.setdefault(each.call.identity, [])
+        if place not in parents and not any(map(each.call.overlaps, same[-OVERLAPS_MAX:])):
+            same.append(each.call)
+            kept.append(each)
+    return kept
