@@ -6,6 +6,7 @@ from typing import NamedTuple
 from ingest.prove import frames
 
 EVENTS = b"/v1/events"
+OTLP = frozenset({b"/v1/traces", b"/v1/logs", b"/v1/metrics"})
 Headers = tuple[tuple[bytes, bytes], ...]
 
 

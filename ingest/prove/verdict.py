@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from ingest.intake.litellm_content import CONTENT, DIAGNOSTICS
 from ingest.prove.canaries import Canaries
-from ingest.prove.case import Case, Expected
+from ingest.prove.case import OTLP, Case, Expected
 from ingest.prove.client import Answer
 from ingest.prove.kit import Policy
 from schema.event import Status, StopReason
@@ -59,6 +59,8 @@ def fault(case: Case, answer: Answer, policy: Policy, canaries: Canaries) -> str
 
 
 def _unexpected(case: Case, answer: Answer, policy: Policy) -> str | None:
+    if case.request.target in OTLP:
+        return _of_otlp(case, answer)
     is_stored = answer.status == _OK
     if case.expected is Expected.ACCEPTED or (case.expected is Expected.IGNORED and is_stored):
         return _of_receipt(case, answer)
@@ -67,6 +69,18 @@ def _unexpected(case: Case, answer: Answer, policy: Policy) -> str | None:
     if answer.status < _CLIENT or answer.status in _NOT_FOR_A_BODY:
         return f"status {answer.status}"
     return _of_problem(answer, policy)
+
+
+def _of_otlp(case: Case, answer: Answer) -> str | None:
+    """Judge by OTLP/HTTP: a success that stored everything is empty, and a refusal is a google.rpc.Status."""
+    if case.expected is Expected.ACCEPTED:
+        return None if answer.status == _OK and answer.body in {b"", b"{}"} else f"status {answer.status}, not stored"
+    if answer.status == _OK and case.expected is Expected.IGNORED:
+        return None
+    if answer.status < _CLIENT or answer.status in _NOT_FOR_A_BODY:
+        return f"status {answer.status}"
+    asked = next((value.decode() for name, value in case.request.headers if name == b"Content-Type"), "")
+    return None if answer.headers.get("content-type") == asked else "a refusal in another encoding"
 
 
 def _of_no(answer: Answer) -> str | None:
