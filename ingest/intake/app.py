@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from ingest import config, logs
 from ingest.intake import cloudevents, events, health, litellm, metrics, openapi, policies, policy, streams
+from ingest.intake.otlp import doors, replies
 from ingest.intake.problems import FACES
 from ingest.intake.quota_table import Table
 from ingest.intake.service import Service
@@ -22,6 +23,8 @@ from ingest.serving.boundary import Boundary
 from ingest.serving.errors import MethodNotAllowed, NotFound
 from ingest.serving.rebalance import AWAY, Rebalancer
 from ingest.serving.tasks import Tasks
+
+RENDERERS = dict.fromkeys(("/v1/traces", "/v1/logs", "/v1/metrics"), replies.error)
 
 boundary.declare(FACES)
 
@@ -33,13 +36,16 @@ def create(shared: object = None) -> Starlette:
             Route("/v1/events", events.post_events, methods=["POST"]),
             Route("/v1/integrations/litellm", litellm.post_litellm, methods=["POST"]),
             Route("/api/v1/events", cloudevents.post_cloudevents, methods=["POST"]),
+            Route("/v1/traces", doors.post_traces, methods=["POST"]),
+            Route("/v1/logs", doors.post_logs, methods=["POST"]),
+            Route("/v1/metrics", doors.post_metrics, methods=["POST"]),
             Route("/v1/policy", policies.get_policy, methods=["GET"]),
             Route("/v1/streams/{id}", streams.get_stream, methods=["GET"]),
             Route("/openapi.json", openapi.get_openapi, methods=["GET"]),
             Route("/livez", health.get_livez, methods=["GET"]),
             Route("/readyz", health.get_readyz, methods=["GET"]),
         ],
-        middleware=[Middleware(Boundary, faces=FACES, renderers={})],
+        middleware=[Middleware(Boundary, faces=FACES, renderers=RENDERERS)],
         exception_handlers={HTTPException: _refuse_route},
         lifespan=_lifespan,
     )

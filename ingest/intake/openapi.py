@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ingest.intake import cloudevents, examples, litellm, policy
+from ingest.intake.otlp import replies
 from ingest.intake.partial import Answer
 from ingest.serving import documents, problems, steps
 from ingest.serving.documents import Document
@@ -65,6 +66,9 @@ def document() -> bytes:
                 bodies=_CLOUDEVENTS_BODIES,
             )
         },
+        "/v1/traces": {"post": _export("Store the calls of models among spans (OTLP/HTTP)")},
+        "/v1/logs": {"post": _export("Store the calls among Claude Code's log records (OTLP/HTTP)")},
+        "/v1/metrics": {"post": _export("Drop metrics unread, with a warning (OTLP/HTTP)")},
         "/v1/policy": {"get": _operation("The policy in force for this tenant", policy.Policy, ("policy:read",))},
         "/v1/streams/{id}": {
             "get": _operation("The batches that arrived of a stream", StreamState, ("streams:read",), parameter="id")
@@ -127,6 +131,28 @@ def _operation(
         schema = {"type": "string", "format": "uuid"}
         operation["parameters"] = [{"name": parameter, "in": "path", "required": True, "schema": schema}]
     return operation
+
+
+def _export(summary: str) -> _Document:
+    """Describe a path of OTLP/HTTP, whose messages are opentelemetry-proto's."""
+    message = {
+        media_type: {"schema": {"description": "As in opentelemetry-proto"}} for media_type in replies.MEDIA_TYPES
+    }
+    status = {
+        "type": "object",
+        "required": ["code", "message"],
+        "properties": {"code": {"type": "integer"}, "message": {"type": "string"}, "details": {"type": "array"}},
+    }
+    of_error = {**message, replies.JSON: {"schema": status}}
+    return {
+        "summary": summary,
+        "security": [{"token": ["events:write"]}],
+        "requestBody": {"required": True, "content": message},
+        "responses": {
+            "200": {"description": "OK, or partial success", "content": message},
+            "default": {"description": "google.rpc.Status, in the encoding of the request", "content": of_error},
+        },
+    }
 
 
 def _probe(summary: str) -> _Document:

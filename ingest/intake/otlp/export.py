@@ -2,17 +2,30 @@
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import islice
 from typing import NamedTuple
 
 from ingest.intake.errors import Rejected
 from ingest.intake.otlp.calls import Call, Data, InferTag, call_of_log, call_of_span
-from ingest.intake.otlp.messages import Attributes, Encoding, Parts, Record, Resource, Scope, Value
+from ingest.intake.otlp.messages import (
+    Attribute,
+    Attributes,
+    Encoding,
+    Parts,
+    Record,
+    Resource,
+    Scope,
+    Value,
+    too_large,
+)
 from ingest.intake.otlp.screening import Screen, content_of_body, rule_of
 from ingest.serving.steps import Steps
 from schema.limits import VIOLATIONS_MAX
 from schema.rules import Violation
 
-STEP_ATTRIBUTES = 200  # Between two rounds of the loop: some 4 ms if all of them differ.
+STEP_US = 3_000.0  # Between two rounds of the loop.
+PART_US, RECORD_US = 10.0, 100.0  # What a part takes beside its attributes, and a record more, about.
+LEAVES_MAX = 256  # Of the body of a log record.
 OVERLAPS_MAX = 100  # Earlier records with the same id of an answer that a record is compared with.
 CLAUDE_CODE, GEN_AI = "claude_code.", "gen_ai."
 
@@ -66,33 +79,33 @@ class Reading:
 
     def steps(self, body: bytes) -> Steps[list[Found]]:
         """Read a body; raises Malformed, and Rejected with the rules that its first bad record breaks."""
-        read = 0
         for part in self._signal.parts(self._encoding)(body):
-            read += 1 + len(part.attributes)
+            self._screen.spent_us += PART_US
+            if self._screen.spent_us > STEP_US:
+                self._screen.spent_us = 0.0
+                yield
             match part:
                 case Resource():
                     self._around = _Dropped(Counter(), Counter())
-                    self._resource = self._data("/resource", part.attributes, self._around)
+                    self._resource = yield from self._data("/resource", part.attributes, self._around)
                 case Scope():
-                    self._data("/scope", part.attributes, self._around)
+                    yield from self._data("/scope", part.attributes, self._around)
                     self._scope = part.name
                 case Record():
-                    read += sum(map(len, part.nested))
-                    self._read(part)
+                    yield from self._read(part)
             if self._violations:
                 raise Rejected(tuple(self._violations)[:VIOLATIONS_MAX])
-            if read > STEP_ATTRIBUTES:
-                read = 0
-                yield
         return _once(self._found, self._parents)
 
-    def _read(self, record: Record) -> None:
+    def _read(self, record: Record) -> Steps[None]:
         place = f"/{self._signal.pointer}/{self._records}"
         self._records += 1
+        self._screen.spent_us += RECORD_US
         dropped = _Dropped(self._around.free_text.copy(), self._around.context.copy())
-        data = self._data(place, record.attributes, dropped)
+        data = yield from self._data(place, record.attributes, dropped)
         for attributes in record.nested:
-            data = {**self._data(f"{place}/*", attributes, dropped), **data}
+            nested = yield from self._data(f"{place}/*", attributes, dropped)
+            data = {**nested, **data}
         if self._signal is LOGS:
             self._read_log(place, record, data, dropped)
         else:
@@ -116,7 +129,7 @@ class Reading:
         """Return the name of a log record's event; refuse content in the body of one of the GenAI conventions."""
         named = data.get("event.name")
         name = log.name or (named if isinstance(named, str) else "")
-        leaves = list(self._encoding.leaves(log.body)) if log.body and _is_read(name) else []
+        leaves = self._leaves(log.body) if log.body and _is_read(name) else []
         if name.startswith(GEN_AI):
             for path, value in leaves:
                 if rule := content_of_body(path, value):
@@ -129,7 +142,13 @@ class Reading:
                 self._read_text(f"{place}/body", "log.body", str(value), dropped)
         return name
 
-    def _data(self, place: str, attributes: Attributes, dropped: _Dropped) -> dict[str, Value]:
+    def _leaves(self, body: bytes) -> list[Attribute]:
+        leaves = list(islice(self._encoding.leaves(body), LEAVES_MAX + 1))
+        if len(leaves) > LEAVES_MAX:
+            raise too_large("size.too-many-attributes")
+        return leaves
+
+    def _data(self, place: str, attributes: Attributes, dropped: _Dropped) -> Steps[dict[str, Value]]:
         """Judge attributes: collect violations and fields to drop; return the mapped ones, of a key the first."""
         data: dict[str, Value] = {}
         for judged in map(self._screen.judge, attributes):
@@ -141,6 +160,9 @@ class Reading:
                 dropped.free_text[judged.free_text] += 1
             elif judged.context is not None:
                 dropped.context[judged.context] += 1
+            if self._screen.spent_us > STEP_US:
+                self._screen.spent_us = 0.0
+                yield
         return data
 
     def _read_text(self, pointer: str, field: str, text: str, dropped: _Dropped) -> None:

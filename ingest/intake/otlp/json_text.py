@@ -35,6 +35,8 @@ from ingest.intake.otlp.messages import (
 from schema.rules import Violation, rule_of_name
 
 _COMMAS_MAX = 500_000  # More than a good body of 8 MiB has: each may cost an object.
+_RECORD_COMMAS_MAX = 10 * RECORD_ATTRIBUTES_MAX
+_MEMBERS_MAX = 100  # Of a message. OTLP's have 16 at most.
 _DEPTH_MAX = 4  # Of a log record's body.
 _STATUS_ERROR = 2
 _SPACES = b" \t\r\n"
@@ -97,7 +99,9 @@ def _request(body: bytes) -> json_forms.Request:
 
 
 def _parts(groups: json_forms.List) -> Parts:
-    left = PARTS_MAX
+    left = PARTS_MAX - len(groups or ())
+    if left < 0:
+        raise too_large("size.too-many-events")
     for group in (_read(raw, json_forms.Group) for raw in groups or ()):
         yield Resource(_attributes(_optional(group.resource, json_forms.Resource).attributes))
         for inner in (_read(raw, json_forms.ScopeGroup) for raw in group.scope_spans or group.scope_logs or ()):
@@ -111,8 +115,14 @@ def _parts(groups: json_forms.List) -> Parts:
             yield from map(_log, log_records)
 
 
+def _record(raw: Raw, kind: type[_Read]) -> _Read:
+    if bytes(raw).count(b",") > _RECORD_COMMAS_MAX:
+        raise too_large("size.too-many-attributes")
+    return _read(raw, kind)
+
+
 def _span(raw: Raw) -> Record:
-    span = _read(raw, json_forms.Span)
+    span = _record(raw, json_forms.Span)
     status = _optional(span.status, json_forms.Status)
     nested = [
         _attributes(_read(each, json_forms.Nested).attributes) for each in (*(span.events or ()), *(span.links or ()))
@@ -136,7 +146,7 @@ def _span(raw: Raw) -> Record:
 
 
 def _log(raw: Raw) -> Record:
-    log = _read(raw, json_forms.Log)
+    log = _record(raw, json_forms.Log)
     at_ns = _integer(log.time_unix_nano)
     return Record(
         _id(log.trace_id, TRACE_ID_BYTES),
@@ -221,7 +231,10 @@ def _is_there(raw: Raw) -> bool:
 def _read(raw: bytes | Raw, kind: type[_Read]) -> _Read:
     """Decode a message; raises Malformed, and Rejected if a member that it lacks has a name of content."""
     with _reading():
-        for name in _names.decode(raw).keys() - json_forms.MEMBERS[kind]:
+        names = _names.decode(raw).keys()
+        if len(names) > _MEMBERS_MAX:
+            raise too_large("size.too-many-names")
+        for name in names - json_forms.MEMBERS[kind]:
             if rule := rule_of_name(name):
                 raise Rejected((Violation(rule, "/*"),))
         return msgspec.json.decode(raw, type=kind)

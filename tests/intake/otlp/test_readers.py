@@ -227,6 +227,8 @@ def test_pairs_are_not_read_however_deep() -> None:
         ({"attributes": [{"key": "a", "value": {"doubleValue": "x"}}]}, "shape.malformed-otlp"),
         ({"attributes": [{"key": 1}]}, "shape.malformed-otlp"),
         ({"attributes": [{}] * 1_001}, "size.too-many-attributes"),
+        ({"attributes": [{}] * 10_001}, "size.too-many-attributes"),
+        ({f"new{number}": 1 for number in range(101)}, "size.too-many-names"),
         ({"events": [{"attributes": [{}] * 400}] * 3}, "size.too-many-attributes"),
         ({"status": {"code": "STATUS_CODE_ERROR"}}, "shape.malformed-otlp"),
         ({"events": {}}, "shape.malformed-otlp"),
@@ -257,6 +259,8 @@ def test_members_that_otlp_lacks_are_ignored() -> None:
 
 def test_json_that_would_take_much_memory_is_refused() -> None:
     assert refusal(json_text.ENCODING, b'{"resourceSpans":[' + b"{}," * 500_001 + b"{}]}") == "size.too-many-attributes"
+    groups = b'{"resourceSpans":[' + b"{}," * 20_000 + b"{}]}"
+    assert refusal(json_text.ENCODING, groups) == "size.too-many-events"
     many = b'{"resourceSpans":[{"scopeSpans":[{"spans":[' + b"{}," * 20_000 + b"{}]}]}]}"
     assert refusal(json_text.ENCODING, many) == "size.too-many-events"
 

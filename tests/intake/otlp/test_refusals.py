@@ -87,6 +87,20 @@ def test_free_text_of_a_resource_is_that_of_its_records() -> None:
     assert found.free_text == Counter({"error.message": 1})
 
 
-def test_long_work_is_done_in_steps() -> None:
-    body = otlp.encoded(otlp.traces(*[otlp.span() for _ in range(100)]), "protobuf")
-    assert len(list(Reading(TRACES, protobuf.ENCODING, infer).steps(body))) >= 3
+@pytest.mark.parametrize(
+    ("spans", "steps_min"),
+    [
+        ([otlp.span() for _ in range(100)], 3),
+        ([{} for _ in range(2_000)], 50),
+        ([otlp.span({f"my.note{number}": f"{number} {PROSE * 40}" for number in range(500)})], 50),
+    ],
+    ids=["calls", "nothing", "one long span"],
+)
+def test_long_work_is_done_in_steps(spans: list[Json], steps_min: int) -> None:
+    body = otlp.encoded(otlp.traces(*spans), "protobuf")
+    assert len(list(Reading(TRACES, protobuf.ENCODING, infer).steps(body))) >= steps_min
+
+
+def test_the_body_of_a_log_record_has_bounds() -> None:
+    body = otlp.any_value({f"a{number}": {"b": 1} for number in range(300)})
+    assert refusal(otlp.logs(otlp.log("gen_ai.choice", {}, body=body))) == [("size.too-many-attributes", "")]

@@ -157,11 +157,18 @@ def test_each_distinct_attribute_is_judged_once() -> None:
     assert read == [b"a", b"b"]
 
 
-def test_the_attributes_of_a_request_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(screening, "ATTRIBUTES_MAX", 3)
+@pytest.mark.parametrize("bound", ["ATTRIBUTES_MAX", "DECODED_MAX"])
+def test_the_attributes_of_a_request_are_bounded(bound: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(screening, bound, 3)
     screen = Screen(lambda _encoded: ("a", 1))
-    for _ in range(3):
-        screen.judge(b"a")
+    for distinct in (b"a", b"b", b"c"):
+        screen.judge(distinct)
     with pytest.raises(Rejected) as refused:
-        screen.judge(b"a")
+        screen.judge(b"d")
     assert [violation.rule for violation in refused.value.violations] == ["size.too-many-attributes"]
+
+
+def test_few_verdicts_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(screening, "KEPT_MAX", 1)
+    screen = Screen(lambda encoded: (encoded.decode(), 1))
+    assert [screen.judge(each).key for each in (b"a", b"b", b"a", b"b")] == ["a", "b", "a", "b"]
