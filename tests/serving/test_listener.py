@@ -16,7 +16,7 @@ from starlette.types import Scope
 
 from ingest.errors import IngestError, NotReady
 from ingest.intake import openapi
-from ingest.intake.errors import Malformed, QuotaExceeded, Rejected
+from ingest.intake.errors import Malformed, QuotaExceeded, QuotaSpent, Rejected
 from ingest.intake.problems import FACES
 from ingest.serving.boundary import Boundary
 from ingest.serving.errors import MethodNotAllowed
@@ -41,6 +41,7 @@ KNOWN: dict[str, IngestError] = {
     Malformed.__name__: Malformed((Violation("content.prompt", ""),)),
     Rejected.__name__: Rejected((Violation("content.prompt", "/events/0/*"),)),
     QuotaExceeded.__name__: QuotaExceeded(3),
+    QuotaSpent.__name__: QuotaSpent(3),
     MethodNotAllowed.__name__: MethodNotAllowed("GET"),
     NotReady.__name__: NotReady(("database",)),
 }
