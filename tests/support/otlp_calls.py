@@ -1,7 +1,7 @@
 """Reads requests of OTLP as the doors do, without a service."""
 
 from ingest.intake.otlp import json_text, protobuf
-from ingest.intake.otlp.export import LOGS, TRACES, Found, Reading
+from ingest.intake.otlp.export import LOGS, TRACES, Found, Reading, once
 from ingest.serving import steps
 from tests.support import otlp
 from tests.support.otlp import Json
@@ -22,4 +22,4 @@ def read(request: Json) -> list[Found]:
         for name, encoding in zip(otlp.ENCODINGS, (protobuf.ENCODING, json_text.ENCODING), strict=True)
     ]
     assert made[0] == made[1]
-    return made[0]
+    return once(made[0])

@@ -7,10 +7,9 @@ from starlette.responses import Response
 
 from ingest.intake import auth, door, metrics, partial
 from ingest.intake.otlp import json_text, protobuf, replies
-from ingest.intake.otlp.export import LOGS, TRACES, Found, Reading, Signal
+from ingest.intake.otlp.export import LOGS, TRACES, Found, Reading, Signal, once
 from ingest.intake.otlp.messages import Encoding, too_large
 from ingest.intake.partial import Outcome
-from ingest.intake.projection import Projected
 from ingest.intake.seat import Seat
 from ingest.knowledge.diagnostics import Diagnostics
 from ingest.serving import body
@@ -73,19 +72,16 @@ def _reading(seat: Seat, signal: Signal, encoding: Encoding, content: bytes) -> 
 
 
 async def _store(seat: Seat, found: list[Found]) -> Outcome:
-    """Queue the calls that the tenant's treatment of free text and the gates accept; count all others."""
-    is_refused = seat.tenant().diagnostics is Diagnostics.REFUSE
-    events: list[Projected] = []
+    """Queue the calls that the tenant's treatment of free text and the gates accept, each once; count all others."""
+    is_kept = seat.tenant().diagnostics is Diagnostics.DISCARD
+    permitted = [each for each in found if is_kept or not each.free_text]
+    calls = once(permitted)
+    refused = len(found) - len(permitted)
+    outcome = await partial.store(seat, [each.call.event for each in calls], {FREE_TEXT: refused} if refused else {})
     dropped: Counter[str] = Counter()
-    refused = 0
-    for call, free_text, context in found:
-        if free_text and is_refused:
-            refused += 1
-            continue
-        events.append(call.event)
-        dropped += free_text
-        dropped += context
-    outcome = await partial.store(seat, events, {FREE_TEXT: refused} if refused else {})
+    for each in calls:
+        dropped.update(each.free_text)
+        dropped.update(each.context)
     for field, count in dropped.items():
         metrics.discarded_fields.labels(field).inc(count)
     return outcome

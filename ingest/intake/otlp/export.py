@@ -1,7 +1,7 @@
-"""Reads one export request: refuses it, or returns the calls of models in it, each once."""
+"""Reads one export request: refuses it, or returns the calls of models in it."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -34,6 +34,8 @@ class Found(NamedTuple):
     """A call, and how often its record has fields that are free text, or that are dropped whatever they hold."""
 
     call: Call
+    span: bytes  # Its ids; empty for a log record.
+    parent: bytes
     free_text: Counter[str]
     context: Counter[str]
 
@@ -67,8 +69,7 @@ class Reading:
         self._screen = Screen(encoding.attribute)
         self._violations: dict[Violation, None] = {}
         self._records = 0
-        self._found: dict[bytes, Found] = {}
-        self._parents: set[bytes] = set()
+        self._found: list[Found] = []
         self._resource: dict[str, Value] = {}
         self._scope = ""
         self._around = _Dropped(Counter(), Counter())  # Of the resource and the scope.
@@ -95,7 +96,7 @@ class Reading:
                     yield from self._read(part)
             if self._violations:
                 raise Rejected(tuple(self._violations)[:VIOLATIONS_MAX])
-        return _once(self._found, self._parents)
+        return self._found
 
     def _read(self, record: Record) -> Steps[None]:
         place = f"/{self._signal.pointer}/{self._records}"
@@ -116,14 +117,13 @@ class Reading:
         dropped.context["span.name"] += bool(span.name)
         call = call_of_span(span, self._scope, data, self._resource, self._infer)
         if call is not None:
-            self._found.setdefault(span.trace_id + span.span_id, Found(call, *dropped))
-            self._parents.add(span.trace_id + span.parent_id)
+            self._found.append(Found(call, span.trace_id + span.span_id, span.trace_id + span.parent_id, *dropped))
 
     def _read_log(self, place: str, log: Record, data: Data, dropped: _Dropped) -> None:
         name = self._read_body(place, log, data, dropped)
         call = call_of_log(log._replace(name=name), data, self._resource, self._infer)
         if call is not None:
-            self._found[self._records.to_bytes(4, "big")] = Found(call, *dropped)
+            self._found.append(Found(call, b"", b"", *dropped))
 
     def _read_body(self, place: str, log: Record, data: Data, dropped: _Dropped) -> str:
         """Return the name of a log record's event; refuse content in the body of one of the GenAI conventions."""
@@ -180,17 +180,21 @@ def _is_read(name: str) -> bool:
     return not name or "." not in name or name.startswith((GEN_AI, CLAUDE_CODE))
 
 
-def _once(found: dict[bytes, Found], parents: set[bytes]) -> list[Found]:
+def once(found: Sequence[Found]) -> list[Found]:
     """Return each call once: drop a span that is the parent of another call, and records of one answer that overlap.
 
     Instrumentations of two layers make two spans of a call; either one is the other's parent, or both have the id of
     the answer. The id alone does not make two records one call: an answer from a cache has that of the first.
     """
+    parents = {each.parent for each in found}
+    spans: set[bytes] = set()
     kept: list[Found] = []
     earlier: dict[str, list[Call]] = {}
-    for place, each in found.items():
+    for each in found:
         same = earlier.setdefault(each.call.identity, [])
-        if place not in parents and not any(map(each.call.overlaps, same[-OVERLAPS_MAX:])):
+        is_inner = not each.span or (each.span not in parents and each.span not in spans)
+        if is_inner and not any(map(each.call.overlaps, same[-OVERLAPS_MAX:])):
+            spans.add(each.span)
             same.append(each.call)
             kept.append(each)
     return kept
