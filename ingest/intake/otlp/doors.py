@@ -8,14 +8,13 @@ from starlette.responses import Response
 from ingest.intake import auth, door, metrics, partial
 from ingest.intake.otlp import json_text, protobuf, replies
 from ingest.intake.otlp.export import LOGS, TRACES, Found, Reading, Signal, once
-from ingest.intake.otlp.messages import Encoding, too_large
+from ingest.intake.otlp.messages import Encoding
 from ingest.intake.partial import Outcome
 from ingest.intake.seat import Seat
 from ingest.knowledge.diagnostics import Diagnostics
 from ingest.serving import body
 from ingest.serving.body import Form
 from ingest.serving.steps import Steps
-from schema.limits import EVENTS_MAX
 
 BYTES_MAX = 8 * 1024 * 1024  # A collector sends 8,192 spans at once, of some 600 bytes each.
 FORM = Form(replies.MEDIA_TYPES, BYTES_MAX, BYTES_MAX)
@@ -65,8 +64,6 @@ def _reading(seat: Seat, signal: Signal, encoding: Encoding, content: bytes) -> 
         found = yield from reading.steps(content)
     finally:
         faults.end()
-    if len(found) > EVENTS_MAX:
-        raise too_large("size.too-many-events")
     seat.allow(reading.records * RECORD_S)
     return found
 

@@ -20,7 +20,7 @@ from ingest.intake.otlp.messages import (
 )
 from ingest.intake.otlp.screening import Screen, content_of_body, rule_of
 from ingest.serving.steps import Steps
-from schema.limits import VIOLATIONS_MAX
+from schema.limits import EVENTS_MAX, VIOLATIONS_MAX
 from schema.rules import Violation
 
 STEP_US = 3_000.0  # Between two rounds of the loop.
@@ -94,6 +94,8 @@ class Reading:
                     self._scope = part.name
                 case Record():
                     yield from self._read(part)
+            if len(self._found) > EVENTS_MAX:
+                raise too_large("size.too-many-events")
             if self._violations:
                 raise Rejected(tuple(self._violations)[:VIOLATIONS_MAX])
         return self._found

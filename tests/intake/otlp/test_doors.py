@@ -149,6 +149,14 @@ def test_free_text_costs_its_span_by_default(sender: Sender, watch: Watch, encod
     assert watch.counts()[0] == before[0] + 1
 
 
+def test_a_call_that_two_instrumentations_saw_is_stored_once(sender: Sender, watch: Watch) -> None:
+    outer = otlp.span()
+    inner = otlp.span(traceId=outer["traceId"], parentSpanId=outer["spanId"])
+    before = watch.counts()
+    assert partial(export(sender, otlp.traces(outer, inner))) == (0, "")
+    assert watch.counts()[0] == before[0] + 1
+
+
 def test_a_call_whose_inner_span_is_refused_is_stored_by_its_outer_one(sender: Sender, watch: Watch) -> None:
     outer = otlp.span()
     inner = {**failed(), "traceId": outer["traceId"], "parentSpanId": outer["spanId"]}

@@ -6,6 +6,7 @@ import pytest
 
 from ingest.intake import projection
 from ingest.intake.projection import Projected
+from schema.limits import TAGS_MAX
 from tests.support import otlp, otlp_calls
 from tests.support.otlp import Json
 
@@ -242,6 +243,12 @@ def test_a_named_tag_comes_before_an_implied_one() -> None:
     resource = {"service.name": "my-proxy", "nocontent.tag.team": "assistant", "nocontent.tag.region": "eu"}
     (made,) = events(otlp.span({"nocontent.tag.team": "search", "nocontent.tag.service": "mine"}), resource=resource)
     assert made.tags == (("region", "eu"), ("service", "mine"), ("team", "search"))
+
+
+def test_an_implied_tag_gives_way_where_there_is_no_room() -> None:
+    named = {f"nocontent.tag.key{number}": "x" for number in range(TAGS_MAX)}
+    (made,) = events(otlp.span(named), resource={"service.name": "my-proxy"})
+    assert [key for key, _ in made.tags] == [f"key{number}" for number in range(TAGS_MAX)]
 
 
 # --- log records -----------------------------------------------------------------------------------------------------

@@ -172,6 +172,7 @@ ID_FIELDS = field(1, b"\x01" * 16) + field(2, b"\x01" * 8)
         (b"\x0a", "shape.malformed-otlp"),
         (b"\x09\x00", "shape.malformed-otlp"),
         (b"\xff" * 11, "shape.malformed-otlp"),  # A number that does not end.
+        (b"\x08" + b"\xff" * 9 + b"\x7f", "shape.malformed-otlp"),  # A number of 70 bits.
         (b"\x08\x01", "shape.malformed-otlp"),  # A number in place of a message.
         (spans(b"\x08\x01"), "shape.malformed-otlp"),
         (spans(field(1, b"\x01" * 15)), "shape.malformed-otlp"),  # Ids of other lengths.

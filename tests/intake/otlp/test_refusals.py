@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from ingest.intake.errors import Rejected
-from ingest.intake.otlp import protobuf
+from ingest.intake.otlp import export, protobuf
 from ingest.intake.otlp.export import TRACES, Reading
 from tests.support import otlp
 from tests.support.otlp import Json
@@ -99,6 +99,12 @@ def test_free_text_of_a_resource_is_that_of_its_records() -> None:
 def test_long_work_is_done_in_steps(spans: list[Json], steps_min: int) -> None:
     body = otlp.encoded(otlp.traces(*spans), "protobuf")
     assert len(list(Reading(TRACES, protobuf.ENCODING, infer).steps(body))) >= steps_min
+
+
+def test_the_calls_of_a_request_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "EVENTS_MAX", 2)
+    assert len(read(otlp.traces(*[otlp.span() for _ in range(2)]))) == 2
+    assert refusal(otlp.traces(*[otlp.span() for _ in range(3)])) == [("size.too-many-events", "")]
 
 
 def test_the_body_of_a_log_record_has_bounds() -> None:
