@@ -87,6 +87,27 @@ def test_forked_workers_report_once_each(script: Scripted, tmp_path: Path) -> No
     assert sorted(sequence for _, sequence in streams) == list(range(len(streams)))
 
 
+def test_a_child_inherits_no_file_of_the_spool(script: Scripted, tmp_path: Path) -> None:
+    """SQLite would take its parent's locks for its own, and wait for those of threads that it does not have."""
+    run_python(
+        """
+        reporter = Reporter(sys.argv[1], "nct_x", sys.argv[2], Options(interval_s=0.001))
+        for _ in range(20):
+            reporter.report(event())
+            time.sleep(0.002)
+            child = os.fork()
+            if child == 0:
+                links = [os.path.realpath(f"/proc/self/fd/{file}") for file in os.listdir("/proc/self/fd")]
+                os._exit(sum(link.startswith(sys.argv[2]) and not link.endswith("-lock") for link in links))
+            assert os.waitpid(child, 0)[1] == 0
+        assert reporter.flush(20)
+        """,
+        script.url,
+        tmp_path / "spool",
+    )
+    assert len(script.stored) == 20
+
+
 def test_a_child_of_a_fork_without_a_spool_sends_no_event_of_its_parent(script: Scripted) -> None:
     run_python(
         """

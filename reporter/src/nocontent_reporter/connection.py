@@ -3,6 +3,7 @@
 import http.client
 import io
 import json
+import os
 import re
 import socket
 import ssl
@@ -57,13 +58,17 @@ class Connection:
             raise ValueError("token has characters that no token has")
         self._prefix = parts.path.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}", "User-Agent": "nocontent-reporter"}
-        if parts.scheme == "https":
-            context = trust or ssl.create_default_context()
-            https = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=CONNECT_S, context=context)
-            self._http: http.client.HTTPConnection = https
-        else:
-            self._http = http.client.HTTPConnection(parts.hostname, parts.port, timeout=CONNECT_S)
-        self._http.response_class = _Response
+        self._address = parts.hostname, parts.port
+        self._trust = trust or ssl.create_default_context() if parts.scheme == "https" else None
+        self._http = self._made()
+
+    def _made(self) -> http.client.HTTPConnection:
+        host, port = self._address
+        made = http.client.HTTPConnection(host, port, timeout=CONNECT_S)
+        if self._trust is not None:
+            made = http.client.HTTPSConnection(host, port, timeout=CONNECT_S, context=self._trust)
+        made.response_class = _Response
+        return made
 
     def request(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         """Return the answer; raises Unreachable."""
@@ -104,6 +109,16 @@ class Connection:
 
     def close(self) -> None:
         self._http.close()
+
+    def abandon(self) -> None:
+        """In a forked child: drop the parent's connection, touching none of the locks that its thread may have held."""
+        _inherited.append(self._http)  # Its end would take them, too.
+        if self._http.sock is not None and (file := self._http.sock.detach()) >= 0:
+            os.close(file)
+        self._http = self._made()
+
+
+_inherited: list[http.client.HTTPConnection] = []
 
 
 class _Stale(Exception):

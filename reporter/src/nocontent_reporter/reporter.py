@@ -189,7 +189,7 @@ class Reporter:
         """Begin anew in a child process: what was reported before is the parent's."""
         if self._pipeline is not None:
             self._pipeline.storage.abandon()
-        self._connection.close()
+        self._connection.abandon()
         self._begin()
 
 
