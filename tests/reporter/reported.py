@@ -9,6 +9,7 @@ from nocontent_reporter import Event, Options, Reporter
 from nocontent_reporter.ids import uuid7
 
 QUICK = Options(interval_s=0.01)
+WHOLE = Options(interval_s=60)  # What is reported before a flush is one batch, however busy the machine is.
 GOOD = Event(
     task_category="summarization",
     provider="anthropic",
@@ -34,7 +35,7 @@ def event(**changed: object) -> Event:
 
 @contextmanager
 def reporting(
-    url: str, spool: Path | None = None, options: Options = QUICK, token: str = "nct_test"
+    url: str, spool: Path | None = None, options: Options = WHOLE, token: str = "nct_test"
 ) -> Iterator[Reporter]:
     """Yield a reporter that is closed at the end of the block."""
     reporter = Reporter(url, token, spool, options)

@@ -2,12 +2,17 @@
 
 import json
 from itertools import product
+from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nocontent_reporter import Event, columns, contract
+from nocontent_reporter.ids import uuid7
+from schema.decode import decode
+from schema.vocabulary import Mode
 from tests.reporter.reported import event
+from tests.support.gauge import VOCABULARIES, window
 
 _TERMS = st.sampled_from(["unknown", "anthropic", "claude-opus-4-5", "ok", "end_turn", "summarization"])
 _COUNTS = st.integers(0, 2_000_000)
@@ -39,6 +44,14 @@ def test_each_listed_string_and_tag_set_is_listed_once_and_used(reported: list[E
     assert all(batch.users_of_term(place) for place in range(len(batch.terms)))
     assert len({str(each) for each in batch.tag_sets}) == len(batch.tag_sets)
     assert all(batch.users_of_tags(place) for place in range(len(batch.tag_sets)))
+
+
+@given(st.lists(_EVENTS, min_size=1, max_size=20))
+def test_the_service_decodes_what_is_encoded(reported: list[Event]) -> None:
+    body = columns.envelope(uuid7(), 0, {}, has_events=True) + columns.encode(reported)
+    decoded = decode(body, VOCABULARIES[Mode.COARSEN], window())
+    assert decoded.event_ids == b"".join(UUID(each.event_id).bytes for each in reported)
+    assert list(decoded.numbers["input_tokens"]) == [each.input_tokens for each in reported]
 
 
 def test_tags_are_one_set_in_any_order() -> None:

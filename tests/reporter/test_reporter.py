@@ -146,7 +146,7 @@ def silent(trickle: bytes = b"") -> Iterator[str]:
 @pytest.mark.parametrize("trickle", [b"", b"HTTP/1.1 100 Continue\r\n\r\n", b"x", b"HTTP/1.1 200 OK\r\nA: b\r\n"])
 def test_a_server_that_hangs_is_given_up(trickle: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nocontent_reporter.connection.ANSWER_S", 0.2)
-    with silent(trickle) as url, reporting(url) as reporter:
+    with silent(trickle) as url, reporting(url, options=QUICK) as reporter:
         reporter.report(event())
         wait_until(lambda: reporter.stats().requests.get("unreachable", 0) >= 2)
         assert reporter.stats().waiting == 1
@@ -168,7 +168,7 @@ def test_close_ends_in_time_though_the_server_hangs(tmp_path: Path) -> None:
 def test_a_server_with_an_unknown_certificate_gets_nothing(tmp_path: Path) -> None:
     pair = Authority(tmp_path).issue("server", "127.0.0.1")
     with scripted(pair) as script:
-        with reporting(script.url) as reporter:
+        with reporting(script.url, options=QUICK) as reporter:
             reporter.report(event())
             wait_until(lambda: reporter.stats().requests.get("untrusted", 0) > 0)
             reporter.close(0)

@@ -27,6 +27,7 @@ class Act(Enum):
 
 
 _ACTS = {
+    "not-ready": Act.SLOW,  # Of the probes.
     "malformed": Act.HALVE,
     "bad-encoding": Act.RECODE,
     "encoding-unsupported": Act.RECODE,
@@ -39,12 +40,13 @@ _ACTS = {
     "rejected": Act.JUDGE,
     "unstorable": Act.HALVE,
     "quota-exceeded": Act.RETRY,
+    "quota-spent": Act.RETRY,
     "overloaded": Act.RETRY,
     "unavailable": Act.RETRY,
     "clock-adrift": Act.RETRY,
     "outcome-unknown": Act.RETRY,
     "stopping": Act.RETRY,
-}  # All others: SLOW.
+}  # All others: by their status.
 _TRANSIENT = {
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.TOO_MANY_REQUESTS,
@@ -66,8 +68,8 @@ def _act_after(answer: Answer, events: int, tries: int) -> Act:
         return Act.FORGET if answer.stored is not None and sum(answer.stored) == events else Act.SLOW
     if answer.problem == "bug":
         return Act.HALVE if tries >= BUGS_MAX else Act.RETRY
-    if answer.problem is not None:
-        return _ACTS.get(answer.problem, Act.SLOW)
+    if answer.problem in _ACTS:
+        return _ACTS[answer.problem]
     if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and events > 1:
         return Act.HALVE  # A reverse proxy's bound.
     return Act.RETRY if answer.status in _TRANSIENT else Act.SLOW
