@@ -58,7 +58,7 @@ prove-breaks: $(VENV)/.dev ## run the kit against copies of the service that lac
 api-check: $(VENV)/.dev .venv-api/.done ## have schemathesis generate requests from /openapi.json, and check each response by it
 	$(BIN)/python -m tests.openapi $(ARGS)
 
-faults: $(VENV)/.dev ## kill the service and PostgreSQL 200 times under load: nothing may be lost (KILLS=20: fewer)
+faults: $(VENV)/.dev ## kill proxies, the service and PostgreSQL 200 times under load: nothing may be lost (KILLS=20: fewer)
 	$(BIN)/python -m tests.faults --kills $(or $(KILLS),200) $(ARGS)
 
 bench: $(VENV)/.run ## measure limits, ours and peers in turns, a quarter of an hour (ARGS="--rounds 1": sooner)

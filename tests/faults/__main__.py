@@ -1,5 +1,5 @@
-"""`python -m tests.faults`: kill the service and PostgreSQL at random moments under load, have them restarted, and then
-compare every row with every response. The last line says what was lost and what was stored twice."""  # noqa: D205, D209
+"""`python -m tests.faults`: kill proxies, the service and PostgreSQL at random moments under load, have them restarted,
+and then compare every row with every response. The last line says what was lost and what was stored twice."""  # noqa: D205, D209
 
 # ruff: noqa: T201 (talks to a person at a terminal)
 
@@ -19,11 +19,13 @@ from tests.faults.checker import Verdict
 from tests.faults.deployment import Deployment
 from tests.faults.killer import KINDS, Killer
 from tests.faults.load import Load
+from tests.faults.proxies import Proxies
 from tests.support import cluster, customers
 from tests.support.customers import CustomerSpec
 from tests.support.service import ROOT, wait_until
 
 TENANTS = ("north", "south")
+REPORTING = "west"  # The tenant of the proxies: their reporters make batches of their own.
 ACKNOWLEDGED_PER_KILL_MIN = 500  # Less proves nothing.
 KILLS_PER_LINE = 20
 _BACKENDS = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'nocontent-%'"
@@ -39,13 +41,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         undo.callback(print, f"kept {deployment.folder}") if args.keep else undo.callback(deployment.remove)
         undo.callback(deployment.close)
         deployment.prepare()
-        tenants = customers.prepare(deployment.dsn, dict.fromkeys(TENANTS, CustomerSpec()))
-        load = Load(deployment.bind, list(tenants.values()), args.clients, args.rate, seed)
+        tenants = customers.prepare(deployment.dsn, dict.fromkeys((*TENANTS, REPORTING), CustomerSpec()))
+        load = Load(deployment.bind, [tenants[name] for name in TENANTS], args.clients, args.rate, seed)
+        proxies = Proxies(deployment, load.notebook, tenants[REPORTING], args.proxies, seed)
         killer = Killer(deployment, load, random.Random(seed))
-        seconds = _run(killer, args)
+        seconds = _run(killer, proxies, args)
         verdict = _check(deployment, load)
         _note_faults(killer, verdict)
-        print("\n".join(report.table(killer, verdict, seconds)))
+        print("\n".join(report.table(killer, verdict, proxies.starts, seconds)))
     kills = killer.struck.total()
     print(f"{kills:,} kills, {verdict.acknowledged:,} acknowledged, {verdict.lost:,} lost, {verdict.doubled:,} doubled")
     return 1 if load.notebook.finds else 0
@@ -58,6 +61,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=3_600, help="to go on at most (default: 3600)")
     parser.add_argument("--seed", type=int, default=None, help="of a run to repeat (default: a new one)")
     parser.add_argument("--clients", type=int, default=6, help="that send at the same time (default: 6)")
+    parser.add_argument("--proxies", type=int, default=2, help="that report through a spool beside them (default: 2)")
     parser.add_argument("--workers", type=int, default=2, help="of the service (default: 2)")
     parser.add_argument("--rate", type=float, default=60_000, help="events a second at most (default: 60000)")
     parser.add_argument("--checkout", type=Path, default=ROOT, help="to serve from (default: this one)")
@@ -65,11 +69,12 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _run(killer: Killer, args: argparse.Namespace) -> float:
-    """Run the load and the killer, and return the seconds taken."""
+def _run(killer: Killer, proxies: Proxies, args: argparse.Namespace) -> float:
+    """Run the load, the proxies and the killer, and return the seconds taken."""
     began = time.monotonic()
     load = killer.load
     load.start()
+    proxies.start()
     try:
         with tqdm(total=args.kills, unit="kill", disable=not sys.stderr.isatty()) as bar:
             for done, _ in enumerate(killer.run(args.kills, args.kinds, began + args.seconds), 1):
@@ -78,6 +83,7 @@ def _run(killer: Killer, args: argparse.Namespace) -> float:
                     print(f"{done:,} of {args.kills:,} kills, {load.notebook.acknowledged:,} acknowledged", flush=True)
     finally:
         load.end()
+        proxies.end()
     return time.monotonic() - began
 
 

@@ -21,11 +21,12 @@ assert EVENTS_MAX <= _PLACE
 
 
 class Nature(Enum):
-    """The expected outcome of a batch: stored, 422 for one of its events, or 409 for a used sequence."""
+    """The expected outcome of a batch: stored, 422 for an event, 409 for a used sequence, or its reporter's."""
 
     GOOD = "good"
     BAD = "bad"
     REUSED = "reused"
+    REPORTED = "reported"  # Through a spool, in whatever batches its reporter makes.
 
 
 class Fate(Enum):

@@ -13,6 +13,13 @@ from tests.faults.notebook import Notebook
 ROWS_PER_FETCH = 50_000
 _EVENTS = "SELECT tenant_id, event_id FROM events"
 _LEDGER = "SELECT tenant_id, stream_id, sequence, accepted, duplicates FROM batches WHERE sequence >= 0"
+_DROPPED = """
+SELECT tenant_id, sum(dropped_queue_full + dropped_retries_exhausted + dropped_refused + dropped_shutdown)
+FROM batches GROUP BY tenant_id
+"""
+_GAPS = """
+SELECT tenant_id, max(sequence) + 1 - count(*) FROM batches WHERE sequence >= 0 GROUP BY tenant_id, stream_id
+"""
 _CREDITED = """
 SELECT tenant_id, sum(accepted), coalesce(sum(accepted) FILTER (WHERE sequence < 0), 0) FROM batches GROUP BY tenant_id
 """
@@ -27,6 +34,28 @@ class Key(NamedTuple):
 
 
 @dataclass
+class Reported:
+    """What became of the events that reporters have sent through spools."""
+
+    all: int = 0
+    kept: int = 0  # Of these, in a spool before its process was killed.
+    stored: int = 0
+    missing: int = 0  # Kept and not stored.
+    dropped: int = 0  # As the reporters counted.
+    gaps: int = 0  # Numbers in their streams without a batch.
+
+    @property
+    def lost(self) -> int:
+        """Return the events that were neither stored nor counted."""
+        return max(0, self.missing - self.dropped)
+
+    @property
+    def overcounted(self) -> int:
+        """Return the events that were counted as dropped although they were stored, or twice."""
+        return max(0, self.stored + self.dropped - self.all)
+
+
+@dataclass
 class Verdict:
     """The result of a check, in events, except `halves`, which are batches."""
 
@@ -37,6 +66,7 @@ class Verdict:
     denied: int = 0  # Stored, though every answer said that nothing was.
     halves: int = 0  # Batches of which some events are stored and some are not.
     strangers: int = 0  # Stored, and never sent.
+    reported: Reported = field(default_factory=Reported)
     stored: Counter[int] = field(default_factory=Counter)  # By tenant,
     credited: Counter[int] = field(default_factory=Counter)  # and the same as the ledger has it.
 
@@ -49,6 +79,8 @@ class Verdict:
             "stored though the answer said that nothing was": self.denied,
             "batches stored in part": self.halves,
             "stored and never sent": self.strangers,
+            "stored, and counted as dropped": self.reported.overcounted,
+            "gaps in the streams of reporters": self.reported.gaps,
             "tenants whose ledger does not add up": sum(
                 self.stored[tenant] != self.credited[tenant] for tenant in {*self.stored, *self.credited}
             ),
@@ -62,6 +94,9 @@ async def check(connection: Connection, notebook: Notebook) -> Verdict:
     present = await _present(connection, notebook, verdict)
     for batch, there in zip(notebook.batches, present, strict=True):
         missing = batch.own - there
+        if batch.nature is Nature.REPORTED:
+            _add(verdict.reported, batch, there)
+            continue
         if batch.nature is not Nature.GOOD or batch.fate is Fate.REFUSED:
             verdict.refused += there
         elif batch.fate is Fate.ACKNOWLEDGED:
@@ -70,7 +105,30 @@ async def check(connection: Connection, notebook: Notebook) -> Verdict:
             verdict.denied += there
         verdict.halves += bool(there and missing)
     await _check_ledger(connection, notebook, present, verdict)
+    await _check_reported(connection, notebook, verdict)
     return verdict
+
+
+def _add(reported: Reported, batch: Batch, there: int) -> None:
+    reported.all += batch.own
+    reported.stored += there
+    if batch.was_acknowledged:
+        reported.kept += batch.own
+        reported.missing += batch.own - there
+
+
+async def _check_reported(connection: Connection, notebook: Notebook, verdict: Verdict) -> None:
+    """Compare what reporters have counted as dropped with what is missing, and look for gaps in their streams."""
+    tenants = _reporting(notebook)
+    for tenant_id, dropped in await connection.fetch(_DROPPED):
+        verdict.reported.dropped += dropped if tenant_id in tenants else 0
+    for tenant_id, gaps in await connection.fetch(_GAPS):
+        verdict.reported.gaps += gaps if tenant_id in tenants else 0
+    verdict.lost += verdict.reported.lost
+
+
+def _reporting(notebook: Notebook) -> set[int]:
+    return {batch.tenant_id for batch in notebook.batches if batch.nature is Nature.REPORTED}
 
 
 async def _present(connection: Connection, notebook: Notebook, verdict: Verdict) -> list[int]:
@@ -102,12 +160,17 @@ async def _check_ledger(connection: Connection, notebook: Notebook, present: lis
     """Compare the ledger with the rows, by batch if it has a stream, else by tenant; count differences as doubled."""
     expected: dict[Key, tuple[int, int]] = {}
     loose: Counter[int] = Counter()
+    reporting = _reporting(notebook)
     for batch, there in zip(notebook.batches, present, strict=True):
+        if batch.nature is Nature.REPORTED:
+            continue  # Its reporter numbers batches of its own.
         if batch.stream is None:
             loose[batch.tenant_id] += there
         elif there and batch.nature is not Nature.REUSED:
             expected[Key(batch.tenant_id, *batch.stream)] = there, batch.repeats
     for tenant_id, stream_id, sequence, accepted, duplicates in await connection.fetch(_LEDGER):
+        if tenant_id in reporting:
+            continue
         there, repeats = expected.pop(Key(tenant_id, stream_id, sequence), (0, 0))
         verdict.doubled += abs(accepted - there) or abs(duplicates - repeats)
     verdict.doubled += sum(there for there, _ in expected.values())

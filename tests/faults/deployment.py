@@ -41,6 +41,7 @@ class Deployment:
         ) | {"PYTHONPATH": str(checkout), "TMPDIR": str(self.folder)}  # fmt: skip
         self._workers = workers
         self._metrics_bind = metrics_bind
+        self.proxies: list[subprocess.Popen[str]] = []  # Of senders; those that are dead among them.
         self._postgres: EmbeddedServer | None = None
         self._server: Server | None = None
 
@@ -56,6 +57,8 @@ class Deployment:
 
     def close(self) -> None:
         """Stop whatever is running."""
+        for proxy in self.proxies:
+            proxy.kill()
         if self._server is not None and self._server.process.poll() is None:
             self._server.process.kill()
             self._server.process.wait()

@@ -22,6 +22,7 @@ DELAY_S_MAX = 1.5  # so much later, at most.
 HASTE = 1 / 6  # Of the kills do not wait for the recovery from the one before,
 HASTE_S_MAX = 0.5  # but come so soon.
 FROZEN_S = 1.0
+PROXY = "proxy"  # What is killed is a sender, so nothing of ours has to recover.
 LOOK_S = 0.1
 _WRITERS = """
 SELECT pid FROM pg_stat_activity
@@ -108,6 +109,16 @@ def _freeze_postgres(deployment: Deployment) -> bool:
     return True
 
 
+def _kill_proxy(deployment: Deployment) -> bool:
+    """SIGKILL a sender's process; its next life finds the spool."""
+    living = [proxy for proxy in deployment.proxies if proxy.poll() is None]
+    if living:
+        victim = random.choice(living)
+        victim.kill()
+        deployment.proxies.remove(victim)
+    return bool(living)
+
+
 _ORDERLY = {_end_service, _replace_workers}  # Who asks for these waits until the service is up.
 
 
@@ -133,6 +144,7 @@ KINDS = {
         Kind("writer-killed", "database", (0, 0), _kill_writer),
         Kind("writers-terminated", "database", (0, 0), _terminate_writers),
         Kind("postgres-frozen", "database", (0, 0), _freeze_postgres),
+        Kind("proxy-killed", PROXY, (0, 0), _kill_proxy),
     )
 }
 
@@ -208,7 +220,7 @@ class Killer:
         if not self._comes(lambda: notebook.has_receipt_of_request_after(now, LOOK_S)):
             notebook.find(f"nothing acknowledged for {RECOVERY_S_MAX:.0f} s after {name}")
             return False
-        if last is not None and last.is_calm:
+        if last is not None and last.is_calm and last.kind.part != PROXY:
             self.recoveries_s.setdefault(name, []).append(time.monotonic() - last.at)
             service, database = (after - before for after, before in zip(self._starts(), last.starts, strict=True))
             if (service, database) != last.kind.starts:

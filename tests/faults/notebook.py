@@ -25,6 +25,7 @@ class Notebook:
     finds: Counter[str] = field(default_factory=Counter)
     retries: int = 0
     acknowledged: int = 0  # Events, each once.
+    kept: int = 0  # Events in the spools of reporters, so far as these know: to be stored, or dropped and counted.
     _sent_at: float = float("-inf")  # The latest request that was answered with a receipt.
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -85,6 +86,12 @@ class Notebook:
         with self._changed:
             self.errors[error] += 1
             batch.was_in_doubt |= is_in_doubt
+
+    def note_kept(self, batch: Batch) -> None:
+        """Record that a reporter has a batch in its spool."""
+        with self._changed:
+            batch.was_acknowledged = True
+            self.kept += batch.own
 
     def note_retry(self) -> None:
         with self._changed:

@@ -24,7 +24,7 @@ class Line(Struct):
     suppressed: int = 1  # A line that counts others counts as many.
 
 
-def table(killer: Killer, verdict: Verdict, seconds: float) -> Iterator[str]:
+def table(killer: Killer, verdict: Verdict, proxy_starts: int, seconds: float) -> Iterator[str]:
     """Yield the lines of the report above the last."""
     notebook = killer.load.notebook
     yield f"kills       {listed(killer.struck)}; of them {killer.hasty:,} before the last was over"
@@ -42,13 +42,18 @@ def table(killer: Killer, verdict: Verdict, seconds: float) -> Iterator[str]:
         f" {verdict.refused:,} refused but stored, {verdict.denied:,} denied but stored,"
         f" {verdict.halves:,} batches in part"
     )
+    reported = verdict.reported
+    yield (
+        f"reporters   {reported.all:,} events reported, {reported.kept:,} kept in spools; {reported.stored:,} stored,"
+        f" {reported.dropped:,} dropped and counted, {reported.gaps:,} gaps"
+    )
     events_per_s, batches_per_s = verdict.acknowledged / seconds, len(notebook.batches) / seconds
     yield f"load        {events_per_s:,.0f} events/s, {batches_per_s:,.0f} batches/s for {seconds:,.0f} s"
     yield from _recoveries(killer.recoveries_s)
     deployment = killer.deployment
     yield (
         f"starts      {deployment.service_starts:,} of the service, {deployment.database_starts:,} of PostgreSQL,"
-        f" which refused {deployment.database_refusals:,} times"
+        f" which refused {deployment.database_refusals:,} times, {proxy_starts:,} of proxies"
     )
     yield f"log         {listed(complaints(deployment.log))}"
     yield from (f"FOUND {count:,} × {what}" for what, count in notebook.finds.most_common())

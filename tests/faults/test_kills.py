@@ -21,9 +21,10 @@ from tests.support.breakage import Edit
 from tests.support.cluster import operator
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks for its victims in /proc")
-TENANT = 7
+TENANT, REPORTING = 7, 8
 STREAM = UUID(sample.uuid7())
 LAST_LINE = re.compile(r"([\d,]+) kills, ([\d,]+) acknowledged, ([\d,]+) lost, ([\d,]+) doubled")
+REPORTERS = re.compile(r"^reporters (.*)$", re.MULTILINE)
 # Acknowledges every batch of a group before its transaction begins.
 ANSWER_FIRST = Edit(
     "ingest/intake/writer.py",
@@ -47,6 +48,9 @@ def test_no_way_to_die_loses_or_doubles_an_acknowledged_event(capsys: pytest.Cap
     printed = capsys.readouterr().out
     kills, acknowledged, lost, doubled = _last_line(printed)
     assert (status, kills, lost, doubled) == (0, len(KINDS), 0, 0), printed
+    reported, kept, stored, dropped = map(int, re.findall(r"\d+", REPORTERS.findall(printed)[0].replace(",", ""))[:4])
+    assert stored + dropped >= kept > 0
+    assert stored + dropped <= reported
     assert acknowledged > len(KINDS) * faults.ACKNOWLEDGED_PER_KILL_MIN
 
 
@@ -56,7 +60,7 @@ def test_no_way_to_die_loses_or_doubles_an_acknowledged_event(capsys: pytest.Cap
 def test_a_build_that_answers_before_commit_is_caught(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     broken = breakage.copy_broken(tmp_path / "checkout", ANSWER_FIRST)
     kinds = ["postgres-killed", "postgres-quit", "writer-killed"]
-    status = faults.main(["--kills", "3", "--kinds", *kinds, "--checkout", str(broken)])
+    status = faults.main(["--kills", "3", "--kinds", *kinds, "--proxies", "0", "--checkout", str(broken)])
     printed = capsys.readouterr().out
     _, _, lost, _ = _last_line(printed)
     assert status == 1
@@ -74,23 +78,26 @@ class Tables:
         self.refused = self._begin(3, (STREAM, 2), Nature.BAD)
         self.unanswered = self._begin(4, (STREAM, 3))
         self.denied = self._begin(2, None)
-        self.acknowledged.was_acknowledged = self.loose.was_acknowledged = True
+        self.kept = self._begin(3, (STREAM, 0), Nature.REPORTED, REPORTING)
+        self.kept.was_acknowledged = self.acknowledged.was_acknowledged = self.loose.was_acknowledged = True
         self.refused.was_refused = True
         self.unanswered.was_in_doubt = True
         self.notebook.acknowledged = self.acknowledged.own + self.loose.own
 
-    def _begin(self, own: int, stream: tuple[UUID, int] | None, nature: Nature = Nature.GOOD) -> Batch:
-        batch = Batch(len(self.notebook.batches), TENANT, sample.now_ms(), 0xABC, own, 0, stream, nature)
+    def _begin(
+        self, own: int, stream: tuple[UUID, int] | None, nature: Nature = Nature.GOOD, tenant: int = TENANT
+    ) -> Batch:
+        batch = Batch(len(self.notebook.batches), tenant, sample.now_ms(), 0xABC, own, 0, stream, nature)
         self.notebook.batches.append(batch)
         return batch
 
     async def store(self, batch: Batch) -> None:
         for place in range(batch.own):
-            await self.insert(UUID(int=batch.event_id(place)), batch.at_ms)
+            await self.insert(UUID(int=batch.event_id(place)), batch.at_ms, batch.tenant_id)
         await self.enter(batch)
 
-    async def insert(self, event_id: UUID, at_ms: int) -> None:
-        given = {"occurred_at": "to_timestamp($1 / 1000.0)", "event_id": "$2", "tenant_id": str(TENANT)}
+    async def insert(self, event_id: UUID, at_ms: int, tenant: int = TENANT) -> None:
+        given = {"occurred_at": "to_timestamp($1 / 1000.0)", "event_id": "$2", "tenant_id": str(tenant)}
         values = ", ".join(given.get(name, "0") for name in rows.COLUMNS)
         await self.connection.execute(
             f"INSERT INTO events ({', '.join(rows.COLUMNS)}) VALUES ({values})", at_ms, event_id
@@ -102,12 +109,15 @@ class Tables:
             "INSERT INTO batches (tenant_id, stream_id, sequence, digest, accepted, duplicates, coarsened,"
             " dropped_queue_full, dropped_retries_exhausted, dropped_refused, dropped_shutdown)"
             " VALUES ($1, $2, $3, $2, $4, 0, 0, 0, 0, 0, 0)",
-            TENANT, stream_id, sequence, batch.own,
+            batch.tenant_id, stream_id, sequence, batch.own,
         )  # fmt: skip
 
     async def lose(self, batch: Batch, places: Iterable[int]) -> None:
         ids = [UUID(int=batch.event_id(place)) for place in places]
         await self.connection.execute("DELETE FROM events WHERE event_id = ANY($1::uuid[])", ids)
+
+    async def set_of_reporter(self, column: str, value: int) -> None:
+        await self.connection.execute(f"UPDATE batches SET {column} = {value} WHERE tenant_id = {REPORTING}")
 
     async def strike_out(self, batch: Batch) -> None:
         await self.connection.execute("DELETE FROM batches WHERE sequence = $1", (batch.stream or ("", NO_SEQUENCE))[1])
@@ -116,6 +126,12 @@ class Tables:
 async def _lose_a_batch(tables: Tables) -> None:
     await tables.lose(tables.acknowledged, range(5))
     await tables.strike_out(tables.acknowledged)
+
+
+async def _drop_a_kept_event(tables: Tables) -> None:
+    await tables.lose(tables.kept, [1])
+    await tables.set_of_reporter("accepted", 2)
+    await tables.set_of_reporter("dropped_queue_full", 1)
 
 
 async def _enter_under_another_sequence(tables: Tables) -> None:
@@ -146,6 +162,14 @@ PLANTS: dict[str, tuple[Plant, dict[str, int]]] = {
     "half a batch": (
         lambda tables: tables.lose(tables.unanswered, [0, 1]), {"batches stored in part": 1, "doubled": 2, **_SUM},
     ),
+    "an event of a spool that is nowhere": (lambda tables: tables.lose(tables.kept, [1]), {"lost": 1, **_SUM}),
+    "an event of a spool that was dropped and counted": (_drop_a_kept_event, {}),
+    "an event of a spool that was stored and counted as dropped": (
+        lambda tables: tables.set_of_reporter("dropped_shutdown", 1), {"stored, and counted as dropped": 1},
+    ),
+    "a number that no batch of a reporter has": (
+        lambda tables: tables.set_of_reporter("sequence", 2), {"gaps in the streams of reporters": 2},
+    ),
     "an event that nobody sent": (
         lambda tables: tables.insert(UUID(sample.uuid7()), sample.now_ms()), {"stored and never sent": 1, **_SUM},
     ),
@@ -156,14 +180,14 @@ PLANTS: dict[str, tuple[Plant, dict[str, int]]] = {
 async def tables(database: str) -> AsyncIterator[Tables]:
     async with operator(database) as connection:
         made = Tables(connection)
-        for batch in (made.acknowledged, made.loose, made.unanswered):
+        for batch in (made.acknowledged, made.loose, made.unanswered, made.kept):
             await made.store(batch)
         yield made
 
 
 async def test_the_checker_finds_nothing_where_all_is_well(tables: Tables) -> None:
     verdict = await checker.check(tables.connection, tables.notebook)
-    assert (verdict.faults(), verdict.acknowledged, verdict.stored.total()) == ({}, 9, 13)
+    assert (verdict.faults(), verdict.acknowledged, verdict.stored.total()) == ({}, 9, 16)
 
 
 @pytest.mark.parametrize("planted", PLANTS)
