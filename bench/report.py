@@ -8,7 +8,7 @@ from functools import partial
 from typing import NamedTuple
 
 from bench import results, sizing
-from bench.results import ROOT, Cell, Growth, Micro, Provenance, Reads, Results
+from bench.results import ROOT, Cell, Growth, Micro, Provenance, Reads, Reporting, Results
 from bench.scenario import NAMES
 
 PAGES = tuple(ROOT / "docs" / name for name in ("performance.md", "operations.md", "scaling.md"))
@@ -180,6 +180,13 @@ def _micro() -> Iterator[str]:
     yield from _table(("step", "ns an event, median", "lowest"), rows)
 
 
+def _reporter() -> Iterator[str]:
+    found = results.read("reporter", Reporting)
+    yield f"`python -m bench.reporter` at {found.commit}, Python {found.python}, {found.rounds} rounds.\n"
+    rows = [(name, f"{each.median:,.1f}", f"{each.min:,.1f}") for name, each in found.us_an_event.items()]
+    yield from _table(("CPU of a proxy", "µs an event, median", "lowest"), rows)
+
+
 def _sized(rows: Callable[[Mapping[str, Cell]], Iterator[Sequence[str]]]) -> Iterator[str]:
     heads, *found = rows(results.read("matrix", Results).cells)
     yield from _table(heads, found)
@@ -193,6 +200,7 @@ _PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
     "reads": _reads,
     "plans": _plans,
     "micro": _micro,
+    "reporter": _reporter,
     "cores": partial(_sized, sizing.per_core),
     "rates": partial(_sized, sizing.rates),
     "million": partial(_sized, sizing.million),

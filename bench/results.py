@@ -155,6 +155,15 @@ class Micro(Struct, frozen=True, kw_only=True):
     ns_an_event: dict[str, Spread]
 
 
+class Reporting(Struct, frozen=True, kw_only=True):
+    """The contents of reporter.json: CPU time of a proxy."""
+
+    commit: str
+    python: str
+    rounds: int
+    us_an_event: dict[str, Spread]
+
+
 def write(name: str, content: Struct) -> Path:
     """Write a file of figures."""
     FOLDER.mkdir(exist_ok=True)
