@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from tests.clients import page, rig
-from tests.clients.cases import LITELLM_PLAIN, LITELLM_REDACTED
+from tests.clients.cases import EXAMPLES, LITELLM_PLAIN, LITELLM_REDACTED
 from tests.support.service import ROOT
 
 
@@ -22,6 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     with rig.running() as running:
         rows = [*running.litellm(LITELLM_PLAIN, redacts=False), *running.litellm(LITELLM_REDACTED, redacts=True)]
+        rows += [running.example(name, case) for name, case in EXAMPLES.items()]
         found = asyncio.run(running.canaries())
     print(page.table(rows))
     print("\n".join(f"a canary in {place}" for place in found) or "0 canaries in answers, log, metrics and rows")

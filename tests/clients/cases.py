@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ingest.knowledge.diagnostics import Diagnostics
-from tests.clients.litellm_proxy import FAILED, FAILED_WITH_TOOLS, SUCCEEDED
+from tests.clients.litellm_proxy import FAILED, FAILED_WITH_TOOLS, REPORTER, SUCCEEDED
 
 _SUCCESSES = {"event_types": ["llm_api_success"], "log_format": "ndjson"}
 _FAILURES = {"event_types": ["llm_api_failure"], "log_format": "single"}
@@ -40,6 +40,7 @@ _ALL = SUCCEEDED + FAILED + FAILED_WITH_TOOLS
 # Without `turn_off_message_logging`, and with the configuration of docs/litellm.md.
 LITELLM_PLAIN: Sequence[LiteLLMCase] = (
     LiteLLMCase("plain", Case("LiteLLM generic_api", "as it comes", Expected(0, 0, _CONTENT), Diagnostics.DISCARD)),
+    LiteLLMCase(REPORTER, Case("LiteLLM with nocontent-reporter", "as it comes", Expected(_ALL))),
 )
 LITELLM_REDACTED: Sequence[LiteLLMCase] = (
     LiteLLMCase("successes", Case("LiteLLM generic_api", "redacted, successes", Expected(SUCCEEDED)), _SUCCESSES),
@@ -61,3 +62,7 @@ LITELLM_REDACTED: Sequence[LiteLLMCase] = (
     ),
     LiteLLMCase("openmeter", Case("LiteLLM openmeter", "as it comes", Expected(SUCCEEDED))),
 )  # fmt: skip
+EXAMPLES: Mapping[str, Case] = {
+    "anthropic_sdk": Case("Anthropic's SDK with nocontent-reporter", "reporter/examples/anthropic_sdk.py", Expected(1)),
+    "openai_sdk": Case("OpenAI's SDK with nocontent-reporter", "reporter/examples/openai_sdk.py", Expected(1)),
+}

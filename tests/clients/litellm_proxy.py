@@ -15,6 +15,7 @@ from typing import NamedTuple
 from tests.support.service import ROOT, free_ports
 
 PROGRAM = ROOT / ".venv-clients/bin/litellm"
+REPORTER = "nocontent_reporter.litellm.callback"
 STARTED_S = 120.0
 FLUSHED_S = 2
 KEY = "sk-" + secrets.token_hex(32)  # The proxy takes no weak one.
@@ -38,7 +39,7 @@ _EXCLUDED = (
 
 
 class Callback(NamedTuple):
-    """One of LiteLLM's loggers: of the kind `openmeter`, or `generic_api` with settings of its own."""
+    """One of LiteLLM's loggers: `openmeter`, our reporter's, or a `generic_api` with settings of its own."""
 
     name: str
     token: str
@@ -55,7 +56,7 @@ def proxy(upstream: str, service: str, callbacks: Sequence[Callback], folder: Pa
         "PATH": os.environ["PATH"], "HOME": str(folder), "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         "DEFAULT_FLUSH_INTERVAL_SECONDS": str(FLUSHED_S), "OPENMETER_API_ENDPOINT": service,
         "OPENMETER_API_KEY": "".join(each.token for each in callbacks if each.name == "openmeter"),
-        "LITELLM_LOG": "ERROR", "LITELLM_MASTER_KEY": KEY,
+        "LITELLM_LOG": "ERROR", "LITELLM_MASTER_KEY": KEY, **_of_reporter(service, callbacks, folder),
     }  # fmt: skip
     command: list[str | Path] = [PROGRAM, "--config", config, "--host", "127.0.0.1", "--port", str(port)]
     with (folder / "litellm.log").open("wb") as log:
@@ -100,10 +101,26 @@ def _config(upstream: str, service: str, callbacks: Sequence[Callback], *, redac
         "callback_settings": {
             each.name: {**usual, "headers": {"Authorization": f"Bearer {each.token}"}, **each.settings}
             for each in callbacks
-            if each.name != "openmeter"
+            if each.name not in {"openmeter", REPORTER}
         },
         "router_settings": {"num_retries": 0, "disable_cooldowns": True},
     }  # fmt: skip
+
+
+def _of_reporter(service: str, callbacks: Sequence[Callback], folder: Path) -> Mapping[str, str]:
+    """Return the reporter's part of the environment."""
+    tokens = [each.token for each in callbacks if each.name == REPORTER]
+    return reporting(service, tokens[0], folder) if tokens else {}
+
+
+def reporting(service: str, token: str, folder: Path) -> Mapping[str, str]:
+    """Return the environment of a program that reports through nocontent-reporter."""
+    return {
+        "PYTHONPATH": str(ROOT / "reporter/src"),
+        "NOCONTENT_REPORTER_URL": service,
+        "NOCONTENT_REPORTER_TOKEN": token,
+        "NOCONTENT_REPORTER_SPOOL": str(folder / "reporter.spool"),
+    }
 
 
 def _post(url: str, sent: Mapping[str, object]) -> None:

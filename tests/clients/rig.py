@@ -1,6 +1,7 @@
 """A service, a fake provider and a relay between clients and service, for cases that each have a tenant."""
 
 import contextlib
+import subprocess
 import tempfile
 import time
 from collections import Counter
@@ -19,9 +20,10 @@ from tests.clients.litellm_proxy import MODEL_GROUPS, Callback
 from tests.clients.page import Row
 from tests.clients.relay import Relay, relaying
 from tests.support import cluster, customers, service
-from tests.support.service import Server
+from tests.support.service import ROOT, Server
 from tests.support.wire import Sender
 
+PYTHON = ROOT / ".venv-clients/bin/python"
 CANARY = b"CANARY"
 STORED_S = 30.0
 _OK = 200
@@ -57,6 +59,21 @@ class Rig:
             self._await_stored({made[each.name][0]: each.case.expected.stored for each in cases})
             time.sleep(2 * litellm_proxy.FLUSHED_S)  # What should not be sent would be by then.
         return [self._row(each.case, *made[each.name]) for each in cases]
+
+    def example(self, name: str, case: Case) -> Row:
+        """Run an example of the reporter with a provider's SDK, asking for what must not be stored."""
+        tenant, token = self._tenant(case)
+        folder = self._folder / name
+        folder.mkdir()
+        environment = {
+            "ANTHROPIC_API_KEY": "CANARY-KEY", "ANTHROPIC_BASE_URL": self._provider,
+            "OPENAI_API_KEY": "CANARY-KEY", "OPENAI_BASE_URL": f"{self._provider}/v1", "HOME": str(folder),
+            **litellm_proxy.reporting(self._relay.url, token, folder),
+        }  # fmt: skip
+        program = ROOT / f"reporter/examples/{name}.py"
+        subprocess.run([PYTHON, program, "CANARY-PROMPT"], env=environment, check=True, timeout=60)
+        self._await_stored({tenant: case.expected.stored})
+        return self._row(case, tenant, token)
 
     async def canaries(self) -> list[str]:
         """Return the places in which a canary is found: answers, log, metrics, tables."""
