@@ -31,6 +31,8 @@ class Pipeline:
             threading.Thread(target=self._run, args=(turn,), name=f"nocontent-{name}", daemon=True)
             for name, turn in (("writer", self._write), ("sender", self._send))
         ]
+        self._lock = threading.Lock()
+        self._users = len(self._threads) + 1  # Of the storage: the threads, and who ends them.
 
     def start(self) -> None:
         """Start the threads; raises RuntimeError if the interpreter starts no more."""
@@ -57,9 +59,7 @@ class Pipeline:
         for thread in self._threads:
             thread.join(max(0.0, ends_at - time.monotonic()))
         self.write_rest()
-        if not any(thread.is_alive() for thread in self._threads):
-            self.storage.close()
-            self._sender.close()
+        self._leave()
 
     def write_rest(self) -> None:
         """Put what the buffer holds into the spool, in the calling thread."""
@@ -78,6 +78,16 @@ class Pipeline:
         while not self._ending.is_set():
             if not self._is_done(turn):
                 self._ending.wait(BUG_S)
+        self._leave()
+
+    def _leave(self) -> None:
+        """Close the storage after the last use: another reporter of this process may be waiting for the spool."""
+        with self._lock:
+            self._users -= 1
+            is_last = self._users == 0
+        if is_last:
+            self.storage.close()
+            self._sender.close()
 
     def _is_done(self, turn: Callable[[], None]) -> bool:
         try:
