@@ -50,6 +50,11 @@ class Reported:
         return max(0, self.missing - self.dropped)
 
     @property
+    def unkept(self) -> int:
+        """Return the events that a process had not put into its spool, but for the lost ones."""
+        return max(0, self.all - self.stored - self.dropped - self.lost)
+
+    @property
     def overcounted(self) -> int:
         """Return the events that were counted as dropped although they were stored, or twice."""
         return max(0, self.stored + self.dropped - self.all)

@@ -45,7 +45,8 @@ def table(killer: Killer, verdict: Verdict, proxy_starts: int, seconds: float) -
     reported = verdict.reported
     yield (
         f"reporters   {reported.all:,} events reported, {reported.kept:,} kept in spools; {reported.stored:,} stored,"
-        f" {reported.dropped:,} dropped and counted, {reported.gaps:,} gaps"
+        f" {reported.dropped:,} dropped and counted, {reported.unkept:,} gone with a killed process,"
+        f" {reported.gaps:,} gaps in streams"
     )
     events_per_s, batches_per_s = verdict.acknowledged / seconds, len(notebook.batches) / seconds
     yield f"load        {events_per_s:,.0f} events/s, {batches_per_s:,.0f} batches/s for {seconds:,.0f} s"

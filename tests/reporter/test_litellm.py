@@ -4,19 +4,23 @@
 """
 
 import asyncio
+import json
 import logging
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from msgspec import Raw
 
+from ingest.intake import litellm_records as door
 from ingest.intake import projection
 from nocontent_reporter import litellm, litellm_records
 from nocontent_reporter.litellm import Recorder
 from nocontent_reporter.settings import BadSettings, Settings, read
 from tests.reporter.processes import run_python
 from tests.reporter.scripted import Scripted
+from tests.support.gauge import VOCABULARIES
 
 CANARY = "CANARY the weather in Paris"
 WANTED = Settings(
@@ -128,6 +132,15 @@ def test_a_changed_record_changes_the_event(change: str) -> None:
     found = _fields({**RECORD, **changed})
     assert {name: found[name] for name in expected} == expected
     assert CANARY not in str(found)
+
+
+@pytest.mark.parametrize("change", [None, *(name for name in CHANGES if name != "no cost")])
+def test_the_servers_door_makes_the_same_event_of_a_record(change: str | None) -> None:
+    record = {**RECORD, **(CHANGES[change][0] if change else {})}
+    theirs = door.project(Raw(json.dumps(record).encode()), next(iter(VOCABULARIES.values())))
+    found = _fields(record, record["response"])
+    same = [name for name in READ if name not in {"task_category", "tags"}]  # The door asks the tenant's vocabulary.
+    assert {name: found[name] for name in same} == {name: getattr(theirs, name) for name in same}
 
 
 @pytest.mark.parametrize("record", [None, {}, {"startTime": "now", "id": "a"}, {"startTime": 1.0, "id": [CANARY]}, []])

@@ -1,6 +1,7 @@
 """The distribution: a wheel without dependencies that works where nothing of this repository is."""
 
 import ast
+import configparser
 import re
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nocontent_reporter import contract, event
+from nocontent_reporter import cli, contract, event
 from schema.event import Event
 from tests.reporter.processes import SOURCE
 from tests.support.service import ROOT
@@ -75,6 +76,14 @@ def test_the_wheel_has_the_package_and_its_types_alone(wheel: Path) -> None:
     required = re.findall(r"^Requires-Dist: (.*)$", metadata, re.MULTILINE)
     assert all("extra ==" in each for each in required)
     assert "Requires-Python: >=3.10" in metadata
+
+
+def test_the_wheel_installs_the_command(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith("entry_points.txt"))
+        points = configparser.ConfigParser()
+        points.read_string(archive.read(name).decode())
+    assert dict(points["console_scripts"]) == {"nocontent-reporter": f"{cli.__name__}:{cli.main.__name__}"}
 
 
 def test_it_imports_the_standard_library_and_itself() -> None:
