@@ -14,7 +14,7 @@ from nocontent_reporter import cli, codings, columns, files
 from nocontent_reporter.database import Database
 from nocontent_reporter.spool import Bounds, Spool
 from tests.reporter.processes import SOURCE
-from tests.reporter.reported import GOOD, event
+from tests.reporter.reported import GOOD, event, reporting
 from tests.reporter.scripted import Scripted, problem
 
 NOBODY = "http://127.0.0.1:9"
@@ -63,6 +63,19 @@ def test_a_whole_spool_is_well(spool: Path, capsys: pytest.CaptureFixture[str]) 
     assert printed[0] == f"{spool}: all is well"
     assert sum(int(line.split()[1]) for line in printed[1:3]) == 3
     assert spool.read_bytes() == before
+
+
+def test_check_works_while_a_reporter_uses_the_spool(
+    spool: Path, script: Scripted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with reporting(script.url, spool) as reporter:
+        reporter.report(event())
+        assert reporter.flush(20)
+        assert cli.main(["check", str(spool)]) == cli.WELL
+        assert "waiting  0 events" in capsys.readouterr().out.splitlines()
+        reporter.report(event())
+        assert reporter.flush(20)
+    assert len(script.stored) == 5
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def _drained(reporter: Reporter, ends_at: float) -> Stats:
         is_empty = reporter.flush(TURN_S)
         stats = reporter.stats()
         if shows:
-            print(f"\r{stats.waiting:,} events left ", end="", file=sys.stderr, flush=True)
+            print(f"\r{stats.waiting:14,} events left", end="", file=sys.stderr, flush=True)
         is_hopeless = not stats.stored and bool(_HOPELESS & stats.requests.keys())
         if is_empty or is_hopeless or time.monotonic() >= ends_at:
             break
