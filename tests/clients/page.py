@@ -1,6 +1,6 @@
 """docs/clients.md: the table that a run of real clients makes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ class Row(NamedTuple):
     """What became of a case."""
 
     case: Case
-    statuses: Mapping[int, int]
+    statuses: frozenset[int]
     stored: int
     rejected: int
     refused: frozenset[str]
@@ -42,7 +42,7 @@ def write(file: Path, rows: Sequence[Row]) -> None:
 
 def _line(row: Row) -> str:
     case = row.case
-    answers = ", ".join(f"{count} × {status}" for status, count in sorted(row.statuses.items()))
+    answers = ", ".join(map(str, sorted(row.statuses)))
     rules = ", ".join(f"`{rule}`" for rule in sorted(row.refused))
     mark = "" if row.is_expected else f" (expected {_told(case.expected)})"
     diagnostics = f"`{case.diagnostics.name.lower()}`"

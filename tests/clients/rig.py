@@ -4,7 +4,6 @@ import contextlib
 import subprocess
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -120,7 +119,7 @@ class Rig:
         answers = self._relay.answers[token]
         said = [msgspec.json.decode(answer.body, type=_Said) for answer in answers]
         refused = [each.violations[0].rule for each in said if each.violations]
-        statuses = Counter(answer.status for answer in answers)
+        statuses = frozenset(answer.status for answer in answers)
         return Row(case, statuses, self._stored(tenant), sum(each.rejected for each in said), frozenset(refused))
 
 
