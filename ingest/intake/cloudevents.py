@@ -25,7 +25,8 @@ from schema.limits import EVENTS_MAX, VALUE_BYTES_MAX
 from schema.rules import Violation, rule_of_name, rule_of_value
 from schema.vocabulary import UNKNOWN
 
-FORM = body.Form(("application/cloudevents+json", "application/cloudevents-batch+json"))
+BATCH = "application/cloudevents-batch+json"
+FORM = body.Form(("application/cloudevents+json", BATCH))
 _AT_ONCE = 20  # Events in one step: 1 ms.
 _EVENT_S = 100e-6  # Allowed for each event: twice what it takes.
 _READ = frozenset({"specversion", "id", "source", "type", "time", "data", "datacontenttype", "dataschema"})
@@ -65,13 +66,17 @@ async def post_cloudevents(request: Request) -> Response:
         service = auth.service_of(request)
         door.announce_quota(request, service.quotas, caller.tenant_id)
         async with service.intake.admit(caller, body.announced(request, FORM)) as seat:
-            outcome = await _store(seat, await seat.read(request, FORM))
+            sent = await seat.read(request, FORM)
+            is_batch = body.media_type(request, FORM) == BATCH
+            if records.is_array(sent) != is_batch:
+                raise Rejected((Violation("shape.wrong-type", ""),))
+            outcome = await _store(seat, sent, EVENTS_MAX if is_batch else 1)
         return Response(_encoder.encode(await outcome.answer()), media_type="application/json")
 
 
-async def _store(seat: Seat, sent: bytes) -> partial.Outcome:
+async def _store(seat: Seat, sent: bytes, events_max: int) -> partial.Outcome:
     rejected: Counter[str] = Counter()
-    given = await seat.run(records.split(sent, EVENTS_MAX), len(sent))
+    given = await seat.run(records.split(sent, events_max), len(sent))
     events = await seat.run(_reading(given, rejected), len(sent))
     seat.allow(_EVENT_S * len(given))
     return await partial.store(seat, events, rejected)

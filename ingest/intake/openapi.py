@@ -1,6 +1,6 @@
 """Serves `GET /openapi.json`: an OpenAPI 3.1 document, generated from the types that decode and encode."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
 from typing import cast
@@ -24,16 +24,17 @@ _Document = dict[str, object]
 _JSON = "application/json"
 # Their records are of other people's formats, of which the doors read what they know: docs/litellm.md.
 _OBJECT: _Document = {"type": "object"}
-_ITEM: _Document = {"description": "An object; anything else is rejected by itself."}
-
-
-def _records(records_max: int, media_types: Sequence[str]) -> Mapping[str, _Document]:
-    many: _Document = {"type": "array", "items": _ITEM, "maxItems": records_max}
-    return {media_type: {"oneOf": [many, _OBJECT]} for media_type in media_types}
-
-
-_LITELLM_BODIES = _records(litellm.RECORDS_MAX, (_JSON,))
-_CLOUDEVENTS_BODIES = _records(EVENTS_MAX, cloudevents.FORM.media_types)
+_ITEM: _Document = {"type": ["object", "null"]}  # LiteLLM can lack a record; it is rejected by itself.
+_LITELLM_BODIES: Mapping[str, _Document] = {
+    _JSON: {"oneOf": [{"type": "array", "items": _ITEM, "maxItems": litellm.RECORDS_MAX}, _OBJECT]}
+}
+_CLOUDEVENTS_BODIES: Mapping[str, _Document] = dict(
+    zip(
+        cloudevents.FORM.media_types,
+        (_OBJECT, {"type": "array", "items": _ITEM, "maxItems": EVENTS_MAX}),
+        strict=True,
+    )
+)
 _LISTS = ("terms", "tag_sets", "columns")
 # What the type of Batch cannot express: all three lists or none of them, and never beside rows.
 _TOGETHER: _Document = {

@@ -22,6 +22,10 @@ _raws = msgspec.json.Decoder(list[Raw])
 _raw = msgspec.json.Decoder(Raw)
 
 
+def is_array(body: bytes) -> bool:
+    return body.lstrip(b" \t\r\n")[:1] == b"["
+
+
 def split(body: bytes, records_max: int) -> Steps[list[Raw | None]]:
     """Return the records, with None for a line that is not JSON; raises Malformed, and Rejected if there are too many.
 
@@ -30,7 +34,7 @@ def split(body: bytes, records_max: int) -> Steps[list[Raw | None]]:
     # Each record ends with a brace, so this bounds the lists that the parser makes before anyone can count them.
     if body.count(b"}") > records_max * BRACES_A_RECORD_MAX:
         raise Rejected((Violation("size.too-many-events", ""),))
-    if body.lstrip(b" \t\r\n")[:1] == b"[":
+    if is_array(body):
         return (yield from _array(body, records_max))
     yield
     try:

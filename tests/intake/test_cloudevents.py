@@ -72,6 +72,17 @@ def test_another_offset_is_the_same_moment(sender: Sender) -> None:
     assert post(sender, {**sent, "time": east.isoformat()}).json == counts(0, 1)
 
 
+@pytest.mark.parametrize(("media_type", "sent"), [(ONE, [event()]), (BATCH, event()), (ONE, 5), (BATCH, [5])])
+def test_the_media_type_says_whether_it_is_a_batch(sender: Sender, media_type: str, sent: object) -> None:
+    answer = sender.post(json.dumps(sent).encode(), {"Content-Type": media_type}, PATH)
+    assert (answer.status, answer.rules) == (422, ["shape.wrong-type"])
+
+
+def test_lines_are_no_batch(sender: Sender) -> None:
+    sent = "\n".join(json.dumps(event()) for _ in range(2)).encode()
+    assert sender.post(sent, {"Content-Type": ONE}, PATH).rules == ["size.too-many-events"]
+
+
 @pytest.mark.parametrize("media_type", [None, "application/json", "text/plain", "application/cloudevents+protobuf"])
 def test_another_media_type_is_refused(sender: Sender, media_type: str | None) -> None:
     answer = sender.post(json.dumps(event()).encode(), {"Content-Type": media_type}, PATH)
