@@ -12,6 +12,7 @@ ROOMS = "Rooms import those below them"
 GATEWAY = "The gateway reaches no database, not even indirectly"
 STORE = "Only the store speaks to Postgres and packs columns"
 SERVING = "Serving needs no database and no columns, not even indirectly"
+CLIENTS = "The service imports no client's library: the demo runs clients as programs"
 PROMISE = "The promise needs msgspec alone"
 
 
@@ -51,6 +52,8 @@ def test_the_code_keeps_all_contracts(copy: Path) -> None:
         ("ingest/serving/tasks.py", "import ingest.store.streams", {ROOMS, SERVING}),
         ("ingest/store/names.py", "import ingest.intake.policy", {ROOMS}),
         ("ingest/intake/policy.py", "import asyncpg", {STORE}),
+        ("ingest/demo/clients.py", "import nocontent_reporter", {CLIENTS}),
+        ("ingest/demo/clients.py", "import opentelemetry.sdk.trace", {CLIENTS}),
         ("schema/ids.py", "import orjson", {PROMISE}),
         ("schema/ids.py", "import ingest.errors", {PROMISE, "The promise stands below the machine"}),
     ],

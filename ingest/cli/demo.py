@@ -21,7 +21,8 @@ from ingest import embedded
 from ingest.cli import processes, trace
 from ingest.cli.arguments import Subparsers
 from ingest.cli.refusals import Bad, bad_requests
-from ingest.demo import local_service
+from ingest.demo import clients, local_service
+from ingest.demo.clients import CLIENTS, Sent
 from ingest.demo.settings import DemoSettings
 from ingest.errors import CannotStart
 from ingest.serving import problems
@@ -38,7 +39,7 @@ REBATCH_EVENTS = 700  # Other batches the second time, so that the events are du
 
 def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     """Declare the command."""
-    says = "start the service on this machine, send a real trace twice and what must be refused, and show the results"
+    says = "start the service on this machine, send it a real trace, what other clients send and what must be refused"
     demo = commands.add_parser("demo", help=says, description=says)
     demo.add_argument("--once", action="store_true", help="exit after the summary")
     demo.set_defaults(run=_demo)
@@ -113,8 +114,12 @@ class _Tour:
         print(f"  duplicates  {known['duplicates']:>7,} of {len(events):,} when sent again in other batches")
         receipt = self._post(self._body(events[:BATCH_EVENTS], stream, 0))[1]
         print(f"  replayed    {receipt['accepted']:>7,} events: the first receipt of a batch that was sent before")
+        rows = Sent(
+            sent=len(events), stored=stored["accepted"], refused=0, rules=[], bytes=stored["bytes"] / len(events)
+        )
+        stored_by_others = self._others(rows)
         self._refuse(arrivals, now_ms)
-        self._summarize(before)
+        self._summarize(before, len(events) + stored_by_others)
         self._try_it(arrivals, now_ms)
 
     def _replay(self, name: str, events: list[dict[str, object]], size: int) -> tuple[str, float, Counter[str]]:
@@ -126,12 +131,31 @@ class _Tour:
         ) as bar:
             for sequence, start in enumerate(range(0, len(events), size)):
                 part = events[start : start + size]
-                status, answer = self._post(self._body(part, stream, sequence))
+                body = self._body(part, stream, sequence)
+                status, answer = self._post(body)
                 if status != http.HTTPStatus.OK:
                     raise CannotStart(f"The service answered {status} to the trace; see serve.log beside the data.")
-                sums.update({name: answer[name] for name in ("accepted", "duplicates")})
+                sums.update({name: answer[name] for name in ("accepted", "duplicates")}, bytes=len(body))
                 bar.update(len(part))
         return stream, time.monotonic() - started, sums
+
+    def _others(self, rows: Sent) -> int:
+        """Run the other clients, print a row for each, and return how many events they had stored."""
+        self._title("Other clients, each in a process of its own; the last call of each carries content or a key")
+        print(f"  {'':30}{'sent':>7}{'stored':>9}{'refused':>9}  {'by rule':24}{'plain bytes an event':>20}")
+        _print_row("the trace above (rows)", rows)
+        token_file, stored, wrong = Path(self._settings.data_dir) / "token", 0, 0
+        for client in CLIENTS:
+            if not clients.is_installed(client):
+                print(f"  {client.what:30}left out: {client.needs} is not installed")
+                continue
+            done = clients.run(client, self._settings, token_file)
+            _print_row(client.what, done)
+            stored += done.stored
+            wrong += (done.sent, done.refused) != (done.stored + done.refused, 1)
+        if wrong:
+            raise CannotStart(f"{wrong} of the other clients were not answered as they must be.")
+        return stored
 
     def _refuse(self, arrivals: list[trace.Arrival], now_ms: int) -> None:
         self._title("What must be refused")
@@ -148,7 +172,7 @@ class _Tour:
         if failed:
             raise CannotStart(f"{failed} requests were not refused as they must be.")
 
-    def _summarize(self, before: summary.Totals) -> None:
+    def _summarize(self, before: summary.Totals, expected: int) -> None:
         totals = asyncio.run(self._totals())
         self._title("In the database")
         print(
@@ -158,7 +182,7 @@ class _Tour:
         print(f"  cost        {totals.cost_nanousd / 1e9:>10,.2f} USD (prices are real, the routing is made up)")
         print(f"  saved       {totals.savings_nanousd / 1e9:>10,.2f} USD against the requested models")
         print(f"  columns of `events` that could hold text: {totals.text_columns}")
-        state = "no" if totals.events - before.events == len(trace.read()) else "UNEXPECTED"
+        state = "no" if totals.events - before.events == expected else "UNEXPECTED"
         print(f"  {state} event came from the refused requests")
 
     def _try_it(self, arrivals: list[trace.Arrival], now_ms: int) -> None:
@@ -197,3 +221,8 @@ class _Tour:
     @staticmethod
     def _title(text: str) -> None:
         print(f"\n{text}", flush=True)
+
+
+def _print_row(what: str, done: Sent) -> None:
+    rule = done.rules[0] if done.rules else ""
+    print(f"  {what:30}{done.sent:7,}{done.stored:9,}{done.refused:9,}  {rule:24}{done.bytes:20,.0f}", flush=True)

@@ -235,12 +235,13 @@ def test_the_command_finds_its_checkout_and_nothing_of_the_current_folder(
 def test_no_process_that_we_start_imports_from_the_current_folder(
     postgres: Cluster, checkout: Path, trap: Path, tmp_path: Path
 ) -> None:
-    """`demo` starts `serve`, which starts workers."""
+    """`demo` starts `serve`, which starts workers, and clients, of which this checkout lacks the reporter."""
     env = service.environment(postgres.migrated(), data_dir=tmp_path / "data")
     env |= {"NOCONTENT_BIND": _free(), "NOCONTENT_METRICS_BIND": _free()}
     command = [str(checkout / ".venv/bin/nocontent"), "demo", "--once"]
     ended = subprocess.run(command, cwd=trap, env=env, capture_output=True, timeout=110, check=False)
     assert ended.returncode == 0, ended.stderr
+    assert b"left out: nocontent-reporter is not installed\n" in ended.stdout
     assert not (tmp_path / "sprung").exists()
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "data").iterdir() if file.is_file()}
     assert modes == {"token": 0o600, "batch.json": 0o600, "serve.log": 0o600}

@@ -24,6 +24,8 @@ from tests.support.wire import Sender
 
 SENDERS = 8
 TRACE_EVENTS = 28_185
+CLIENT_EVENTS = 1_200
+_CLIENT = re.compile(r"^  (\w\S* .*\((?!rows)\S+\)) +(\S+) +(\S+) +(\S+)  (\S+) +\d", re.MULTILINE)
 
 
 class Load:
@@ -171,6 +173,7 @@ def _demo(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
     ports = service.free_ports(2)
     env = service.environment("", data_dir=folder, bind=f"127.0.0.1:{ports[0]}", metrics_bind=f"127.0.0.1:{ports[1]}")
     del env["NOCONTENT_DSN"]
+    env |= {"http_proxy": "http://127.0.0.1:9", "OTEL_SDK_DISABLED": "true"}  # Of the user's own clients.
     demo = subprocess.Popen(
         [sys.executable, "-m", "ingest", "demo", *arguments],
         env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -202,7 +205,14 @@ def test_a_killed_demo_leaves_nothing_running_and_its_rows_stay() -> None:
         with _demo(folder, "--once") as again:
             said, _ = again.communicate(timeout=90)
         assert again.returncode == 0, said
-        assert f"of them {TRACE_EVENTS:,} from earlier runs" in said
+        assert f"of them {TRACE_EVENTS + CLIENT_EVENTS:,} from earlier runs" in said
+        assert _CLIENT.findall(said) == [
+            ("nocontent-reporter (columns)", "1,001", "1,000", "1", "secret.anthropic-key"),
+            ("OpenTelemetry SDK (OTLP)", "101", "100", "1", "content.prompt"),
+            ("LiteLLM (generic_api)", "101", "100", "1", "content.message"),
+        ]
+        rows, columns = (int(found) for found in re.findall(r"(?:rows|columns)\).* (\d+)\n", said))
+        assert columns <= 130 < rows
         assert "WRONG" not in said
         assert "could hold text: 0" in said
         assert "no event came from the refused requests" in said
