@@ -19,13 +19,14 @@ from tests.faults.checker import Verdict
 from tests.faults.deployment import Deployment
 from tests.faults.killer import KINDS, Killer
 from tests.faults.load import Load
-from tests.faults.proxies import Proxies
+from tests.faults.proxies import Plan, Proxies
 from tests.support import cluster, customers
 from tests.support.customers import CustomerSpec
 from tests.support.service import ROOT, wait_until
 
 TENANTS = ("north", "south")
 REPORTING = "west"  # The tenant of the proxies: their reporters make batches of their own.
+SHARES = 60  # A proxy reports so small a part of what the clients send at most.
 ACKNOWLEDGED_PER_KILL_MIN = 500  # Less proves nothing.
 KILLS_PER_LINE = 20
 _BACKENDS = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'nocontent-%'"
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         deployment.prepare()
         tenants = customers.prepare(deployment.dsn, dict.fromkeys((*TENANTS, REPORTING), CustomerSpec()))
         load = Load(deployment.bind, [tenants[name] for name in TENANTS], args.clients, args.rate, seed)
-        proxies = Proxies(deployment, load.notebook, tenants[REPORTING], args.proxies, seed)
+        proxies = Proxies(deployment, load.notebook, tenants[REPORTING], Plan(args.proxies, args.rate / SHARES, seed))
         killer = Killer(deployment, load, random.Random(seed))
         seconds = _run(killer, proxies, args)
         verdict = _check(deployment, load)

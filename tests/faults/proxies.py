@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import IO
+from typing import IO, NamedTuple
 
 from tests.faults.batches import Batch, Nature
 from tests.faults.deployment import Deployment
@@ -17,22 +17,25 @@ from tests.support.service import ROOT
 
 PROGRAM = "tests.faults.reporting"
 SENT_S = 30.0  # For what is left when the run ends; everything is up by then.
-EVENTS_PER_S = 1_000
 # Every other spool is too small for an outage, so that it drops events and counts them.
 SPOOL_BYTES = (256 * 1024 * 1024, 48 * 1024)
+
+
+class Plan(NamedTuple):
+    """The number of proxies, and what each reports."""
+
+    proxies: int
+    events_per_s: float
+    seed: int
 
 
 class Proxies:
     """All proxies, of one tenant."""
 
-    def __init__(self, deployment: Deployment, notebook: Notebook, customer: Customer, count: int, seed: int) -> None:
+    def __init__(self, deployment: Deployment, notebook: Notebook, customer: Customer, plan: Plan) -> None:
         self._ending = threading.Event()
-        self._threads = ThreadPoolExecutor(max(1, count))
-        chances = random.Random(seed)
-        self._proxies = [
-            Proxy(deployment, notebook, customer, place, random.Random(chances.getrandbits(64)))
-            for place in range(count)
-        ]
+        self._threads = ThreadPoolExecutor(max(1, plan.proxies))
+        self._proxies = [Proxy(deployment, notebook, customer, plan, place) for place in range(plan.proxies)]
         self._running: list[Future[None]] = []
 
     def start(self) -> None:
@@ -53,13 +56,12 @@ class Proxies:
 class Proxy:
     """A process that is started again when it was killed."""
 
-    def __init__(
-        self, deployment: Deployment, notebook: Notebook, customer: Customer, place: int, chance: random.Random
-    ) -> None:
+    def __init__(self, deployment: Deployment, notebook: Notebook, customer: Customer, plan: Plan, place: int) -> None:
         self._deployment = deployment
         self._notebook = notebook
         self._customer = customer
-        self._chance = chance
+        self._chance = random.Random(plan.seed + place)
+        self._events_per_s = plan.events_per_s
         spool = deployment.folder / f"proxy-{place}.spool"
         self._arguments = [
             f"http://{deployment.bind}",
@@ -105,7 +107,7 @@ class Proxy:
         self._say(to, json.dumps([batch.number, list(batch.ids(batch.own))]))
         self._await(of, batch)
         self._notebook.note_kept(batch)
-        threading.Event().wait(batch.own / EVENTS_PER_S)
+        threading.Event().wait(batch.own / self._events_per_s)
 
     def _await(self, of: IO[str], batch: Batch) -> None:
         answer = self._answer(of)
