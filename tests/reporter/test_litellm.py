@@ -201,7 +201,7 @@ def test_nothing_is_raised_or_quoted_whatever_litellm_says(
         assert recorder.reporter.flush(20)
     assert (recorder.unread, recorder.reporter.stats().refused, script.stored) == (4, {"vocabulary.bad-term": 1}, [])
     assert [record.getMessage() for record in caplog.records] == [
-        "a call could not be read as an event; the reporter's stats() count them",
+        "a call could not be read, so it is not reported; the callback's `unread` counts them",
         "events that break vocabulary.bad-term are not stored; the reporter's stats() count them",
     ]
 

@@ -42,18 +42,18 @@ class Recorder:
         except Exception:  # noqa: BLE001 - the proxy answers, whatever becomes of its telemetry; no text is logged.
             with self._lock:
                 self.unread += 1
-            self._warn("a call could not be read as an event")
+            self._warn("a call could not be read, so it is not reported; the callback's `unread` counts them")
 
     def _refused(self, rule: str, _events: int) -> None:
-        self._warn(f"events that break {rule} are not stored")
+        self._warn(f"events that break {rule} are not stored; the reporter's stats() count them")
 
     def _warn(self, what: str) -> None:
-        """Log a line once; `reporter.stats()` has the counts."""
+        """Log a line the first time."""
         with self._lock:
             is_new = what not in self._known
             self._known.add(what)
         if is_new:
-            _log.warning("%s; the reporter's stats() count them", what)
+            _log.warning("%s", what)
 
 
 def make(wanted: Settings) -> Recorder:
