@@ -72,10 +72,10 @@ def steps(batch: Prepared) -> dict[str, tuple[Step, int]]:
         "term look-up": lambda: _look_up(batch),
         "decode, all gates": lambda: batch.decode(batch.body),
         "encode rows": lambda: rows.encode(batch.decoded, 1),
-        "columns: decode": lambda: batch.decode(batch.columns),
-        "columns: both": lambda: rows.encode(batch.decode(batch.columns), 1),
         "digest": lambda: rows.digest(batch.decoded),
         "decode and encode": lambda: rows.encode(batch.decode(batch.body), 1),
+        "decode columns": lambda: batch.decode(batch.columns),
+        "both of columns": lambda: rows.encode(batch.decode(batch.columns), 1),
     }
     named: dict[str, tuple[Step, int]] = {name: (step, EVENTS) for name, step in one.items()}
     return named | {"merge": (lambda: rows.merge(batch.group), EVENTS * GROUP_BATCHES)}

@@ -91,7 +91,7 @@ def _decode(body: bytes, vocabulary: Vocabulary, window: Window, count: _Count) 
 
 def _has_too_much(body: bytes, count: _Count) -> bool:
     """Return whether a body has more values than a batch. Of rows alone the parser stops at the first wrong one."""
-    is_rows = b'"events"' in body[: body.find(b"[")] and body.count(b"[") == 1
+    is_rows = b'"events"' in body[: body.find(b"[")] and body.find(b"[") == body.rfind(b"[")
     outside = b"".join(body.split(b'"')[::2]) if not is_rows and count(body, b",") > _COMMAS_MAX else b""  # Of strings.
     return count(outside, b",") > _COMMAS_MAX
 
