@@ -10,7 +10,7 @@ from ingest.prove.canaries import Canaries
 from ingest.prove.case import OTLP, Case, Expected
 from ingest.prove.client import Answer
 from ingest.prove.kit import Policy
-from schema.event import Status, StopReason
+from schema.event import Batch, Status, StopReason, Stream
 
 _OK = 200
 _CLIENT = 400
@@ -19,7 +19,7 @@ _SERVER = 500
 _NOT_FOR_A_BODY = frozenset({401, 403, 408, 429})
 _NOT_SPOKEN = frozenset({501, 505})  # Statuses of HTTP itself: RFC 9112, section 6.1; RFC 9110, section 15.6.6.
 _PROBLEM = "application/problem+json"
-_ENVELOPE = frozenset({"", "*", "events", "stream", "dropped", "id", "sequence"})
+_ENVELOPE = frozenset({"", "*", *Batch.__struct_fields__, *Stream.__struct_fields__})
 _OTHERS = frozenset({"data", "source", "subject", "time", "type"}).union(*CONTENT, *DIAGNOSTICS)  # Of other formats.
 _WORDS = frozenset({None, "unknown", "null", *get_args(Status), *get_args(StopReason)})
 
