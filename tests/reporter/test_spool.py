@@ -1,30 +1,19 @@
-"""The spool: what it keeps, its bounds, and what becomes of one that is damaged, full, foreign or not to be had."""
+"""The spool: what it keeps and in which order, its bounds, its files."""
 
-import os
 import sqlite3
-import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from nocontent_reporter import Options, codings, columns, files, rows
+from nocontent_reporter import codings, columns, files, rows
 from nocontent_reporter.database import Database
-from nocontent_reporter.rows import Piece
-from nocontent_reporter.spool import AGE_STEP_MS_MAX, Bounds, Spool
-from nocontent_reporter.storage import Storage
+from nocontent_reporter.rows import AGE_STEP_MS_MAX, Piece
+from nocontent_reporter.spool import Bounds, Spool
 from tests.reporter.processes import mode
 from tests.reporter.reported import event, reporting
 from tests.reporter.scripted import Scripted, problem
-
-LARGE = Bounds(2**30, 2**60)
-NOW_MS = time.time_ns() // 1_000_000
-DAY_MS = 86_400_000
-
-
-def packed(events: int = 1) -> tuple[int, bytes]:
-    return events, codings.pack(columns.encode([event() for _ in range(events)]))
+from tests.reporter.spools import DAY_MS, LARGE, NOW_MS, packed
 
 
 @pytest.fixture
@@ -32,15 +21,6 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
     opened = Spool(Database(files.open_file(tmp_path / "spool")), LARGE)
     yield opened
     opened.database.close()
-
-
-@pytest.fixture
-def faults() -> Counter[str]:
-    return Counter()
-
-
-def storage_of(path: Path | None, faults: Counter[str]) -> Storage:
-    return Storage(path, LARGE, LARGE, lambda name: faults.update([name]))
 
 
 def test_a_batch_stays_as_it_was_first_sent(spool: Spool, tmp_path: Path) -> None:
@@ -194,109 +174,3 @@ def test_it_holds_metadata_alone(spool: Spool, tmp_path: Path) -> None:
     peek.close()
     assert columns.decode(codings.unpack(body)).terms == columns.of([event()]).terms
     assert len(texts) == 1
-
-
-@pytest.mark.parametrize("content", [b"not a database " * 100, b"SQLite format 3\0" + os.urandom(8_000), None])
-def test_a_damaged_spool_is_set_aside(
-    content: bytes | None, script: Scripted, tmp_path: Path, faults: Counter[str]
-) -> None:
-    path = tmp_path / "spool"
-    if content is None:  # One that was in use, cut off.
-        storage = storage_of(path, faults)
-        for _ in range(30):
-            storage.append([packed(50)], {})
-        storage.close()
-        os.truncate(path, 20_000)
-    else:
-        path.write_bytes(content)
-    with reporting(script.url, path) as reporter:
-        reporter.report(event())
-        assert reporter.flush(5)
-        assert reporter.sync(5)
-        assert reporter.stats().faults == {"spool-damaged": 1}
-    assert Path(f"{path}-damaged").exists()
-    assert len(script.stored) == 1
-
-
-def test_a_spool_damaged_while_it_is_used_is_set_aside(tmp_path: Path, faults: Counter[str]) -> None:
-    path = tmp_path / "spool"
-    storage = storage_of(path, faults)
-    storage.append([packed(50)] * 30, {})
-    with path.open("r+b") as file:
-        file.seek(4_096)
-        file.write(os.urandom(200_000))
-    Path(f"{path}-wal").unlink(missing_ok=True)
-    for _ in range(100):
-        storage.append([packed(50)], {})
-        if faults:
-            break
-    assert storage.is_durable()
-    storage.close()
-
-
-@pytest.mark.parametrize(
-    ("sql", "fault"),
-    [
-        ("PRAGMA user_version = 2", "spool-newer"),
-        ("PRAGMA application_id = 1", "spool-foreign"),
-    ],
-)
-def test_a_spool_of_others_is_not_touched(
-    sql: str, fault: str, script: Scripted, tmp_path: Path, faults: Counter[str]
-) -> None:
-    path = tmp_path / "spool"
-    storage_of(path, faults).append([packed()], {})
-    with sqlite3.connect(path) as other:
-        other.execute(sql)
-        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    other.close()
-    before = path.read_bytes()
-    with reporting(script.url, path) as reporter:
-        reporter.report(event())
-        assert reporter.flush(5)
-        assert not reporter.sync(5)
-        assert reporter.stats().faults == {fault: 1}
-    assert path.read_bytes() == before
-    assert len(script.stored) == 1
-
-
-def test_a_full_disk_leaves_events_in_memory(
-    tmp_path: Path, faults: Counter[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def open_small(path: Path) -> rows.Db:
-        connection = files.open_existing(path)
-        connection.execute("PRAGMA max_page_count = 10")
-        return connection
-
-    storage_of(tmp_path / "spool", faults).close()
-    monkeypatch.setattr(files, "open_file", open_small)
-    storage = storage_of(tmp_path / "spool", faults)
-    for _ in range(20):
-        storage.append([packed(100)], {})
-    assert faults["spool-unwritable"] > 0
-    assert storage.in_memory() == 100 * faults["spool-unwritable"]
-    depth, lost = storage.depth()
-    assert (depth.waiting, lost) == (2_000, Counter())
-    storage.close()
-
-
-def test_a_place_that_cannot_be_written_leaves_events_in_memory(script: Scripted, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with reporting(script.url, tmp_path / "file" / "spool") as reporter:
-        reporter.report(event())
-        assert reporter.flush(5)
-        assert reporter.stats().faults == {"spool-unavailable": 1}
-    assert len(script.stored) == 1
-
-
-def test_the_bound_of_memory_counts_what_it_drops(script: Scripted) -> None:
-    script.script += [problem(503, "unavailable", Retry_After="60")]
-    options = Options(interval_s=0.01, memory_bytes=60_000, batch_events=50)
-    with reporting(script.url, options=options) as reporter:
-        for _ in range(3_000):
-            reporter.report(event())
-        assert not reporter.flush(0.5)
-        stats = reporter.stats()
-        assert stats.dropped["queue_full"] > 0
-        assert stats.reported == 3_000 == stats.waiting + stats.dropped["queue_full"] + stats.buffered
-    assert reporter.stats().dropped["shutdown"] == stats.waiting

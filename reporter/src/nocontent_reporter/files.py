@@ -96,15 +96,32 @@ def is_damage(error: sqlite3.Error) -> bool:
     return type(error) is sqlite3.DatabaseError
 
 
+def is_same(path: Path, inode: int) -> bool:
+    """Return whether a path still leads to a file."""
+    try:
+        return path.stat().st_ino == inode
+    except OSError:
+        return False
+
+
 def set_aside(path: Path, inode: int) -> None:
-    """Rename a damaged spool, in place of one set aside before, unless another process has done so already."""
-    lock = Lock(Path(f"{path}-damaged-lock"))
-    with lock.waited():
-        if path.stat().st_ino == inode:
+    """Rename a damaged spool, in place of one set aside before, unless another process has done so already.
+
+    Raises OSError, also if another process uses it: at its end, SQLite there would remove by name the log of the next.
+    """
+    with Lock(Path(f"{path}-damaged-lock")).waited(), path.open("r+b") as file:
+        if os.fstat(file.fileno()).st_ino == inode == path.stat().st_ino:
+            _require_unused(file.fileno())
             path.replace(f"{path}-damaged")
             for end in ("-wal", "-shm"):
                 with suppress(FileNotFoundError):
                     Path(f"{path}{end}").unlink()
+
+
+def _require_unused(file: int) -> None:
+    """Raise OSError if another process has the database open: it holds a shared lock on these bytes (SQLite's)."""
+    if sys.platform != "win32":
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 510, 0x40000002)
 
 
 class Lock:

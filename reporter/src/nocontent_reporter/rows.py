@@ -7,7 +7,7 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from nocontent_reporter import codings, columns, contract
 from nocontent_reporter.event import Event
@@ -18,6 +18,7 @@ FORMAT = 1
 APPLICATION_ID = 0x6E637370  # "ncsp", for file(1).
 STREAM_MS_MAX = 30 * 86_400_000  # Then a new stream begins: the server takes none that is older than 400 days.
 assert STREAM_MS_MAX < contract.STREAM_MS_MAX
+AGE_STEP_MS_MAX = 86_400_000  # A clock that jumps ahead ages nothing by more than a day at once.
 MERGED_MAX = 256  # Rows that become one batch.
 WAITING = "parked_tag IS NULL AND parked_until_ms IS NULL"
 SCHEMA = (
@@ -137,6 +138,33 @@ def fixed(db: Db) -> Batch | None:
     return Batch(row[0], row[1], row[2], json.loads(row[3]), row[4], row[5]) if row else None
 
 
+def age_of(db: Db, batch: Batch) -> int | None:
+    """Return the age of a batch; None if another process has dealt with it."""
+    found = db.execute(
+        "SELECT age_ms FROM batches WHERE id = ? AND sequence = ?", (batch.id, batch.sequence)
+    ).fetchone()
+    return None if found is None else int(found[0])
+
+
+def set_apart(
+    db: Db, batch_id: int, parked_tag: str | None, parked_until_ms: int | None, *, is_alone: bool = False
+) -> None:
+    """Park a batch, or keep it from being merged."""
+    db.execute(
+        "UPDATE batches SET parked_tag = ?, parked_until_ms = ?, alone = ? WHERE id = ?",
+        (parked_tag, parked_until_ms, is_alone, batch_id),
+    )
+
+
+def unfix(db: Db) -> None:
+    """Take the sequence from the batch that has one, and have its losses reported by the next batch."""
+    batch = fixed(db)
+    if batch is not None:
+        db.execute("UPDATE batches SET sequence = NULL, dropped = NULL WHERE id = ?", (batch.id,))
+        db.execute("DELETE FROM batches WHERE events = 0")
+        report(db, batch.dropped)
+
+
 def fix(db: Db, batch_id: int, losses: Losses, wall_ms: int) -> Batch:
     """Give a batch the next sequence and the losses to report."""
     (stream_id,) = db.execute("SELECT stream_id FROM state").fetchone()
@@ -204,10 +232,23 @@ def remove(db: Db, ids: Sequence[int]) -> None:
     db.executemany("DELETE FROM batches WHERE id = ?", [(each,) for each in ids])
 
 
-def oldest(db: Db) -> tuple[int, int] | None:
-    """Return the id of the oldest batch that is not being sent, and its number of events."""
-    row = db.execute("SELECT id, events FROM batches WHERE sequence IS NULL ORDER BY age_ms, id LIMIT 1").fetchone()
-    return cast("tuple[int, int] | None", row)
+def make_room(db: Db, wanted: int, bytes_max: int) -> None:
+    """Drop the oldest batches that are not being sent until there is room for more bytes."""
+    while used_bytes(db) + wanted > bytes_max:
+        asked = "SELECT id, events FROM batches WHERE sequence IS NULL ORDER BY age_ms, id LIMIT 1"
+        oldest = db.execute(asked).fetchone()
+        if oldest is None:
+            return
+        remove(db, [oldest[0]])
+        lose(db, {"queue_full": oldest[1]})
+
+
+def advance(db: Db, wall_ms: int) -> int:
+    """Advance the clock by which batches age, and return it."""
+    then_ms, age_ms = db.execute("SELECT wall_ms, age_ms FROM state").fetchone()
+    age_ms += min(max(0, wall_ms - then_ms), AGE_STEP_MS_MAX)
+    db.execute("UPDATE state SET wall_ms = ?, age_ms = ?", (wall_ms, age_ms))
+    return int(age_ms)
 
 
 def used_bytes(db: Db) -> int:

@@ -11,7 +11,6 @@ from nocontent_reporter import codings, columns, rows
 from nocontent_reporter.database import Database
 from nocontent_reporter.rows import WAITING, Batch, Db, Depth, Losses, Piece
 
-AGE_STEP_MS_MAX = 86_400_000  # A clock that jumps ahead ages nothing by more than a day at once.
 AGE_MS_MAX = 2**62
 
 
@@ -27,21 +26,21 @@ class Spool:
 
     def __init__(self, database: Database, bounds: Bounds) -> None:
         self.database = database
-        self._bounds = bounds
+        self.bounds = bounds
 
     def append(self, batches: Iterable[tuple[int, bytes]], losses: Losses, wall_ms: int) -> None:
         """Keep packed batches, each with its number of events, and count losses."""
         with self.database.transaction() as db:
-            age_ms = _advance(db, wall_ms)
+            age_ms = rows.advance(db, wall_ms)
             for events, body in batches:
-                self._make_room(db, len(body))
+                rows.make_room(db, len(body), self.bounds.bytes)
                 rows.insert(db, age_ms, events, body)
             rows.report(db, losses)
 
     def next(self, events_max: int, wall_ms: int) -> Batch | None:
         """Return the batch to send: the one sent before, or the oldest events and losses, numbered now."""
         with self.database.transaction() as db:
-            age_ms = _advance(db, wall_ms)
+            age_ms = rows.advance(db, wall_ms)
             self._expire(db, age_ms)
             batch = rows.fixed(db)
             if batch is None:
@@ -59,21 +58,22 @@ class Spool:
     def replace(self, batch: Batch, pieces: Iterable[Piece], refused: int) -> None:
         """Put pieces in the place of a batch that the server has refused, and count the events that are in none."""
         with self.database.transaction() as db:
-            (age_ms,) = db.execute("SELECT age_ms FROM batches WHERE id = ?", (batch.id,)).fetchone()
+            age_ms = rows.age_of(db, batch)
+            if age_ms is None:
+                return
             rows.remove(db, [batch.id])
             for piece in pieces:
                 if piece.events:
                     row = rows.insert(db, age_ms, len(piece.events), codings.pack(columns.encode(piece.events)))
-                    db.execute(
-                        "UPDATE batches SET parked_tag = ?, parked_until_ms = ?, alone = ? WHERE id = ?",
-                        (piece.parked_tag, piece.parked_until_ms, piece.is_alone, row),
-                    )
+                    rows.set_apart(db, row, piece.parked_tag, piece.parked_until_ms, is_alone=piece.is_alone)
             rows.report(db, batch.dropped)
             rows.report(db, {"refused": refused})  # Counted by rule, so not as lost.
 
     def discard(self, batch: Batch) -> None:
         """Count the events of a batch that is damaged as lost."""
         with self.database.transaction() as db:
+            if rows.age_of(db, batch) is None:
+                return
             rows.remove(db, [batch.id])
             rows.report(db, batch.dropped)
             rows.lose(db, {"retries_exhausted": batch.events})
@@ -81,10 +81,9 @@ class Spool:
     def renumber(self, batch: Batch) -> None:
         """Begin a new stream, in which the batch will get another number."""
         with self.database.transaction() as db:
-            rows.begin_stream(db)
-            db.execute("UPDATE batches SET sequence = NULL, dropped = NULL WHERE id = ?", (batch.id,))
-            db.execute("DELETE FROM batches WHERE id = ? AND events = 0", (batch.id,))
-            rows.report(db, batch.dropped)
+            if rows.age_of(db, batch) is not None:
+                rows.unfix(db)
+                rows.begin_stream(db)
 
     def release(self, policy_tag: str | None, wall_ms: int) -> None:
         """Let parked events be sent again: those of another policy than this one, and those whose moment has come."""
@@ -116,22 +115,9 @@ class Spool:
             return rows.depth(db)
 
     def _expire(self, db: Db, age_ms: int) -> None:
-        old = f"FROM batches WHERE age_ms < {age_ms - self._bounds.age_ms} AND sequence IS NULL"
+        old = f"FROM batches WHERE age_ms < {age_ms - self.bounds.age_ms} AND sequence IS NULL"
         counts = f"SELECT coalesce(sum(CASE WHEN {WAITING} THEN events END), 0), coalesce(sum(events), 0) {old}"
         waiting, total = db.execute(counts).fetchone()
         if total:
             rows.lose(db, {"retries_exhausted": waiting, "refused": total - waiting})
             db.execute(f"DELETE {old}")
-
-    def _make_room(self, db: Db, wanted: int) -> None:
-        while rows.used_bytes(db) + wanted > self._bounds.bytes and (oldest := rows.oldest(db)) is not None:
-            rows.remove(db, [oldest[0]])
-            rows.lose(db, {"queue_full": oldest[1]})
-
-
-def _advance(db: Db, wall_ms: int) -> int:
-    """Advance the clock by which batches age, and return it."""
-    then_ms, age_ms = db.execute("SELECT wall_ms, age_ms FROM state").fetchone()
-    age_ms += min(max(0, wall_ms - then_ms), AGE_STEP_MS_MAX)
-    db.execute("UPDATE state SET wall_ms = ?, age_ms = ?", (wall_ms, age_ms))
-    return int(age_ms)

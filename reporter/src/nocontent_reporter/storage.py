@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from nocontent_reporter import files
+from nocontent_reporter import files, moving
 from nocontent_reporter.database import Database
 from nocontent_reporter.files import Lock
 from nocontent_reporter.rows import Db, Depth, Losses
@@ -52,6 +52,8 @@ class Storage:
     def file(self) -> Spool | None:
         """Return the file's spool, opened if need be; None if there is none to be had now."""
         with self._lock:
+            if self._file is not None and self._path is not None and not files.is_same(self._path, self._inode):
+                self._forsake(self._file, self._path)
             if self._file is None and self._path is not None and time.monotonic() >= self._opens_at:
                 self._file = self._opened(self._path)
             return self._file
@@ -78,6 +80,8 @@ class Storage:
 
     def failed(self, file: Spool, error: sqlite3.Error) -> None:
         """Count a fault of the file; if it is damaged, set it aside and begin another."""
+        if self._file is not file:
+            return  # It was replaced meanwhile.
         if not files.is_damage(error):
             self._count("spool-unwritable")
             return
@@ -90,29 +94,35 @@ class Storage:
                     files.set_aside(self._path, self._inode)
                 except OSError:
                     self._count("spool-unavailable")
+                    self._opens_at = time.monotonic() + REOPEN_S
+
+    def _forsake(self, file: Spool, path: Path) -> None:
+        """Move to memory what is in a file that somebody has removed; there may be another one in its place."""
+        self._file = None
+        self._count("spool-replaced")
+        try:
+            moving.move_all(file, self.memory, time.time_ns() // 1_000_000)
+        except sqlite3.Error:
+            self._count("spool-damaged")
+        if path.exists():
+            _forsaken.append(file)  # At its end, SQLite would remove by name the log of the other file.
+        else:
+            file.database.close()
 
     def _opened(self, path: Path) -> Spool | None:
         try:
-            connection = self._connected(path)
+            connection = _connected(path, self._count)
             self._inode = path.stat().st_ino
+            file = Spool(Database(connection, lambda: _reconnected(path)), self._bounds)
+            moving.move(self.memory, file, time.time_ns() // 1_000_000)  # What had to wait there for the file.
         except files.Unusable as unusable:
             self._count(unusable.fault)
         except (OSError, sqlite3.Error):
             self._count("spool-unavailable")
         else:
-            return Spool(Database(connection, lambda: _reconnected(path)), self._bounds)
+            return file
         self._opens_at = time.monotonic() + REOPEN_S
         return None
-
-    def _connected(self, path: Path) -> Db:
-        try:
-            return files.open_file(path)
-        except sqlite3.Error as error:
-            if not files.is_damage(error):
-                raise
-        self._count("spool-damaged")
-        files.set_aside(path, path.stat().st_ino)
-        return files.open_file(path)
 
     def is_durable(self) -> bool:
         """Return whether nothing is in memory alone."""
@@ -158,6 +168,21 @@ class Storage:
         """In a forked child: drop the turn, which stays the parent's."""
         if self._turn is not None:
             self._turn.release()
+
+
+_forsaken: list[Spool] = []
+
+
+def _connected(path: Path, count: Count) -> Db:
+    """Open a spool's file, in place of a damaged one if need be; raises Unusable, OSError and sqlite3.Error."""
+    try:
+        return files.open_file(path)
+    except sqlite3.Error as error:
+        if not files.is_damage(error):
+            raise
+    count("spool-damaged")
+    files.set_aside(path, path.stat().st_ino)
+    return files.open_file(path)
 
 
 def _error_of_append(file: Spool, batches: Packed, losses: Losses, wall_ms: int) -> sqlite3.Error | None:
