@@ -3,6 +3,8 @@
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.reporter.processes import python, run_python
 from tests.reporter.reported import reporting
 from tests.reporter.scripted import Scripted, problem
@@ -35,6 +37,40 @@ def test_a_killed_process_loses_nothing_that_it_had_synced(script: Scripted, tmp
     first, second = script.batches
     assert first.body == second.body
     assert script.stored == reported
+
+
+def test_an_idle_process_sends_what_another_has_left(
+    script: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nocontent_reporter.sender.IDLE_S", 0.05)
+    with reporting(script.url, tmp_path / "spool") as reporter:
+        assert reporter.flush(5)
+        run_python(
+            """
+            reporter = Reporter("http://127.0.0.1:9", "nct_x", sys.argv[1])
+            reporter.report(event())
+            assert reporter.sync(10)
+            os._exit(0)
+            """,
+            tmp_path / "spool",
+        )
+        wait_until(lambda: len(script.stored) == 1)
+
+
+def test_a_flush_sends_what_another_process_has_left(script: Scripted, tmp_path: Path) -> None:
+    with reporting(script.url, tmp_path / "spool") as reporter:
+        assert reporter.flush(5)
+        run_python(
+            """
+            reporter = Reporter("http://127.0.0.1:9", "nct_x", sys.argv[1])
+            reporter.report(event())
+            assert reporter.sync(10)
+            os._exit(0)
+            """,
+            tmp_path / "spool",
+        )
+        assert reporter.flush(10)
+    assert len(script.stored) == 1
 
 
 def test_a_process_that_ends_writes_what_it_has_to_the_spool(tmp_path: Path, script: Scripted) -> None:

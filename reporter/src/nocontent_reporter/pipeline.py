@@ -103,7 +103,7 @@ class Pipeline:
         packed = [(len(batch), codings.pack(columns.encode(batch))) for batch in batches]
         if packed or load.losses:
             self.storage.append(packed, load.losses)
-            self._wake.set()
+        self._wake.set()  # Even for nothing: a flush is waiting, maybe for what another process has left.
         self._counts.add(self._counts.dropped, "queue_full", load.losses["queue_full"])
         self._buffer.keep(load.until)
         if load.refused:

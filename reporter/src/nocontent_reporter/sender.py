@@ -16,6 +16,7 @@ from nocontent_reporter.stats import Counts
 from nocontent_reporter.storage import Storage
 
 TURN_S = 1.0  # While another process sends.
+IDLE_S = 15.0  # Until it looks for what another process has left.
 BROKEN_S = 5.0  # While the spool's file cannot be written.
 AHEAD_MS = 600_000  # Until an event is tried again whose time is ahead of the server's.
 Refused = Callable[[Counter[str]], None]
@@ -39,8 +40,8 @@ class Sender:
     def close(self) -> None:
         self._connection.close()
 
-    def step(self) -> float | None:
-        """Send at most one batch; return the seconds until there may be more to do, or None if nothing is left."""
+    def step(self) -> float:
+        """Send at most one batch; return the seconds until there may be more to do."""
         if (left_s := self.resumes_at - time.monotonic()) > 0:
             return left_s
         waits: list[float] = []
@@ -53,7 +54,7 @@ class Sender:
             if wait_s == 0:
                 return 0
             waits += [] if wait_s is None else [wait_s]
-        return min(waits, default=None)
+        return min(waits, default=IDLE_S)
 
     def _serve(self, spool: Spool) -> float | None:
         """Do what is due for a spool; return 0 if a batch was sent."""
