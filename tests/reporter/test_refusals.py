@@ -118,6 +118,20 @@ def test_events_with_an_unknown_term_wait_for_another_policy(script: Scripted) -
     assert script.dropped == {}
 
 
+def test_what_waits_for_a_policy_holds_up_no_other_process(
+    script: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nocontent_reporter.policy.POLL_S", 60)
+    script.script += [refuse_model(script)] * 5
+    with reporting(script.url, tmp_path / "spool") as first, reporting(script.url, tmp_path / "spool") as second:
+        first.report(event(routed_model=NEW_MODEL))
+        assert first.flush(5)
+        wait_until(lambda: len(script.sent) > len(script.batches) > 0)
+        second.report(event())
+        assert second.flush(10)
+        assert len(script.stored) == 1
+
+
 def test_events_that_wait_too_long_for_a_policy_are_counted(script: Scripted, tmp_path: Path) -> None:
     script.script += [refuse_model(script)]
     options = Options(interval_s=0.01, spool_days=0.3 / 86_400)

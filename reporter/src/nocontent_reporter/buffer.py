@@ -28,13 +28,21 @@ class Buffer:
         self._losses: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
         self._is_hurried = False
+        self._is_closed = False
         self.batch_events = batch_events
         self.reported = 0
         self.kept = 0  # Of those, how many the writer has dealt with.
 
-    def put(self, event: Event) -> None:
-        """Add an event; if there is no room, the oldest is dropped and counted."""
+    def close(self) -> None:
+        """Take no more events."""
         with self._changed:
+            self._is_closed = True
+
+    def put(self, event: Event) -> bool:
+        """Add an event, and return whether it was taken; if there is no room, the oldest is dropped and counted."""
+        with self._changed:
+            if self._is_closed:
+                return False
             self.reported += 1
             if len(self._events) >= self._events_max:
                 self._events.popleft()
@@ -42,6 +50,7 @@ class Buffer:
             self._events.append(event)
             if len(self._events) == 1 or len(self._events) == self.batch_events:
                 self._changed.notify_all()
+            return True
 
     def refuse(self, rule: str) -> None:
         """Count an event that breaks a rule."""

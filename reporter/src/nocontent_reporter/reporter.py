@@ -68,13 +68,11 @@ class Reporter:
         """Queue an event. Never waits and never raises: an event that breaks a rule is counted, and not kept."""
         try:
             fault = self._checker.fault(event)
-            if self._is_closed:
+            if self._is_closed or (fault is None and not self._buffer.put(event)):
                 self._counts.add(self._counts.dropped, "shutdown")
                 return
             if fault is not None:
                 self._buffer.refuse(fault.rule)
-            else:
-                self._buffer.put(event)
             if self._pipeline is None and self._lock.acquire(blocking=False):  # Or it is being started.
                 try:
                     self._start()
@@ -115,6 +113,7 @@ class Reporter:
             if self._is_closed:
                 return
             self._is_closed = True
+        self._buffer.close()
         pipeline = self._pipeline
         if pipeline is not None:
             self._finish(pipeline, ends_at)
@@ -122,7 +121,7 @@ class Reporter:
             self._made().write_rest()
 
     def stats(self) -> Stats:
-        """Return what was counted so far in this process."""
+        """Return what was counted so far in this process. Looks into the spool, which may take as long as a write."""
         counts, pipeline = self._counts, self._pipeline
         depth, lost = pipeline.storage.depth() if pipeline is not None else (Depth(0, 0, 0, 0), Counter())
         stored = counts.copied(counts.stored)

@@ -69,7 +69,9 @@ class Sender:
             self._send(spool, batch)
             return 0
         watch = self._watches.setdefault(spool, PolicyWatch(self._connection, self._counts))
-        return watch.watch(spool, wall_ms) if spool.has_parked() else None
+        wait_s = watch.watch(spool, wall_ms) if spool.has_parked() else None
+        self._storage.yield_turn(spool)  # Others would wait as long for what they report.
+        return wait_s
 
     def _send(self, spool: Spool, batch: Batch) -> None:
         try:
