@@ -11,7 +11,7 @@ import zstandard
 from ingest.intake.errors import Malformed, Rejected
 from ingest.intake.explain import explain
 from ingest.intake.otlp import json_text, protobuf
-from ingest.intake.otlp.export import LOGS, TRACES, Reading
+from ingest.intake.otlp.export import LOGS, TRACES, Export
 from ingest.prove import otlp
 from ingest.prove.case import EVENTS, OTLP, Case, Expected, Request
 from ingest.prove.cases.learning import LESSONS
@@ -90,7 +90,7 @@ def _is_answered_rightly(case: Case) -> bool:
     signal = LOGS if case.request.target == b"/v1/logs" else TRACES
     body = _inflated(case.request.body) or case.request.body
     try:
-        steps.finish(Reading(signal, encoding, lambda _key, _value: None).steps(body))
+        steps.finish(Export(signal, encoding, lambda _key, _value: None).steps(body))
     except Rejected:
         return case.expected is not Expected.ACCEPTED
     except Malformed:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from ingest.intake import auth, door, metrics, partial
 from ingest.intake.otlp import json_text, protobuf, replies
-from ingest.intake.otlp.export import LOGS, TRACES, Found, Reading, Signal, once
+from ingest.intake.otlp.export import LOGS, TRACES, Export, Sighting, Signal, once
 from ingest.intake.otlp.messages import Encoding
 from ingest.intake.partial import Outcome
 from ingest.intake.seat import Seat
@@ -57,18 +57,18 @@ async def _post(request: Request, signal: Signal) -> Response:
         return _reply(media_type, signal, found, outcome)
 
 
-def _reading(seat: Seat, signal: Signal, encoding: Encoding, content: bytes) -> Steps[list[Found]]:
+def _reading(seat: Seat, signal: Signal, encoding: Encoding, content: bytes) -> Steps[list[Sighting]]:
     faults = seat.faults()
-    reading = Reading(signal, encoding, faults.implied)
+    export = Export(signal, encoding, faults.implied)
     try:
-        found = yield from reading.steps(content)
+        found = yield from export.steps(content)
     finally:
         faults.end()
-    seat.allow(reading.records * RECORD_S)
+    seat.allow(export.records * RECORD_S)
     return found
 
 
-async def _store(seat: Seat, found: list[Found]) -> Outcome:
+async def _store(seat: Seat, found: list[Sighting]) -> Outcome:
     """Queue the calls that the tenant's treatment of free text and the gates accept, each once; count all others."""
     is_kept = seat.tenant().diagnostics is Diagnostics.DISCARD
     permitted = [each for each in found if is_kept or not each.free_text]
@@ -84,7 +84,7 @@ async def _store(seat: Seat, found: list[Found]) -> Outcome:
     return outcome
 
 
-def _reply(media_type: str, signal: Signal, found: list[Found], outcome: Outcome) -> Response:
+def _reply(media_type: str, signal: Signal, found: list[Sighting], outcome: Outcome) -> Response:
     if outcome.rejected:
         return replies.partial(media_type, signal.rejected, outcome.rejected.total(), replies.summary(outcome.rejected))
     free_text: Counter[str] = Counter()

@@ -30,7 +30,7 @@ OVERLAPS_MAX = 100  # Earlier records with the same id of an answer that a recor
 CLAUDE_CODE, GEN_AI = "claude_code.", "gen_ai."
 
 
-class Found(NamedTuple):
+class Sighting(NamedTuple):
     """A call, and how often its record has fields that are free text, or that are dropped whatever they hold."""
 
     call: Call
@@ -59,7 +59,7 @@ class _Dropped(NamedTuple):
     context: Counter[str]
 
 
-class Reading:
+class Export:
     """Reads one request; `infer` decides about tags that its resources imply."""
 
     def __init__(self, signal: Signal, encoding: Encoding, infer: InferTag) -> None:
@@ -69,7 +69,7 @@ class Reading:
         self._screen = Screen(encoding.attribute)
         self._violations: dict[Violation, None] = {}
         self._records = 0
-        self._found: list[Found] = []
+        self._found: list[Sighting] = []
         self._resource: dict[str, Value] = {}
         self._scope = ""
         self._around = _Dropped(Counter(), Counter())  # Of the resource and the scope.
@@ -78,7 +78,7 @@ class Reading:
     def records(self) -> int:
         return self._records
 
-    def steps(self, body: bytes) -> Steps[list[Found]]:
+    def steps(self, body: bytes) -> Steps[list[Sighting]]:
         """Read a body; raises Malformed, and Rejected with the rules that its first bad record breaks."""
         for part in self._signal.parts(self._encoding)(body):
             self._screen.spent_us += PART_US
@@ -119,13 +119,13 @@ class Reading:
         dropped.context["span.name"] += bool(span.name)
         call = call_of_span(span, self._scope, data, self._resource, self._infer)
         if call is not None:
-            self._found.append(Found(call, span.trace_id + span.span_id, span.trace_id + span.parent_id, *dropped))
+            self._found.append(Sighting(call, span.trace_id + span.span_id, span.trace_id + span.parent_id, *dropped))
 
     def _read_log(self, place: str, log: Record, data: Data, dropped: _Dropped) -> None:
         name = self._read_body(place, log, data, dropped)
         call = call_of_log(log._replace(name=name), data, self._resource, self._infer)
         if call is not None:
-            self._found.append(Found(call, b"", b"", *dropped))
+            self._found.append(Sighting(call, b"", b"", *dropped))
 
     def _read_body(self, place: str, log: Record, data: Data, dropped: _Dropped) -> str:
         """Return the name of a log record's event; refuse content in the body of one of the GenAI conventions."""
@@ -182,7 +182,7 @@ def _is_read(name: str) -> bool:
     return not name or "." not in name or name.startswith((GEN_AI, CLAUDE_CODE))
 
 
-def once(found: Sequence[Found]) -> list[Found]:
+def once(found: Sequence[Sighting]) -> list[Sighting]:
     """Return each call once: drop a span that is the parent of another call, and records of one answer that overlap.
 
     Instrumentations of two layers make two spans of a call; either one is the other's parent, or both have the id of
@@ -190,7 +190,7 @@ def once(found: Sequence[Found]) -> list[Found]:
     """
     parents = {each.parent for each in found}
     spans: set[bytes] = set()
-    kept: list[Found] = []
+    kept: list[Sighting] = []
     earlier: dict[str, list[Call]] = {}
     for each in found:
         same = earlier.setdefault(each.call.identity, [])

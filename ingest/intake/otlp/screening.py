@@ -32,7 +32,7 @@ _NAME = re.compile(r"[A-Za-z0-9._:/@+-]{0,128}\Z")  # What a number or an identi
 _ANY = "*"
 
 
-class Judged(NamedTuple):
+class Verdict(NamedTuple):
     """The verdict on one attribute; `rule` refuses the request, `free_text` the record. `name` may be quoted."""
 
     key: str
@@ -49,12 +49,12 @@ class Screen:
 
     def __init__(self, read: ReadAttribute) -> None:
         self._read = read
-        self._known: dict[bytes, Judged] = {}
+        self._known: dict[bytes, Verdict] = {}
         self._left = ATTRIBUTES_MAX
         self._new_left = DECODED_MAX
         self.spent_us = 0.0
 
-    def judge(self, encoded: bytes) -> Judged:
+    def judge(self, encoded: bytes) -> Verdict:
         """Judge an attribute; raises Malformed, and Rejected if the request has too many."""
         self._left -= 1
         self.spent_us += _SEEN_US
@@ -71,7 +71,7 @@ class Screen:
         return judged
 
 
-def judge(key: str, value: Value) -> Judged:
+def judge(key: str, value: Value) -> Verdict:
     """Judge an attribute by the tables of `names` and `mapping`, then by its value."""
     key = key[:KEY_CHARS_MAX]
     names = above(key)
@@ -84,18 +84,18 @@ def judge(key: str, value: Value) -> Judged:
     if rule is None and not is_mapped:
         rule = _unknown(key, names[-1], value)
     if rule is not None:
-        return Judged(key, None, rule, key if key in MAPPED else _ANY)
-    return Judged(key, value if is_mapped else None, is_mapped=is_mapped)
+        return Verdict(key, None, rule, key if key in MAPPED else _ANY)
+    return Verdict(key, value if is_mapped else None, is_mapped=is_mapped)
 
 
-def _listed(key: str, names: list[str], value: Value) -> Judged | None:
+def _listed(key: str, names: list[str], value: Value) -> Verdict | None:
     for name in names:
         if name in CONTENT and (name == key or name not in EXACT):
-            return Judged(key, None, _content(CONTENT[name], value), name if name == key else f"{name}.*")
+            return Verdict(key, None, _content(CONTENT[name], value), name if name == key else f"{name}.*")
         if name in FREE_TEXT_NAMES:
             return _free_text(key, FREE_TEXT_NAMES[name], value)
         if name in CONTEXT_NAMES:
-            return Judged(key, None, context=name if _is_something(value) else None)
+            return Verdict(key, None, context=name if _is_something(value) else None)
     return None
 
 
@@ -112,8 +112,8 @@ def _content(rule: str, value: Value) -> str | None:
     return rule if _is_something(value) and value not in REDACTED else None
 
 
-def _free_text(key: str, field: str, value: Value) -> Judged:
-    return Judged(key, None, rule_of(value), field, field if _is_something(value) else None)
+def _free_text(key: str, field: str, value: Value) -> Verdict:
+    return Verdict(key, None, rule_of(value), field, field if _is_something(value) else None)
 
 
 def _is_something(value: Value) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from ingest.intake.errors import Rejected
 from ingest.intake.otlp import export, protobuf
-from ingest.intake.otlp.export import TRACES, Reading
+from ingest.intake.otlp.export import TRACES, Export
 from tests.support import otlp
 from tests.support.otlp import Json
 from tests.support.otlp_calls import infer, read
@@ -98,7 +98,7 @@ def test_free_text_of_a_resource_is_that_of_its_records() -> None:
 )
 def test_long_work_is_done_in_steps(spans: list[Json], steps_min: int) -> None:
     body = otlp.encoded(otlp.traces(*spans), "protobuf")
-    assert len(list(Reading(TRACES, protobuf.ENCODING, infer).steps(body))) >= steps_min
+    assert len(list(Export(TRACES, protobuf.ENCODING, infer).steps(body))) >= steps_min
 
 
 def test_the_calls_of_a_request_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

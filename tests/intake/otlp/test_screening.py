@@ -7,7 +7,7 @@ from ingest.intake.errors import Rejected
 from ingest.intake.otlp import names, screening
 from ingest.intake.otlp.mapping import MAPPED
 from ingest.intake.otlp.messages import Unread, Value
-from ingest.intake.otlp.screening import Judged, Screen, judge
+from ingest.intake.otlp.screening import Screen, Verdict, judge
 from schema.rules import RULES
 
 PROSE = "What is the weather in Paris?"
@@ -95,7 +95,7 @@ def test_a_whole_key_that_names_content_may_have_no_prose() -> None:
 
 @pytest.mark.parametrize("key", sorted(names.TITLES))
 def test_a_title_is_dropped(key: str) -> None:
-    assert judge(key, "The Weather Agent") == Judged(key, None)
+    assert judge(key, "The Weather Agent") == Verdict(key, None)
     assert judge(key, KEY).rule == "secret.anthropic-key"
 
 
@@ -114,7 +114,7 @@ def test_an_id_may_be_no_sentence() -> None:
 
 
 def test_a_mapped_attribute_keeps_its_value() -> None:
-    assert judge("gen_ai.request.model", "claude-opus-4-5") == Judged(
+    assert judge("gen_ai.request.model", "claude-opus-4-5") == Verdict(
         "gen_ai.request.model", "claude-opus-4-5", is_mapped=True
     )
     assert judge("nocontent.tag.team", "search").is_mapped
