@@ -88,7 +88,7 @@ observe: $(VENV)/.dev .venv-bench/.done ## run the service under a real Promethe
 generate: $(VENV)/.dev ## write the rules and dashboards of k8s/base again, from k8s/alerts.yml and k8s/generate/panels.py
 	$(BIN)/python -m k8s.generate
 
-clients: $(VENV)/.dev .venv-clients/.done ## run real clients against a fake provider and this service, and write docs/clients.md (2 min)
+clients: $(VENV)/.dev .venv-clients/.done .venv-clients-otlp/.done ## run real clients against a fake provider and this service, and write docs/clients.md (3 min)
 	$(BIN)/python -m tests.clients --write $(ARGS)
 
 soak: $(VENV)/.dev ## send 10 million events through one process, overload it, and take its database away (10 min)
@@ -137,6 +137,7 @@ lock: $(VENV)/.dev ## pin the dependencies of pyproject.toml again (UPGRADE=1: t
 	$(LOCK) requirements-k8s.in --output-file requirements-k8s.lock
 	$(LOCK) requirements-sbom.in --output-file requirements-sbom.lock
 	$(LOCK) requirements-clients.in --output-file requirements-clients.lock
+	$(LOCK) requirements-clients-otlp.in --output-file requirements-clients-otlp.lock
 	$(LOCK) --no-strip-extras bench/requirements-bench.in --output-file bench/requirements-bench.lock
 	$(LOCK) --no-strip-extras bench/requirements-phoenix.in --output-file bench/requirements-phoenix.lock
 
@@ -144,7 +145,7 @@ catalogue: $(VENV)/.run ## add the model ids of the newest public price tables
 	$(BIN)/python -m ingest.catalogue
 
 clean: ## remove .venv, caches and builds
-	rm -rf $(VENV) .venv-api .venv-bench .venv-clients .venv-image .venv-k8s .venv-phoenix .venv-sbom .bench .observe build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-api .venv-bench .venv-clients .venv-clients-otlp .venv-image .venv-k8s .venv-phoenix .venv-sbom .bench .observe build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-data: ## remove the database that `make run` keeps in .nocontent

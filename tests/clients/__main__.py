@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from tests.clients import page, rig
 from tests.clients.cases import EXAMPLES, LITELLM_PLAIN, LITELLM_REDACTED
+from tests.clients.otlp_spans import SPANS
 from tests.support.service import ROOT
 
 
@@ -21,7 +22,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help="write the table to docs/clients.md")
     args = parser.parse_args(argv)
     with rig.running() as running:
-        rows = [*running.litellm(LITELLM_PLAIN, redacts=False), *running.litellm(LITELLM_REDACTED, redacts=True)]
+        rows = [running.spans(each) for each in SPANS]
+        rows += [*running.litellm(LITELLM_PLAIN, redacts=False), *running.litellm(LITELLM_REDACTED, redacts=True)]
         rows += [running.example(name, case) for name, case in EXAMPLES.items()]
         found = asyncio.run(running.canaries())
     print(page.table(rows))

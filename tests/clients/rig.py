@@ -13,9 +13,10 @@ from ingest.store import dump, tenants, tokens, vocabulary
 from ingest.store.connections import Connection
 from schema.event import Kind
 from schema.vocabulary import Candidate
-from tests.clients import litellm_proxy, upstream
+from tests.clients import litellm_proxy, otlp_spans, upstream
 from tests.clients.cases import Case, LiteLLMCase
 from tests.clients.litellm_proxy import MODEL_GROUPS, Callback
+from tests.clients.otlp_spans import SpanCase
 from tests.clients.page import Row
 from tests.clients.relay import Relay, relaying
 from tests.support import cluster, customers, service
@@ -73,6 +74,16 @@ class Rig:
         subprocess.run([PYTHON, program, "CANARY-PROMPT"], env=environment, check=True, timeout=60)
         self._await_stored({tenant: case.expected.stored})
         return self._row(case, tenant, token)
+
+    def spans(self, wanted: SpanCase) -> Row:
+        """Run an SDK under an instrumentation once."""
+        tenant, token = self._tenant(wanted.case)
+        otlp_spans.run(wanted, self._provider, self._relay.url, token)
+        self._await_stored({tenant: wanted.case.expected.stored})
+        answers = self._relay.answers[token]
+        rejected, refused = otlp_spans.outcome(answers)
+        statuses = frozenset(answer.status for answer in answers)
+        return Row(wanted.case, statuses, self._stored(tenant), rejected, refused)
 
     async def canaries(self) -> list[str]:
         """Return the places in which a canary is found: answers, log, metrics, tables."""
