@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.knowledge.snapshot import Snapshot
-from ingest.store import batches, connections, rows
+from ingest.store import batches, connections, rows, summary
 from ingest.store.connections import Connection
 from ingest.store.snapshot import refresh
 from schema.decode import decode
@@ -69,6 +69,16 @@ async def test_the_readable_view_gives_back_what_was_sent(database: str, analyst
         wanted = {name: value for name, value in event.items() if name != "tags"}
         wanted |= {name: three_digits(event[name]) for name in ("latency_ms", "ttft_ms")}
         assert row == {**wanted, "event_id": UUID(str(event["event_id"]))}
+
+
+async def test_sums_leave_out_what_is_unknown(database: str, analyst: Connection) -> None:
+    costs = [(3, 10), (None, 10), (5, None), (None, None)]
+    await stored(
+        database, analyst, [sample.event(cost_nanousd=cost, baseline_cost_nanousd=baseline) for cost, baseline in costs]
+    )
+    async with operator(database) as connection:
+        found = await summary.totals(connection)
+    assert (found.events, found.cost_nanousd, found.savings_nanousd) == (4, 8, 7)
 
 
 async def test_copy_and_insert_write_the_same_row(database: str) -> None:
