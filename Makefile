@@ -46,7 +46,7 @@ fuzz-properties: $(VENV)/.dev ## test the properties of the gates with a hundred
 	FUZZ_SCALE=100 $(BIN)/python -m pytest -v --timeout=1800 tests/properties/test_decode.py $(ARGS)
 
 fuzz-coverage: $(VENV)/.dev ## fuzz the decoder alone, guided by coverage (Linux; installs atheris)
-	@$(PIP_INSTALL) -r requirements-fuzz.lock
+	@$(PIP_INSTALL) -r tests/fuzz/requirements-fuzz.lock
 	$(BIN)/python -m tests.fuzz.coverage $(ARGS)
 
 prove: $(VENV)/.run ## try to get content in, in some 36,000 ways, and search for it everywhere (ARGS="--cases 500": fewer)
@@ -132,12 +132,9 @@ lock: $(VENV)/.dev ## pin the dependencies of pyproject.toml again (UPGRADE=1: t
 	$(LOCK) pyproject.toml --extra embedded --output-file requirements.lock
 	$(LOCK) pyproject.toml --extra embedded --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 	$(LOCK) pyproject.toml --constraint requirements.lock --output-file requirements-image.lock
-	$(LOCK) requirements-api.in --output-file requirements-api.lock
-	$(LOCK) requirements-fuzz.in --output-file requirements-fuzz.lock
-	$(LOCK) requirements-k8s.in --output-file requirements-k8s.lock
-	$(LOCK) requirements-sbom.in --output-file requirements-sbom.lock
-	$(LOCK) requirements-clients.in --output-file requirements-clients.lock
-	$(LOCK) requirements-clients-otlp.in --output-file requirements-clients-otlp.lock
+	for name in k8s/requirements-sbom tests/clients/requirements-clients tests/clients/requirements-clients-otlp \
+	  tests/fuzz/requirements-fuzz tests/k8s/requirements-k8s tests/openapi/requirements-api; do \
+	  $(LOCK) $$name.in --output-file $$name.lock || exit 1; done
 	$(LOCK) --no-strip-extras bench/requirements-bench.in --output-file bench/requirements-bench.lock
 	$(LOCK) --no-strip-extras bench/requirements-phoenix.in --output-file bench/requirements-phoenix.lock
 
@@ -164,7 +161,7 @@ $(VENV)/.dev: requirements-dev.lock $(BIN)/python | $(BIN)/nocontent
 
 # Apart from ours: checkov brings a hundred packages, and the image's must lack what only a checkout has. The locks are
 # complete, and before 23.3 pip's resolver takes `a[extra]==1` for no pin of `a`.
-vpath requirements-%.lock bench
+vpath requirements-%.lock bench k8s tests/clients tests/k8s tests/openapi
 .venv-%/.done: requirements-%.lock $(BIN)/python
 	@echo "installing requirements-$*.lock into .venv-$* ..."
 	@$(BIN)/python -m venv --clear --without-pip .venv-$*
