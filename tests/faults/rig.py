@@ -26,7 +26,7 @@ WAIT_S = 30.0
 POLL_S = 0.02
 SETTINGS = {"max_connections": "100", "fsync": "off"}
 LOGIN = "app"  # As an operator should: no superuser.
-QUOTA = 100_000  # Of the second tenant.
+QUOTA = 10_000  # Of the second tenant.
 _WRITERS = """
 SELECT pid FROM pg_stat_activity
 WHERE application_name = 'nocontent-writer' AND datname = current_database() AND state = 'idle' AND query = 'COMMIT'
