@@ -89,6 +89,10 @@ generate: $(VENV)/.dev ## write the rules and dashboards of k8s/base again, from
 	$(BIN)/python -m k8s.generate
 
 clients: $(VENV)/.dev .venv-clients/.done .venv-clients-otlp/.done ## run real clients against a fake provider and this service, and write docs/clients.md (3 min)
+	@if command -v npm >/dev/null; then \
+	  mkdir -p .venv-clients-otlp/node && cp tests/clients/strangers/node/* .venv-clients-otlp/node && \
+	  npm ci --prefix .venv-clients-otlp/node --ignore-scripts --no-audit --no-fund --silent; \
+	else echo "no npm: the client of Node is left out"; fi
 	$(BIN)/python -m tests.clients --write $(ARGS)
 
 soak: $(VENV)/.dev ## send 10 million events through one process, overload it, and take its database away (10 min)

@@ -43,7 +43,7 @@ async def post_litellm(request: Request) -> Response:
 
 async def _store(seat: Seat, sent: bytes) -> partial.Outcome:
     given = await seat.run(records.split(sent, RECORDS_MAX), len(sent))
-    read = await seat.run(_reading(given, seat.tenant()), len(sent))
+    read = await seat.run(reading(given, seat.tenant()), len(sent))
     seat.allow(RECORD_S * len(given))
     for field, count in read.discarded.items():
         metrics.discarded_fields.labels(field).inc(count)
@@ -58,7 +58,8 @@ class _Read(NamedTuple):
     rejected: Counter[str]
 
 
-def _reading(given: Sequence[Raw | None], tenant: Tenant) -> Steps[_Read]:
+def reading(given: Sequence[Raw | None], tenant: Tenant) -> Steps[_Read]:
+    """Read records for a tenant; raises Rejected if one carries content."""
     read = _Read([], Counter(), Counter())
     for at, raw in enumerate(given):
         rule = "shape.malformed-json" if raw is None else _read(read, at, raw, tenant)

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from google.protobuf import json_format
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from ingest.knowledge.diagnostics import Diagnostics
@@ -15,6 +16,7 @@ from tests.support.service import ROOT
 
 PYTHON = ROOT / ".venv-clients-otlp/bin/python"
 CLIENT = ROOT / "tests/clients/strangers/otlp_client.py"
+NODE_CLIENT = ROOT / ".venv-clients-otlp/node/sdk.mjs"  # Only there if npm was.
 CALLED_S = 120.0
 CALLS, FAILURES = 4, 2  # Of each client: two of its calls fail.
 _OK = 200
@@ -59,6 +61,11 @@ def _cases() -> list[SpanCase]:
                 made.append(SpanCase(sdk, instrumentation, _OFF[instrumentation], case))
             case = Case(client, "content on", Expected(0, 0, _CONTENT), Diagnostics.DISCARD)
             made.append(SpanCase(sdk, instrumentation, _ON[instrumentation], case))
+    if NODE_CLIENT.exists():
+        for diagnostics in Diagnostics:
+            case = Case("OpenAI SDK of Node, OpenTelemetry's instrumentation", "content off",
+                        _expected("openai", "genai", diagnostics), diagnostics)  # fmt: skip
+            made.append(SpanCase("openai", "node", {}, case))
     return made
 
 
@@ -81,12 +88,20 @@ def run(wanted: SpanCase, provider: str, service: str, token: str) -> None:
         "PATH": os.environ["PATH"], "OTEL_BSP_SCHEDULE_DELAY": "600000", "OTEL_EXPORTER_OTLP_ENDPOINT": service,
         "OTEL_EXPORTER_OTLP_HEADERS": f"Authorization=Bearer%20{token}", **wanted.environment,
     }  # fmt: skip
-    command: list[str] = [str(PYTHON), str(CLIENT), wanted.sdk, wanted.instrumentation, provider]
+    command = [str(PYTHON), str(CLIENT), wanted.sdk, wanted.instrumentation, provider]
+    if wanted.instrumentation == "node":
+        command = ["node", str(NODE_CLIENT), provider]
     subprocess.run(command, env=environment, check=True, capture_output=True, timeout=CALLED_S)
+
+
+def _said(answer: Answer) -> ExportTraceServiceResponse:
+    if b"application/json" in answer.head:
+        return json_format.Parse(answer.body, ExportTraceServiceResponse())
+    return ExportTraceServiceResponse.FromString(answer.body)
 
 
 def outcome(answers: Sequence[Answer]) -> tuple[int, frozenset[str]]:
     """Return the spans rejected by themselves, and the rules by which requests were refused."""
-    good = [ExportTraceServiceResponse.FromString(answer.body) for answer in answers if answer.status == _OK]
+    good = [_said(answer) for answer in answers if answer.status == _OK]
     rules = {rule.decode() for answer in answers if answer.status != _OK for rule in _REFUSED.findall(answer.body)}
     return sum(each.partial_success.rejected_spans for each in good), frozenset(rules)

@@ -41,7 +41,7 @@ class Relay(socketserver.ThreadingTCPServer):
     def keep(self, sent: bytes, received: bytes) -> None:
         """Keep each answer on a connection, under the token of its request: LiteLLM's callbacks share connections."""
         with self.lock:
-            for token, answer in zip(_TOKEN.findall(sent), _answers(received), strict=True):
+            for token, answer in zip(_TOKEN.findall(sent), answers_of(received), strict=True):
                 self.answers[token.decode()].append(answer)
 
 
@@ -69,7 +69,7 @@ def _pump(source: socket.socket, sink: socket.socket, kept: bytearray) -> None:
         sink.shutdown(socket.SHUT_WR)
 
 
-def _answers(received: bytes) -> Iterator[Answer]:
+def answers_of(received: bytes) -> Iterator[Answer]:
     while received:
         head, _, rest = received.partition(b"\r\n\r\n")
         length = _LENGTH.search(head)

@@ -1,6 +1,7 @@
 """A service, a fake provider and a relay between clients and service, for cases that each have a tenant."""
 
 import contextlib
+import re
 import subprocess
 import tempfile
 import time
@@ -25,7 +26,8 @@ from tests.support.wire import Sender
 
 PYTHON = ROOT / ".venv-clients/bin/python"
 CANARY = b"CANARY"
-STORED_S = 30.0
+STORED_S = 45.0
+_REFUSALS = re.compile(r"^ingest_refusals_total\{[^}]*\} (\S+)$", re.MULTILINE)
 _OK = 200
 
 
@@ -55,9 +57,11 @@ class Rig:
         made = {each.name: self._tenant(each.case) for each in cases}
         callbacks = [Callback(each.name, made[each.name][1], each.settings) for each in cases]
         with litellm_proxy.proxy(self._provider, self._relay.url, callbacks, self._folder, redacts=redacts) as url:
+            refused = self._refused()
             litellm_proxy.call(url)
             self._await_stored({made[each.name][0]: each.case.expected.stored for each in cases})
-            time.sleep(2 * litellm_proxy.FLUSHED_S)  # What should not be sent would be by then.
+            self._await_refused(refused + sum(len(each.case.expected.refused) > 0 for each in cases))
+            time.sleep(litellm_proxy.FLUSHED_S + 1)  # What should not be sent would be by then.
         return [self._row(each.case, *made[each.name]) for each in cases]
 
     def example(self, name: str, case: Case) -> Row:
@@ -124,6 +128,19 @@ class Rig:
         while time.monotonic() < deadline:
             if all(self._stored(tenant) >= rows for tenant, rows in expected.items()):
                 return
+            time.sleep(0.5)
+
+    def _refused(self) -> int:
+        """Return how many requests were refused so far."""
+        scraper = Sender(self._server.metrics_bind)
+        text = scraper.get("/metrics").body.decode()
+        scraper.close()
+        return sum(int(float(count)) for count in _REFUSALS.findall(text))
+
+    def _await_refused(self, count: int) -> None:
+        """Wait until so many requests were refused, or long enough to say that they never will be."""
+        deadline = time.monotonic() + STORED_S
+        while self._refused() < count and time.monotonic() < deadline:
             time.sleep(0.5)
 
     def _row(self, case: Case, tenant: int, token: str) -> Row:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import secrets
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -72,7 +73,7 @@ def _failure(status: int) -> dict[str, object]:
 
 def _anthropic(asked: dict[str, object]) -> dict[str, object]:
     return {
-        "id": "msg_013Zva2CMHLNnXjNJJKqJ2EF", "type": "message", "role": "assistant", "model": asked["model"],
+        "id": f"msg_{secrets.token_hex(12)}", "type": "message", "role": "assistant", "model": asked["model"],
         "content": [{"type": "text", "text": ANSWER}], "stop_reason": "end_turn", "stop_sequence": None,
         "usage": _ANTHROPIC_USAGE,
     }  # fmt: skip
@@ -98,7 +99,8 @@ def _events(*events: tuple[str, dict[str, object]]) -> str:
 def _openai(asked: dict[str, object]) -> dict[str, object]:
     message = {"role": "assistant", "content": ANSWER}
     return {
-        "id": "chatcmpl-AbCdEfGh", "object": "chat.completion", "created": 1_700_000_000, "model": asked["model"],
+        "id": f"chatcmpl-{secrets.token_hex(12)}", "object": "chat.completion", "created": 1_700_000_000,
+        "model": asked["model"],
         "choices": [{"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}],
         "usage": _OPENAI_USAGE,
     }  # fmt: skip
@@ -106,7 +108,8 @@ def _openai(asked: dict[str, object]) -> dict[str, object]:
 
 def _openai_stream(asked: dict[str, object]) -> str:
     head = {
-        "id": "chatcmpl-AbCdEfGh", "object": "chat.completion.chunk", "created": 1_700_000_000, "model": asked["model"],
+        "id": f"chatcmpl-{secrets.token_hex(12)}", "object": "chat.completion.chunk", "created": 1_700_000_000,
+        "model": asked["model"],
     }  # fmt: skip
     first = {"index": 0, "delta": {"role": "assistant", "content": ANSWER}, "finish_reason": None}
     last = {"index": 0, "delta": {}, "finish_reason": "stop"}

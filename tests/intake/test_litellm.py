@@ -8,9 +8,12 @@ import pytest
 from msgspec import Raw
 
 from ingest.intake import litellm as door
-from ingest.intake import projection
+from ingest.intake import projection, records
 from ingest.intake.litellm_records import project
 from ingest.intake.projection import Projected
+from ingest.knowledge.diagnostics import Diagnostics
+from ingest.knowledge.snapshot import Tenant
+from ingest.serving.steps import finish
 from schema.vocabulary import Mode
 from tests.support import cluster, litellm
 from tests.support.customers import Customer
@@ -266,9 +269,16 @@ def test_an_empty_list_is_nothing_to_store(sender: Sender) -> None:
 
 def test_a_batch_of_litellms_size_is_stored(sender: Sender) -> None:
     padding = {f"price_{number}": 0.1 for number in range(400)}
-    records = [record(model_map_information=padding) for _ in range(door.RECORDS_MAX)]
-    assert len(body(records)) > 4_194_304
-    assert post(sender, body(records)).json == counts(512)
+    sent = body([record(model_map_information=padding) for _ in range(door.RECORDS_MAX)])
+    assert len(sent) > 4_194_304
+    assert post(sender, sent).json == counts(512)
+
+
+def test_a_large_body_is_read_in_steps() -> None:
+    sent = body([record(**litellm.FAILURE) for _ in range(door.RECORDS_MAX)])
+    given = finish(records.split(sent, door.RECORDS_MAX))
+    tenant = Tenant(1, VOCABULARIES[Mode.REFUSE], diagnostics=Diagnostics.DISCARD)
+    assert sum(1 for _ in door.reading(given, tenant)) == door.RECORDS_MAX // 4
 
 
 def test_a_body_over_the_limit_is_refused(sender: Sender) -> None:
