@@ -22,7 +22,6 @@ FREE_TEXT = (
 CONTEXT = (
     "end_user",
     "enduser",
-    "event.name",
     "gen_ai.user",
     "hidden_params",
     "host",
@@ -33,7 +32,6 @@ CONTEXT = (
     "process",
     "request_tags",
     "requester_ip_address",
-    "resource",
     "span.name",
     "subject",
     "url.full",

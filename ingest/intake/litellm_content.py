@@ -59,6 +59,8 @@ CONTEXT: Mapping[_Path, str] = {
     ("metadata", "requester_metadata"): "metadata",
     ("metadata", "requester_custom_headers"): "metadata",
     ("metadata", "spend_logs_metadata"): "metadata",
+    ("hidden_params", "additional_headers"): "hidden_params",
+    ("request_tags",): "request_tags",
 }
 # Other names that a record has; a name beyond these is examined by what it says.
 _KNOWN = frozenset(
