@@ -49,7 +49,7 @@ fuzz-coverage: $(VENV)/.dev ## fuzz the decoder alone, guided by coverage (Linux
 	@$(PIP_INSTALL) -r tests/fuzz/requirements-fuzz.lock
 	$(BIN)/python -m tests.fuzz.coverage $(ARGS)
 
-prove: $(VENV)/.run ## try to get content in, in some 36,000 ways, and search for it everywhere (ARGS="--cases 500": fewer)
+prove: $(VENV)/.run ## try to get content in, in some 41,000 ways, and search for it everywhere (ARGS="--cases 500": fewer)
 	$(BIN)/nocontent prove --local $(ARGS)
 
 prove-breaks: $(VENV)/.dev ## run the kit against copies of the service that lack a gate: it must notice each

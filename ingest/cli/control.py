@@ -54,7 +54,7 @@ def _add_tenant(family: Acts) -> None:
     diagnostics.add_argument(
         "diagnostics",
         choices=[each.name.lower() for each in Diagnostics],
-        help="refuse a record that carries one, or discard the text unread and store the record",
+        help="refuse a record that carries one, or drop the text and store the record",
     )
     family.add("disable", _tenant_disable, "stop accepting a tenant's events").add_argument("tenant")
     family.add("enable", _tenant_enable, "accept a disabled tenant's events again").add_argument("tenant")

@@ -12,7 +12,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ingest import config, logs
-from ingest.intake import cloudevents, events, health, litellm, metrics, openapi, policies, policy, streams
+from ingest.intake import cloudevents, events, health, metrics, openapi, policies, policy, streams
+from ingest.intake.litellm import door as litellm
 from ingest.intake.otlp import doors, replies
 from ingest.intake.problems import FACES
 from ingest.intake.quota_table import Table

@@ -18,7 +18,7 @@ FREE_TEXT = (
     "response_cost_failure_debug_info",
     "status.message",
 )
-# People, machines and addresses: dropped unread, whatever the tenant chose.
+# People, machines and addresses: dropped, whatever the tenant chose.
 CONTEXT = (
     "end_user",
     "enduser",

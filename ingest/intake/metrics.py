@@ -22,7 +22,7 @@ refusals = Counter("ingest_refusals", "Refused batches, by the first rule they b
 rejected_records = Counter(
     "ingest_rejected_records", "Records of other formats that were refused, each by itself.", ["rule"]
 )
-discarded_fields = Counter("ingest_discarded_fields", "Fields of other formats that were dropped unread.", ["field"])
+discarded_fields = Counter("ingest_discarded_fields", "Fields of other formats that were dropped.", ["field"])
 learned_terms = Counter("ingest_learned_terms", "New terms in the traffic of tenants in mode learn.", ["outcome"])
 vocabulary_budget_left = Gauge(
     "ingest_vocabulary_budget_left",

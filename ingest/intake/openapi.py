@@ -9,7 +9,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingest.intake import cloudevents, examples, litellm, policy
+from ingest.intake import cloudevents, examples, policy
+from ingest.intake.litellm import door as litellm
 from ingest.intake.otlp import replies
 from ingest.intake.partial import Answer
 from ingest.serving import documents, problems, steps

@@ -7,4 +7,4 @@ class Diagnostics(IntEnum):
     """What happens to a record with a free-text diagnostic; the numbers are those in the table of tenants."""
 
     REFUSE = 0  # The record is refused, and the others are stored.
-    DISCARD = 1  # The text is dropped unread and counted, and the record is stored.
+    DISCARD = 1  # The text is dropped and counted, and the record is stored.

@@ -5,7 +5,7 @@ from typing import get_args
 import msgspec
 from msgspec import Struct
 
-from ingest.intake.litellm_content import CONTENT, DIAGNOSTICS
+from ingest.intake.litellm.content import CONTENT, DIAGNOSTICS
 from ingest.prove.canaries import Canaries
 from ingest.prove.case import OTLP, Case, Expected
 from ingest.prove.client import Answer

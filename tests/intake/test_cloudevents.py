@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ingest.intake import projection
-from tests.intake.test_litellm import counts
+from tests.intake.litellm.test_door import counts
 from tests.support import cluster
 from tests.support.customers import Customer
 from tests.support.service import Server

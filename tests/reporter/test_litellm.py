@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from msgspec import Raw
 
-from ingest.intake import litellm_records as door
 from ingest.intake import projection
+from ingest.intake.litellm import records as door
 from nocontent_reporter import litellm, litellm_records
 from nocontent_reporter.litellm import Recorder
 from nocontent_reporter.settings import BadSettings, Settings, read

@@ -4,7 +4,7 @@ import gzip
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from ingest.intake.litellm_content import CONTENT, DIAGNOSTICS
+from ingest.intake.litellm.content import CONTENT, DIAGNOSTICS
 from ingest.prove.case import Case, Expected, Headers, Request, ignored
 from ingest.prove.formats import key
 from ingest.prove.kit import Json, Kit, text

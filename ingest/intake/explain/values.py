@@ -5,7 +5,7 @@
 
 import re
 
-from ingest.intake import misfits
+from ingest.intake.explain import misfits
 from ingest.intake.synonyms import is_nothing
 from schema import limits
 from schema.decode import Window

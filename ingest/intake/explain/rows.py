@@ -6,9 +6,9 @@ from contextlib import suppress
 import msgspec
 from msgspec import Raw
 
-from ingest.intake import misfits
-from ingest.intake.explain_objects import Objects, object_of, types_of
-from ingest.intake.explain_values import TERMS
+from ingest.intake.explain import misfits
+from ingest.intake.explain.objects import Objects, object_of, types_of
+from ingest.intake.explain.values import TERMS
 from ingest.serving.steps import Steps
 from schema import limits
 from schema.decode import Refused, decode

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Raw, Struct
 
-from ingest.intake import misfits
-from ingest.intake.explain_values import Verdicts
+from ingest.intake.explain import misfits
+from ingest.intake.explain.values import Verdicts
 from ingest.serving.steps import Steps
 from schema import limits
 from schema.event import Batch

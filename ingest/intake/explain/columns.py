@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Raw
 
-from ingest.intake import misfits
-from ingest.intake.explain_objects import object_of, types_of
-from ingest.intake.explain_rows import Rows
-from ingest.intake.explain_values import TERMS
+from ingest.intake.explain import misfits
+from ingest.intake.explain.objects import object_of, types_of
+from ingest.intake.explain.rows import Rows
+from ingest.intake.explain.values import TERMS
 from ingest.serving.steps import Steps
 from schema import event, limits
 from schema.event import KINDS, STRINGS, Event, Kind, Status, StopReason

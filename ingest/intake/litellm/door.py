@@ -9,9 +9,10 @@ from msgspec import Raw
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingest.intake import auth, door, litellm_records, metrics, partial, records
+from ingest.intake import auth, door, metrics, partial, records
 from ingest.intake.errors import Rejected
-from ingest.intake.litellm_content import Members
+from ingest.intake.litellm import records as litellm_records
+from ingest.intake.litellm.content import Members
 from ingest.intake.projection import Projected
 from ingest.intake.seat import Seat
 from ingest.knowledge.diagnostics import Diagnostics

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from msgspec import Raw
 
-from ingest.intake import litellm as door
 from ingest.intake import projection, records
-from ingest.intake.litellm_records import project
+from ingest.intake.litellm import door
+from ingest.intake.litellm.records import project
 from ingest.intake.projection import Projected
 from ingest.knowledge.diagnostics import Diagnostics
 from ingest.knowledge.snapshot import Tenant

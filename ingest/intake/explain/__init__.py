@@ -11,11 +11,11 @@ from contextlib import suppress
 import msgspec
 from msgspec import Raw
 
-from ingest.intake import misfits
 from ingest.intake.errors import Malformed, Rejected
-from ingest.intake.explain_columns import Columns
-from ingest.intake.explain_objects import BATCH, object_of, types_of
-from ingest.intake.explain_values import Full
+from ingest.intake.explain import misfits
+from ingest.intake.explain.columns import Columns
+from ingest.intake.explain.objects import BATCH, object_of, types_of
+from ingest.intake.explain.values import Full
 from ingest.serving import steps
 from ingest.serving.steps import Steps
 from schema import limits
