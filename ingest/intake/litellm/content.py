@@ -1,6 +1,6 @@
 """Finds what a record of LiteLLM must not carry: content, and free text about an error.
 
-The record is a StandardLoggingPayload. What is not in these tables and not in the mapping (`litellm_records`) is never
+The record is a StandardLoggingPayload. What is not in these tables and not in the mapping (`records`) is never
 read. LiteLLM's own redaction leaves a sentinel in the place of a text, which counts as none.
 """
 

@@ -1,6 +1,6 @@
 """Reads a record of LiteLLM, a StandardLoggingPayload, into an event of the contract, by allow-list.
 
-Which member becomes which field is in docs/litellm.md; whether a record carries content, `litellm_content` says.
+Which member becomes which field is in docs/litellm.md; whether a record carries content, `content` says.
 """
 
 import re
