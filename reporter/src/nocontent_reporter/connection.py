@@ -9,7 +9,6 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ ANSWER_BYTES_MAX = 4_194_304  # A policy has some 300 KB, a refusal 20 KB.
 _PIECE_BYTES = 65_536
 _PROBLEM = re.compile(r"urn:nocontent:problem:([a-z0-9-]{1,40})\Z")
 _RULE = re.compile(r"[a-z]{1,16}\.[a-z0-9-]{1,40}\Z")  # What another server writes there is not kept.
+_TAG = re.compile(r'(?:W/)?"[A-Za-z0-9._:;+/=-]{1,80}"\Z')  # It is kept in the spool, so it may not be any text.
 
 
 class Unreachable(Exception):
@@ -93,7 +93,7 @@ class Connection:
             with self._http.getresponse() as response:
                 content = _content(response)
                 answer = _understood(response, content)
-                is_odd = len(content) > ANSWER_BYTES_MAX or response.status >= HTTPStatus.BAD_REQUEST
+                is_odd = len(content) > ANSWER_BYTES_MAX or (answer.stored is None and answer.tag is None)
         except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
             self.close()
             raise _Stale from None
@@ -103,7 +103,7 @@ class Connection:
         except (OSError, http.client.HTTPException, ValueError):
             self.close()
             raise Unreachable from None
-        if is_odd:
+        if is_odd:  # A kept connection would keep the headers, too.
             self.close()
         return answer
 
@@ -166,7 +166,7 @@ def _content(response: http.client.HTTPResponse) -> bytes:
 
 
 def _understood(response: http.client.HTTPResponse, content: bytes) -> Answer:
-    status, retry_after, tag = response.status, response.getheader("Retry-After"), response.getheader("ETag")
+    status, retry_after, tag = response.status, response.getheader("Retry-After"), _tag(response)
     media_type = (response.getheader("Content-Type") or "").partition(";")[0].strip().lower()
     found = _json(content) if media_type in {"application/json", "application/problem+json"} else None
     if not isinstance(found, dict):
@@ -178,6 +178,11 @@ def _understood(response: http.client.HTTPResponse, content: bytes) -> Answer:
     if problem is None:
         return Answer(status, retry_after, tag)
     return Answer(status, retry_after, tag, problem[1], _violations(found.get("violations")))
+
+
+def _tag(response: http.client.HTTPResponse) -> str | None:
+    tag = response.getheader("ETag") or ""
+    return tag if _TAG.match(tag) else None
 
 
 def _json(content: bytes) -> object:

@@ -171,7 +171,7 @@ class Reporter:
         storage = Storage(
             self._spool, Bounds(options.spool_bytes, age_ms), Bounds(options.memory_bytes, age_ms), self._counts.fault
         )
-        sender = Sender(storage, self._connection, self._counts, self._refused)
+        sender = Sender(storage, self._connection, self._counts, self._refused_there)
         return Pipeline(self._buffer, storage, sender, self._counts, self._refused)
 
     def _refused(self, rules: "Counter[str]") -> None:
@@ -183,6 +183,12 @@ class Reporter:
                     self._options.on_refused(rule, events)
                 except Exception:  # noqa: BLE001 - the host's code; it must not end ours.
                     self._counts.fault("callback")
+
+    def _refused_there(self, rules: "Counter[str]") -> None:
+        """Count events that the server has refused for good; what it refused may be among the terms that passed."""
+        if rules:
+            self._checker.forget()
+        self._refused(rules)
 
     def _forked(self) -> None:
         """Begin anew in a child process: what was reported before is the parent's."""
