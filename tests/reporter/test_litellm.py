@@ -18,6 +18,7 @@ from ingest.intake.litellm import records as door
 from nocontent_reporter import litellm, litellm_records
 from nocontent_reporter.litellm import Recorder
 from nocontent_reporter.settings import BadSettings, Settings, read
+from nocontent_reporter.stats import NAMES_MAX
 from tests.reporter.processes import run_python
 from tests.reporter.scripted import Scripted
 from tests.support.gauge import VOCABULARIES
@@ -222,6 +223,12 @@ def test_without_litellm_the_module_can_be_imported_and_the_callback_says_what_i
         "nocontent_reporter.litellm.callback needs LiteLLM: pip install litellm",
         "NOCONTENT_REPORTER_URL is not set: the server's address, such as https://telemetry.example",
     ]
+
+
+def test_lines_for_rules_that_a_server_makes_up_end(recorder: Recorder, caplog: pytest.LogCaptureFixture) -> None:
+    for number in range(2 * NAMES_MAX):
+        recorder._refused(f"made-up.rule-{number}", 1)  # noqa: SLF001 - the reporter's callback.
+    assert len(caplog.records) == NAMES_MAX
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import threading
 from nocontent_reporter import litellm_records, settings
 from nocontent_reporter.reporter import Options, Reporter
 from nocontent_reporter.settings import Settings
+from nocontent_reporter.stats import NAMES_MAX
 
 _log = logging.getLogger("nocontent_reporter")
 
@@ -50,8 +51,9 @@ class Recorder:
     def _warn(self, what: str) -> None:
         """Log a line the first time."""
         with self._lock:
-            is_new = what not in self._known
-            self._known.add(what)
+            is_new = what not in self._known and len(self._known) < NAMES_MAX  # Rules may come from a server.
+            if is_new:
+                self._known.add(what)
         if is_new:
             _log.warning("%s", what)
 
