@@ -45,7 +45,7 @@ PROBLEMS_ELSEWHERE = {
     "version-unsupported": "tests/bad_day/test_3_http.py",
     "slow-head": "tests/bad_day/test_3_connections.py",
     "batch-over-quota": "tests/bad_day/test_5_quota.py",
-    "quota-spent": "tests.intake.litellm.test_door.py",
+    "quota-spent": "tests/intake/litellm/test_door.py",
     "overloaded": "docs/outcomes.md",
     "unavailable": "docs/outcomes.md",
     "outcome-unknown": "docs/outcomes.md",

@@ -14,10 +14,11 @@ from msgspec import Meta, Struct
 
 from ingest.intake import metrics, projection
 from ingest.intake.errors import Rejected
-from ingest.intake.projection import TERMS, Projected
+from ingest.intake.projection import Projected
 from ingest.intake.seat import Seat, Ticket
 from ingest.knowledge.clock import TIME_RULES
 from ingest.serving.steps import Steps
+from schema.event import STRINGS
 from schema.limits import VALUE_BYTES_MAX
 from schema.rules import Violation, rule_of_value
 
@@ -118,7 +119,7 @@ async def _judged(
 
 def _require_no_secret(event: Projected) -> None:
     """Raise Rejected if a string of an event that has a fault looks like a credential."""
-    strings = [getattr(event, name) for name in TERMS] + [each for tag in event.tags for each in tag]
+    strings = [getattr(event, name) for name in STRINGS] + [each for tag in event.tags for each in tag]
     for string in strings:
         rule = rule_of_value(string[:VALUE_BYTES_MAX]) if string else None
         if rule is not None:
@@ -144,7 +145,7 @@ def _events_at(events: Sequence[Projected], name: str, number: int) -> list[int]
     """Return the places of the events that use a listed term or tag set, or of the one in that row of a column."""
     if name == "terms":
         term = projection.terms_of(events)[number]
-        return [at for at, event in enumerate(events) if any(getattr(event, each) == term for each in TERMS)]
+        return [at for at, event in enumerate(events) if any(getattr(event, each) == term for each in STRINGS)]
     if name == "tag_sets":
         tags = projection.tag_sets_of(events)[number]
         return [at for at, event in enumerate(events) if event.tags == tags]

@@ -15,7 +15,19 @@ from msgspec import Struct
 from ingest.intake import synonyms
 from schema import ids, limits
 from schema.decode import Window
-from schema.event import HttpStatus, InputTokens, Kind, Milliseconds, NanoUsd, OutputTokens, Status, StopReason
+from schema.event import (
+    KINDS,
+    NUMBERS,
+    STRINGS,
+    HttpStatus,
+    InputTokens,
+    Kind,
+    Milliseconds,
+    NanoUsd,
+    OutputTokens,
+    Status,
+    StopReason,
+)
 from schema.learning import is_learnable
 from schema.rules import Violation
 from schema.vocabulary import UNKNOWN, Mode, Vocabulary
@@ -64,15 +76,8 @@ class Projected(Struct, frozen=True, kw_only=True, gc=False):
     tags: Tags = ()
 
 
-TERMS = ("task_category", "provider", "requested_model", "routed_model", "status", "stop_reason")
-_FLAGS = ("streamed", "cached", "fallback", "retried", "escalated")
-_NUMBERS = tuple(name for name in Projected.__struct_fields__ if name not in {"event_id", "tags", *TERMS, *_FLAGS})
-_KINDS = {
-    "task_category": Kind.TASK_CATEGORY,
-    "provider": Kind.PROVIDER,
-    "requested_model": Kind.MODEL,
-    "routed_model": Kind.MODEL,
-}
+_FLAGS = frozenset(field.name for field in msgspec.structs.fields(Projected) if field.type is bool)
+_NUMBERS = tuple(name for name in NUMBERS if name not in _FLAGS)
 _NUMBER_TYPES = {field.name: field.type for field in msgspec.structs.fields(Projected) if field.name in _NUMBERS}
 
 
@@ -145,7 +150,7 @@ def tags(values: Mapping[str, str]) -> Tags:
 
 def terms_of(events: Sequence[Projected]) -> list[str]:
     """Return the distinct strings of events, in the order in which `body` lists them."""
-    words = (getattr(event, name) for event in events for name in TERMS)
+    words = (getattr(event, name) for event in events for name in STRINGS)
     return [word for word in dict.fromkeys(words) if word is not None]
 
 
@@ -162,7 +167,7 @@ def body(events: Sequence[Projected]) -> bytes:
     for event in events:
         for name in ("event_id", *_NUMBERS):
             columns[name].append(getattr(event, name))
-        for name in TERMS:
+        for name in STRINGS:
             word = getattr(event, name)
             columns[name].append(None if word is None else terms[word])
         for name in _FLAGS:
@@ -210,7 +215,7 @@ class Faults:
         return Violation("time.in-future", "/event_id") if at_ms > self._window.newest_ms else None
 
     def _of_terms(self, event: Projected) -> Violation | None:
-        for name, kind in _KINDS.items():
+        for name, kind in KINDS.items():
             rule = self._rule_of(kind, getattr(event, name))
             if rule is not None:
                 return Violation(rule, f"/{name}")

@@ -180,11 +180,16 @@ def test_a_server_with_an_unknown_certificate_gets_nothing(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "url", ["telemetry.example", "ftp://telemetry.example", "https://", "https://h/?a=b", "https://h/#x", "https://h:x"]
-)
+    "url",
+    [
+        "telemetry.example", "ftp://telemetry.example", "https://", "https://h/?a=b", "https://h/#x", "https://h:x",
+        "https://user:secret@h",
+    ],
+)  # fmt: skip
 def test_a_url_that_cannot_be_one_is_refused_at_once(url: str) -> None:
-    with pytest.raises(ValueError, match=r"."):
+    with pytest.raises(ValueError, match=r".") as refused:
         Reporter(url, "nct_x")
+    assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize("token", ["two words", "line\nbreak", "caf\u00e9", ""])

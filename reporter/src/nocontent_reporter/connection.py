@@ -54,6 +54,8 @@ class Connection:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
             raise ValueError("url is https://host, with a port and a path if need be, and nothing after that")
+        if "@" in parts.netloc:
+            raise ValueError("url has no user and password: the token is the credential")
         if not token or not token.isascii() or not token.isprintable() or " " in token:
             raise ValueError("token has characters that no token has")
         self._prefix = parts.path.rstrip("/")
