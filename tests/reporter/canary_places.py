@@ -189,7 +189,8 @@ UNREADABLE: Mapping[str, Make] = {
     "a record that raises": lambda text: Raising({"content": text}),
     "an object for a record": Message,
 }
-OTHERS = ("the callback's exception", "a bad token", "a bad URL", "the URL's password")
+PASSWORD = "the URL's password"
+OTHERS = ("the callback's exception", "a bad token", "a bad URL", PASSWORD)
 PLACES = (*REFUSED, *STORED, *RECORDS, *BAD_RECORDS, *UNREADABLE, *OTHERS)
 
 

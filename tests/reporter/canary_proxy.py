@@ -27,7 +27,6 @@ class Orders(TypedDict):
     """What the test orders: a word for each place, and the file for what is found in memory."""
 
     url: str
-    password_url: str
     token: str
     spool: str
     memory: str
@@ -72,6 +71,7 @@ def _made(orders: Orders, on_refused: Callable[[str, int], None]) -> Reporters:
     for url, token in (
         (orders["url"], places.prose(orders["words"]["a bad token"])),
         (f"{orders['url']}/?prompt={orders['words']['a bad URL']}", "nct_x"),
+        (orders["url"].replace("//", f"//proxy:{orders['words'][places.PASSWORD]}@"), "nct_x"),
     ):
         try:
             Reporter(url, token)
@@ -81,7 +81,7 @@ def _made(orders: Orders, on_refused: Callable[[str, int], None]) -> Reporters:
     settings = Settings(url=orders["url"], token=orders["token"], tag_keys=frozenset({"team"}))
     return Reporters(
         Reporter(orders["url"], orders["token"], orders["spool"], options),
-        Reporter(orders["password_url"], orders["token"], options=options),
+        Reporter(orders["url"], orders["token"], options=options),
         Recorder(settings),
     )
 

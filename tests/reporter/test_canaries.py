@@ -43,7 +43,7 @@ from tests.support.service import ROOT, Server, wait_until
 
 _canaries = Canaries(b"of the reporter's tests")
 _TERM, _PROBLEM, _PATH, _TOKEN = "a term", "a problem's name", "the spool's path", "a token"
-_URLS = ("a bad URL", "the URL's password")
+_URLS = ("a bad URL", places.PASSWORD)
 _ECHOES = ("a page", "a redirect", "a problem", "a receipt", "a tag", "a header", "a violation")
 _WORDS = {name: _canaries.make() for name in (*places.PLACES, *_ECHOES, _TERM, _PROBLEM, _PATH, _TOKEN)}
 _NAMES = {word: name for name, word in _WORDS.items()}
@@ -75,9 +75,8 @@ def found_in(data: bytes) -> set[str]:
 def ran(url: str, token: str, folder: Path) -> Left:
     """Run a proxy to its end."""
     left = Left(folder / "spools", b"", b"", b"")
-    password = _WORDS["the URL's password"]
     orders = {
-        "url": url, "password_url": url.replace("//", f"//proxy:{password}@"), "token": token,
+        "url": url, "token": token,
         "spool": str(left.spool), "memory": str(folder / "memory"), "term": _WORDS[_TERM],
         "words": {name: _WORDS[name] for name in places.PLACES},
     }  # fmt: skip
