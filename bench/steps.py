@@ -51,6 +51,7 @@ class Prepared:
         self.names = [[str(event[name]) for event in json.loads(self.body)["events"]] for name in STRINGS[:4]]
         self.group = [rows.encode(self.decode(each), 1) for each in bodies]
         self.gzip, self.zstd = coded(self.body, "gzip"), coded(self.body, "zstd")
+        self.zstd_columns = coded(self.columns, "zstd")
 
     def decode(self, sent: bytes) -> Decoded:
         return decode(sent, self.vocabulary, self.window, rows.count)
@@ -75,6 +76,7 @@ def steps(batch: Prepared) -> dict[str, tuple[Step, int]]:
         "digest": lambda: rows.digest(batch.decoded),
         "decode and encode": lambda: rows.encode(batch.decode(batch.body), 1),
         "decode columns": lambda: batch.decode(batch.columns),
+        "unzstd columns": lambda: codings.unzstd(batch.zstd_columns),
         "both of columns": lambda: rows.encode(batch.decode(batch.columns), 1),
     }
     named: dict[str, tuple[Step, int]] = {name: (step, EVENTS) for name, step in one.items()}

@@ -39,8 +39,8 @@ def columns_of(batch: Batch) -> Columns:
 def numbers_of(columns: Columns) -> dict[str, list[int]]:
     """Return the numbers by field, with a number for null."""
     numbers = {name: getattr(columns, name) for name in NUMBERS}
-    for name, unknown in _UNKNOWN_NUMBERS.items():
-        numbers[name] = [unknown if number is None else number for number in numbers[name]]
+    for name in [name for name in _UNKNOWN_NUMBERS if None in numbers[name]]:
+        numbers[name] = [_UNKNOWN_NUMBERS[name] if number is None else number for number in numbers[name]]
     return numbers
 
 
