@@ -111,7 +111,7 @@ image: ## build the image with podman, docker or buildah (IMAGE=registry/name:ta
 
 reporter: $(VENV)/.dev ## build the wheel of nocontent-reporter into dist/, with the contract of this checkout
 	$(BIN)/python -m reporter.vendor
-	$(BIN)/python -m uv build --quiet --offline --wheel --out-dir dist reporter
+	$(BIN)/python -m uv build --quiet --offline --no-cache --wheel --out-dir dist reporter
 	@echo "dist/$$(basename "$$(ls -t dist/nocontent_reporter-*.whl | head -n 1)")"
 
 sbom: .venv-image/.done .venv-sbom/.done ## write build/sbom.json: CycloneDX of what the image installs

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 from hypothesis import example, given, settings
@@ -146,6 +146,10 @@ def test_what_would_end_in_wrong_advice_is_refused_by_its_cause(given: str, says
     ],
 )  # fmt: skip
 def test_what_asyncpg_takes_is_taken(given: str) -> None:
+    try:
+        urlsplit(given)
+    except ValueError:
+        pytest.skip("later releases of Python, and so asyncpg, take a bracket at the start of hosts alone")
     assert require_dsn(processes.load({"NOCONTENT_DSN": f"{given}\n"})) == given
     assert hosts.each(given)
     assert dsn.shown(given) in {given, given.removesuffix("?")}

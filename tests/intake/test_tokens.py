@@ -92,7 +92,7 @@ def test_the_scheme_may_be_in_any_case(sender: Sender, tenants: dict[str, Custom
 
 
 def test_the_database_holds_no_token(server: Server, tenants: dict[str, Customer]) -> None:
-    secret = tenants["main"].token.rpartition("_")[2]
+    secret = tenants["main"].token.split("_", 2)[2]  # It may have more of them.
     rows = customers.act(server.dsn, lambda connection: tokens.list_all(connection, None))
     assert rows
     assert secret not in repr([tuple(row.values()) for row in rows])

@@ -51,7 +51,18 @@ print(reporter.stats().stored, sorted({"msgspec", "schema", "ingest", "zstandard
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dist")
-    built = [sys.executable, "-m", "uv", "build", "--quiet", "--offline", "--wheel", "--out-dir", str(folder)]
+    built = [
+        sys.executable,
+        "-m",
+        "uv",
+        "build",
+        "--quiet",
+        "--offline",
+        "--no-cache",
+        "--wheel",
+        "--out-dir",
+        str(folder),
+    ]
     subprocess.run([*built, str(ROOT / "reporter")], check=True, timeout=60)
     (made,) = folder.glob("*.whl")
     return made
