@@ -199,9 +199,12 @@ def _told(server: Server, path: str) -> int:
 
 @pytest.fixture(scope="module")
 def handshake(secure: tuple[Server, Pair]) -> Slow:
-    """Return a TLS handshake that stops at its beginning."""
+    """Return a TLS handshake that stops at its beginning, with its connection accepted."""
     begun = Slow(secure[0], b"\x16\x03\x01\x02\x00\x01", b"", is_read=True)
+    (worker,) = secure[0].workers()
+    idle = _files(worker)
     begun.start()
+    wait_until(lambda: _files(worker) > idle)
     return begun
 
 
