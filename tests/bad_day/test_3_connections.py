@@ -54,6 +54,7 @@ class Slow(threading.Thread):
         self._probe.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
         self._probe.connect((host, int(port)))
         self._probe.setblocking(False)
+        self.local_port = int(self._probe.getsockname()[1])
         self._probe.send(first)
 
     def run(self) -> None:
@@ -200,11 +201,11 @@ def _told(server: Server, path: str) -> int:
 @pytest.fixture(scope="module")
 def handshake(secure: tuple[Server, Pair]) -> Slow:
     """Return a TLS handshake that stops at its beginning, with its connection accepted."""
-    begun = Slow(secure[0], b"\x16\x03\x01\x02\x00\x01", b"", is_read=True)
-    (worker,) = secure[0].workers()
-    idle = _files(worker)
+    server, _ = secure
+    (worker,) = server.workers()
+    begun = Slow(server, b"\x16\x03\x01\x02\x00\x01", b"", is_read=True)
+    wait_until(lambda: server.holds(worker, begun.local_port))
     begun.start()
-    wait_until(lambda: _files(worker) > idle)
     return begun
 
 

@@ -47,8 +47,11 @@ class Server(NamedTuple):
 
     def worker_of(self, sender: Sender) -> int | None:
         """Return the pid of the worker that accepted a sender's connection."""
-        inodes = _inodes(int(self.bind.rpartition(":")[2]), sender.local_port())
-        return next((pid for pid in self.workers() if _holds(pid, inodes)), None)
+        return next((pid for pid in self.workers() if self.holds(pid, sender.local_port())), None)
+
+    def holds(self, worker: int, remote_port: int) -> bool:
+        """Return whether a worker has accepted the connection from a port."""
+        return _holds(worker, _inodes(int(self.bind.rpartition(":")[2]), remote_port))
 
     @contextlib.contextmanager
     def one_to_each_worker(self, token: str | None = None) -> Iterator[list[Sender]]:
