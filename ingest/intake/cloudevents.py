@@ -15,7 +15,7 @@ from msgspec import Meta, Raw, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingest.intake import auth, door, metrics, partial, projection, records
+from ingest.intake import door, metrics, partial, projection, records
 from ingest.intake.errors import Rejected
 from ingest.intake.projection import Projected
 from ingest.intake.seat import Seat
@@ -62,10 +62,8 @@ _event = msgspec.json.Decoder(_CloudEvent)
 async def post_cloudevents(request: Request) -> Response:
     """Store events; reply 200 after COMMIT with how many were stored and how many rejected."""
     with door.measured(), door.answering_503():
-        caller = auth.require(request, "events:write")
-        service = auth.service_of(request)
-        door.announce_quota(request, service.quotas, caller.tenant_id)
-        async with service.intake.admit(caller, body.announced(request, FORM)) as seat:
+        intake, caller = door.enter(request)
+        async with intake.admit(caller, body.announced(request, FORM)) as seat:
             sent = await seat.read(request, FORM)
             is_batch = body.media_type(request, FORM) == BATCH
             if records.is_array(sent) != is_batch:

@@ -1,4 +1,4 @@
-"""Shared by every door that accepts events: times and counts requests, and announces the quota."""
+"""Shared by every door that accepts events: lets callers in, times and counts requests, and announces the quota."""
 
 import time
 from collections.abc import Iterator
@@ -8,9 +8,11 @@ from functools import partial
 from starlette.requests import Request
 
 from ingest.errors import IngestError
-from ingest.intake import metrics
+from ingest.intake import auth, metrics
+from ingest.intake.callers import Caller
 from ingest.intake.errors import QuotaExceeded, QuotaSpent
 from ingest.intake.quota import MINUTE_S, Quotas
+from ingest.intake.seat import Intake
 from ingest.serving.application import Headers
 from ingest.serving.boundary import FIELDS
 from ingest.serving.errors import ClientGone
@@ -39,9 +41,15 @@ def answering_503() -> Iterator[None]:
         raise QuotaSpent(error.retry_after_s) from None
 
 
-def announce_quota(request: Request, quotas: Quotas, tenant_id: int) -> None:
-    """Add what is left of the tenant's quota to the response headers, as of the moment of the response."""
-    request.scope["state"][FIELDS] = partial(_rate_limit, quotas, tenant_id)
+def enter(request: Request) -> tuple[Intake, Caller]:
+    """Return the intake and who may write events to it; raises what `auth.require` raises.
+
+    What is left of the tenant's quota will be in the response headers, as of the moment of the response.
+    """
+    caller = auth.require(request, "events:write")
+    service = auth.service_of(request)
+    request.scope["state"][FIELDS] = partial(_rate_limit, service.quotas, caller.tenant_id)
+    return service.intake, caller
 
 
 def _rate_limit(quotas: Quotas, tenant_id: int) -> Headers:

@@ -4,7 +4,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingest.intake import auth, door
+from ingest.intake import door
 from ingest.serving import body
 
 _encoder = msgspec.json.Encoder()
@@ -13,10 +13,8 @@ _encoder = msgspec.json.Encoder()
 async def post_events(request: Request) -> Response:
     """Store a batch; reply 200 with a receipt after COMMIT."""
     with door.measured():
-        caller = auth.require(request, "events:write")
-        service = auth.service_of(request)
-        door.announce_quota(request, service.quotas, caller.tenant_id)
-        async with service.intake.admit(caller, body.announced(request, body.JSON)) as seat:
+        intake, caller = door.enter(request)
+        async with intake.admit(caller, body.announced(request, body.JSON)) as seat:
             ticket = await seat.store(await seat.read(request, body.JSON))
         receipt = await ticket.receipt()
         return Response(_encoder.encode(receipt), media_type="application/json")

@@ -9,7 +9,7 @@ from msgspec import Raw
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingest.intake import auth, door, metrics, partial, records
+from ingest.intake import door, metrics, partial, records
 from ingest.intake.errors import Rejected
 from ingest.intake.litellm import records as litellm_records
 from ingest.intake.litellm.content import Members
@@ -34,10 +34,8 @@ _encoder = msgspec.json.Encoder()
 async def post_litellm(request: Request) -> Response:
     """Store records; reply 200 after COMMIT with how many were stored and how many rejected."""
     with door.measured(), door.answering_503():
-        caller = auth.require(request, "events:write")
-        service = auth.service_of(request)
-        door.announce_quota(request, service.quotas, caller.tenant_id)
-        async with service.intake.admit(caller, body.announced(request, FORM)) as seat:
+        intake, caller = door.enter(request)
+        async with intake.admit(caller, body.announced(request, FORM)) as seat:
             outcome = await _store(seat, await seat.read(request, FORM))
         return Response(_encoder.encode(await outcome.answer()), media_type="application/json")
 

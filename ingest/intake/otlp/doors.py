@@ -44,11 +44,9 @@ async def post_metrics(request: Request) -> Response:
 
 async def _post(request: Request, signal: Signal) -> Response:
     with door.measured():
-        caller = auth.require(request, "events:write")
-        service = auth.service_of(request)
-        door.announce_quota(request, service.quotas, caller.tenant_id)
+        intake, caller = door.enter(request)
         media_type = body.media_type(request, FORM)
-        async with service.intake.admit(caller, body.announced(request, FORM)) as seat:
+        async with intake.admit(caller, body.announced(request, FORM)) as seat:
             content = await seat.read(request, FORM)
             found = await seat.run(_reading(seat, signal, _ENCODINGS[media_type], content), len(content))
             outcome = await _store(seat, found)
