@@ -6,7 +6,8 @@ with an unknown model must not cost the others; but a credential refuses the who
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from itertools import chain
 from types import MappingProxyType
 from typing import Annotated, NamedTuple
 
@@ -18,7 +19,6 @@ from ingest.intake.projection import Projected
 from ingest.intake.seat import Seat, Ticket
 from ingest.knowledge.clock import TIME_RULES
 from ingest.serving.steps import Steps
-from schema.event import STRINGS
 from schema.limits import VALUE_BYTES_MAX
 from schema.rules import Violation, rule_of_value
 
@@ -119,8 +119,7 @@ async def _judged(
 
 def _require_no_secret(event: Projected) -> None:
     """Raise Rejected if a string of an event that has a fault looks like a credential."""
-    strings = [getattr(event, name) for name in STRINGS] + [each for tag in event.tags for each in tag]
-    for string in strings:
+    for string in (*projection.words_of(event), *chain.from_iterable(event.tags)):
         rule = rule_of_value(string[:VALUE_BYTES_MAX]) if string else None
         if rule is not None:
             raise Rejected((Violation(rule, "/*"),))
@@ -131,22 +130,25 @@ def faults_at(events: Sequence[Projected], violations: Sequence[Violation]) -> d
 
     Raises LookupError if a violation concerns the whole batch, or its content.
     """
+    users = {
+        "terms": _users(map(projection.words_of, events)),
+        "tag_sets": _users((event.tags,) for event in events),
+    }
     rules: dict[int, str] = {}
     for rule, pointer, _ in violations:
         place = _POINTER.fullmatch(pointer)
         if place is None or rule.startswith(_WHOLE):
             raise LookupError
-        for at in _events_at(events, place[1], int(place[2])):
+        name, number = place[1], int(place[2])
+        for at in users[name][number] if name in users else (number,):
             rules.setdefault(at, rule)
     return rules
 
 
-def _events_at(events: Sequence[Projected], name: str, number: int) -> list[int]:
-    """Return the places of the events that use a listed term or tag set, or of the one in that row of a column."""
-    if name == "terms":
-        term = projection.terms_of(events)[number]
-        return [at for at, event in enumerate(events) if any(getattr(event, each) == term for each in STRINGS)]
-    if name == "tag_sets":
-        tags = projection.tag_sets_of(events)[number]
-        return [at for at, event in enumerate(events) if event.tags == tags]
-    return [number]
+def _users(listed: Iterable[Iterable[Hashable]]) -> list[list[int]]:
+    """Return the places of the events that use each distinct value, in the order in which a batch lists the values."""
+    users: dict[Hashable, list[int]] = {}
+    for at, values in enumerate(listed):
+        for value in values:
+            users.setdefault(value, []).append(at)
+    return list(users.values())

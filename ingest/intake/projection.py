@@ -5,9 +5,10 @@ sender no other; `body` writes the rest for the same gates as anyone's. Nothing 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
-from typing import NamedTuple
+from itertools import chain
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -44,6 +45,7 @@ _STATUSES: Mapping[int, Status] = {
 }
 _STATUS_ERROR = 400  # RFC 9110, section 15.5: from here on a status is an error.
 
+_Listed = TypeVar("_Listed")
 Tags = tuple[tuple[str, str], ...]  # Sorted by key, so that equal sets are equal.
 
 
@@ -148,21 +150,15 @@ def tags(values: Mapping[str, str]) -> Tags:
     return tuple(sorted((term(key), term(value)) for key, value in values.items()))
 
 
-def terms_of(events: Sequence[Projected]) -> list[str]:
-    """Return the distinct strings of events, in the order in which `body` lists them."""
-    words = (getattr(event, name) for event in events for name in STRINGS)
-    return [word for word in dict.fromkeys(words) if word is not None]
-
-
-def tag_sets_of(events: Sequence[Projected]) -> list[Tags]:
-    """Return the distinct tag sets of events, in the order in which `body` lists them."""
-    return list(dict.fromkeys(event.tags for event in events))
+def words_of(event: Projected) -> list[str]:
+    """Return the strings of an event, in the order in which `body` lists them."""
+    return [word for name in STRINGS if (word := getattr(event, name)) is not None]
 
 
 def body(events: Sequence[Projected]) -> bytes:
     """Write a batch in columns: every distinct term and tag set once, in the order of first use."""
-    terms = {word: place for place, word in enumerate(terms_of(events))}
-    tag_sets = {each: place for place, each in enumerate(tag_sets_of(events))}
+    terms = _places(chain.from_iterable(map(words_of, events)))
+    tag_sets = _places(event.tags for event in events)
     columns: dict[str, list[object]] = {name: [] for name in Projected.__struct_fields__}
     for event in events:
         for name in ("event_id", *_NUMBERS):
@@ -176,6 +172,10 @@ def body(events: Sequence[Projected]) -> bytes:
     return msgspec.json.encode(
         {"terms": list(terms), "tag_sets": [dict(each) for each in tag_sets], "columns": columns}
     )
+
+
+def _places(listed: Iterable[_Listed]) -> dict[_Listed, int]:
+    return {each: place for place, each in enumerate(dict.fromkeys(listed))}
 
 
 class Faults:
