@@ -33,7 +33,6 @@ _READ = frozenset({"specversion", "id", "source", "type", "time", "data", "datac
 _READ_DATA = frozenset({"model", "provider", "cost", "prompt_tokens", "completion_tokens", "total_tokens"})
 _DROPPED = frozenset({"subject"})  # A person, with LiteLLM.
 _WORD = re.compile(r'"[A-Za-z0-9._:/@+-]{0,128}"')
-_IDENTITY = re.compile(r"[!-~]{1,1024}")  # An id has no spaces; prose has.
 _NAME_CHARS_MAX = 64
 _Attributes = dict[str, Raw]
 _encoder = msgspec.json.Encoder()
@@ -90,7 +89,7 @@ def _reading(given: Sequence[Raw | None], rejected: Counter[str]) -> Steps[list[
                 raise Rejected(found)
             events.append(_project(_event.decode(raw or b"")))
             subjects += "subject" in attributes
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except records.UNREADABLE:
             rejected["shape.wrong-type"] += 1
         if at % _AT_ONCE == _AT_ONCE - 1:
             yield
@@ -100,7 +99,7 @@ def _reading(given: Sequence[Raw | None], rejected: Counter[str]) -> Steps[list[
 
 def _project(event: _CloudEvent) -> Projected:
     """Return the event of the contract: of one model, since a CloudEvent has no other, and without a latency."""
-    if not _IDENTITY.fullmatch(event.id) or not _IDENTITY.fullmatch(event.source):
+    if not (projection.is_identity(event.id) and projection.is_identity(event.source)):
         raise msgspec.ValidationError
     data, model = event.data, projection.term(event.data.model)
     return Projected(

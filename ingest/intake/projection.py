@@ -5,6 +5,7 @@ sender no other; `body` writes the rest for the same gates as anyone's. Nothing 
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from itertools import chain
@@ -43,6 +44,8 @@ _STATUSES: Mapping[int, Status] = {
     504: "timeout",
     524: "timeout",
 }
+_STATUS_DIGITS = 3  # RFC 9110, section 15.
+_IDENTITY = re.compile(r"[!-~]{1,1024}")
 _STATUS_ERROR = 400  # RFC 9110, section 15.5: from here on a status is an error.
 
 _Listed = TypeVar("_Listed")
@@ -134,6 +137,16 @@ def stop_reason(value: str) -> StopReason | None:
 def http_status(value: int) -> int | None:
     """Return a status code; None for a number that is none, such as 0 for no answer."""
     return value if limits.HTTP_STATUS_MIN <= value <= limits.HTTP_STATUS_MAX else None
+
+
+def http_status_of(text: str) -> int | None:
+    """Return the status code that a text is, or None."""
+    return http_status(int(text)) if len(text) == _STATUS_DIGITS and text.isascii() and text.isdecimal() else None
+
+
+def is_identity(text: str) -> bool:
+    """Return whether a text can identify a call: an id has no spaces, and prose has."""
+    return _IDENTITY.fullmatch(text) is not None
 
 
 def status(is_error: bool, code: int | None, error_type: str) -> Status:  # noqa: FBT001 (a fact of the source)

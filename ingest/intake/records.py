@@ -10,7 +10,7 @@ from ingest.serving.steps import Steps
 from schema.rules import Violation
 
 BRACES_A_RECORD_MAX = 256  # On average; LiteLLM's records have some 30.
-_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)  # Their messages may quote the body.
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)  # Their messages may quote the body.
 
 
 class _Object(Struct):
@@ -39,7 +39,7 @@ def split(body: bytes, records_max: int) -> Steps[list[Raw | None]]:
     yield
     try:
         alone = _raw.decode(body)
-    except _UNREADABLE:
+    except UNREADABLE:
         lines = [line for line in body.split(b"\n") if line.strip(b" \t\r")]
     else:
         if bytes(alone)[:1] != b"{":
@@ -60,14 +60,14 @@ def _array(body: bytes, records_max: int) -> Steps[list[Raw | None]]:
         return list(_raws.decode(body))
     except msgspec.ValidationError:
         raise Rejected((Violation("shape.wrong-type", ""),)) from None
-    except _UNREADABLE:
+    except UNREADABLE:
         raise Malformed((Violation("shape.malformed-json", ""),)) from None
 
 
 def _line(line: bytes) -> Raw | None:
     try:
         return _raw.decode(line)
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
 
 

@@ -76,7 +76,7 @@ def _read(read: _Read, at: int, raw: Raw, tenant: Tenant) -> str | None:
         if found := tuple(Violation(rule, f"/{at}{pointer}") for rule, pointer in members.content()):
             raise Rejected(found)
         event = litellm_records.project(raw, tenant.vocabulary)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except records.UNREADABLE:
         return "shape.wrong-type"
     texts = members.diagnostics()
     if texts and tenant.diagnostics is Diagnostics.REFUSE:

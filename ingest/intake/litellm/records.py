@@ -3,7 +3,6 @@
 Which member becomes which field is in docs/litellm.md; whether a record carries content, `content` says.
 """
 
-import re
 from collections.abc import Sequence
 
 import msgspec
@@ -104,7 +103,6 @@ class _Record(Struct):
 
 _record = msgspec.json.Decoder(_Record)
 _answer = msgspec.json.Decoder(_Answer)
-_IDENTITY = re.compile(r"[!-~]{1,1024}")  # An id has no spaces; prose has.
 
 
 def project(raw: Raw, vocabulary: Vocabulary) -> Projected:
@@ -114,12 +112,13 @@ def project(raw: Raw, vocabulary: Vocabulary) -> Projected:
     """
     record = _record.decode(raw)
     identity = record.id or record.litellm_call_id
-    if identity is None or not _IDENTITY.fullmatch(identity):
+    if identity is None or not projection.is_identity(identity):
         raise msgspec.ValidationError
     metadata, hidden = record.metadata or _Metadata(), record.hidden_params or _Hidden()
     attempts, usage = hidden.additional_headers or _Attempts(), metadata.usage_object or _Usage()
     routing, error = metadata.routing_decision or _Routing(), record.error_information or _Error()
-    tokens, latency_ms, http_status = _tokens(record, usage), _latency_ms(record), _http_status(error.error_code)
+    tokens, latency_ms = _tokens(record, usage), _latency_ms(record)
+    http_status = projection.http_status_of(str(error.error_code or ""))
     routed = record.model or hidden.litellm_model_name or ""
     routed = routed.removeprefix(f"{record.custom_llm_provider}/")
     return Projected(
@@ -186,11 +185,6 @@ def _baseline(record: _Record) -> int | None:
     if estimate is None or estimate.status != "estimated" or record.response_cost is None:
         return None
     return projection.nano_usd(record.response_cost + (record.autorouter_savings or 0.0))
-
-
-def _http_status(code: str | int | None) -> int | None:
-    text = str(code or "")
-    return projection.http_status(int(text)) if text.isdecimal() and text.isascii() and len(text) == 3 else None  # noqa: PLR2004 (RFC 9110)
 
 
 def _stop_reason(response: Raw) -> StopReason | None:

@@ -172,10 +172,7 @@ def _cost(fields: _Fields) -> int | None:
 def _code(fields: _Fields) -> int | None:
     """Return the HTTP status; without one, an error's type may be it (OpenTelemetry's `error.type`)."""
     code = fields.whole("http_status")
-    error_type = fields.text("error_type")
-    if code is None and error_type.isdecimal() and len(error_type) == 3:  # noqa: PLR2004 (RFC 9110, section 15)
-        code = int(error_type)
-    return None if code is None else projection.http_status(code)
+    return projection.http_status_of(fields.text("error_type")) if code is None else projection.http_status(code)
 
 
 def _tags(data: Data, resource: Data, infer: InferTag) -> projection.Tags:
