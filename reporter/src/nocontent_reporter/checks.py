@@ -106,8 +106,13 @@ class Terms:
 def _fault_of_term(kind: str, term: str) -> str | None:
     if not _GRAMMAR[kind].match(term):
         return next(_secrets(term[:VALUE_CHARS_MAX]), "vocabulary.bad-term")
-    named = _RULE_OF_NAME.get(re.sub(r"[^a-z0-9]", "", term)) if kind == "tag_key" else None
+    named = rule_of_name(term) if kind == "tag_key" else None
     return named or next(_secrets(term), None)
+
+
+def rule_of_name(name: str) -> str | None:
+    """Return the rule that a name breaks because it names content or a credential, or None."""
+    return _RULE_OF_NAME.get(re.sub(r"[^a-z0-9]", "", name.lower()))
 
 
 def _secrets(value: str) -> Iterator[str]:

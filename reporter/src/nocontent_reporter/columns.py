@@ -14,6 +14,7 @@ from nocontent_reporter.event import Event, Tags
 _WORDS = ("task_category", "provider", "requested_model", "routed_model", "status", "stop_reason")
 _encoder = json.JSONEncoder(separators=(",", ":"), check_circular=False, allow_nan=False)
 _Column = Sequence[object]
+DAMAGE = (ValueError, LookupError, TypeError)  # What reading a damaged body raises, from inflating it to its events.
 
 
 class Columns(NamedTuple):

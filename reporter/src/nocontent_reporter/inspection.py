@@ -1,7 +1,6 @@
 """Looks into a spool without changing it, or into a file of events, and says what is wrong without quoting it."""
 
 import json
-import re
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -10,13 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from nocontent_reporter import codings, columns, contract, rows
-from nocontent_reporter.checks import Checker, Fault
+from nocontent_reporter import codings, columns, rows
+from nocontent_reporter.checks import Checker, Fault, rule_of_name
 from nocontent_reporter.event import NAMES, Event
 
 BUSY_S = 5.0
 _REQUIRED = ("provider", "requested_model", "routed_model", "input_tokens", "output_tokens", "latency_ms")
-_RULE_OF_NAME = {name: rule for rule, names in contract.NAMES.items() for name in names.split()}
 _COUNTS = """
 SELECT coalesce(sum(events), 0), coalesce(sum(events) FILTER (WHERE sequence IS NOT NULL), 0),
     coalesce(sum(events) FILTER (WHERE parked_tag IS NOT NULL), 0),
@@ -102,7 +100,7 @@ def _fault(checker: Checker, fields: object) -> Fault | None:
     if isinstance(fields, _Repeated) or isinstance(fields.get("tags"), _Repeated):
         return Fault("shape.duplicate-key", "*")
     if unknown := fields.keys() - set(NAMES):
-        named = (_RULE_OF_NAME.get(re.sub(r"[^a-z0-9]", "", name.lower())) for name in sorted(unknown))
+        named = map(rule_of_name, sorted(unknown))
         return Fault(next(filter(None, named), "shape.unknown-field"), "*")
     if missing := [name for name in _REQUIRED if name not in fields]:
         return Fault("shape.missing-field", missing[0])
@@ -136,9 +134,6 @@ def _contents(db: sqlite3.Connection) -> Contents:
     total, sending, for_terms, for_time, batches, oldest_ms = db.execute(_COUNTS).fetchone()
     wall_ms, age_ms = db.execute("SELECT wall_ms, age_ms FROM state").fetchone()
     now_ms = age_ms + max(0, time.time_ns() // 1_000_000 - wall_ms)
-    pages, free, size = (
-        db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
-    )
     return Contents(
         waiting=total - sending - for_terms - for_time,
         sending=sending,
@@ -146,7 +141,7 @@ def _contents(db: sqlite3.Connection) -> Contents:
         parked_for_time=for_time,
         batches=batches,
         oldest_s=(now_ms - oldest_ms) // 1_000 if batches else 0,
-        bytes=(pages - free) * size,
+        bytes=rows.used_bytes(db),
         losses=dict(db.execute("SELECT reason, events FROM losses ORDER BY reason")),
     )
 
@@ -154,5 +149,5 @@ def _contents(db: sqlite3.Connection) -> Contents:
 def _is_whole(events: int, body: bytes) -> bool:
     try:
         return not events or len(columns.decode(codings.unpack(body)).events()) == events
-    except (ValueError, LookupError, TypeError):
+    except columns.DAMAGE:
         return False

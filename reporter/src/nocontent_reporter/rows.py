@@ -223,7 +223,7 @@ def _events(db: Db, row: _Row) -> list[Event]:
     (body,) = db.execute("SELECT body FROM batches WHERE id = ?", (row.id,)).fetchone()
     try:
         return columns.decode(codings.unpack(body)).events()
-    except (ValueError, LookupError, TypeError):
+    except columns.DAMAGE:
         lose(db, {"retries_exhausted": row.events})
         return []
 
@@ -251,7 +251,7 @@ def advance(db: Db, wall_ms: int) -> int:
     return int(age_ms)
 
 
-def used_bytes(db: Db) -> int:
+def used_bytes(db: sqlite3.Connection) -> int:
     """Return the bytes of the pages in use."""
     (pages,), (free,), (size,) = (
         db.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "freelist_count", "page_size")

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from http import HTTPStatus
 
-from nocontent_reporter import answers, codings, contract, refusals
+from nocontent_reporter import answers, codings, columns, contract, refusals
 from nocontent_reporter.answers import Act
 from nocontent_reporter.connection import Answer, Connection, Unreachable
 from nocontent_reporter.policy import PolicyWatch
@@ -140,7 +140,7 @@ class Sender:
             found = batch.columns()
             blame = refusals.blame(found, answer.violations)
             events = found.events()
-        except (ValueError, LookupError, TypeError):
+        except columns.DAMAGE:
             self._discard(spool, batch)
             return
         if not blame.places:
@@ -163,7 +163,7 @@ class Sender:
             return
         try:
             events = batch.columns().events()
-        except (ValueError, LookupError, TypeError):
+        except columns.DAMAGE:
             self._discard(spool, batch)
             return
         middle = len(events) // 2
