@@ -32,7 +32,7 @@ class Client(NamedTuple):
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
-    """What a program sent, and what it was answered."""
+    """The counts of what a program sent and of the answers that it received."""
 
     sent: int
     stored: int

@@ -39,7 +39,7 @@ class Answer(Struct, frozen=True):
 
 
 class Outcome(NamedTuple):
-    """What is queued, or None if nothing is; and how many events were rejected, by rule."""
+    """The ticket of the queued batch, None if nothing was queued, and the rejected events by rule."""
 
     ticket: Ticket | None
     rejected: Counter[str]

@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class Diagnostics(IntEnum):
-    """What happens to a record with a free-text diagnostic; the numbers are those in the table of tenants."""
+    """The treatment of a record with a free-text diagnostic; the table of tenants stores the value."""
 
     REFUSE = 0  # The record is refused, and the others are stored.
     DISCARD = 1  # The text is dropped and counted, and the record is stored.

@@ -162,7 +162,7 @@ def _item(batch: dict[str, object], chance: random.Random) -> bytes:
 
 
 def _string_of_its_own(batch: dict[str, object], chance: random.Random) -> bytes:
-    """Let the last event have a listed string or tag set that nobody else has."""
+    """Change a field of the last event to a string or tag set that no other event uses."""
     lists = batch["columns"]
     assert isinstance(lists, dict)
     name = chance.choice((*_TERMS[:-1], "tags"))

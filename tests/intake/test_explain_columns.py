@@ -36,7 +36,7 @@ def added(name: str, value: object) -> Change:
 
 
 def own_term(field: str, term: object) -> Change:
-    """Let the last event have a string of its own for a field."""
+    """Return a change of a field of the last event to a string that no other event uses."""
 
     def change(lists: Lists) -> None:
         lists[field][-1] = len(lists["terms"])

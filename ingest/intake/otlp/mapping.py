@@ -1,4 +1,4 @@
-"""Where each field of the contract comes from: the first attribute that is there. docs/otlp.md has the same table."""
+"""Maps each field of the contract to attributes, of which the first present counts; docs/otlp.md has the same table."""
 
 from collections.abc import Mapping
 

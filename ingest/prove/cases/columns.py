@@ -33,14 +33,14 @@ def _in_columns(batch: Json, name: str, value: object) -> None:
 
 
 def _string(batch: Json, field: str, value: object) -> None:
-    """Let the last event have a string of its own."""
+    """Change a field of the last event to a string that no other event uses."""
     terms = _list(batch, "terms")
     _list(batch, field)[-1] = len(terms)
     terms.append(value)
 
 
 def _tags(batch: Json, value: object) -> None:
-    """Let the last event have a tag set of its own."""
+    """Change the tags of the last event to a set that no other event uses."""
     tag_sets = _list(batch, "tag_sets")
     _list(batch, "tags")[-1] = len(tag_sets)
     tag_sets.append(value)

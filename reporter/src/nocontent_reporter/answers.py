@@ -15,7 +15,7 @@ BUGS_MAX = 5  # Answers 500 to the same bytes before its events are tried apart.
 
 
 class Act(Enum):
-    """What to do with a batch."""
+    """The next step for a batch after an answer."""
 
     FORGET = auto()  # It is stored.
     RETRY = auto()  # The same bytes, later.

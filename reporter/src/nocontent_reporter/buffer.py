@@ -9,7 +9,7 @@ from nocontent_reporter.event import Event
 
 
 class Load(NamedTuple):
-    """What was taken from a buffer."""
+    """The contents taken from a buffer."""
 
     events: list[Event]
     losses: Counter[str]  # By the contract's reason.
