@@ -138,7 +138,7 @@ def test_without_the_right_to_report_everything_is_kept(
 
 def test_a_batch_over_the_quota_is_divided(server: Server, tenants: Tenants, tmp_path: Path) -> None:
     events = [event() for _ in range(16)]
-    with reporting(url(server), tmp_path / "spool", token=tenants["thrifty"].token, options=QUICK) as reporter:
+    with reporting(url(server), tmp_path / "spool", token=tenants["frugal"].token, options=QUICK) as reporter:
         for each in events:
             reporter.report(each)
         wait_until(lambda: reporter.stats().stored == 8)

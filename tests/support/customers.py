@@ -48,6 +48,8 @@ PREPARED = {
     "thrifty": CustomerSpec(quota=10),
     "losing": CustomerSpec(quota=10),
     "modest": CustomerSpec(quota=10),
+    "frugal": CustomerSpec(quota=10),
+    "spare": CustomerSpec(quota=10),
     "disabled": CustomerSpec(is_disabled=True),
     "expired": CustomerSpec(expires_in=timedelta(seconds=-1)),
     "policy-only": CustomerSpec(scopes=("policy:read",)),

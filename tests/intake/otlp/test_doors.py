@@ -279,7 +279,7 @@ def test_a_path_with_a_slash_is_no_redirect(sender: Sender) -> None:
 
 
 def test_a_quota_is_kept_in_spans(sender_of: SenderOf) -> None:
-    answer = export(sender_of("losing"), otlp.traces(*[otlp.span() for _ in range(11)]))
+    answer = export(sender_of("spare"), otlp.traces(*[otlp.span() for _ in range(11)]))
     assert (answer.status, status(answer)[0]) == (413, 3)
 
 
