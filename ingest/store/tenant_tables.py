@@ -18,6 +18,7 @@ class Data(Enum):
     EVENTS = "events"
     LEDGER = "ledger"
     AUDIT = "audit"
+    PRICES = "prices"
 
 
 class TenantTable(NamedTuple):
@@ -36,6 +37,7 @@ TENANT_TABLES = (
     TenantTable("events", "tenant_id", Data.EVENTS),  # A day that is detached is a table of its own: events_YYYYMMDD.
     TenantTable("batches", "tenant_id", Data.LEDGER),
     TenantTable("audit", "tenant_id", Data.AUDIT),  # Tenant 0 stands for all: the acts on retention.
+    TenantTable("prices", "tenant_id", Data.PRICES),  # Tenant 0 has the shipped price book.
 )
 # The tables without tenant data, and what they hold.
 OTHER_TABLES: Mapping[str, str] = {

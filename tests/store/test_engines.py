@@ -29,8 +29,8 @@ _DIFFERENCES = "SELECT tenant_id, difference FROM reconciliation WHERE differenc
 _DAYS = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'nocontent.events'::regclass"
 _DISTRIBUTED = """
 SELECT logicalrelid::text AS name, partmethod::text AS method, colocationid AS place FROM pg_dist_partition
-WHERE logicalrelid IN ('events'::regclass, 'batches'::regclass, 'vocabulary'::regclass, 'tenants'::regclass,
-    'ingest_tokens'::regclass, 'control'::regclass, 'audit'::regclass, 'migrations'::regclass)
+WHERE logicalrelid IN ('events'::regclass, 'batches'::regclass, 'vocabulary'::regclass, 'prices'::regclass,
+    'tenants'::regclass, 'ingest_tokens'::regclass, 'control'::regclass, 'audit'::regclass, 'migrations'::regclass)
 """
 
 
@@ -92,7 +92,8 @@ async def test_each_table_lives_where_it_should(dsn: str) -> None:
         if await connection.fetchval("SELECT to_regclass('pg_catalog.pg_dist_partition')") is None:
             return  # A single node has them all.
         found = {row["name"]: (row["method"], row["place"]) for row in await connection.fetch(_DISTRIBUTED)}
-    assert {name: method for name, (method, _) in found.items()} == {"events": "h", "batches": "h", "vocabulary": "n"}
+    methods = {name: method for name, (method, _) in found.items()}
+    assert methods == {"events": "h", "batches": "h", "vocabulary": "n", "prices": "n"}
     assert found["events"] == found["batches"]
 
 

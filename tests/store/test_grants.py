@@ -52,6 +52,8 @@ _GRANTS = {
         "retention.horizon": "UPDATE",
         "retention.advanced_at": "UPDATE",
         "readers": "DELETE INSERT SELECT",
+        "prices": "DELETE INSERT SELECT UPDATE",
+        "mark_repriced": "EXECUTE",
     },
     "nocontent_reader": {
         "nocontent": "USAGE",
@@ -63,7 +65,7 @@ _GRANTS = {
         "read_vocabulary": "EXECUTE",
     },
     "nocontent_analyst": dict.fromkeys(
-        "events batches tenants vocabulary tag_names readable_events streams stream_gaps reconciliation".split(),
+        "events batches tenants vocabulary prices tag_names readable_events streams stream_gaps reconciliation".split(),
         "SELECT",
     )
     | {"nocontent": "USAGE"},

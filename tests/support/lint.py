@@ -11,7 +11,7 @@ from ingest.store.connections import Connection
 from ingest.store.tenant_tables import OTHER_TABLES
 
 DISTRIBUTED = ("events", "batches")  # By tenant_id.
-REFERENCE = ("vocabulary",)  # On every node. All others stay on the coordinator, those without tenant data for ever.
+REFERENCE = ("vocabulary", "prices")  # On every node. All others stay on the coordinator.
 
 
 class Rule(NamedTuple):

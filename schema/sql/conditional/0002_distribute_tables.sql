@@ -69,7 +69,7 @@ BEGIN
 END
 $$;
 
--- On every node, because the views join it with every event. What is not named here stays on the coordinator alone:
+-- On every node, because views and sums join them with every event. What is not named here stays on the coordinator alone:
 -- `control`, whose row lock orders the acts of operators, `tenants`, `ingest_tokens`, `readers`, `audit`, `migrations`.
 DO $$
 BEGIN
@@ -80,6 +80,11 @@ BEGIN
         PERFORM set_config('role', pg_get_userbyid(relowner), true) FROM pg_class
         WHERE oid = 'nocontent.vocabulary'::regclass;
         PERFORM create_reference_table('nocontent.vocabulary');
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 'nocontent.prices'::regclass) THEN
+        PERFORM set_config('role', pg_get_userbyid(relowner), true) FROM pg_class
+        WHERE oid = 'nocontent.prices'::regclass;
+        PERFORM create_reference_table('nocontent.prices');
     END IF;
 END
 $$;
@@ -97,7 +102,7 @@ BEGIN
         SELECT logicalrelid AS relation, pg_get_userbyid(relowner) AS owner
         FROM pg_dist_partition JOIN pg_class ON oid = logicalrelid
         WHERE logicalrelid IN ('nocontent.events'::regclass, 'nocontent.batches'::regclass,
-            'nocontent.vocabulary'::regclass)
+            'nocontent.vocabulary'::regclass, 'nocontent.prices'::regclass)
             AND pg_relation_size(logicalrelid)
                 + (SELECT coalesce(sum(pg_relation_size(relid)), 0) FROM pg_partition_tree(logicalrelid)) > 0
     LOOP
