@@ -17,7 +17,14 @@ from ingest.store.endings import LOST
 Connection = asyncpg.Connection
 PostgresError = asyncpg.PostgresError
 LogMessage = asyncpg.PostgresLogMessage
-Role = Literal["nocontent_maintainer", "nocontent_writer", "nocontent_control", "nocontent_analyst"]
+Role = Literal[
+    "nocontent_maintainer",
+    "nocontent_writer",
+    "nocontent_control",
+    "nocontent_analyst",
+    "nocontent_biller",
+    "nocontent_usage_reader",
+]
 CONNECT_TIMEOUT_S = 5.0  # For each host.
 STATEMENT_TIMEOUT_S = 10.0  # For each statement, COMMIT included.
 # Longer than two writers with the same batch wait for each other, and short enough to find a locked batch in time.

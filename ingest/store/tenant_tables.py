@@ -18,6 +18,7 @@ class Data(Enum):
     EVENTS = "events"
     LEDGER = "ledger"
     AUDIT = "audit"
+    USAGE = "usage"
     PRICES = "prices"
 
 
@@ -36,6 +37,8 @@ TENANT_TABLES = (
     TenantTable("vocabulary", "tenant_id", Data.VOCABULARY),  # Tenant 0 has the shipped catalogue.
     TenantTable("events", "tenant_id", Data.EVENTS),  # A day that is detached is a table of its own: events_YYYYMMDD.
     TenantTable("batches", "tenant_id", Data.LEDGER),
+    TenantTable("usage", "tenant_id", Data.USAGE),
+    TenantTable("usage_marks", "tenant_id", Data.USAGE),  # Rows that are not in `usage` yet, and hours to sum again.
     TenantTable("audit", "tenant_id", Data.AUDIT),  # Tenant 0 stands for all: the acts on retention.
     TenantTable("prices", "tenant_id", Data.PRICES),  # Tenant 0 has the shipped price book.
 )

@@ -24,6 +24,7 @@ LEFT JOIN pg_roles ON rolname LIKE 'nocontent\\_%' AND rolname NOT IN ('noconten
     AND NOT rolsuper AND (has_column_privilege(pg_roles.oid, pg_class.oid, attnum, 'INSERT')
         OR has_column_privilege(pg_roles.oid, pg_class.oid, attnum, 'UPDATE'))
 WHERE relnamespace = 'nocontent'::regnamespace AND relkind IN ('r', 'p', 'S') AND attlen < 0
+    AND atttypid NOT IN ('int2[]'::regtype, 'int8[]'::regtype)
 GROUP BY 1
 """
 _CONTROL, _WRITER = "nocontent_control", "nocontent_writer"

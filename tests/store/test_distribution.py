@@ -68,11 +68,12 @@ async def citus(database: str) -> AsyncIterator[Connection]:
 
 async def test_each_table_is_distributed_once_and_as_its_owner(citus: Connection) -> None:
     await migrate.migrate(citus)
-    distributed = [("tenant_id beside none", "events"), ("tenant_id beside nocontent.events", "batches")]
+    beside = [("tenant_id beside nocontent.events", name) for name in ("batches", "usage", "usage_marks")]
+    distributed = [("tenant_id beside none", "events"), *beside]
     asked = [tuple(row.values()) for row in await citus.fetch(_ASKED)]
     everywhere = [("everywhere", "vocabulary"), ("everywhere", "prices")]
-    assert asked[:4] == [*distributed, *everywhere]
-    left = sorted(asked[4:])  # Shipped before it was distributed.
+    assert asked[:6] == [*distributed, *everywhere]
+    left = sorted(asked[6:])  # Shipped before it was distributed.
     assert left == [("nothing left behind", "vocabulary")]
     assert await citus.fetchval(_WRONG_OWNER) == 0
     await migrate.migrate(citus)

@@ -38,6 +38,7 @@ _GRANTS = {
         "retention": "SELECT",
         "streams": "SELECT",
         "stream_gaps": "SELECT",
+        **dict.fromkeys([f"usage_marks.{column}" for column in "tenant_id first last events".split()], "INSERT"),
     },
     "nocontent_control": {
         "nocontent": "USAGE",
@@ -51,6 +52,7 @@ _GRANTS = {
         "retention.retention_days": "UPDATE",
         "retention.horizon": "UPDATE",
         "retention.advanced_at": "UPDATE",
+        "retention.usage_days": "UPDATE",
         "readers": "DELETE INSERT SELECT",
         "prices": "DELETE INSERT SELECT UPDATE",
         "mark_repriced": "EXECUTE",
@@ -65,10 +67,25 @@ _GRANTS = {
         "read_vocabulary": "EXECUTE",
     },
     "nocontent_analyst": dict.fromkeys(
-        "events batches tenants vocabulary prices tag_names readable_events streams stream_gaps reconciliation".split(),
+        "events batches tenants vocabulary prices tag_names readable_events streams stream_gaps reconciliation usage"
+        " usage_marks retention usage_reconciliation readable_usage".split(),
         "SELECT",
     )
-    | {"nocontent": "USAGE"},
+    | {"nocontent": "USAGE", "total": "EXECUTE"},
+    "nocontent_biller": dict.fromkeys(
+        "events batches vocabulary tag_names tenants prices retention usage_reconciliation readable_usage".split(),
+        "SELECT",
+    )
+    | {
+        "nocontent": "USAGE",
+        "usage_marks": "DELETE INSERT SELECT",
+        "usage": "DELETE INSERT SELECT UPDATE",
+        "total": "EXECUTE",
+    },
+    "nocontent_usage_reader": dict.fromkeys(
+        "usage vocabulary tag_names tenants prices retention readable_usage".split(), "SELECT"
+    )
+    | {"nocontent": "USAGE", "total": "EXECUTE"},
     "nocontent_maintainer": {
         "nocontent": "USAGE",
         "begin_round": "EXECUTE",
@@ -77,6 +94,9 @@ _GRANTS = {
         "drop_day": "EXECUTE",
         "next_tenant_of_ledger": "EXECUTE",
         "trim_ledger": "EXECUTE",
+        "next_tenant_of_usage": "EXECUTE",
+        "trim_usage": "EXECUTE",
+        "trim_usage_marks": "EXECUTE",
         "advance_horizon": "EXECUTE",
         "retention": "SELECT",
     },

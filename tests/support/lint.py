@@ -10,7 +10,7 @@ from ingest.store import migrate
 from ingest.store.connections import Connection
 from ingest.store.tenant_tables import OTHER_TABLES
 
-DISTRIBUTED = ("events", "batches")  # By tenant_id.
+DISTRIBUTED = ("events", "batches", "usage", "usage_marks")  # By tenant_id.
 REFERENCE = ("vocabulary", "prices")  # On every node. All others stay on the coordinator.
 
 
@@ -73,10 +73,10 @@ _ALL = (
     ),
     Rule(
         "no-primary-key",
-        "every table has a primary key: moving a shard copies its changes by key",
+        "every table has a primary key or REPLICA IDENTITY FULL: moving a shard copies its changes by that",
         f"""
-        SELECT relname FROM ({_TABLES}) AS known
-        WHERE NOT EXISTS (SELECT FROM pg_index WHERE indrelid = known.oid AND indisprimary)
+        SELECT known.relname FROM ({_TABLES}) AS known JOIN pg_class USING (oid)
+        WHERE relreplident <> 'f' AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = known.oid AND indisprimary)
         """,
         {
             "audit": "ALTER TABLE audit DROP CONSTRAINT audit_pkey",

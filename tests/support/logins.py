@@ -10,7 +10,15 @@ from ingest.store import connections
 from ingest.store.connections import Connection
 from tests.support.cluster import operator
 
-ROLES = ("nocontent_writer", "nocontent_maintainer", "nocontent_control", "nocontent_analyst", "nocontent_reader")
+ROLES = (
+    "nocontent_writer",
+    "nocontent_maintainer",
+    "nocontent_control",
+    "nocontent_analyst",
+    "nocontent_reader",
+    "nocontent_biller",
+    "nocontent_usage_reader",
+)
 _NUMBERS = itertools.count()
 
 

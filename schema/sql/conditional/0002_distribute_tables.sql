@@ -69,6 +69,23 @@ BEGIN
 END
 $$;
 
+-- Marks and sums as well: both commit with the rows that they are of, or are made from rows of one tenant.
+DO $$
+DECLARE
+    relation text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
+        RETURN;
+    END IF;
+    FOREACH relation IN ARRAY ARRAY['nocontent.usage', 'nocontent.usage_marks'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = relation::regclass) THEN
+            PERFORM set_config('role', pg_get_userbyid(relowner), true) FROM pg_class WHERE oid = relation::regclass;
+            PERFORM create_distributed_table(relation, 'tenant_id', colocate_with => 'nocontent.events');
+        END IF;
+    END LOOP;
+END
+$$;
+
 -- On every node, because views and sums join them with every event. What is not named here stays on the coordinator alone:
 -- `control`, whose row lock orders the acts of operators, `tenants`, `ingest_tokens`, `readers`, `audit`, `migrations`.
 DO $$
@@ -102,7 +119,8 @@ BEGIN
         SELECT logicalrelid AS relation, pg_get_userbyid(relowner) AS owner
         FROM pg_dist_partition JOIN pg_class ON oid = logicalrelid
         WHERE logicalrelid IN ('nocontent.events'::regclass, 'nocontent.batches'::regclass,
-            'nocontent.vocabulary'::regclass, 'nocontent.prices'::regclass)
+            'nocontent.usage'::regclass, 'nocontent.usage_marks'::regclass, 'nocontent.vocabulary'::regclass,
+            'nocontent.prices'::regclass)
             AND pg_relation_size(logicalrelid)
                 + (SELECT coalesce(sum(pg_relation_size(relid)), 0) FROM pg_partition_tree(logicalrelid)) > 0
     LOOP
