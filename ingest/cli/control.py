@@ -64,7 +64,7 @@ def _add_token(family: Acts) -> None:
     issue = family.add("issue", _token_issue, "print a new token, once; only its SHA-256 is stored")
     issue.add_argument("tenant")
     issue.add_argument(
-        "--scope", action="append", choices=tokens.SCOPES, help="may be repeated (default: all but the last)"
+        "--scope", action="append", choices=tokens.SCOPES, help="may be repeated (default: the first three)"
     )
     issue.add_argument("--days", type=_span, help="until it expires (default: never)")
     rotate = family.add("rotate", _token_rotate, "print a token's successor, once; the old one expires soon")

@@ -10,8 +10,8 @@ from ingest.knowledge.tokens import Credential
 from ingest.store import acts
 from ingest.store.connections import Connection
 
-SCOPES = ("events:write", "policy:read", "streams:read", "vocabulary:write")
-SCOPES_DEFAULT = SCOPES[:3]
+SCOPES = ("events:write", "policy:read", "streams:read", "vocabulary:write", "usage:read", "invoices:read")
+SCOPES_DEFAULT = SCOPES[:3]  # Of a proxy, which need not read what its tenant uses or owes.
 
 _ADD = """
 INSERT INTO ingest_tokens (tenant_id, token_id, secret_sha256, scopes, expires_at, revision)

@@ -54,6 +54,9 @@ PREPARED = {
     "expired": CustomerSpec(expires_in=timedelta(seconds=-1)),
     "policy-only": CustomerSpec(scopes=("policy:read",)),
     "events-only": CustomerSpec(scopes=("events:write",)),
+    "accountant": CustomerSpec(scopes=("usage:read", "invoices:read")),
+    "bookkeeper": CustomerSpec(scopes=("usage:read", "invoices:read")),
+    "usage-only": CustomerSpec(scopes=("usage:read",)),
     "revoked": CustomerSpec(),
     "switched": CustomerSpec(),
 }
