@@ -15,6 +15,7 @@ class IngestError(Exception):
 
     violations: tuple[Violation, ...] = ()
     failing: tuple[str, ...] = ()
+    parameter: str = ""  # A name of ours, of a parameter in the query string.
     retry_after_s: int | None = None  # Overrides that of its face.
 
     def __init__(self) -> None:

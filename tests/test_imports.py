@@ -13,6 +13,7 @@ GATEWAY = "The gateway reaches no database, not even indirectly"
 STORE = "Only the store speaks to Postgres and packs columns"
 SERVING = "Serving needs no database and no columns, not even indirectly"
 CLIENTS = "The service imports no client's library: the demo runs clients as programs"
+INTAKE = "Intake: doors, then validation, then the queue and its writers"
 PROMISE = "The promise needs msgspec alone"
 
 
@@ -48,6 +49,8 @@ def test_the_code_keeps_all_contracts(copy: Path) -> None:
         ("ingest/gateway/__init__.py", "import ingest.intake.app", {ROOMS, GATEWAY}),
         ("ingest/console/__init__.py", "import ingest.cli", {ROOMS}),
         ("ingest/usage/__init__.py", "import ingest.intake.app", {ROOMS}),
+        ("ingest/intake/policy.py", "import ingest.reports.usage", {ROOMS, INTAKE}),
+        ("ingest/reports/query.py", "import asyncpg", {STORE}),
         ("ingest/unlisted/__init__.py", "", {ROOMS}),
         ("ingest/serving/tasks.py", "import ingest.store.streams", {ROOMS, SERVING}),
         ("ingest/store/names.py", "import ingest.intake.policy", {ROOMS}),

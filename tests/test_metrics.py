@@ -21,7 +21,7 @@ _LIBRARYS = ("python_", "process_")
 @pytest.fixture(scope="module")
 def at_start() -> dict[str, Metric]:
     """Return the metrics of a process that accepts events and has counted nothing yet."""
-    return _shown("ingest.intake.app")
+    return _shown("ingest.reports.app")
 
 
 def _shown(modules: str) -> dict[str, Metric]:

@@ -32,10 +32,14 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 class Process(NamedTuple):
-    """A kind of process; `role` is the PostgreSQL role of its connections, or None if it may have none."""
+    """A kind of process; `role` is the PostgreSQL role of its connections, or None if it may have none.
+
+    Without a role of `more` some of its paths answer 503.
+    """
 
     application: str  # module:name
     role: Role | None
+    more: tuple[Role, ...] = ()
 
     def load(self) -> Application:
         module, _, name = self.application.partition(":")
@@ -44,4 +48,6 @@ class Process(NamedTuple):
         return application
 
 
-PROCESSES = {"serve": Process("ingest.intake.process:APPLICATION", "nocontent_writer")}
+PROCESSES = {
+    "serve": Process("ingest.reports.process:APPLICATION", "nocontent_writer", more=("nocontent_usage_reader",)),
+}

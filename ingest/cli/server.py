@@ -10,7 +10,7 @@ from contextlib import suppress
 from ingest import config, logs
 from ingest.cli import processes
 from ingest.cli.arguments import Subparsers
-from ingest.cli.processes import PROCESSES, Settings
+from ingest.cli.processes import PROCESSES, Process, Settings
 from ingest.errors import CannotStart
 from ingest.logs import stdio
 from ingest.serving import exposition, process, supervisor
@@ -20,7 +20,6 @@ from ingest.serving.settings import ServingSettings
 from ingest.serving.site import Site
 from ingest.serving.worker_counts import WorkerCounts
 from ingest.store import connections, hosts, migrate, privileges, settings
-from ingest.store.connections import Role
 from ingest.store.database import require_dsn
 
 GRACEFUL_TIMEOUT_S = 30.0  # Longer than a request waits for its COMMIT.
@@ -61,7 +60,7 @@ def _serve(args: argparse.Namespace) -> int:
     _allow_many_connections()
     listener = _listener(wanted)
     listener.check_certificate()
-    asyncio.run(_check_database(require_dsn(wanted), served.role, is_strict=args.strict))
+    asyncio.run(_check_database(require_dsn(wanted), served, is_strict=args.strict))
     _check_way_to_database(wanted.dsn, is_strict=args.strict)
     try:
         sockets = listener.create_sockets()
@@ -87,15 +86,18 @@ def _allow_many_connections() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-async def _check_database(dsn: str, role: Role | None, *, is_strict: bool) -> None:
-    connection = await connections.connect_as_operator(dsn, role)
+async def _check_database(dsn: str, served: Process, *, is_strict: bool) -> None:
+    connection = await connections.connect_as_operator(dsn, served.role)
     try:
         await migrate.require_current(connection)
         leaks = await settings.leaks(connection)
         excess = await privileges.excess(connection)
         exposures = await privileges.exposures(connection)
+        missing = await privileges.missing(connection, served.more)
     finally:
         await connections.close(connection)
+    for privilege in missing:
+        logs.warning("role-missing", privilege=privilege)
     for leak in leaks:
         logs.warning("setting-leaks", setting=leak)
     for privilege in excess:

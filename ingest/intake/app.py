@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from ingest import config, logs
 from ingest.intake import cloudevents, events, health, metrics, openapi, policies, policy, streams
+from ingest.intake.extension import NOTHING, Extension
 from ingest.intake.litellm import door as litellm
 from ingest.intake.otlp import doors, replies
 from ingest.intake.problems import FACES
@@ -30,7 +31,7 @@ RENDERERS = dict.fromkeys(("/v1/traces", "/v1/logs", "/v1/metrics"), replies.err
 boundary.declare(FACES)
 
 
-def create(shared: object = None) -> Starlette:
+def create(shared: object = None, extension: Extension = NOTHING) -> Starlette:
     """Return the application of one worker, with settings from the environment; `shared` is what `Table` returned."""
     app = Starlette(
         routes=[
@@ -45,8 +46,9 @@ def create(shared: object = None) -> Starlette:
             Route("/openapi.json", openapi.get_openapi, methods=["GET"]),
             Route("/livez", health.get_livez, methods=["GET"]),
             Route("/readyz", health.get_readyz, methods=["GET"]),
+            *extension.routes,
         ],
-        middleware=[Middleware(Boundary, faces=FACES, renderers=RENDERERS)],
+        middleware=[Middleware(Boundary, faces={**FACES, **extension.faces}, renderers=RENDERERS)],
         exception_handlers={HTTPException: _refuse_route},
         lifespan=_lifespan,
     )
@@ -54,6 +56,7 @@ def create(shared: object = None) -> Starlette:
     app.router.redirect_slashes = False
     app.state.rebalancer = Rebalancer([AWAY], 0)  # For a single worker; with several, the supervisor has one.
     app.state.policies = policies.Policies()
+    app.state.openapi = openapi.compressed(extension)
     app.state.quotas = shared if isinstance(shared, Table) else Table()  # Likewise.
     app.state.tasks = Tasks()
     return app

@@ -1,7 +1,6 @@
 """Serves `GET /openapi.json`: an OpenAPI 3.1 document, generated from the types that decode and encode."""
 
 from collections.abc import Mapping
-from functools import cache
 from types import MappingProxyType
 from typing import cast
 
@@ -10,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ingest.intake import cloudevents, examples, policy
+from ingest.intake.extension import NOTHING, Extension
 from ingest.intake.litellm import door as litellm
 from ingest.intake.otlp import replies
 from ingest.intake.partial import Answer
@@ -45,15 +45,14 @@ _TOGETHER: _Document = {
 _EXAMPLES: _Document = {"examples": {"rows": {"value": examples.ROWS}, "columns": {"value": examples.COLUMNS}}}
 
 
-@cache
-def document() -> bytes:
+def document(extension: Extension = NOTHING) -> bytes:
     """Return the whole document."""
-    types: tuple[type, ...] = (Batch, Receipt, Answer, policy.Policy, StreamState, problems.Problem)
+    types = (Batch, Receipt, Answer, policy.Policy, StreamState, problems.Problem, *extension.types)
     _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     components["Batch"] |= _TOGETHER
     paths: dict[str, _Document] = {
         "/v1/events": {
-            "post": _operation("Store a batch of events", Receipt, ("events:write",), bodies={_JSON: _ref(Batch)})
+            "post": _operation("Store a batch of events", Receipt, ("events:write",), bodies={_JSON: ref(Batch)})
         },
         "/v1/integrations/litellm": {
             "post": _operation(
@@ -77,6 +76,7 @@ def document() -> bytes:
         },
         "/livez": {"get": _probe("Liveness of the worker")},
         "/readyz": {"get": _probe("Readiness of the worker for traffic")},
+        **extension.paths,
     }
     whole = {
         "openapi": "3.1.0",
@@ -92,14 +92,15 @@ def document() -> bytes:
     return msgspec.json.encode(whole)
 
 
-@cache
-def _compressed() -> Document:
-    return steps.finish(documents.compress(document()))
+def compressed(extension: Extension) -> Document:
+    """Return the document as an application keeps it."""
+    return steps.finish(documents.compress(document(extension)))
 
 
 async def get_openapi(request: Request) -> Response:
     """Return the document, or 304 if the sender has it."""
-    made = _compressed()
+    made = request.app.state.openapi
+    assert isinstance(made, Document)
     if documents.is_known(request, made.tag):
         return documents.not_modified(request, made.tag)
     return documents.response(request, made)
@@ -117,15 +118,15 @@ def _operation(
         "summary": summary,
         "security": [{"token": list(scopes)}],
         "responses": {
-            "200": {"description": "OK", "content": {"application/json": {"schema": _ref(answer)}}},
-            "default": _problem(),
+            "200": {"description": "OK", "content": {"application/json": {"schema": ref(answer)}}},
+            "default": problem(),
         },
     }
     if answer is policy.Policy:
         cast("_Document", operation["responses"])["304"] = {"description": "Unchanged since the ETag in If-None-Match"}
     if bodies:
         content = {
-            media_type: {"schema": schema} | (_EXAMPLES if schema == _ref(Batch) else {})
+            media_type: {"schema": schema} | (_EXAMPLES if schema == ref(Batch) else {})
             for media_type, schema in bodies.items()
         }
         operation["requestBody"] = {"required": True, "content": content}
@@ -158,12 +159,14 @@ def _export(summary: str) -> _Document:
 
 
 def _probe(summary: str) -> _Document:
-    return {"summary": summary, "responses": {"200": {"description": "Yes"}, "503": _problem()}}
+    return {"summary": summary, "responses": {"200": {"description": "Yes"}, "503": problem()}}
 
 
-def _problem() -> _Document:
-    return {"description": "RFC 9457", "content": {problems.MEDIA_TYPE: {"schema": _ref(problems.Problem)}}}
+def problem() -> _Document:
+    """Describe the answer of a refusal."""
+    return {"description": "RFC 9457", "content": {problems.MEDIA_TYPE: {"schema": ref(problems.Problem)}}}
 
 
-def _ref(kind: type) -> _Document:
+def ref(kind: type) -> _Document:
+    """Refer to the schema of a type."""
     return {"$ref": f"#/components/schemas/{kind.__name__}"}

@@ -76,7 +76,9 @@ class Exchange:
         if self.is_last and _CLOSE not in fields:
             fields.append(_CLOSE)
         body = b"" if self._head.method == "HEAD" else message.get("body", b"")
-        await self._write(_encoded(start["status"], fields + self._fields()), body)
+        own = {name for name, _ in fields}
+        fields += [field for field in self._fields() if field[0] not in own]
+        await self._write(_encoded(start["status"], fields), body)
 
     def _take(self) -> bytes:
         """Take the part of the body that is in the buffer."""

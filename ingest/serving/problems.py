@@ -53,6 +53,7 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     instance: Annotated[str, Meta(description="urn:uuid: and the X-Request-Id, to quote when asking the operator.")]
     violations: list[ViolationBody] = []
     failing: Annotated[list[str], Meta(description="On /readyz and /livez: the checks that fail.")] = []
+    parameter: Annotated[str | None, Meta(description="The parameter of the query string that is at fault.")] = None
 
 
 class Face(NamedTuple):
@@ -118,6 +119,7 @@ def response(error: IngestError, face: Face, request_id: str) -> Response:
         instance=f"urn:uuid:{request_id}",
         violations=[ViolationBody(rule, pointer, RULES[rule].says, use) for rule, pointer, use in error.violations],
         failing=list(error.failing),
+        parameter=error.parameter or None,
     )
     return Response(msgspec.json.encode(problem), face.status, headers_of(error, face), MEDIA_TYPE)
 

@@ -13,6 +13,7 @@ from ingest import logs
 from ingest.errors import CannotStart, Unavailable
 from ingest.store import hosts, session
 from ingest.store.endings import LOST
+from ingest.store.errors import RoleMissing
 
 Connection = asyncpg.Connection
 PostgresError = asyncpg.PostgresError
@@ -29,6 +30,10 @@ CONNECT_TIMEOUT_S = 5.0  # For each host.
 STATEMENT_TIMEOUT_S = 10.0  # For each statement, COMMIT included.
 # Longer than two writers with the same batch wait for each other, and short enough to find a locked batch in time.
 _LOCK_TIMEOUT = "1s"
+# In PostgreSQL itself, so that a reader who has left keeps it busy no longer than one who waits.
+_READ_TIMEOUT = "3s"
+# Of SET ROLE: there is no such role, or the login is not a member of it.
+_NO_ROLE = (asyncpg.InvalidParameterValueError, asyncpg.UndefinedObjectError, asyncpg.InsufficientPrivilegeError)
 # Holds a group's rows, so that PostgreSQL need not wait for a round of the event loop between two parts of them.
 # The kernel grants at most net.core.wmem_max. TCP tunes its own, larger, buffer.
 _SEND_BYTES = 2_097_152
@@ -46,12 +51,15 @@ _NO_START = (
 
 
 async def connect(dsn: str, role: Role) -> Connection:
-    """Open a connection that acts as one role; raises Unavailable."""
+    """Open a connection that acts as one role; raises Unavailable, of which RoleMissing is one."""
     for host in hosts.each(dsn):
         try:
             return await _connect(host, role)
         except session.NotHeld as lost:
             logs.error("session-lost", setting=lost.setting)
+        except _NO_ROLE as refused:
+            logs.error("role-missing", privilege=role, sqlstate=sqlstate(refused))
+            raise RoleMissing from None
         except (*LOST, PostgresError) as lost:
             logs.warning("database-lost", error=type(lost).__name__, sqlstate=sqlstate(lost))
     raise Unavailable
@@ -76,7 +84,9 @@ def _session_settings(role: Role | None) -> dict[str, str]:
     if role is None:
         return {}
     own = {"role": role, "search_path": "nocontent"}
-    return own | {"lock_timeout": _LOCK_TIMEOUT} if role == "nocontent_writer" else own
+    if role == "nocontent_writer":
+        return own | {"lock_timeout": _LOCK_TIMEOUT}
+    return own | {"statement_timeout": _READ_TIMEOUT} if role == "nocontent_usage_reader" else own
 
 
 def _enlarge_send_buffer(connection: Connection) -> None:

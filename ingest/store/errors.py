@@ -1,6 +1,6 @@
 """Errors about stored data, about the end of a transaction, or about an act on a tenant."""
 
-from ingest.errors import IngestError
+from ingest.errors import IngestError, Unavailable
 
 
 class Unstorable(IngestError):
@@ -17,6 +17,14 @@ class StreamNotFound(IngestError):
 
 class OutcomeUnknown(IngestError):
     """The connection was lost around COMMIT: a retry finds out what happened, and stores nothing twice."""
+
+
+class RoleMissing(Unavailable):
+    """The login may not assume the role that a path needs, or the database has no such role."""
+
+
+class ReadTooLarge(IngestError):
+    """The sums that were asked for take longer than a reader may keep PostgreSQL busy, or do not fit 64 bits."""
 
 
 class UnknownTenant(Exception):

@@ -1,6 +1,8 @@
 """Finds privileges of a login or of PUBLIC that the service does not need."""
 
-from ingest.store.connections import Connection
+from collections.abc import Sequence
+
+from ingest.store.connections import Connection, Role
 
 # For the login that the session began as, whichever role is set now. A superuser is a member of every role.
 _EXCESS = """
@@ -41,6 +43,17 @@ ORDER BY privilege
 async def excess(connection: Connection) -> list[str]:
     """Return the attributes and roles of this login that no server needs."""
     return [row["privilege"] for row in await connection.fetch(_EXCESS)]
+
+
+_MISSING = """
+SELECT wanted.role FROM unnest($1::text[]) AS wanted (role) LEFT JOIN pg_roles ON rolname = wanted.role
+WHERE NOT coalesce(pg_has_role(session_user, pg_roles.oid, 'MEMBER'), false)
+"""
+
+
+async def missing(connection: Connection, roles: Sequence[Role]) -> list[str]:
+    """Return the roles that this login may not assume."""
+    return [row["role"] for row in await connection.fetch(_MISSING, list(roles))]
 
 
 # Ways by which any login of this database can keep text outside our tables. A setting of a role is text unless it is
@@ -96,7 +109,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'nocontent_service') THEN
         CREATE ROLE nocontent_service LOGIN;
     END IF;
-    GRANT nocontent_writer, nocontent_maintainer TO nocontent_service;
+    GRANT nocontent_writer, nocontent_maintainer, nocontent_usage_reader TO nocontent_service;
 END
 $$
 """

@@ -15,7 +15,8 @@ _DURABLE = "CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') 
 _SET_DURABLE = f"set_config('synchronous_commit', {_DURABLE} ELSE current_setting('synchronous_commit') END, %s)"
 _HELD = """
 SELECT pg_backend_pid() AS pid, current_user::text AS role, current_setting('search_path') AS search_path,
-    current_setting('lock_timeout') AS lock_timeout, current_setting('synchronous_commit') AS synchronous_commit
+    current_setting('lock_timeout') AS lock_timeout, current_setting('statement_timeout') AS statement_timeout,
+    current_setting('synchronous_commit') AS synchronous_commit
 """
 _PID = "SELECT pg_backend_pid()"
 START = "the start-up of a connection"

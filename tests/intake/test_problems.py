@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from ingest.errors import Bug, IngestError, Overloaded, Stopping, Unavailable
-from ingest.intake.problems import FACES
+from ingest.reports.problems import FACES
 from ingest.serving import problems
 from ingest.serving.problems import Problem
 from ingest.store.errors import OutcomeUnknown

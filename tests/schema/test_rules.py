@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from ingest.intake.problems import FACES
+from ingest.reports.problems import FACES
 from schema import limits
 from schema.rules import NAMES, ORDER, RULES, SECRETS, SHAPES, normalised, rule_of_name, rule_of_value
 from tests.support.service import ROOT

@@ -17,7 +17,7 @@ from starlette.types import Scope
 from ingest.errors import IngestError, NotReady
 from ingest.intake import openapi
 from ingest.intake.errors import Malformed, QuotaExceeded, QuotaSpent, Rejected
-from ingest.intake.problems import FACES
+from ingest.reports.problems import FACES
 from ingest.serving.boundary import Boundary
 from ingest.serving.errors import MethodNotAllowed
 from ingest.serving.listener import Listener

@@ -83,7 +83,7 @@ _GRANTS = {
         "total": "EXECUTE",
     },
     "nocontent_usage_reader": dict.fromkeys(
-        "usage vocabulary tag_names tenants prices retention readable_usage".split(), "SELECT"
+        "usage usage_marks vocabulary tag_names tenants prices retention readable_usage".split(), "SELECT"
     )
     | {"nocontent": "USAGE", "total": "EXECUTE"},
     "nocontent_maintainer": {

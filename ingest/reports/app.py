@@ -1,0 +1,42 @@
+"""Composes the application of `serve`: that of intake, with the doors of this room and their own connections."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from ingest import config
+from ingest.intake import app
+from ingest.intake.extension import Extension
+from ingest.intake.settings import IntakeSettings
+from ingest.reports import openapi, usage
+from ingest.reports.problems import REPORTS
+from ingest.serving import boundary
+from ingest.store.database import require_dsn
+from ingest.store.reading import Readings
+
+EXTENSION = Extension(
+    routes=(Route("/v1/usage", usage.get_usage, methods=["GET"]),),
+    faces=REPORTS,
+    paths=openapi.PATHS,
+    types=openapi.TYPES,
+)
+
+boundary.declare(REPORTS)
+
+
+def create(shared: object = None) -> Starlette:
+    """Return the application of one worker, with settings from the environment; `shared` is as for `intake.app`."""
+    application = app.create(shared, EXTENSION)
+    inner = application.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(within: Starlette) -> AsyncIterator[None]:
+        within.state.readings = Readings(require_dsn(config.load_own(IntakeSettings)))
+        async with inner(within):
+            yield
+        await within.state.readings.close()
+
+    application.router.lifespan_context = lifespan
+    return application

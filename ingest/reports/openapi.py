@@ -1,0 +1,51 @@
+"""The part of `/openapi.json` about this room's doors."""
+
+from collections.abc import Mapping
+
+from ingest.intake.openapi import problem, ref
+from ingest.reports.answers import Usage
+from ingest.reports.query import GROUPS_MAX, LIMIT_DEFAULT, LIMIT_MAX, SPANS_MAX
+from ingest.store.usage.reads import COLUMNS
+
+_Document = dict[str, object]
+_TIME: _Document = {"type": "string", "format": "date-time"}
+_UNCHANGED = {"description": "Unchanged since the ETag in If-None-Match"}
+_LIMIT: _Document = {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT}
+_CURSOR: _Document = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,512}$"}
+
+
+def _parameter(name: str, schema: _Document, description: str) -> _Document:
+    return {"name": name, "in": "query", "schema": schema, "description": description}
+
+
+_PAGED = [
+    _parameter("limit", _LIMIT, "The most rows of an answer."),
+    _parameter("cursor", _CURSOR, "`next` of the answer before, to the same question."),
+]
+_DIMENSION = f"^({'|'.join(COLUMNS)}|tag:[a-z0-9][a-z0-9._-]*)$"
+_GROUP_BY: _Document = {
+    "type": "array",
+    "items": {"type": "string", "pattern": _DIMENSION},
+    "minItems": 1,
+    "maxItems": GROUPS_MAX,
+    "uniqueItems": True,
+}
+_USAGE = {
+    "summary": "Tokens, costs, savings, price check and latencies of this tenant, from rollups",
+    "security": [{"token": ["usage:read"]}],
+    "parameters": [
+        _parameter("since", _TIME, "The start of an hour or a day, UTC."),
+        _parameter("before", _TIME, "The end, not included; likewise."),
+        _parameter("granularity", {"enum": list(SPANS_MAX), "default": "day"}, "The times of which rows are sums."),
+        _parameter("group_by", _GROUP_BY, "Dimensions; `tag:` and a declared key is one.")
+        | {"style": "form", "explode": False},
+        *_PAGED,
+    ],
+    "responses": {
+        "200": {"description": "OK", "content": {"application/json": {"schema": ref(Usage)}}},
+        "304": _UNCHANGED,
+        "default": problem(),
+    },
+}
+PATHS: Mapping[str, _Document] = {"/v1/usage": {"get": _USAGE}}
+TYPES: tuple[type, ...] = (Usage,)

@@ -1,0 +1,40 @@
+"""The faces of every error of a process that accepts events and reports usage."""
+
+from http import HTTPStatus
+
+from ingest.intake import problems
+from ingest.reports import errors
+from ingest.serving.problems import Face, Faces
+from ingest.store.errors import ReadTooLarge, RoleMissing
+
+_BAD = HTTPStatus.BAD_REQUEST
+REPORTS: Faces = {
+    errors.QueryTooLong: Face(_BAD, "query-too-long", "The query string has more bytes than any good one"),
+    errors.ParameterUnknown: Face(_BAD, "parameter-unknown", "The path has no such parameter: see /openapi.json"),
+    errors.ParameterRepeated: Face(_BAD, "parameter-repeated", "Send each parameter once"),
+    errors.ParameterInvalid: Face(_BAD, "parameter-invalid", "The parameter's value is not of its form"),
+    errors.TimeMisaligned: Face(
+        _BAD, "time-misaligned", "Send the start of an hour in UTC, or of a day unless the granularity is hour or total"
+    ),
+    errors.RangeReversed: Face(_BAD, "range-reversed", "The range must begin before it ends"),
+    errors.RangeTooLong: Face(
+        _BAD, "range-too-long", "Ask for 35 days of hours, 800 days of days or 10 years of months at most"
+    ),
+    errors.GroupingTooFine: Face(_BAD, "grouping-too-fine", "Group by three different dimensions at most"),
+    errors.TagUndeclared: Face(_BAD, "tag-undeclared", "This tenant has not declared that tag key"),
+    errors.CursorInvalid: Face(_BAD, "cursor-invalid", "Send a cursor as an answer to the same question returned it"),
+    errors.NotAcceptable: Face(
+        HTTPStatus.NOT_ACCEPTABLE, "not-acceptable", "Accept application/json, text/html or application/pdf"
+    ),
+    errors.RendererMissing: Face(
+        HTTPStatus.NOT_IMPLEMENTED, "renderer-missing", "This service makes no pages: accept application/json"
+    ),
+    errors.InvoiceNotFound: Face(HTTPStatus.NOT_FOUND, "invoice-not-found", "This tenant has no such invoice"),
+    RoleMissing: Face(
+        HTTPStatus.SERVICE_UNAVAILABLE, "role-missing", "The service's login may not read usage and invoices", 60
+    ),
+    ReadTooLarge: Face(
+        HTTPStatus.SERVICE_UNAVAILABLE, "read-too-large", "Ask for a shorter range or fewer groups, or later", 10
+    ),
+}
+FACES: Faces = {**problems.FACES, **REPORTS}

@@ -1,0 +1,76 @@
+"""Lends connections to those who read what was summed up: few of them, with limits of their own.
+
+Whatever readers ask for, ingestion keeps its connections; PostgreSQL ends a statement after `_READ_TIMEOUT` of
+`connections`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import asyncpg
+
+from ingest import logs
+from ingest.errors import Overloaded, Unavailable
+from ingest.store import connections
+from ingest.store.connections import Connection, Role
+from ingest.store.endings import LOST
+from ingest.store.errors import ReadTooLarge
+from ingest.store.fairness import FairSemaphore, TooManyWaiters
+
+ROLE: Role = "nocontent_usage_reader"
+OPEN_MAX = 2  # Connections of a worker.
+TENANT_MAX = 1  # Of which one tenant uses at once.
+WAITING_MAX = 8  # Requests of one tenant that wait.
+WAIT_S = 3.0
+
+
+class Readings:
+    """Lends read-only transactions; tenants take turns. Connections stay open for the next reader."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._turns = FairSemaphore(OPEN_MAX, TENANT_MAX, WAITING_MAX)
+        self._idle: list[Connection] = []
+
+    @asynccontextmanager
+    async def begin(self, tenant_id: int) -> AsyncIterator[Connection]:
+        """Lend a transaction in which all statements see one state; raises Overloaded, Unavailable, ReadTooLarge."""
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(WAIT_S):
+                    await stack.enter_async_context(self._turns.turn(tenant_id))
+            except (TooManyWaiters, TimeoutError):
+                raise Overloaded from None
+            yield await stack.enter_async_context(self._transaction())
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Connection]:
+        connection = await self._take()
+        try:
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                yield connection
+        except (asyncpg.QueryCanceledError, asyncpg.NumericValueOutOfRangeError):
+            raise ReadTooLarge from None
+        except (*LOST, asyncpg.PostgresError) as lost:
+            logs.warning("database-lost", error=type(lost).__name__, sqlstate=connections.sqlstate(lost))
+            connection.terminate()
+            raise Unavailable from None
+        except asyncio.CancelledError:  # Its statement may still run.
+            connection.terminate()
+            raise
+        finally:
+            if not connection.is_closed():
+                self._idle.append(connection)
+
+    async def _take(self) -> Connection:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+        return await connections.connect(self._dsn, ROLE)
+
+    async def close(self) -> None:
+        """Close the connections that nobody uses."""
+        while self._idle:
+            await connections.close(self._idle.pop())

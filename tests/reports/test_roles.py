@@ -1,0 +1,27 @@
+"""Without the role that reads usage, those paths say so, and ingestion goes on."""
+
+import json
+from pathlib import Path
+
+from ingest.store import connections
+from tests.support import customers, logins, sample, service
+from tests.support.customers import CustomerSpec
+
+
+async def test_without_the_role_events_are_stored_and_usage_is_unavailable(database: str, tmp_path: Path) -> None:
+    login = await logins.made(database, "nocontent_writer", "nocontent_maintainer")
+    scopes = ("events:write", "usage:read", "invoices:read")
+    async with connections.connected(database, "nocontent_control") as connection:
+        token = (await customers.add(connection, "main", CustomerSpec(scopes=scopes))).token
+    with service.serving(logins.dsn_of(database, login), tmp_path / "serve.log") as server:
+        sender = server.sender(token)
+        assert sender.post(sample.body()).status == 200
+        for path in ("/v1/usage",):
+            answer = sender.get(path)
+            assert (answer.status, answer.problem) == (503, "role-missing")
+            assert int(answer.headers["retry-after"]) > 0
+        assert sender.post(sample.body()).status == 200
+        sender.close()
+    lines = [json.loads(line) for line in server.log.read_text("utf-8").splitlines()]
+    first = next(line for line in lines if line["event"] == "role-missing")
+    assert (first["level"], first["privilege"]) == ("warning", "nocontent_usage_reader")
