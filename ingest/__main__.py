@@ -35,6 +35,7 @@ to look around:
 FAMILIES = {
     "server": ("serve",),
     "upkeep": ("migrate", "maintain"),
+    "jobs": ("jobs",),
     "control": ("tenant", "token", "reader", "vocabulary", "tags"),
     "retention": ("retention",),
     "policy": ("policy",),

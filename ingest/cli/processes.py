@@ -14,10 +14,11 @@ from ingest.intake.settings import IntakeSettings
 from ingest.serving.application import Application
 from ingest.serving.settings import ServingSettings
 from ingest.store.connections import Role
+from ingest.usage.settings import JobsSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServeSettings(IntakeSettings, ServingSettings):
+class ServeSettings(IntakeSettings, JobsSettings, ServingSettings):
     """Of `serve`."""
 
 

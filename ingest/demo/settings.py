@@ -7,14 +7,15 @@ from msgspec import Meta
 
 from ingest.intake.settings import IntakeSettings
 from ingest.serving.settings import ServingSettings
+from ingest.usage.settings import JobsSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class DemoSettings(IntakeSettings, ServingSettings):
+class DemoSettings(IntakeSettings, JobsSettings, ServingSettings):
     """Those of `serve`, which `demo` and `prove --local` start, and one of their own."""
 
     LISTED: ClassVar[tuple[str, ...]] = (
         "dsn", "bind", "metrics_bind", "tls_cert_file", "tls_key_file", "keep_alive_s", "workers",
-        "writer_connections", "drain_s", "retention_days", "maintain", "data_dir",
+        "writer_connections", "drain_s", "retention_days", "maintain", "jobs", "data_dir",
     )  # fmt: skip
     data_dir: Annotated[str, Meta(description="where `demo` keeps its own PostgreSQL")] = ".nocontent"

@@ -1,5 +1,6 @@
 """Metrics of a process that accepts events; docs/metrics.md has a row for each. Counted per batch, never per event."""
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -8,9 +9,10 @@ from ingest.intake import diagnostics
 from ingest.metrics import SECONDS, begin_at_zero
 from ingest.serving.metrics import task_restarts
 from ingest.store.endings import SQLSTATE_CLASSES
+from ingest.store.usage.jobs import JobName
 from schema.rules import RULES
 
-Task = Literal["maintainer", "pulse", "refresher", "writer"]
+Task = Literal["jobs", "maintainer", "pulse", "refresher", "rollup", "writer"]
 _ROWS = (1, 10, 100, 500, 1_000, 2_000, 4_000, 8_000, 16_000)
 
 request_seconds = Histogram(
@@ -60,6 +62,31 @@ stream_missing_sequences = Gauge(
     "Batches missing from streams that sent recently; -1: not known.",
     multiprocess_mode="livemax",
 )
+job_age_seconds = Gauge(
+    "ingest_job_age_seconds",
+    "Time since the start of the last round of a job that left nothing to do, whoever ran it.",
+    ["task"],  # Not `job`: Prometheus has a label of that name.
+    multiprocess_mode="livemax",
+)
+
+
+def _of_jobs(name: str, says: str, labels: Sequence[str] = ()) -> Gauge:
+    """Declare a figure that the jobs keep in the database, so that it counts those of every process."""
+    return Gauge(name, f"{says} Of all processes, as kept in the database.", labels, multiprocess_mode="livemax")
+
+
+rollup_rows = _of_jobs("ingest_rollup_rows", "Events added to rollups.")
+rollup_recomputed_hours = _of_jobs("ingest_rollup_recomputed_hours", "Hours summed again from their rows.")
+rollup_pending_events = _of_jobs("ingest_rollup_pending_events", "Events that no rollup has yet.")
+rollup_pending_marks = _of_jobs("ingest_rollup_pending_marks", "Marks of such events.")
+rollup_compared_hours = _of_jobs("ingest_rollup_compared_hours", "Hours compared with their rows.")
+rollup_differing_hours = _of_jobs("ingest_rollup_differing_hours", "1 while an hour differs from its rows.")
+cost_mismatch_ratio = _of_jobs("ingest_cost_mismatch_ratio", "Reported cost that disagrees with the price book.")
+unpriced_events = _of_jobs("ingest_unpriced_events", "Events without a cost and without a price.")
+invoices = _of_jobs("ingest_invoices", "Invoices closed, by outcome.", ["outcome"])
+invoices_overdue = _of_jobs("ingest_invoices_overdue", "Invoices that should have been closed.")
+hand_overs = _of_jobs("ingest_hand_overs", "Invoices handed over to the payment processor.", ["outcome"])
+hand_overs_waiting = _of_jobs("ingest_hand_overs_waiting", "Invoices not yet handed over.")
 build = Gauge("ingest_build_info", "Always 1.", ["version", "policy_digest"], multiprocess_mode="livemax")
 
 # `ingest.intake.watch` sets the budgets.
@@ -75,3 +102,8 @@ for _metric, _values in (
     (transactions, ("committed", "unconfirmed", "lost", "away", *SQLSTATE_CLASSES, "other")),
 ):
     begin_at_zero(_metric, _values)
+for _job in get_args(JobName):
+    job_age_seconds.labels(_job)
+for _gauge, _outcomes in ((invoices, ("finalized", "failed")), (hand_overs, ("done", "failed"))):
+    for _outcome in _outcomes:
+        _gauge.labels(_outcome)

@@ -1,18 +1,24 @@
-"""Reads what operators watch from the database at intervals: partitions, gaps in streams, budgets."""
+"""Reads what operators watch from the database at intervals: partitions, gaps in streams, budgets, jobs."""
 
 import time
 from collections.abc import Mapping
 from datetime import UTC
 
+from prometheus_client import Gauge
+
 from ingest import logs
 from ingest.intake import metrics
 from ingest.store import partitions, retention, streams, vocabulary
 from ingest.store.connections import Connection
+from ingest.store.usage import jobs
+from ingest.store.usage.jobs import Figure
 from schema.event import Kind
 
 PARTITIONS_S = 30.0
 PARTITIONS_LOW_DAYS = 3  # Of 7: maintenance has then failed for four days.
 LEDGER_S = 60.0
+JOBS_S = 10.0
+_PPM = 1_000_000
 
 
 class Watch:
@@ -22,6 +28,7 @@ class Watch:
         self.partitions_ahead_days = 0
         self._partitions_due_at = float("-inf")
         self._ledger_due_at = float("-inf")
+        self._jobs_due_at = float("-inf")
 
     @property
     def are_partitions_low(self) -> bool:
@@ -37,6 +44,9 @@ class Watch:
             metrics.stream_missing_sequences.set(await streams.missing_lately(connection))
             await self._look_at_budgets(connection)
             self._ledger_due_at = now + LEDGER_S
+        if now >= self._jobs_due_at:
+            await _look_at_jobs(connection)
+            self._jobs_due_at = now + JOBS_S
 
     async def _look_at_partitions(self, connection: Connection) -> None:
         now = (await retention.read_time(connection)).now
@@ -49,6 +59,32 @@ class Watch:
 
     async def _look_at_budgets(self, connection: Connection) -> None:
         _set_budgets(await vocabulary.budgets_left(connection))
+
+
+_FIGURES: Mapping[Figure, Gauge] = {
+    "rows_summed": metrics.rollup_rows,
+    "hours_recomputed": metrics.rollup_recomputed_hours,
+    "marks_pending": metrics.rollup_pending_marks,
+    "events_pending": metrics.rollup_pending_events,
+    "hours_compared": metrics.rollup_compared_hours,
+    "hours_differing": metrics.rollup_differing_hours,
+    "events_unpriced": metrics.unpriced_events,
+    "invoices_finalized": metrics.invoices.labels("finalized"),
+    "invoices_failed": metrics.invoices.labels("failed"),
+    "invoices_overdue": metrics.invoices_overdue,
+    "hand_overs_done": metrics.hand_overs.labels("done"),
+    "hand_overs_failed": metrics.hand_overs.labels("failed"),
+    "hand_overs_waiting": metrics.hand_overs_waiting,
+}
+
+
+async def _look_at_jobs(connection: Connection) -> None:
+    progress = await jobs.progress(connection)
+    for job, age_s in progress.ages_s.items():
+        metrics.job_age_seconds.labels(job).set(age_s)
+    for figure, gauge in _FIGURES.items():
+        gauge.set(progress.figures[figure])
+    metrics.cost_mismatch_ratio.set(progress.figures["mismatch_ppm"] / _PPM)
 
 
 def _set_budgets(budgets: Mapping[Kind, vocabulary.Left]) -> None:

@@ -28,7 +28,7 @@ Event = Literal[
     "maintenance-failed", "task-restarted", "term-learned", "term-refused", "library", "setting-leaks",
     "login-overprivileged", "database-exposed", "certificate-reloaded", "certificate-not-loaded",
     "database-not-verified", "lines-lost", "lines-suppressed", "counts-lost", "clock-adrift", "clock-agrees",
-    "retention-withheld", "retention-differs", "session-lost", "role-missing",
+    "retention-withheld", "retention-differs", "session-lost", "role-missing", "job-failed", "job-slow",
 ]  # fmt: skip
 
 
@@ -40,6 +40,7 @@ class Fields(TypedDict, total=False):
     problem: str  # A type of docs/problems.md.
     rules: list[str]  # Ids of docs/rules.md.
     task: str  # A worker's task: `Task` in metrics.py of the room that starts it.
+    job: str  # One of `JobName` in ingest/store/usage/jobs.py.
     error: str  # The class of an exception.
     sqlstate: str
     place: str  # module:line of our own code.

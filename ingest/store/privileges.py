@@ -109,7 +109,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'nocontent_service') THEN
         CREATE ROLE nocontent_service LOGIN;
     END IF;
-    GRANT nocontent_writer, nocontent_maintainer, nocontent_usage_reader TO nocontent_service;
+    GRANT nocontent_writer, nocontent_maintainer, nocontent_biller, nocontent_usage_reader TO nocontent_service;
 END
 $$
 """

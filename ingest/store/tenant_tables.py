@@ -50,4 +50,6 @@ OTHER_TABLES: Mapping[str, str] = {
     "acts": "the acts that an audit line may name",
     "rules": "the rules that an audit line may name",
     "retention": "one row, which is the same for all tenants",
+    "jobs": "a row for each job, which says who leads it",
+    "job_figures": "what the jobs did, over all tenants",
 }

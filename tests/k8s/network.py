@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from msgspec import field
 
-from tests.k8s.objects import Pod, Port, Selector, Shape, pods
+from tests.k8s.objects import Pod, Port, Selector, Shape, pods, servers
 from tests.k8s.overlays import Object, Tree
 from tests.k8s.pods import settings
 
@@ -51,7 +51,7 @@ class _Policy(Shape, frozen=True):
 
 def other_ports(tree: Tree) -> Iterator[str]:
     """Check that settings, containers, Services and policies name the same ports."""
-    for pod in pods(tree, "Deployment"):
+    for pod in servers(tree):
         bound = _bound(tree, pod)
         if bound != {port.name: port.container_port for port in pod.container.ports}:
             yield f"{pod.place}: containerPorts are not those of NOCONTENT_BIND and NOCONTENT_METRICS_BIND: {bound}"

@@ -194,3 +194,8 @@ def pods(tree: Tree, *kinds: str) -> Iterator[Pod]:
     for one in tree.each(*(kinds or ("Deployment", "Job", "CronJob"))):
         template = workload(one).template
         yield Pod(one.place, template.metadata.labels, template.spec, one.place.partition(":")[0])
+
+
+def servers(tree: Tree) -> Iterator[Pod]:
+    """Yield the pods that accept events, which alone have ports."""
+    return (pod for pod in pods(tree, "Deployment") if pod.container.args[0] == "serve")

@@ -7,7 +7,7 @@ from ingest.cli import processes
 from ingest.errors import CannotStart
 from ingest.intake import queue
 from ingest.serving import body_memory
-from tests.k8s.objects import ConfigMap, Pod, pods
+from tests.k8s.objects import ConfigMap, Pod, pods, servers
 from tests.k8s.overlays import Tree
 
 MODE = 0o440
@@ -44,7 +44,7 @@ def unbounded(tree: Tree) -> Iterator[str]:
         requests, limits = pod.container.resources.requests, pod.container.resources.limits
         if any(quantity(requests[name]) > quantity(limits[name]) for name in requests.keys() & limits.keys()):
             yield f"{pod.place}: requests more than its limit"
-    for pod in pods(tree, "Deployment"):
+    for pod in servers(tree):
         workers = int(settings(tree, pod)["NOCONTENT_WORKERS"])
         needed = (MEASURED_BYTES + queue.BYTES_MAX + body_memory.BYTES_MAX) * workers
         if quantity(pod.container.resources.limits.get("memory", "0")) < needed:
@@ -124,18 +124,19 @@ def unknown_settings(tree: Tree) -> Iterator[str]:
 
 
 def inconsistent_logins(tree: Tree) -> Iterator[str]:
-    """Check that server, migration and maintenance have three logins, and that the server does not maintain."""
+    """Check that server, migration, maintenance and jobs have a login each, and the server does none of their work."""
     for overlay in tree.built:
         own = [pod for pod in pods(tree) if pod.overlay == overlay]
         given = {pod.container.args[0]: pod for pod in own}
-        if given.keys() != {"serve", "migrate", "maintain"}:
-            yield f"{overlay}: has {', '.join(sorted(given))}; it needs a Deployment, a Job and a CronJob"
+        if given.keys() != {"serve", "migrate", "maintain", "jobs"}:
+            yield f"{overlay}: has {', '.join(sorted(given))}; it needs two Deployments, a Job and a CronJob"
             continue
         logins = {command: secret_of(pod, "/run/secrets/nocontent") for command, pod in given.items()}
         if len(set(logins.values())) != len(logins):
-            yield f"{overlay}: two of serve, migrate and maintain share a login: {logins}"
-        if settings(tree, given["serve"]).get("NOCONTENT_MAINTAIN") != "false":
-            yield f"{given['serve'].place}: needs NOCONTENT_MAINTAIN=false; the CronJob has the login for that"
+            yield f"{overlay}: two of serve, migrate, maintain and jobs share a login: {logins}"
+        for name in ("NOCONTENT_MAINTAIN", "NOCONTENT_JOBS"):
+            if settings(tree, given["serve"]).get(name) != "false":
+                yield f"{given['serve'].place}: needs {name}=false; another pod has the login for that"
         for pod in own:
             if "prod" in overlay and settings(tree, pod).get("PGSSLMODE") != "verify-full":
                 yield f"{pod.place}: needs PGSSLMODE=verify-full, of k8s/components/database-tls"

@@ -8,13 +8,14 @@ from ingest import config
 from ingest.cli import processes
 from ingest.intake import app
 from ingest.serving import supervisor
-from tests.k8s.objects import HttpGet, Pod, Selector, Shape, Workload, pods, workload
+from tests.k8s.objects import HttpGet, Pod, Selector, Shape, Workload, servers, workload
 from tests.k8s.overlays import Object, Tree
 from tests.k8s.pods import settings
 
 # Of a worker: its writers' connections, the snapshot's, one for maintenance and two that are lent to requests.
 CONNECTIONS_BESIDE_WRITERS = 4
-CONNECTIONS_LEFT = 20  # For CloudNativePG, migrations, maintenance and people.
+CONNECTIONS_LEFT = 20  # For CloudNativePG, migrations, maintenance, jobs and people.
+SERVER = "nocontent"
 
 
 class _Target(Shape, frozen=True):
@@ -37,7 +38,7 @@ class _Budget(Shape, frozen=True):
 def wrong_probes(tree: Tree) -> Iterator[str]:
     """Check that probes use existing paths on the API's port, and allow a start as long as the code waits."""
     served = {route.path for route in app.create().routes if isinstance(route, Route)}
-    for pod in pods(tree, "Deployment"):
+    for pod in servers(tree):
         scheme = "HTTPS" if "NOCONTENT_TLS_CERT_FILE" in settings(tree, pod) else "HTTP"
         start, live, ready = pod.container.startup_probe, pod.container.liveness_probe, pod.container.readiness_probe
         for probe, path in ((start, "/livez"), (live, "/livez"), (ready, "/readyz")):
@@ -50,7 +51,7 @@ def wrong_probes(tree: Tree) -> Iterator[str]:
 
 def short_grace(tree: Tree) -> Iterator[str]:
     """Check that SIGKILL comes after preStop, the drain, and the supervisor's wait for accepted requests."""
-    for pod in pods(tree, "Deployment"):
+    for pod in servers(tree):
         sleep = pod.container.lifecycle.pre_stop.sleep
         if sleep is None or sleep.seconds < 1:
             yield f"{pod.place}: needs lifecycle.preStop.sleep, for as long as endpoints take to forget a pod"
@@ -72,7 +73,7 @@ def _readable(given: dict[str, str]) -> dict[str, str]:
 def uneven(tree: Tree) -> Iterator[str]:
     """Check that a roll-out surges by one, the budget allows draining but keeps a pod, and selectors match our pods."""
     for overlay, objects in tree.built.items():
-        deployment = next(one for one in objects if one.kind == "Deployment")
+        deployment = next(one for one in objects if one.kind == "Deployment" and one.metadata.name == SERVER)
         spec = workload(deployment)
         rolling = spec.strategy.rolling_update
         if (spec.strategy.type, rolling.max_surge, rolling.max_unavailable) != ("RollingUpdate", 1, 0):

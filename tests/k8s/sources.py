@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from ingest.store import settings as log_settings
 from k8s.generate.__main__ import files
-from tests.k8s.objects import Pod, pods
+from tests.k8s.objects import Pod, servers
 from tests.k8s.overlays import Object, Tree
 from tests.k8s.pods import secret_of
 from tests.k8s.rollout import CONNECTIONS_LEFT, connections
@@ -62,7 +62,7 @@ def other_database(tree: Tree) -> Iterator[str]:
         for name, safe in log_settings.SAFE.items():
             if spec.postgresql.parameters.get(name) not in safe:
                 yield f"{one.place}: parameters needs {name}: {' or '.join(sorted(safe))}; `serve --strict` asks for it"
-        for pod in pods(tree, "Deployment"):
+        for pod in servers(tree):
             if one.place.startswith(pod.overlay):
                 yield from _shared(tree, pod, one)
 

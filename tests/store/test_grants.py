@@ -33,6 +33,8 @@ _GRANTS = {
         ),
         **dict.fromkeys([f"audit.{column}" for column in "tenant_id act kind term_id rule".split()], "INSERT"),
         "maintenance": "SELECT",
+        "jobs": "SELECT",
+        "job_figures": "SELECT",
         "acts": "SELECT",
         "rules": "SELECT",
         "retention": "SELECT",
@@ -81,6 +83,10 @@ _GRANTS = {
         "usage_marks": "DELETE INSERT SELECT",
         "usage": "DELETE INSERT SELECT UPDATE",
         "total": "EXECUTE",
+        "jobs": "SELECT",
+        "job_figures": "SELECT",
+        "begin_job": "EXECUTE",
+        "finish_job": "EXECUTE",
     },
     "nocontent_usage_reader": dict.fromkeys(
         "usage usage_marks vocabulary tag_names tenants prices retention readable_usage".split(), "SELECT"

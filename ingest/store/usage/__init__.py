@@ -1,1 +1,1 @@
-"""Usage: what was stored, summed up by hour and day; the marks that say what has to be summed; prices."""
+"""Rollups of events, the marks by which they are kept exact, prices, and the jobs on them."""

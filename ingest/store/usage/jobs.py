@@ -1,0 +1,61 @@
+"""Leads of the jobs on rollups and invoices, and the figures that they leave for whoever watches."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Literal, NamedTuple, get_args
+
+from ingest.store import connections
+from ingest.store.connections import Connection
+
+JobName = Literal["rollup", "compare", "close", "hand_over"]
+Total = Literal[
+    "rows_summed", "hours_recomputed", "hours_compared", "invoices_finalized", "invoices_failed", "hand_overs_done",
+    "hand_overs_failed",
+]  # fmt: skip
+State = Literal[
+    "marks_pending", "events_pending", "hours_differing", "compared_tenant", "compared_hour", "mismatch_ppm",
+    "events_unpriced", "invoices_overdue", "hand_overs_waiting",
+]  # fmt: skip
+Figure = Total | State
+TOTALS = frozenset(get_args(Total))
+
+_MAY_RUN = """
+SELECT pg_has_role(session_user, role.oid,
+    CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET' END)
+FROM pg_roles AS role WHERE role.rolname = 'nocontent_biller'
+"""
+_BEGIN = "SELECT nocontent.begin_job($1, $2)"
+_FINISH = "SELECT nocontent.finish_job($1, $2, $3, $4, $5)"
+_AGES = "SELECT job, extract(epoch FROM clock_timestamp() - complete_at)::float8 AS age_s FROM nocontent.jobs"
+_FIGURES = "SELECT figure, amount FROM nocontent.job_figures"
+
+
+class Progress(NamedTuple):
+    """How far the jobs are, whoever runs them."""
+
+    ages_s: Mapping[str, float]  # By job: since the start of the last round that left nothing to do.
+    figures: Mapping[str, int]
+
+
+async def may_run(dsn: str) -> bool:
+    """Return whether the login may take on the role of the jobs; raises Unavailable."""
+    async with connections.connected(dsn, "nocontent_writer") as connection:
+        return bool(await connection.fetchval(_MAY_RUN))
+
+
+async def begin(connection: Connection, job: JobName, early: timedelta) -> bool:
+    """Take the lead of a job that is due, or will be so soon; return False if it is not due or another leads."""
+    return bool(await connection.fetchval(_BEGIN, job, early))
+
+
+async def finish(
+    connection: Connection, job: JobName, rest: timedelta, figures: Mapping[Figure, int], *, is_complete: bool
+) -> None:
+    """Give up the lead of a job until it is due again, and add its figures."""
+    await connection.execute(_FINISH, job, rest, is_complete, list(figures), list(figures.values()))
+
+
+async def progress(connection: Connection) -> Progress:
+    """Read how far the jobs are."""
+    ages_s = {row["job"]: max(0.0, row["age_s"]) for row in await connection.fetch(_AGES)}
+    return Progress(ages_s, {row["figure"]: row["amount"] for row in await connection.fetch(_FIGURES)})

@@ -1,0 +1,45 @@
+"""What a round of each job does, and how long it rests."""
+
+import time
+from datetime import UTC, datetime
+
+from ingest.store.connections import Connection
+from ingest.store.usage import comparison
+from ingest.store.usage import jobs as store
+from ingest.store.usage.comparison import Place
+from ingest.usage.jobs import Job, Round
+
+HOURS_A_ROUND = 10
+COMPARE_S_MAX = 5.0  # Then the round ends, with whatever hour it has reached.
+COMPARE_REST_S = 30.0
+_HOUR_S = 3_600
+
+
+async def compare(connection: Connection) -> Round:
+    """Compare the next few hours. The rotation stays at one that differs until it agrees again."""
+    known = (await store.progress(connection)).figures
+    place = Place(known["compared_tenant"], datetime.fromtimestamp(known["compared_hour"] * _HOUR_S, UTC))
+    compared = differing = 0
+    until = time.monotonic() + COMPARE_S_MAX
+    while compared < HOURS_A_ROUND and time.monotonic() < until:
+        following = await comparison.next_place(connection, place)
+        if following is None:
+            place = Place(0, datetime.fromtimestamp(0, UTC))
+            break
+        compared += 1
+        if await comparison.agrees(connection, following) is False:
+            differing = 1
+            break
+        place = following
+    prices = await comparison.prices(connection)
+    figures: dict[store.Figure, int] = {
+        "hours_compared": compared, "hours_differing": differing,
+        "compared_tenant": place.tenant_id, "compared_hour": int(place.hour.timestamp()) // _HOUR_S,
+        "mismatch_ppm": prices.mismatch_ppm, "events_unpriced": prices.unpriced_events,
+    }  # fmt: skip
+    return Round(figures, is_complete=True, rest_s=COMPARE_REST_S)
+
+
+# Rollups have a connection of their own, so that nothing delays them.
+LANES = ((), (Job("compare", compare),))
+ALL = tuple(job for lane in LANES for job in lane)
