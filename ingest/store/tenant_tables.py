@@ -19,6 +19,7 @@ class Data(Enum):
     LEDGER = "ledger"
     AUDIT = "audit"
     USAGE = "usage"
+    BILLING = "billing"
     PRICES = "prices"
 
 
@@ -39,6 +40,10 @@ TENANT_TABLES = (
     TenantTable("batches", "tenant_id", Data.LEDGER),
     TenantTable("usage", "tenant_id", Data.USAGE),
     TenantTable("usage_marks", "tenant_id", Data.USAGE),  # Rows that are not in `usage` yet, and hours to sum again.
+    TenantTable("subscriptions", "tenant_id", Data.BILLING),
+    # Issued documents are records of the issuer: export them, and keep them when a tenant is erased.
+    TenantTable("invoices", "tenant_id", Data.BILLING),
+    TenantTable("invoice_lines", "tenant_id", Data.BILLING),
     TenantTable("audit", "tenant_id", Data.AUDIT),  # Tenant 0 stands for all: the acts on retention.
     TenantTable("prices", "tenant_id", Data.PRICES),  # Tenant 0 has the shipped price book.
 )
@@ -49,6 +54,9 @@ OTHER_TABLES: Mapping[str, str] = {
     "maintenance": "one row, which says who leads a round",
     "acts": "the acts that an audit line may name",
     "rules": "the rules that an audit line may name",
+    "plans": "the plans that tenants can be on",
+    "plan_versions": "the amounts of each plan, by month",
+    "invoice_counters": "the last number that each issuer has given",
     "retention": "one row, which is the same for all tenants",
     "jobs": "a row for each job, which says who leads it",
     "job_figures": "what the jobs did, over all tenants",

@@ -44,6 +44,16 @@ _EXPECTED = {
     "audit.rule": [_CONTROL, _WRITER],
     "audit.token_id": [_CONTROL],
     "vocabulary.term": [_CONTROL, _WRITER],
+    "invoice_counters.issuer": [_CONTROL],
+    "plans.name": [_CONTROL],
+    "plans.issuer": [_CONTROL],
+    "plans.currency": [_CONTROL],
+    "subscriptions.time_zone": [_CONTROL],
+    "invoices.issuer": [],  # A function writes documents, of what the tables above hold.
+    "invoices.time_zone": [],
+    "invoices.currency": [],
+    "invoices.usage_digest": [],
+    "invoice_lines.issuer": [],
 }
 
 
@@ -56,6 +66,10 @@ async def test_every_text_column_and_who_writes_it_is_known(closed: str) -> None
 _TOKEN = "INSERT INTO ingest_tokens (tenant_id, token_id, secret_sha256, scopes, revision) VALUES"
 _DIGEST = "decode(repeat('00', 32), 'hex')"
 _TERM = "INSERT INTO vocabulary (tenant_id, kind, term_id, parent_id, term, {more}revision) VALUES"
+_DOCUMENT = """
+INSERT INTO invoices VALUES (1, {issuer}, 1, 1, 1, '2026-01-01', '2026-01-01', '2026-02-01', {time_zone}, {currency}, 0,
+    {digest})
+"""
 # For each text column, a row in which only that column is `$1`.
 _ROWS = {
     "acts.act": "INSERT INTO acts VALUES ($1)",
@@ -73,6 +87,20 @@ _ROWS = {
     "audit.rule": "INSERT INTO audit (tenant_id, act, rule) VALUES (1, 'vocabulary.refuse', $1)",
     "audit.token_id": "INSERT INTO audit (tenant_id, act, token_id) VALUES (1, 'token.issue', $1)",
     "vocabulary.term": f"{_TERM.format(more='')} (1, 3, 30000, 0, $1, 0)",
+    "invoice_counters.issuer": "INSERT INTO invoice_counters (issuer) VALUES ($1)",
+    "plans.name": "INSERT INTO plans VALUES (99, $1, 'NC', 'USD')",
+    "plans.issuer": "INSERT INTO plans VALUES (99, 'a', $1, 'USD')",
+    "plans.currency": "INSERT INTO plans VALUES (99, 'a', 'NC', $1)",
+    "subscriptions.time_zone": "INSERT INTO subscriptions VALUES (1, '2026-01-01', NULL, $1)",
+    "invoices.issuer": _DOCUMENT.format(issuer="$1", time_zone="'UTC'", currency="'USD'", digest=_DIGEST),
+    "invoices.time_zone": _DOCUMENT.format(issuer="'NC'", time_zone="$1", currency="'USD'", digest=_DIGEST),
+    "invoices.currency": _DOCUMENT.format(issuer="'NC'", time_zone="'UTC'", currency="$1", digest=_DIGEST),
+    "invoices.usage_digest": _DOCUMENT.format(
+        issuer="'NC'", time_zone="'UTC'", currency="'USD'", digest="convert_to($1, 'UTF8')"
+    ),
+    "invoice_lines.issuer": """
+    INSERT INTO invoice_lines VALUES (1, $1, 1, 1, 1, false, '2026-01-01', '2026-01-01', '2026-02-01', 1, 1, 0, 0)
+    """,
 }
 _TEXTS = (
     _PROSE,

@@ -108,6 +108,22 @@ _GRANTS = {
     },
     "PUBLIC": {"this database": "CONNECT"},
 }
+# Of migration 0021, beside what the roles have for usage.
+_BILLING_TABLES = "invoice_counters plans plan_versions subscriptions invoices invoice_lines".split()
+_BILLING = {
+    "nocontent_biller": dict.fromkeys(_BILLING_TABLES, "SELECT")
+    | dict.fromkeys(["issue_document", "credit_invoice", "settle_invoice"], "EXECUTE"),
+    "nocontent_usage_reader": dict.fromkeys(_BILLING_TABLES, "SELECT"),
+    "nocontent_control": dict.fromkeys(_BILLING_TABLES, "SELECT")
+    | dict.fromkeys(["plans", "plan_versions", "subscriptions"], "INSERT SELECT")
+    | {
+        "invoice_counters.issuer": "INSERT",
+        "subscriptions.plan_id": "UPDATE",
+        "subscriptions.time_zone": "UPDATE",
+    },
+}
+for _role, _things in _BILLING.items():
+    _GRANTS.setdefault(_role, {}).update(_things)
 _GRANTED = """
 SELECT object, coalesce(nullif(grantee, 0)::regrole::text, 'PUBLIC') AS role, privilege_type AS privilege
 FROM (
