@@ -1,6 +1,5 @@
 """Metrics of a process that accepts events; docs/metrics.md has a row for each. Counted per batch, never per event."""
 
-from collections.abc import Sequence
 from typing import Literal, get_args
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -70,9 +69,9 @@ job_age_seconds = Gauge(
 )
 
 
-def _of_jobs(name: str, says: str, labels: Sequence[str] = ()) -> Gauge:
+def _of_jobs(name: str, says: str) -> Gauge:
     """Declare a figure that the jobs keep in the database, so that it counts those of every process."""
-    return Gauge(name, f"{says} Of all processes, as kept in the database.", labels, multiprocess_mode="livemax")
+    return Gauge(name, f"{says} Of all processes, as kept in the database.", multiprocess_mode="livemax")
 
 
 rollup_rows = _of_jobs("ingest_rollup_rows", "Events added to rollups.")
@@ -83,10 +82,10 @@ rollup_compared_hours = _of_jobs("ingest_rollup_compared_hours", "Hours compared
 rollup_differing_hours = _of_jobs("ingest_rollup_differing_hours", "1 while an hour differs from its rows.")
 cost_mismatch_ratio = _of_jobs("ingest_cost_mismatch_ratio", "Reported cost that disagrees with the price book.")
 unpriced_events = _of_jobs("ingest_unpriced_events", "Events without a cost and without a price.")
-invoices = _of_jobs("ingest_invoices", "Invoices closed, by outcome.", ["outcome"])
-invoices_overdue = _of_jobs("ingest_invoices_overdue", "Invoices that should have been closed.")
-hand_overs = _of_jobs("ingest_hand_overs", "Invoices handed over to the payment processor.", ["outcome"])
-hand_overs_waiting = _of_jobs("ingest_hand_overs_waiting", "Invoices not yet handed over.")
+documents = _of_jobs("ingest_documents", "Invoices and credit notes that the job issued.")
+invoices_overdue = _of_jobs("ingest_invoices_overdue", "Months that are due and not summed.")
+hand_overs = _of_jobs("ingest_hand_overs", "Invoices handed over to the payment processor.")
+hand_overs_failing = _of_jobs("ingest_hand_overs_failing", "Invoices that it refused, and 1 while it is away.")
 build = Gauge("ingest_build_info", "Always 1.", ["version", "policy_digest"], multiprocess_mode="livemax")
 
 # `ingest.intake.watch` sets the budgets.
@@ -104,6 +103,3 @@ for _metric, _values in (
     begin_at_zero(_metric, _values)
 for _job in get_args(JobName):
     job_age_seconds.labels(_job)
-for _gauge, _outcomes in ((invoices, ("finalized", "failed")), (hand_overs, ("done", "failed"))):
-    for _outcome in _outcomes:
-        _gauge.labels(_outcome)

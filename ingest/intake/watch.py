@@ -69,12 +69,10 @@ _FIGURES: Mapping[Figure, Gauge] = {
     "hours_compared": metrics.rollup_compared_hours,
     "hours_differing": metrics.rollup_differing_hours,
     "events_unpriced": metrics.unpriced_events,
-    "invoices_finalized": metrics.invoices.labels("finalized"),
-    "invoices_failed": metrics.invoices.labels("failed"),
-    "invoices_overdue": metrics.invoices_overdue,
-    "hand_overs_done": metrics.hand_overs.labels("done"),
-    "hand_overs_failed": metrics.hand_overs.labels("failed"),
-    "hand_overs_waiting": metrics.hand_overs_waiting,
+    "documents_issued": metrics.documents,
+    "months_waiting": metrics.invoices_overdue,
+    "hand_overs_done": metrics.hand_overs,
+    "hand_overs_failing": metrics.hand_overs_failing,
 }
 
 

@@ -268,8 +268,8 @@ USAGE = Board(
                 _stat("Hours that differ", "none", "max(ingest_rollup_differing_hours)"),
                 _stat("Cost against the price book", "percentunit", "max(ingest_cost_mismatch_ratio)"),
                 _stat("Events without a price", "suffix: events", "max(ingest_unpriced_events)"),
-                _stat("Invoices overdue", "none", "max(ingest_invoices_overdue)"),
-                _stat("Invoices to hand over", "none", "max(ingest_hand_overs_waiting)"),
+                _stat("Months to invoice, not summed", "none", "max(ingest_invoices_overdue)"),
+                _stat("Hand-overs that fail", "none", "max(ingest_hand_overs_failing)"),
             ),
             4,
         ),
@@ -302,10 +302,8 @@ USAGE = Board(
         Row(
             "Invoices",
             (
-                _line("Finalized and failed", "suffix: invoices",
-                      f"max by (outcome) (increase(ingest_invoices[{WINDOW}]))", "{{outcome}}"),
-                _line("Handed over", "suffix: invoices",
-                      f"max by (outcome) (increase(ingest_hand_overs[{WINDOW}]))", "{{outcome}}"),
+                _line("Issued", "suffix: documents", f"max(increase(ingest_documents[{WINDOW}]))", "issued"),
+                _line("Handed over", "suffix: documents", f"max(increase(ingest_hand_overs[{WINDOW}]))", "handed over"),
                 _line("Since a round of each job", "s", "max by (task) (ingest_job_age_seconds)", "{{task}}"),
             ),
         ),

@@ -16,8 +16,7 @@ CREATE TABLE nocontent.job_figures (
     figure text PRIMARY KEY CHECK (figure IN (
         'rows_summed', 'hours_recomputed', 'marks_pending', 'events_pending', 'hours_compared', 'hours_differing',
         'compared_tenant', 'compared_hour', 'mismatch_ppm', 'events_unpriced',
-        'invoices_finalized', 'invoices_failed', 'invoices_overdue',
-        'hand_overs_done', 'hand_overs_failed', 'hand_overs_waiting'
+        'documents_issued', 'months_waiting', 'hand_overs_done', 'hand_overs_failing'
     )),
     is_total boolean NOT NULL,
     amount bigint NOT NULL DEFAULT 0
@@ -27,8 +26,7 @@ INSERT INTO nocontent.job_figures (figure, is_total) VALUES
     ('rows_summed', true), ('hours_recomputed', true), ('marks_pending', false), ('events_pending', false),
     ('hours_compared', true), ('hours_differing', false), ('compared_tenant', false),
     ('compared_hour', false), ('mismatch_ppm', false), ('events_unpriced', false),
-    ('invoices_finalized', true), ('invoices_failed', true), ('invoices_overdue', false),
-    ('hand_overs_done', true), ('hand_overs_failed', true), ('hand_overs_waiting', false);
+    ('documents_issued', true), ('months_waiting', false), ('hand_overs_done', true), ('hand_overs_failing', false);
 
 -- The leader's session ends with it, so a dead leader leads no more; one that hangs leads for five minutes. A round is
 -- short, and every job is safe if two run it: this saves work. `early` is how long before it is due a round may begin.

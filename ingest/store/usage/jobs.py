@@ -8,13 +8,10 @@ from ingest.store import connections
 from ingest.store.connections import Connection
 
 JobName = Literal["rollup", "compare", "close", "hand_over"]
-Total = Literal[
-    "rows_summed", "hours_recomputed", "hours_compared", "invoices_finalized", "invoices_failed", "hand_overs_done",
-    "hand_overs_failed",
-]  # fmt: skip
+Total = Literal["rows_summed", "hours_recomputed", "hours_compared", "documents_issued", "hand_overs_done"]
 State = Literal[
     "marks_pending", "events_pending", "hours_differing", "compared_tenant", "compared_hour", "mismatch_ppm",
-    "events_unpriced", "invoices_overdue", "hand_overs_waiting",
+    "events_unpriced", "months_waiting", "hand_overs_failing",
 ]  # fmt: skip
 Figure = Total | State
 TOTALS = frozenset(get_args(Total))
