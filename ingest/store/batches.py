@@ -1,4 +1,4 @@
-"""Stores a group of batches in one transaction: ledger and rows, or neither.
+"""Stores a group of batches in one transaction: ledger, rows and marks of usage, or nothing.
 
 The ledger detects a replayed batch, the primary key a repeated event. COPY serves the usual case, because repeats
 are rare; INSERT with ON CONFLICT serves groups that COPY cannot store.
@@ -15,6 +15,7 @@ import asyncpg
 from ingest.store import metrics, rows, session
 from ingest.store.connections import Connection
 from ingest.store.errors import SequenceReused
+from ingest.store.usage import marks
 from schema.event import DROP_REASONS
 from schema.receipt import Receipt
 
@@ -139,6 +140,7 @@ async def _copy(connection: Connection, entries: Sequence[Entry]) -> dict[Entry,
         yield rows.TRAILER
 
     await connection.copy_to_table("events", source=source(), columns=rows.COLUMNS, format="binary")
+    await marks.insert(connection, marks.of_rows(merged))
     return receipts
 
 
@@ -160,6 +162,8 @@ async def _insert(connection: Connection, entries: Sequence[Entry]) -> dict[Entr
     """Insert the events that are not stored yet; one that two batches of the group have counts for the first."""
     added = await connection.fetch(_INSERT, *rows.columns(rows.merge([entry.rows for entry in entries])))
     new = {(row["tenant_id"], row["event_id"]) for row in added}
+    if new:
+        await marks.insert(connection, marks.of_ids(new))
     receipts = {}
     for entry in entries:
         own = {(entry.tenant_id, event_id) for event_id in rows.event_ids(entry.rows)} & new

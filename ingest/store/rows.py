@@ -60,8 +60,7 @@ def encode(decoded: Decoded, tenant_id: int) -> bytes:
     ids = np.frombuffer(decoded.event_ids, "V16")
     rows = np.frombuffer(blank(len(ids)), ROW)
     rows["event_id"] = ids
-    milliseconds = ids.view(">u8")[::2] >> np.uint64(16)
-    rows["occurred_at"] = (milliseconds.astype(np.int64) - _POSTGRES_EPOCH_MS) * 1_000
+    rows["occurred_at"] = _times(ids.view(">u8")[::2])
     rows["tenant_id"] = tenant_id
     for name, code in _NUMBERS.items():
         rows[name] = _column(code, decoded.numbers[name])
@@ -136,3 +135,12 @@ def columns(merged: bytes) -> list[list[int] | list[UUID]]:
 def event_ids(part: bytes) -> list[UUID]:
     """Return the ids of a batch's rows."""
     return [UUID(bytes=bytes(event_id)) for event_id in np.frombuffer(part, ROW)["event_id"]]
+
+
+def times_of_ids(ids: Sequence[UUID]) -> npt.NDArray[np.int64]:
+    """Return the times of events, which their ids begin with, in microseconds since 2000."""
+    return _times(np.frombuffer(b"".join([event_id.bytes for event_id in ids]), ">u8")[::2])
+
+
+def _times(heads: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    return ((heads >> np.uint64(16)).astype(np.int64) - _POSTGRES_EPOCH_MS) * 1_000
