@@ -8,6 +8,7 @@ from ingest.store.usage import comparison
 from ingest.store.usage import jobs as store
 from ingest.store.usage.comparison import Place
 from ingest.usage.jobs import Job, Round
+from ingest.usage.rollup import roll_up
 
 HOURS_A_ROUND = 10
 COMPARE_S_MAX = 5.0  # Then the round ends, with whatever hour it has reached.
@@ -41,5 +42,5 @@ async def compare(connection: Connection) -> Round:
 
 
 # Rollups have a connection of their own, so that nothing delays them.
-LANES = ((), (Job("compare", compare),))
+LANES = ((Job("rollup", roll_up),), (Job("compare", compare),))
 ALL = tuple(job for lane in LANES for job in lane)

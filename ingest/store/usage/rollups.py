@@ -1,0 +1,243 @@
+"""Keeps `usage` equal to the sums of the rows: adds the rows of new marks, or sums whole hours again.
+
+A chunk is one REPEATABLE READ transaction: it deletes marks and adds just the rows that their transactions inserted, so
+each row is added once. If it finds other rows than were marked (after a restore, or if somebody deleted some), it makes
+the sums of those hours again. Hours of a day that was dropped are frozen. Decision 0023.
+"""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import asyncpg
+
+from ingest.store.connections import Connection
+from ingest.store.usage import cells, grains, sums
+from ingest.store.usage.cells import EPOCH, Span
+from ingest.store.usage.columns import Grain
+from ingest.store.usage.marks import SLICE_S
+
+EVENTS_PER_CHUNK = 250_000
+_MARKS_PER_CHUNK = 20_000
+_RECOUNTS_PER_CHUNK = 100
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+_START = datetime(2000, 1, 1, tzinfo=UTC)
+Hour = tuple[int, datetime]  # Of a tenant.
+
+
+class Rolled(NamedTuple):
+    """The result of one chunk, and what is left for the next."""
+
+    events: int  # Added to the sums as marked.
+    marks: int
+    recomputed_hours: int
+    lost_events: int  # Marked, but of days that were dropped before they were summed.
+    pending_marks: int
+    pending_events: int
+    pending_recounts: int
+    oldest_pending_s: float  # 0 if nothing is pending.
+
+    @property
+    def is_done(self) -> bool:
+        return not self.pending_marks
+
+
+class Conflict(Exception):
+    """Another transaction wrote the same sums; nothing was changed, and a retry will do."""
+
+
+async def roll_up(connection: Connection, *, by_hour: bool = False) -> Rolled:
+    """Add one chunk of marked rows to the sums, and sum hours again for which that was asked; raises Conflict.
+
+    `by_hour` sums marked hours again instead, for Citus, where the ids of transactions differ between nodes.
+    """
+    async with _transaction(connection) as days:
+        taken = await _take(connection)
+        again, lost = await _add_marked(connection, days, taken, by_hour=by_hour)
+        recounts = await _recounts(connection, days)
+        recomputed = await _recompute(connection, again | recounts)
+    events = sum(mark["events"] for mark in taken)
+    (pending,) = await connection.fetch(_PENDING)
+    return Rolled(events - lost, len(taken), recomputed, lost, *pending.values())
+
+
+async def recompute(connection: Connection, tenant_id: int, first: datetime, last: datetime) -> int:
+    """Sum the hours from `first` to `last` again, but for frozen ones; return their number. Raises Conflict."""
+    async with _transaction(connection) as days:
+        return await _recompute(connection, _hours(tenant_id, first, last, days))
+
+
+_SERVING = """
+SELECT to_date(right(relname, 8), 'YYYYMMDD') AS day FROM pg_inherits JOIN pg_class ON oid = inhrelid
+WHERE inhparent = 'nocontent.events'::regclass AND NOT inhdetachpending AND relname ~ '^events_[0-9]{8}$'
+"""
+
+
+@asynccontextmanager
+async def _transaction(connection: Connection) -> AsyncIterator[set[datetime]]:
+    """Begin a transaction, and yield the days that have rows.
+
+    The locks come before the snapshot: until COMMIT no day is dropped, and no price changes that the snapshot lacks.
+    """
+    try:
+        async with connection.transaction(isolation="repeatable_read"):
+            await connection.execute("LOCK TABLE nocontent.events, nocontent.prices IN ACCESS SHARE MODE")
+            await connection.execute(cells.SETTINGS)
+            served = await connection.fetch(_SERVING)
+            yield {datetime(row["day"].year, row["day"].month, row["day"].day, tzinfo=UTC) for row in served}
+    except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.UniqueViolationError):
+        raise Conflict from None
+
+
+# The first mark is always taken, however many events it has.
+_TAKE = """
+DELETE FROM nocontent.usage_marks
+WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM (
+        SELECT ctid, sum(events) OVER (ROWS UNBOUNDED PRECEDING) - events AS before
+        FROM (SELECT ctid, events FROM nocontent.usage_marks WHERE events > 0 LIMIT $1) AS mark
+    ) AS mark
+    WHERE before < $2
+))
+RETURNING tenant_id, first, last, events, xid::xid AS xid
+"""
+_PENDING = """
+SELECT count(*) AS marks, coalesce(sum(events), 0)::bigint AS events, count(*) FILTER (WHERE events = 0) AS recounts,
+    coalesce(greatest(extract(epoch FROM clock_timestamp() - min(marked_at)), 0), 0)::float8 AS oldest_s
+FROM nocontent.usage_marks
+"""
+
+
+async def _take(connection: Connection) -> list[asyncpg.Record]:
+    return list(await connection.fetch(_TAKE, _MARKS_PER_CHUNK, EVENTS_PER_CHUNK))
+
+
+async def _add_marked(
+    connection: Connection, days: set[datetime], taken: Sequence[asyncpg.Record], *, by_hour: bool
+) -> tuple[set[Hour], int]:
+    """Add the rows of marks; return the hours whose rows are not those marked, and the events of frozen days."""
+    kept = [mark for mark in taken if _floor(mark["first"], _DAY) in days]
+    lost = sum(mark["events"] for mark in taken) - sum(mark["events"] for mark in kept)
+    if by_hour:
+        return {(mark["tenant_id"], _floor(mark["first"], _HOUR)) for mark in kept}, lost
+    if not kept:
+        return set(), lost
+    found = await cells.of_marks(connection, _spans(kept))
+    wrong = _differing(_count(kept, "first"), _count(found, "at"))
+    right = [cell for cell in found if (cell["tenant_id"], _floor(cell["at"], _HOUR)) not in wrong]
+    if right:
+        await sums.add(connection, grains.of_cells(right, Grain))
+    return wrong, lost
+
+
+def _spans(marks: Iterable[asyncpg.Record]) -> list[Span]:
+    """Return a span for each tenant and slice, so that each is scanned once."""
+    grouped = defaultdict(list)
+    for mark in marks:
+        grouped[mark["tenant_id"], _floor(mark["first"], timedelta(seconds=SLICE_S))].append(mark)
+    return [
+        Span(
+            tenant_id,
+            min(mark["first"] for mark in own),
+            max(mark["last"] for mark in own),
+            tuple({mark["xid"] for mark in own}),
+        )
+        for (tenant_id, _), own in sorted(grouped.items())
+    ]
+
+
+def _count(records: Iterable[asyncpg.Record], time: str) -> dict[Hour, int]:
+    counts: dict[Hour, int] = defaultdict(int)
+    for record in records:
+        counts[record["tenant_id"], _floor(record[time], _HOUR)] += record["events"]
+    return counts
+
+
+def _differing(expected: dict[Hour, int], found: dict[Hour, int]) -> set[Hour]:
+    return {hour for hour in expected.keys() | found.keys() if expected.get(hour) != found.get(hour)}
+
+
+_TAKE_RECOUNTS = """
+DELETE FROM nocontent.usage_marks
+WHERE ctid = ANY(ARRAY(SELECT ctid FROM nocontent.usage_marks WHERE events = 0 LIMIT $1))
+RETURNING tenant_id, first, last
+"""
+_RECOUNT_LATER = """
+INSERT INTO nocontent.usage_marks (tenant_id, first, last, events, marked_at) VALUES ($1, $2, $3, 0, now())
+"""
+# The next time with a row or a sum, since a mark may span a year.
+_NEXT = """
+SELECT least(
+    (SELECT min(occurred_at) FROM nocontent.events WHERE tenant_id = $1 AND occurred_at BETWEEN $2 AND $3),
+    (SELECT min(at) FROM nocontent.usage WHERE tenant_id = $1 AND grain = 1 AND at BETWEEN $2 AND $3)
+)
+"""
+
+
+async def _recounts(connection: Connection, days: set[datetime]) -> set[Hour]:
+    """Take marks that ask for hours to be summed again; of each, the first day, and its rest is left for later."""
+    hours: set[Hour] = set()
+    if not days:
+        return hours
+    for tenant_id, first, last in await connection.fetch(_TAKE_RECOUNTS, _RECOUNTS_PER_CHUNK):
+        start = max(_floor(first, _HOUR), min(days))
+        end = min(last, max(days) + _DAY - timedelta(microseconds=1))
+        following = await connection.fetchval(_NEXT, tenant_id, start, end)
+        if following is None:
+            continue
+        until = min(end, _floor(following, _DAY) + _DAY - timedelta(microseconds=1))
+        hours |= _hours(tenant_id, following, until, days)
+        if until < end:
+            await connection.execute(_RECOUNT_LATER, tenant_id, until + timedelta(microseconds=1), end)
+    return hours
+
+
+def _hours(tenant_id: int, first: datetime, last: datetime, days: set[datetime]) -> set[Hour]:
+    """Return the hours of days that have rows."""
+    start = _floor(first, _HOUR)
+    count = (last - start) // _HOUR + 1
+    return {
+        (tenant_id, hour) for hour in (start + number * _HOUR for number in range(count)) if _floor(hour, _DAY) in days
+    }
+
+
+_MARKED = "DELETE FROM nocontent.usage_marks WHERE tenant_id = $1 AND first >= $2 AND first < $3 AND events > 0"
+_MINUTES = f"""
+SELECT date_bin('1 minute', occurred_at, {EPOCH}) AS at, count(*) AS events FROM nocontent.events
+WHERE tenant_id = $1 AND occurred_at >= $2 AND occurred_at < $3 GROUP BY 1 ORDER BY 1
+"""  # noqa: S608 (a constant)
+
+
+async def _recompute(connection: Connection, hours: set[Hour]) -> int:
+    """Make the sums of hours from all rows that the snapshot has, and of their days from the hours."""
+    for tenant_id, hour in sorted(hours):
+        values = tenant_id, hour, hour + _HOUR
+        await connection.execute(_MARKED, *values)
+        await sums.delete_hours(connection, *values)
+        minutes = await connection.fetch(_MINUTES, *values, timeout=cells.TIMEOUT_S)
+        for first, last in _pieces(minutes):
+            summed = await cells.of_spans(connection, [Span(tenant_id, first, last)])
+            await sums.add(connection, grains.of_cells(summed, sums.HOURLY))
+    for tenant_id, day in sorted({(tenant_id, _floor(hour, _DAY)) for tenant_id, hour in hours}):
+        await sums.make_day(connection, tenant_id, day)
+    return len(hours)
+
+
+def _pieces(minutes: Iterable[asyncpg.Record]) -> Iterable[tuple[datetime, datetime]]:
+    """Yield times that have as many events as a chunk, or one minute."""
+    first, last, events = None, None, 0
+    for minute, count in minutes:
+        if first is not None and last is not None and events + count > EVENTS_PER_CHUNK:
+            yield first, last
+            first, events = None, 0
+        first = first or minute
+        last = minute + timedelta(minutes=1) - timedelta(microseconds=1)
+        events += count
+    if first is not None and last is not None:
+        yield first, last
+
+
+def _floor(time: datetime, period: timedelta) -> datetime:
+    return time - (time - _START) % period

@@ -1,0 +1,32 @@
+"""The round of the job that keeps the sums of usage up to date: it rolls up what writers marked."""
+
+from ingest.store.connections import Connection
+from ingest.store.usage import rollups
+from ingest.store.usage.jobs import Figure
+from ingest.store.usage.rollups import Conflict
+from ingest.usage.jobs import Round
+
+REST_S = 2.0
+BUSY_REST_S = 20.0  # A slice of 10 s is read once then, instead of in each round while it is written.
+BUSY_EVENTS = 100_000  # In one round.
+CONFLICT_REST_S = 0.5
+CHUNKS_MAX = 20  # Then the round ends and is recorded, and another one follows.
+
+
+async def roll_up(connection: Connection) -> Round:
+    """Roll up what is pending, chunk by chunk; what writers mark meanwhile is left for the next round."""
+    events, hours, chunks, is_complete = 0, 0, 0, False
+    figures: dict[Figure, int] = {}
+    while not is_complete and chunks < CHUNKS_MAX:
+        try:
+            chunk = await rollups.roll_up(connection)
+        except Conflict:  # With somebody else's roll-up, such as `nocontent jobs` at a terminal.
+            return Round(figures, is_complete=False, rest_s=CONFLICT_REST_S)
+        chunks += 1
+        events, hours = events + chunk.events, hours + chunk.recomputed_hours
+        figures = {
+            "rows_summed": events, "hours_recomputed": hours,
+            "marks_pending": chunk.pending_marks, "events_pending": chunk.pending_events,
+        }  # fmt: skip
+        is_complete = chunk.pending_events < rollups.EVENTS_PER_CHUNK and not chunk.pending_recounts
+    return Round(figures, is_complete=is_complete, rest_s=BUSY_REST_S if events >= BUSY_EVENTS else REST_S)
