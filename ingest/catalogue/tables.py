@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 from zipfile import ZipFile
 
+from schema.composition import HEADS, form_of, heads
 from schema.event import Kind
 from schema.rules import rule_of_value
 from schema.vocabulary import GRAMMAR
@@ -131,6 +132,17 @@ def read_genai_prices(wheel: Path) -> Table:
     models = calls(ast.parse(read_member(wheel, r"genai_prices/data\.py")), "ModelInfo")
     names = [{ast.literal_eval(model["id"]), *exact_matches(model["match"])} for model in models]
     return table_of(release_of(wheel), dict.fromkeys(name for each in names for name in each))
+
+
+def is_head(form: str) -> bool:
+    return form in heads() or HEADS.fullmatch(form) is not None
+
+
+def without_prefixes(model: str) -> str:
+    """Return an id without the prefixes that any id may have."""
+    while (slash := model.find("/")) > 0 and is_head(form_of(model[:slash])):
+        model = model[slash + 1 :]
+    return model
 
 
 def download(package: str, folder: Path) -> Path:

@@ -1,24 +1,23 @@
 """The demo's events: a real trace of arrival times and token counts (see ingest/demo/trace/ATTRIBUTION.md).
 
 The trace has nothing else, so categories, models, costs and latencies are made up by the rules of a router that sends
-short requests to smaller models. Prices are list prices in USD per million tokens.
+short requests to smaller models. Costs are those of the price book.
 """
 
 import csv
 import secrets
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from ingest.pricing import book, rates
+from ingest.pricing.rates import Tokens
 from schema.ids import uuid7
 
 _FILE = Path(__file__).parent.parent / "demo" / "trace" / "azure_llm_inference_2023.csv"
-_REQUESTED = "claude-opus-4-5"
-_PRICES = {  # Input and output, from genai-prices 0.2.3.
-    "claude-opus-4-5": (5.0, 25.0),
-    "claude-sonnet-4-5": (3.0, 15.0),
-    "claude-haiku-4-5": (1.0, 5.0),
-}
+_PROVIDER, _REQUESTED = "anthropic", "claude-opus-4-5"
+_PRICED_AT = datetime(2026, 11, 28, tzinfo=UTC)
 _SERVICES = {"code": ("code_generation", "editor"), "conv": ("chat", "assistant")}
 _TTFT_MS = 200
 _MS_PER_TOKEN = 15
@@ -56,7 +55,7 @@ def event(arrival: Arrival, at_ms: int) -> dict[str, object]:
     return {
         "event_id": str(uuid7(at_ms, secrets.randbits(80))),
         "task_category": category,
-        "provider": "anthropic",
+        "provider": _PROVIDER,
         "requested_model": _REQUESTED,
         "routed_model": routed,
         "input_tokens": arrival.context_tokens,
@@ -88,6 +87,7 @@ def _route(arrival: Arrival) -> str:
 
 
 def _cost(model: str, arrival: Arrival) -> int:
-    """Return nano-USD: 1 USD per million tokens is 1,000 nano-USD per token."""
-    price_in, price_out = _PRICES[model]
-    return round(1_000 * (price_in * arrival.context_tokens + price_out * arrival.generated_tokens))
+    tokens = Tokens(arrival.context_tokens, 0, 0, 0, arrival.generated_tokens)
+    cost = rates.price([book.shipped().schedule(_PROVIDER, model)], _PRICED_AT, tokens)
+    assert cost is not None
+    return cost
