@@ -38,6 +38,8 @@ FAMILIES = {
     "jobs": ("jobs",),
     "control": ("tenant", "token", "reader", "vocabulary", "tags"),
     "retention": ("retention",),
+    "plan": ("plan",),
+    "invoice": ("invoice",),
     "policy": ("policy",),
     "check": ("check",),
     "prove": ("prove",),

@@ -20,6 +20,7 @@ class Acts(NamedTuple):
 
     family: "Subparsers[argparse.ArgumentParser]"
     advice: str
+    role: connections.Role = "nocontent_control"
 
     def add(self, name: str, act: Act, says: str) -> argparse.ArgumentParser:
         """Declare an act; return its parser, for its arguments."""
@@ -28,7 +29,7 @@ class Acts(NamedTuple):
         return command
 
     async def _run(self, act: Act, args: argparse.Namespace) -> int:
-        connection = await connections.connect_as_operator(require_dsn(processes.load()), "nocontent_control")
+        connection = await connections.connect_as_operator(require_dsn(processes.load()), self.role)
         try:
             return await act(connection, args)
         except connections.PostgresError as refused:

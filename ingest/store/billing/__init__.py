@@ -1,0 +1,1 @@
+"""Plans, the tenants on them, and the documents that were issued."""

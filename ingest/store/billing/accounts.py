@@ -1,0 +1,100 @@
+"""Reads what a tenant's documents are computed from: its plans, the sums of its usage, and what was billed."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+from ingest.knowledge.billing import Account, Billed, LineKind, Period, Quarter
+from ingest.store.billing import plans
+from ingest.store.connections import Connection
+
+_GRAIN = 1  # Quarters of an hour, of all dimensions together.
+_NOW = "SELECT now()"
+_INVOICED = """
+SELECT month, period_start AS start, period_end AS end, time_zone FROM nocontent.invoices
+WHERE tenant_id = $1 AND kind = 1 ORDER BY month
+"""
+# What a waived credit note took back stays billed, so that it is not billed again.
+_BILLED = """
+SELECT line.month, line.period_start AS start, line.period_end AS end, min(line.plan_id) AS plan_id,
+    min(line.plan_version) AS plan_version, line.kind, sum(line.quantity)::bigint AS quantity,
+    sum(line.cents)::bigint AS cents
+FROM nocontent.invoice_lines line JOIN nocontent.invoices document USING (tenant_id, issuer, number)
+WHERE line.tenant_id = $1 AND document.tenant_id = $1 AND line.month >= $2 AND NOT document.waived
+GROUP BY line.month, line.period_start, line.period_end, line.kind ORDER BY line.month, line.kind
+"""
+_QUARTERS = """
+SELECT at, events, savings_reported_nanousd, savings_priced_nanousd FROM nocontent.usage
+WHERE tenant_id = $1 AND grain = $2 AND at >= $3 AND at < $4 ORDER BY at
+"""
+_SUMS = """
+SELECT coalesce(sum(events), 0)::bigint AS events,
+    coalesce(sum(savings_reported_nanousd + savings_priced_nanousd), 0)::bigint AS savings_nanousd
+FROM unnest($3::timestamptz[], $4::timestamptz[]) WITH ORDINALITY AS period (start, until, place)
+LEFT JOIN nocontent.usage ON tenant_id = $1 AND grain = $2 AND at >= start AND at < until
+GROUP BY place ORDER BY place
+"""
+# Older sums may have been deleted: see trim_usage in migration 0020.
+_KEPT_SINCE = """
+SELECT (horizon - greatest(usage_days - retention_days, 0))::timestamp AT TIME ZONE 'UTC' FROM nocontent.retention
+WHERE retention_id = 1
+"""
+_PENDING = """
+SELECT EXISTS (SELECT FROM nocontent.usage_marks WHERE tenant_id = $1 AND first < $3 AND last >= $2)
+"""
+
+
+async def now(connection: Connection) -> datetime:
+    """Return PostgreSQL's time, which decides when a period has ended."""
+    found = await connection.fetchval(_NOW)
+    assert isinstance(found, datetime)
+    return found
+
+
+async def read(connection: Connection, tenant_id: int, since: date) -> Account:
+    """Return a tenant's account; of what was billed, the months from `since` on."""
+    invoiced = [Period(**dict(row)) for row in await connection.fetch(_INVOICED, tenant_id)]
+    return Account(
+        tenant_id=tenant_id,
+        subscriptions=await plans.subscriptions(connection, tenant_id),
+        plans=await plans.read_all(connection),
+        billed=await _billed(connection, tenant_id, since),
+        invoiced={period.month: period for period in invoiced},
+    )
+
+
+async def _billed(connection: Connection, tenant_id: int, since: date) -> tuple[Billed, ...]:
+    found: dict[date, Billed] = {}
+    for row in await connection.fetch(_BILLED, tenant_id, since):
+        month = row["month"]
+        if month not in found:
+            period = Period(month=month, start=row["start"], end=row["end"], time_zone="UTC")
+            found[month] = Billed(
+                period=period, plan_id=row["plan_id"], plan_version=row["plan_version"], quantities={}, cents={}
+            )
+        found[month].quantities[LineKind(row["kind"])] = row["quantity"]  # type: ignore[index]  # Ours until returned.
+        found[month].cents[LineKind(row["kind"])] = row["cents"]  # type: ignore[index]
+    return tuple(found.values())
+
+
+async def quarters(connection: Connection, tenant_id: int, period: Period) -> list[Quarter]:
+    """Return the sums of a period, by quarter of an hour."""
+    rows = await connection.fetch(_QUARTERS, tenant_id, _GRAIN, period.start, period.end)
+    return [Quarter(*row.values()) for row in rows]
+
+
+async def sums(connection: Connection, tenant_id: int, periods: Sequence[Period]) -> list[tuple[int, int]]:
+    """Return the events and the nano-USD of savings of each period."""
+    starts, ends = [each.start for each in periods], [each.end for each in periods]
+    rows = await connection.fetch(_SUMS, tenant_id, _GRAIN, starts, ends)
+    return [(row["events"], row["savings_nanousd"]) for row in rows]
+
+
+async def is_pending(connection: Connection, tenant_id: int, period: Period) -> bool:
+    """Return whether events of a period are stored and not yet summed."""
+    return bool(await connection.fetchval(_PENDING, tenant_id, period.start, period.end))
+
+
+async def kept_since(connection: Connection) -> datetime:
+    """Return the time before which sums of usage may have been deleted."""
+    found = await connection.fetchval(_KEPT_SINCE)
+    return datetime.min.replace(tzinfo=UTC) if found is None else found
