@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from itertools import groupby
+
+import asyncpg
 
 from ingest.knowledge.billing import Account, Billed, LineKind, Period, Quarter
 from ingest.store.billing import plans
@@ -16,8 +19,8 @@ WHERE tenant_id = $1 AND kind = 1 ORDER BY month
 # What a waived credit note took back stays billed, so that it is not billed again.
 _BILLED = """
 SELECT line.month, line.period_start AS start, line.period_end AS end, min(line.plan_id) AS plan_id,
-    min(line.plan_version) AS plan_version, line.kind, sum(line.quantity)::bigint AS quantity,
-    sum(line.cents)::bigint AS cents
+    min(line.plan_version) AS plan_version, min(document.time_zone) AS time_zone, line.kind,
+    sum(line.quantity)::bigint AS quantity, sum(line.cents)::bigint AS cents
 FROM nocontent.invoice_lines line JOIN nocontent.invoices document USING (tenant_id, issuer, number)
 WHERE line.tenant_id = $1 AND document.tenant_id = $1 AND line.month >= $2 AND NOT document.waived
 GROUP BY line.month, line.period_start, line.period_end, line.kind ORDER BY line.month, line.kind
@@ -36,7 +39,7 @@ GROUP BY place ORDER BY place
 # Older sums may have been deleted: see trim_usage in migration 0020.
 _KEPT_SINCE = """
 SELECT (horizon - greatest(usage_days - retention_days, 0))::timestamp AT TIME ZONE 'UTC' FROM nocontent.retention
-WHERE retention_id = 1
+WHERE retention_id = 1 AND usage_days IS NOT NULL
 """
 _PENDING = """
 SELECT EXISTS (SELECT FROM nocontent.usage_marks WHERE tenant_id = $1 AND first < $3 AND last >= $2)
@@ -63,17 +66,19 @@ async def read(connection: Connection, tenant_id: int, since: date) -> Account:
 
 
 async def _billed(connection: Connection, tenant_id: int, since: date) -> tuple[Billed, ...]:
-    found: dict[date, Billed] = {}
-    for row in await connection.fetch(_BILLED, tenant_id, since):
-        month = row["month"]
-        if month not in found:
-            period = Period(month=month, start=row["start"], end=row["end"], time_zone="UTC")
-            found[month] = Billed(
-                period=period, plan_id=row["plan_id"], plan_version=row["plan_version"], quantities={}, cents={}
-            )
-        found[month].quantities[LineKind(row["kind"])] = row["quantity"]  # type: ignore[index]  # Ours until returned.
-        found[month].cents[LineKind(row["kind"])] = row["cents"]  # type: ignore[index]
-    return tuple(found.values())
+    rows = await connection.fetch(_BILLED, tenant_id, since)
+    return tuple(_month(list(group)) for _, group in groupby(rows, key=lambda row: row["month"]))
+
+
+def _month(rows: list[asyncpg.Record]) -> Billed:
+    first = rows[0]
+    return Billed(
+        period=Period(month=first["month"], start=first["start"], end=first["end"], time_zone=first["time_zone"]),
+        plan_id=first["plan_id"],
+        plan_version=first["plan_version"],
+        quantities={LineKind(row["kind"]): row["quantity"] for row in rows},
+        cents={LineKind(row["kind"]): row["cents"] for row in rows},
+    )
 
 
 async def quarters(connection: Connection, tenant_id: int, period: Period) -> list[Quarter]:

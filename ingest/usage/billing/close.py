@@ -81,10 +81,15 @@ async def close_at(connection: Connection, now: datetime, tenants: Sequence[int]
 
 async def correct(connection: Connection, tenant_id: int) -> str | None:
     """Issue a credit note for what was billed too much, without waiting for the next invoice; None if nothing was."""
+    return await correct_at(connection, await accounts.now(connection), tenant_id)
+
+
+async def correct_at(connection: Connection, now: datetime, tenant_id: int) -> str | None:
+    """Issue a credit note for what was billed too much, as of a time."""
     for _ in range(_TRIES_MAX):
         try:
             async with invoices.snapshot(connection):
-                account = await _account(connection, tenant_id, await accounts.now(connection), None)
+                account = await _account(connection, tenant_id, now, None)
                 return await _correct(connection, account)
         except Outdated:
             continue
