@@ -17,7 +17,7 @@ _LISTED = f"""
 SELECT {_COLUMNS} FROM nocontent.invoices
 WHERE ($1::integer IS NULL OR tenant_id = $1) AND (issuer, number) > ($2, $3) ORDER BY issuer, number LIMIT $4
 """  # noqa: S608 (our own columns)
-_READ = f"SELECT {_COLUMNS} FROM nocontent.invoices WHERE tenant_id = $1 AND issuer = $2 AND number = $3"  # noqa: S608
+_READ = f"SELECT {_COLUMNS} FROM nocontent.invoices WHERE tenant_id = $1 AND issuer = $2 AND number = $3"  # noqa: S608 (our own columns)
 _OWNER = "SELECT tenant_id FROM nocontent.invoices WHERE issuer = $1 AND number = $2"
 _LINES = """
 SELECT kind, is_correction, month, period_start, period_end, plan_id, plan_version, quantity, cents

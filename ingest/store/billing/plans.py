@@ -1,5 +1,7 @@
 """An operator's acts on plans: adds plans and versions of them, and puts tenants on them."""
 
+from datetime import datetime
+
 import msgspec
 
 from ingest.errors import CannotStart
@@ -27,7 +29,14 @@ _ASSIGN = """
 INSERT INTO nocontent.subscriptions (tenant_id, month, plan_id, time_zone) VALUES ($1, $2, $3, $4)
 ON CONFLICT (tenant_id, month) DO UPDATE SET plan_id = excluded.plan_id, time_zone = excluded.time_zone
 """
-_SUBSCRIBED = "SELECT DISTINCT tenant_id FROM nocontent.subscriptions ORDER BY tenant_id"
+_SUBSCRIBED = """
+SELECT DISTINCT tenant_id FROM nocontent.subscriptions
+WHERE NOT EXISTS (
+    SELECT FROM nocontent.invoices
+    WHERE invoices.tenant_id = subscriptions.tenant_id AND kind = 1 AND period_end > $1
+)
+ORDER BY tenant_id
+"""
 _PLAN_ID_MAX = 32_767
 
 
@@ -88,9 +97,9 @@ async def subscriptions(connection: Connection, tenant_id: int) -> tuple[Subscri
     return tuple(Subscription(**dict(row)) for row in await connection.fetch(_SUBSCRIPTIONS, tenant_id))
 
 
-async def subscribed(connection: Connection) -> list[int]:
-    """Return the tenants that are or were on a plan."""
-    return [row["tenant_id"] for row in await connection.fetch(_SUBSCRIBED)]
+async def without_invoice(connection: Connection, since: datetime) -> list[int]:
+    """Return the tenants that are or were on a plan and have no invoice of a period that ended later."""
+    return [row["tenant_id"] for row in await connection.fetch(_SUBSCRIBED, since)]
 
 
 async def assign(connection: Connection, tenant_id: int, subscription: Subscription) -> None:

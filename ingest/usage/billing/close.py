@@ -5,7 +5,7 @@ PostgreSQL refuses, nothing is issued, no number is taken, and it is computed ag
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import msgspec
 
@@ -18,6 +18,7 @@ from ingest.usage.billing import lines, periods
 
 CORRECTED_MONTHS = 15  # A month is corrected for so many months: longer than events can be late or are kept.
 DOCUMENTS_MAX = 1_000  # In one step of the job; the next one goes on.
+_SHORTEST = timedelta(days=26)  # No period is as short, even where a tenant moves around the world.
 _TRIES_MAX = 50  # Each failure means that another process has issued a document.
 
 
@@ -59,7 +60,8 @@ async def draft(connection: Connection, tenant_id: int, month: date | None) -> D
 
 async def close(connection: Connection) -> Closed:
     """Issue the documents that are due, of all tenants; safe to run twice, anywhere, and to kill."""
-    return await close_at(connection, await accounts.now(connection), await plans.subscribed(connection))
+    now = await accounts.now(connection)
+    return await close_at(connection, now, await plans.without_invoice(connection, now - periods.GRACE - _SHORTEST))
 
 
 async def close_at(connection: Connection, now: datetime, tenants: Sequence[int]) -> Closed:
