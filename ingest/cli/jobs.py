@@ -9,7 +9,7 @@ from ingest import logs
 from ingest.cli import processes
 from ingest.cli.arguments import Subparsers
 from ingest.errors import Unavailable
-from ingest.store import connections, migrate
+from ingest.store import connections
 from ingest.store.database import require_dsn
 from ingest.usage import jobs, rounds
 
@@ -30,7 +30,6 @@ def _jobs(args: argparse.Namespace) -> int:
 async def _once(dsn: str) -> int:
     connection = await connections.connect_as_operator(dsn, jobs.ROLE)
     try:
-        await migrate.require_current(connection)
         failed = [job.name for job in rounds.ALL if not await _run(connection, job)]
     finally:
         await connections.close(connection)
@@ -53,7 +52,7 @@ async def _run(connection: connections.Connection, job: jobs.Job) -> bool:
 
 async def _forever(dsn: str) -> int:
     await connections.close(await connections.connect_as_operator(dsn, jobs.ROLE))
-    running = [asyncio.create_task(jobs.run(dsn, lane)) for lane in rounds.LANES]
+    running = [asyncio.create_task(jobs.run(dsn, lane)) for lane in rounds.LANES.values()]
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: [task.cancel() for task in running])

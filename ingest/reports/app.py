@@ -1,7 +1,8 @@
-"""Composes the application of `serve`: that of intake, with the doors of this room and their own connections."""
+"""Composes the application of `serve`: that of intake, with the doors of this room, and the jobs."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.routing import Route
@@ -15,6 +16,8 @@ from ingest.reports.problems import REPORTS
 from ingest.serving import boundary
 from ingest.store.database import require_dsn
 from ingest.store.reading import Readings
+from ingest.usage import jobs, rounds
+from ingest.usage.settings import JobsSettings
 
 EXTENSION = Extension(
     routes=(Route("/v1/usage", usage.get_usage, methods=["GET"]),),
@@ -33,8 +36,12 @@ def create(shared: object = None) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(within: Starlette) -> AsyncIterator[None]:
-        within.state.readings = Readings(require_dsn(config.load_own(IntakeSettings)))
+        dsn = require_dsn(config.load_own(IntakeSettings))
+        within.state.readings = Readings(dsn)
         async with inner(within):
+            if config.load_own(JobsSettings).jobs:
+                for name, lane in rounds.LANES.items():
+                    within.state.tasks.start(name, partial(jobs.run, dsn, lane))
             yield
         await within.state.readings.close()
 

@@ -1,7 +1,9 @@
 """What a round of each job does, and how long it rests."""
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Literal
 
 from ingest.store.connections import Connection
 from ingest.store.usage import comparison
@@ -14,6 +16,7 @@ HOURS_A_ROUND = 10
 COMPARE_S_MAX = 5.0  # Then the round ends, with whatever hour it has reached.
 COMPARE_REST_S = 30.0
 _HOUR_S = 3_600
+Lane = Literal["rollup", "jobs"]  # The names of a worker's tasks, too.
 
 
 async def compare(connection: Connection) -> Round:
@@ -42,5 +45,5 @@ async def compare(connection: Connection) -> Round:
 
 
 # Rollups have a connection of their own, so that nothing delays them.
-LANES = ((Job("rollup", roll_up),), (Job("compare", compare),))
-ALL = tuple(job for lane in LANES for job in lane)
+LANES: Mapping[Lane, tuple[Job, ...]] = {"rollup": (Job("rollup", roll_up),), "jobs": (Job("compare", compare),)}
+ALL = tuple(job for lane in LANES.values() for job in lane)
