@@ -1,17 +1,18 @@
 """Reads a batch by field, so that one decode checks rows and columns, and replaces strings by their codes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from msgspec import UNSET
 from msgspec.structs import astuple
 
-from . import limits
-from .event import KINDS, NAMES, NUMBERS, STATUS_CODES, STOP_REASON_CODES, Batch, Columns
+from .event import KINDS, NAMES, NUMBERS, STATUS_CODES, STOP_REASON_CODES, STRINGS, Batch, Columns
 from .vocabulary import UNKNOWN, UNKNOWN_ID, Vocabulary
 
+_Lists = tuple[dict[str, Sequence[int]], dict[str, dict[int, int]], int]  # By field; by field and place.
+_BYTES = bytes(range(256))
 _WORDS = {"status": STATUS_CODES.__getitem__, "stop_reason": STOP_REASON_CODES.__getitem__}
-_UNKNOWN_NUMBERS = {"cost_nanousd": -1, "baseline_cost_nanousd": -1, "ttft_ms": -1, "http_status": 0}  # For null.
+_NULLS = {"cost_nanousd": -1, "baseline_cost_nanousd": -1, "ttft_ms": -1, "http_status": 0}  # Numbers for null.
 
 
 def is_whole(batch: Batch) -> bool:
@@ -36,28 +37,35 @@ def columns_of(batch: Batch) -> Columns:
     return Columns(*(values[place :: len(NAMES)] for place in range(len(NAMES))))
 
 
-def numbers_of(columns: Columns) -> dict[str, list[int]]:
-    """Return the numbers by field, with a number for null."""
-    numbers = {name: getattr(columns, name) for name in NUMBERS}
-    for name in [name for name in _UNKNOWN_NUMBERS if None in numbers[name]]:
-        numbers[name] = [_UNKNOWN_NUMBERS[name] if number is None else number for number in numbers[name]]
-    return numbers
-
-
-def codes_of(columns: Columns, terms: Sequence[str], vocabulary: Vocabulary) -> tuple[dict[str, list[int]], int]:
-    """Return the codes of strings by field, and how many were coarsened; raises KeyError for one without a code."""
+def lists_of(columns: Columns, terms: Sequence[str], vocabulary: Vocabulary) -> _Lists:
+    """Return numbers, and codes of strings in rows; codes of `terms` by place; and how many strings were coarsened."""
     kinds = {name: vocabulary.kinds[kind] for name, kind in KINDS.items()}
     code_of = {name: known.__getitem__ for name, known in kinds.items()} | _WORDS
-    if terms:
-        # Each is looked up once. If the budget for spellings runs out, it has to be at the same string as in rows.
-        distinct = dict.fromkeys if len(terms) > limits.SPELLINGS_MAX else set
-        places = {name: distinct(getattr(columns, name)) for name in code_of}
-        if set().union(*places.values()) - {None} != set(range(len(terms))):
+    lists: dict[str, Sequence[int]] = {name: getattr(columns, name) for name in (*STRINGS, *NUMBERS)}
+    nulls = _NULLS | {"stop_reason": len(terms)} if terms else _NULLS
+    for name in [name for name in nulls if not all(lists[name])]:  # One is null or 0.
+        lists[name] = [nulls[name] if number is None else number for number in getattr(columns, name)]
+    tables: dict[str, dict[int, int]] = {}
+    if not terms:
+        lists |= {name: list(map(code, getattr(columns, name))) for name, code in code_of.items()}
+    else:
+        if len(terms) < len(_BYTES):
+            lists |= {name: bytearray(lists[name]) for name in code_of}
+        used = {name: _distinct(lists[name]) for name in code_of} | {"stop_reason": set(columns.stop_reason)}
+        if set().union(*used.values()) - {None} != set(range(len(terms))):
             raise KeyError
-        for name, code in list(code_of.items()):
-            found = {place: 0 if place is None else code(terms[place]) for place in places[name]}
-            code_of[name] = found.__getitem__
-    codes = {name: list(map(code, getattr(columns, name))) for name, code in code_of.items()}
-    unknown = terms.index(UNKNOWN) if UNKNOWN in terms else UNKNOWN
-    coarsening = [name for name, known in kinds.items() if known.coarsens]
-    return codes, sum(codes[name].count(UNKNOWN_ID) - getattr(columns, name).count(unknown) for name in coarsening)
+        for name, code in code_of.items():
+            tables[name] = {place: code(terms[place]) for place in used[name] if place is not None}
+        tables["stop_reason"][len(terms)] = 0
+    coarsened, unknown = 0, terms.index(UNKNOWN) if UNKNOWN in terms else UNKNOWN
+    for name in [name for name, known in kinds.items() if known.coarsens]:
+        codes = list(map(tables[name].__getitem__, lists[name])) if terms else lists[name]
+        coarsened += codes.count(UNKNOWN_ID) - getattr(columns, name).count(unknown)
+    return lists, tables, coarsened
+
+
+def _distinct(places: Sequence[int]) -> Iterable[int]:
+    """Return each place once: if bytes at a tenth of a set's cost, else in order, as the budget for spellings needs."""
+    if isinstance(places, bytearray):
+        return _BYTES.translate(None, _BYTES.translate(None, places))
+    return dict.fromkeys(places)

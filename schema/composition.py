@@ -8,7 +8,6 @@ from pathlib import Path
 from . import limits
 from .event import Kind
 
-_CATALOGUE = Path(__file__).parent / "catalogue"
 _MARKS = str.maketrans("._:/@+~", "-------")
 _PART_WORDS = 5  # In the longest prefix or suffix.
 ARN = re.compile(
@@ -37,7 +36,7 @@ TAILS = re.compile(
 @cache
 def shipped(name: str) -> tuple[str, ...]:
     """Return the lines of one of the catalogue's lists."""
-    return tuple((_CATALOGUE / f"{name}.txt").read_text("ascii").splitlines())
+    return tuple((Path(__file__).parent / f"catalogue/{name}.txt").read_text("ascii").splitlines())
 
 
 def form_of(term: str) -> str:

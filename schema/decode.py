@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from . import limits
-from .columns import codes_of, columns_of, is_whole, numbers_of
+from .columns import columns_of, is_whole, lists_of
 from .event import NAMES, STRINGS, Batch, Columns, Dropped, Kind, Stream
 from .vocabulary import UNKNOWN, UNKNOWN_ID, TagSet, Vocabulary
 
@@ -23,7 +23,6 @@ _QUOTES_MAX = limits.EVENTS_MAX * (_EVENT_QUOTES + 2 + 4 * limits.TAGS_MAX) + 64
 _COMMAS_MAX = limits.EVENTS_MAX * (len(NAMES) + limits.TAGS_MAX) + limits.LISTED_MAX + 64
 _TAGS_CACHED_MAX, _TAGS_BYTES_MAX = 8_192, 1_024  # Per tenant; white space could make one of any length.
 _DELETE = b"\x7f"
-_DAY_MS = 86_400_000
 _Count = Callable[[bytes, bytes], int]
 
 
@@ -36,7 +35,7 @@ class Window(NamedTuple):
     @classmethod
     def at(cls, now_ms: int, retention_days: int) -> Self:
         """Return the window as of a moment: the retention back, and AHEAD_MS_MAX ahead."""
-        return cls(now_ms - retention_days * _DAY_MS, now_ms + limits.AHEAD_MS_MAX)
+        return cls(now_ms - retention_days * 86_400_000, now_ms + limits.AHEAD_MS_MAX)
 
 
 class Refused(Exception):
@@ -44,13 +43,15 @@ class Refused(Exception):
 
 
 class Decoded(NamedTuple):
-    """A batch that passed every check, so nothing checks it again; the same for the same events in rows or columns."""
+    """A batch that passed every check, so nothing checks it again. All events are in the same order."""
 
     stream: Stream | UnsetType
     dropped: Dropped | UnsetType
     event_ids: bytes  # 16 per event.
-    numbers: Mapping[str, Sequence[int]]  # By field: ids of terms, codes of words, and numbers.
-    tags: Sequence[TagSet]  # Of each event, in their order like all else.
+    numbers: Mapping[str, Sequence[int]]  # By field: ids of terms, codes of words, and numbers,
+    tables: Mapping[str, Mapping[int, int]]  # but if a field is here: places, each with an id or code.
+    tags: Sequence[int]  # Places in the next; a range for events in rows.
+    tag_sets: Sequence[TagSet]
     coarsened: int  # The number of strings replaced by `unknown`.
 
 
@@ -76,17 +77,17 @@ def _decode(body: bytes, vocabulary: Vocabulary, window: Window, count: _Count) 
     tag_sets = _tag_sets(batch.tag_sets or columns.tags, vocabulary)
     if quotes != _quotes(batch, columns, tag_sets):
         raise Refused  # A repeated name: a JSON reader keeps one value and silently drops the other.
-    tags = list(map(tag_sets.__getitem__, columns.tags)) if batch.tag_sets else tag_sets
-    codes, coarsened = codes_of(columns, batch.terms or [], vocabulary)
-    coarsened += sum([tag.coarsened for tag in tags]) if vocabulary.kinds[Kind.TAG_VALUE].coarsens else 0
-    numbers = numbers_of(columns)
+    numbers, tables, coarsened = lists_of(columns, batch.terms or (), vocabulary)
+    places = columns.tags if batch.tag_sets else range(len(tag_sets))
+    if vocabulary.kinds[Kind.TAG_VALUE].coarsens:
+        coarsened += sum([tag_sets[place].coarsened for place in places])
     for part, most in (("reasoning_tokens", "output_tokens"), ("ttft_ms", "latency_ms")):
         if any(map(gt, numbers[part], numbers[most])):
             raise Refused
     if batch.stream is not UNSET:
         _ids([batch.stream.id], Window(window.newest_ms - limits.STREAM_MS_MAX, window.newest_ms))
     event_ids = _ids(columns.event_id, window)
-    return Decoded(batch.stream, batch.dropped, event_ids, numbers | codes, tags, coarsened)
+    return Decoded(batch.stream, batch.dropped, event_ids, numbers, tables, places, tag_sets, coarsened)
 
 
 def _has_too_much(body: bytes, count: _Count) -> bool:
@@ -119,7 +120,7 @@ def _ids(uuids: Sequence[str], window: Window) -> bytes:
     dashes = all(text[place::36] == b"-" * count for place in (8, 13, 18, 23))
     if not dashes or text[14::36] != b"7" * count or text[19::36].translate(None, b"89abAB"):
         raise Refused
-    ids = unhexlify(text.translate(None, b"-"))  # A ValueError if not hexadecimal,
+    ids = unhexlify(text.replace(b"-", b""))  # A ValueError if not hexadecimal,
     heads = struct.unpack(f">{2 * count}Q", ids)[::2]  # a struct.error if there was an extra dash.
     if min(heads) >> 16 < window.oldest_ms or max(heads) >> 16 > window.newest_ms:
         raise Refused

@@ -57,16 +57,12 @@ Word = Status | StopReason | Literal["unknown", "null"]  # What an explanation m
 # Every code of RFC 9110's five classes: nginx (494-499), IIS, AWS (460, 561) and Cloudflare (520-530) add their own.
 HttpStatus = Annotated[int, Meta(ge=limits.HTTP_STATUS_MIN, le=limits.HTTP_STATUS_MAX)]
 # Kept as raw bytes: the same few objects recur, so decode looks the bytes up in `Vocabulary.tags`.
+_TAG = {"type": "string", "maxLength": limits.STRING_CHARS_MAX}
+_TAGS = {"type": "object", "maxProperties": limits.TAGS_MAX, "additionalProperties": _TAG}
 Tags = Annotated[
     Raw,
     Meta(
-        extra={"kind": Kind.TAG_VALUE},
-        description="Declared tag keys to terms of that key.",
-        extra_json_schema={
-            "type": "object",
-            "maxProperties": limits.TAGS_MAX,
-            "additionalProperties": {"type": "string", "maxLength": limits.STRING_CHARS_MAX},
-        },
+        extra={"kind": Kind.TAG_VALUE}, description="Declared tag keys to terms of that key.", extra_json_schema=_TAGS
     ),
 ]
 

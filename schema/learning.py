@@ -6,6 +6,7 @@ Any other term has up to four words from words/operations.txt and six digits.
 
 import re
 from functools import cache
+from typing import NamedTuple
 
 from .event import Kind
 from .gauntlet import fault
@@ -31,6 +32,14 @@ VARIANTS = "mini nano micro pro max lite flash turbo fast high low thinking inst
 _VARIANT = re.compile(rf"[-:](?:{VARIANTS.replace(' ', '|')})\Z")
 _PIECE = re.compile(r"(?P<word>[A-Za-z]+)[0-9]{0,2}|[0-9]{1,4}")
 _Part = tuple[str, str, str]  # A size, or a version's major and minor number.
+
+
+class Candidate(NamedTuple):
+    """A term that a tenant in mode LEARN may register; `parent` is its tag key's id, or 0."""
+
+    kind: Kind
+    parent: int
+    term: str
 
 
 def is_learnable(kind: Kind, term: str) -> bool:

@@ -35,14 +35,6 @@ class TagSet(NamedTuple):
     coarsened: int
 
 
-class Candidate(NamedTuple):
-    """A term that a tenant in mode LEARN may register; `parent` is its tag key's id, or 0."""
-
-    kind: Kind
-    parent: int
-    term: str
-
-
 class Vocabulary:
     """The terms one tenant may send, its own over the shipped catalogue's, and its mode for each kind."""
 

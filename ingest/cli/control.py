@@ -14,7 +14,8 @@ from ingest.knowledge.diagnostics import Diagnostics
 from ingest.store import readers, tenants, tokens, vocabulary
 from ingest.store.connections import Connection
 from schema.event import Kind
-from schema.vocabulary import Candidate, Mode
+from schema.learning import Candidate
+from schema.vocabulary import Mode
 
 _ADVICE = ": does a name break the grammar?"  # The tables have CHECKs on names.
 _KINDS = {"category": Kind.TASK_CATEGORY, "provider": Kind.PROVIDER, "model": Kind.MODEL}

@@ -13,8 +13,8 @@ from ingest.store.connections import Connection
 from ingest.store.errors import VocabularyFull
 from ingest.store.vocabulary import Outcome
 from schema.event import OWN_IDS, Kind
+from schema.learning import Candidate
 from schema.rules import RULES
-from schema.vocabulary import Candidate
 
 _LONG = 10  # From this many terms on, show a progress bar.
 

@@ -21,7 +21,8 @@ from ingest.serving import process
 from ingest.store import connections, maintenance, migrate, privileges, tenants, tokens, vocabulary
 from ingest.store.connections import Connection
 from schema.event import Kind
-from schema.vocabulary import Candidate, Mode
+from schema.learning import Candidate
+from schema.vocabulary import Mode
 
 READY_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 70.0  # Longer than the supervisor waits for its workers.

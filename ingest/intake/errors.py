@@ -1,8 +1,8 @@
 """Errors about a batch, or about its tenant's quota."""
 
 from ingest.errors import IngestError
+from schema.learning import Candidate
 from schema.rules import Violation
-from schema.vocabulary import Candidate
 
 
 class Malformed(IngestError):

@@ -9,8 +9,8 @@ from ingest.knowledge.snapshot import Snapshot
 from ingest.store import snapshot, vocabulary
 from ingest.store.errors import BudgetSpent, VocabularyFull
 from ingest.store.lending import Connections
+from schema.learning import Candidate
 from schema.rules import SECRETS, Violation
-from schema.vocabulary import Candidate
 
 AUDIT_S = 1.0
 GAUNTLET = {rule.id for rule in SECRETS} | {

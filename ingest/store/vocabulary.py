@@ -15,8 +15,8 @@ from ingest.store.errors import BudgetSpent, VocabularyFull
 from schema import limits
 from schema.event import OWN_IDS, Kind
 from schema.gauntlet import fault
-from schema.learning import is_learnable
-from schema.vocabulary import UNKNOWN, Candidate, Mode
+from schema.learning import Candidate, is_learnable
+from schema.vocabulary import UNKNOWN, Mode
 
 _FIND = """
 SELECT tenant_id, term_id, retired_at IS NOT NULL AS is_retired FROM vocabulary

@@ -6,8 +6,8 @@ import pytest
 from ingest.errors import CannotStart
 from ingest.store import audit, connections, migrate, tenants, vocabulary
 from schema.event import Kind
+from schema.learning import Candidate
 from schema.rules import RULES
-from schema.vocabulary import Candidate
 from tests.support import logins
 from tests.support.cluster import operator
 from tests.support.logins import ROLES

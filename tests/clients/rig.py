@@ -13,7 +13,7 @@ import msgspec
 from ingest.store import dump, tenants, tokens, vocabulary
 from ingest.store.connections import Connection
 from schema.event import Kind
-from schema.vocabulary import Candidate
+from schema.learning import Candidate
 from tests.clients import litellm_proxy, otlp_spans, upstream
 from tests.clients.cases import Case, LiteLLMCase
 from tests.clients.litellm_proxy import MODEL_GROUPS, Callback

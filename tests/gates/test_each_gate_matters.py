@@ -117,7 +117,7 @@ GATES = (
     ),
     Gate(
         "shape: each term is used",
-        (Edit(_COLUMNS, "if set().union(*places.values()) - {None} != set(range(len(terms))):", "if False:"),),
+        (Edit(_COLUMNS, "if set().union(*used.values()) - {None} != set(range(len(terms))):", "if False:"),),
         _listed(more_terms=["Our Q3 layoffs list"]),
         f"{_BY_RULE}[shape.unused-term/columns_a_sentence.json]",
     ),

@@ -7,9 +7,10 @@ import pytest
 
 from ingest.intake.explain import explain
 from schema.event import STRINGS, Kind, Word
+from schema.learning import Candidate
 from schema.limits import EVENTS_MAX, SPELLINGS_MAX, VIOLATIONS_MAX
 from schema.rules import Violation
-from schema.vocabulary import Candidate, Mode
+from schema.vocabulary import Mode
 from tests.support import columns, sample
 from tests.support.gauge import VOCABULARIES, window
 

@@ -17,8 +17,9 @@ from ingest.intake.watch import PARTITIONS_LOW_DAYS, Watch
 from ingest.store import connections, maintenance, vocabulary
 from ingest.store.partitions import AHEAD_DAYS, partition_name
 from schema.event import Kind
+from schema.learning import Candidate
 from schema.limits import LEARN_PER_DAY_MAX, LEARN_TOTAL_MAX
-from schema.vocabulary import Candidate, Mode
+from schema.vocabulary import Mode
 from tests.support import cluster, customers
 from tests.support.cluster import operator
 from tests.support.customers import CustomerSpec

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from ingest.intake.explain import explain
 from ingest.store import rows
 from schema import limits
-from schema.decode import decode
+from schema.decode import Refused, decode
 from schema.event import NAMES as FIELDS
-from schema.event import STRINGS
+from schema.event import STRINGS, Kind
 from schema.vocabulary import Mode
 from tests.support import columns, sample
 from tests.support.events import random_event
 from tests.support.gauge import VOCABULARIES, vocabulary, window
-from tests.support.judge import is_accepted
+from tests.support.judge import is_accepted, spelled_out
 from tests.support.values import NAMES, SCALARS, VALUES, few, many, text
 
 _LISTS = ("terms", "tag_sets", "columns")
@@ -151,7 +151,7 @@ def test_rows_and_columns_of_the_same_events_are_the_same(mode: Mode, count: int
 def assert_same(body: bytes, mode: Mode) -> None:
     in_rows = decode(body, vocabulary(mode), window())
     in_columns = decode(columns.from_rows(body), vocabulary(mode), window())
-    assert in_rows == in_columns
+    assert in_rows == spelled_out(in_columns)
     assert rows.encode(in_rows, 7) == rows.encode(in_columns, 7)
     assert rows.digest(in_rows) == rows.digest(in_columns)
 
@@ -161,9 +161,10 @@ def test_the_order_of_lists_and_names_holds_no_bits() -> None:
     for seed in range(20):
         chance = random.Random(seed)
         body = columns.body(*(random_event(seed * 100 + place) for place in range(9)))
-        assert decode(body, vocabulary(Mode.REFUSE), window()) == decode(
-            text(_shuffled(json.loads(body), chance)), vocabulary(Mode.REFUSE), window()
-        )
+        shuffled = text(_shuffled(json.loads(body), chance))
+        one, other = (decode(each, vocabulary(Mode.REFUSE), window()) for each in (body, shuffled))
+        assert spelled_out(one) == spelled_out(other)
+        assert rows.encode(one, 7) == rows.encode(other, 7)
 
 
 def _shuffled(batch: dict[str, object], chance: random.Random) -> dict[str, object]:
@@ -194,4 +195,48 @@ def test_the_budget_for_spellings_runs_out_at_the_same_string() -> None:
     shuffled = _shuffled(json.loads(columns.from_rows(body)), random.Random(1))
     in_rows = decode(body, vocabulary(Mode.COARSEN), window())
     assert in_rows.coarsened > 0
-    assert in_rows == decode(text(shuffled), vocabulary(Mode.COARSEN), window())
+    assert in_rows == spelled_out(decode(text(shuffled), vocabulary(Mode.COARSEN), window()))
+
+
+@pytest.mark.parametrize("listed", [254, 255, 256, 257, 600])
+def test_any_number_of_terms_and_tag_sets_means_the_same_as_in_rows(listed: int) -> None:
+    """Places below 256 are handled as bytes."""
+    known = vocabulary(Mode.REFUSE)
+    known.update(Kind.MODEL, 0, {f"acme-{place}": 20_000 + place for place in range(listed)})
+    known.update(Kind.TAG_VALUE, 1, {f"of-{place}": 9_000 + place for place in range(listed)})
+    key = next(key for key, key_id in known.tag_keys.items() if key_id == 1)
+    others = len({sample.GOOD[name] for name in STRINGS[:2]} | {"error", "end_turn"})
+    events = [
+        sample.event(
+            requested_model=f"acme-{place}",
+            routed_model=f"acme-{listed - others - 1 - place}",
+            status="error",
+            stop_reason="end_turn" if place % 2 else None,
+            tags={key: f"of-{place}"},
+        )
+        for place in range(listed - others)
+    ]
+    body = sample.body(*events)
+    made = columns.from_rows(body)
+    assert len(json.loads(made)["terms"]) == listed
+    in_rows, in_columns = decode(body, known, window()), decode(made, known, window())
+    assert in_rows == spelled_out(in_columns)
+    assert rows.encode(in_rows, 7) == rows.encode(in_columns, 7)
+
+
+@pytest.mark.parametrize("listed", [7, 255, 256])
+@pytest.mark.parametrize("name", STRINGS)
+def test_a_place_after_the_last_term_is_refused(name: str, listed: int) -> None:
+    """As bytes such a place stands for null."""
+    known = vocabulary(Mode.REFUSE)
+    known.update(Kind.MODEL, 0, {f"acme-{place}": 20_000 + place for place in range(listed)})
+    own = [sample.event(requested_model=f"acme-{place}", tags={}) for place in range(listed - 6)]
+    made = json.loads(columns.from_rows(sample.body(*own, sample.event(tags={}))))
+    assert len(made["terms"]) == listed
+    decode(text(made), known, window())
+    made["columns"][name].append(listed)
+    for other, column in made["columns"].items():
+        if other != name:
+            column.append(column[-1] if other != "event_id" else sample.uuid7())
+    with pytest.raises(Refused):
+        decode(text(made), known, window())

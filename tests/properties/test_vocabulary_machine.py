@@ -25,7 +25,8 @@ from ingest.store.errors import BudgetSpent
 from schema import limits
 from schema.decode import Refused, decode
 from schema.event import Kind
-from schema.vocabulary import UNKNOWN, Candidate, Mode
+from schema.learning import Candidate
+from schema.vocabulary import UNKNOWN, Mode
 from tests.support import terms as model
 from tests.support.cluster import Cluster
 from tests.support.gauge import window

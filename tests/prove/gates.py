@@ -36,7 +36,7 @@ _KEY = "        if values is None:\n            raise Refused"
 _TAG_COARSENS = "            if not vocabulary.kinds[Kind.TAG_VALUE].coarsens:\n                raise Refused\n"
 _LENGTHS = "len(set(map(len, astuple(columns)))) == 1"
 _TAG_SETS_ONCE = "\n        and len(set(map(bytes, tag_sets))) == len(tag_sets)"
-_TERMS_USED = "if set().union(*places.values()) - {None} != set(range(len(terms))):"
+_TERMS_USED = "if set().union(*used.values()) - {None} != set(range(len(terms))):"
 _TAG_SETS_USED = "\n        and set(columns.tags) == set(range(len(tag_sets)))"
 _STREAM = "        _ids([batch.stream.id], Window(window.newest_ms - limits.STREAM_MS_MAX, window.newest_ms))\n"
 # A service that keeps refused content, in each place outside our tables.

@@ -12,7 +12,7 @@ from ingest.store import vocabulary
 from nocontent_reporter import Event, Reporter
 from nocontent_reporter.ids import Ids
 from schema.event import Kind
-from schema.vocabulary import Candidate
+from schema.learning import Candidate
 from tests.reporter.reported import QUICK, event, reporting
 from tests.support import cluster, customers
 from tests.support.customers import Customer

@@ -77,7 +77,7 @@ def test_term_ids_are_the_vocabularys() -> None:
 def test_tags_are_ids_in_ascending_order() -> None:
     known = vocabulary(Mode.REFUSE)
     for tags in ({"team": "assistant", "region": "us"}, {"region": "us", "team": "assistant"}):
-        (found,) = decode(sample.body(sample.event(tags=tags)), known, window()).tags
+        (found,) = decode(sample.body(sample.event(tags=tags)), known, window()).tag_sets
         assert struct.unpack(">4h", found.packed) == (102, 202, 0, 0)
 
 

@@ -5,7 +5,8 @@ import asyncio
 from ingest.knowledge.snapshot import Snapshot
 from ingest.store import connections, snapshot, tenants, tokens, vocabulary
 from schema.event import Kind
-from schema.vocabulary import Candidate, Mode
+from schema.learning import Candidate
+from schema.vocabulary import Mode
 from tests.support import cluster, customers
 from tests.support.cluster import Cluster
 from tests.support.customers import CustomerSpec

@@ -9,7 +9,8 @@ from ingest.knowledge.diagnostics import Diagnostics
 from ingest.store import connections, tenants, tokens, vocabulary
 from ingest.store.connections import Connection
 from schema.event import Kind
-from schema.vocabulary import Candidate, Mode
+from schema.learning import Candidate
+from schema.vocabulary import Mode
 
 TAGS = {"team": ("search", "assistant", "editor"), "region": ("eu", "us")}
 _T = TypeVar("_T")

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from ingest.knowledge.snapshot import Snapshot
 from schema.decode import Decoded
 from schema.event import Kind
-from schema.vocabulary import UNKNOWN, UNKNOWN_ID, Candidate, Mode, Vocabulary
+from schema.learning import Candidate
+from schema.vocabulary import UNKNOWN, UNKNOWN_ID, Mode, Vocabulary
 from tests.support import sample
 
 PER_DAY, IN_ALL = 3, 5
@@ -76,7 +77,9 @@ def body(place: Place, term: str) -> bytes:
 
 
 def stored(decoded: Decoded, place: Place) -> int:
-    return struct.unpack_from(">h", decoded.tags[0].packed)[0] if place.key else decoded.numbers[FIELDS[place.kind]][0]
+    return (
+        struct.unpack_from(">h", decoded.tag_sets[0].packed)[0] if place.key else decoded.numbers[FIELDS[place.kind]][0]
+    )
 
 
 def unknown_id(known: Vocabulary, place: Place) -> int:

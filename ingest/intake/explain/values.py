@@ -11,9 +11,9 @@ from schema import limits
 from schema.decode import Window
 from schema.event import Kind, Word
 from schema.gauntlet import fault
-from schema.learning import is_learnable
+from schema.learning import Candidate, is_learnable
 from schema.rules import Violation, rule_of_name, rule_of_value
-from schema.vocabulary import Candidate, Mode, Vocabulary
+from schema.vocabulary import Mode, Vocabulary
 
 
 class Full(Exception):
