@@ -29,11 +29,10 @@ class Left(NamedTuple):
 
 
 class _Known(NamedTuple):
-    """Each tenant's events of a minute in the ledger, and this service's share of them at the time of reading."""
+    """Each tenant's events of a minute that other services have entered in the ledger, as far as it is certain."""
 
     minute: int
-    stored: Mapping[int, int]
-    entered: Mapping[int, int]
+    elsewhere: Mapping[int, int]
 
 
 class Quotas:
@@ -43,7 +42,7 @@ class Quotas:
         self._quota_of = quota_of
         self._table = table
         self._now_s = now_s
-        self._known = _Known(0, {}, {})
+        self._known = _Known(0, {})
 
     def left(self, tenant_id: int) -> Left | None:
         """Return what is left of a tenant's quota, or None if it has no quota."""
@@ -67,10 +66,9 @@ class Quotas:
         """Read from the ledger what tenants have stored in this minute."""
         minute = self._minute
         stored = await streams.used_this_minute(connection, tenant_ids)
-        # Read afterwards, or batches committed meanwhile, but not settled yet, would count twice for a second.
-        entered = {each: self._used(each, minute).entered for each in tenant_ids}
         if self._minute == minute:  # If a minute began in between, the next refresh will do.
-            self._known = _Known(minute, stored, entered)
+            elsewhere = {each: self._entered_elsewhere(each, stored.get(each, 0)) for each in tenant_ids}
+            self._known = _Known(minute, elsewhere)
 
     def require(self, tenant_id: int, more: int, whole: int) -> int:
         """Reserve more events for a batch of `whole` events; return how many, and raise what `reserved` raises."""
@@ -102,9 +100,16 @@ class Quotas:
 
     def _elsewhere(self, tenant_id: int) -> int:
         """Return the events of this minute that other services entered in the ledger, as of the last refresh."""
-        if self._known.minute != self._minute:
-            return 0
-        return max(0, self._known.stored.get(tenant_id, 0) - self._known.entered.get(tenant_id, 0))
+        return self._known.elsewhere.get(tenant_id, 0) if self._known.minute == self._minute else 0
+
+    def _entered_elsewhere(self, tenant_id: int, stored: int) -> int:
+        """Return how many of the stored events are certainly others'.
+
+        A batch of ours in flight may be stored and not settled yet: it must not count twice. In a minute the events of
+        others only grow, so what was certain before still is.
+        """
+        entered, _, reserved = self._used(tenant_id, self._minute)
+        return max(self._elsewhere(tenant_id), stored - entered - reserved)
 
 
 class Reservation:

@@ -15,10 +15,10 @@ from ingest.intake import quota_table
 from ingest.intake.errors import BatchOverQuota, QuotaExceeded
 from ingest.intake.quota import Quotas
 from ingest.intake.quota_table import Table, TableFull, Usage
-from ingest.store import connections
+from ingest.store import batches, connections
 from ingest.store.batches import Entry
 from schema.receipt import Receipt
-from tests.support import cluster, customers, sample, service
+from tests.support import cluster, customers, entries, sample, service
 from tests.support.cluster import Cluster
 from tests.support.customers import Customer, CustomerSpec
 from tests.support.service import Server, wait_until
@@ -28,6 +28,7 @@ QUOTA = 10
 AT_ONCE = 12
 NAMES = ("at-once", "duplicates", "replays", "one-by-one", "over", "refused", "gone", "streamless")
 _LEDGER = "SELECT count(*) AS batches, coalesce(sum(accepted), 0) AS events FROM batches WHERE tenant_id = $1"
+_LIMITED = CustomerSpec(quota=QUOTA)
 _HEADER = '"events";r={};'
 
 
@@ -236,6 +237,29 @@ async def test_a_batch_that_fails_gives_back_and_one_that_nobody_waits_for_count
     stored.set_result(Receipt(4, 0))
     await asyncio.sleep(0)
     assert quotas.left(1).events == 6  # type: ignore[union-attr]  # It has.
+
+
+async def test_a_batch_that_is_stored_and_not_settled_counts_once(database: str) -> None:
+    customer = await asyncio.to_thread(customers.act, database, partial(customers.add, name="acme", wanted=_LIMITED))
+    tenant_id = customer.tenant_id
+    ours, others = (Quotas(lambda _: QUOTA, Table(), time.time) for _ in range(2))
+    stored: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+    if (left_s := 60 - time.time() % 60) < 5:
+        await asyncio.sleep(left_s)
+    async with connections.connected(database, "nocontent_writer") as connection:
+        with ours.reserved(tenant_id) as reservation:
+            (receipt,) = await batches.store(connection, [entries.entry(tenant_id=tenant_id)])
+            assert isinstance(receipt, Receipt)
+            reservation.keep(entries.entry(tenant_id=tenant_id), stored)
+            for quotas in (ours, others):
+                await quotas.refresh(connection, [tenant_id])
+                assert quotas.left(tenant_id).events == QUOTA - 1  # type: ignore[union-attr]  # It has a quota.
+        stored.set_result(receipt)
+        await asyncio.sleep(0)
+        with others.reserved(tenant_id):  # One in flight does not hide what others are known to have stored.
+            for quotas, left in ((ours, QUOTA - 1), (others, QUOTA - 2)):
+                await quotas.refresh(connection, [tenant_id])
+                assert quotas.left(tenant_id).events == left  # type: ignore[union-attr]  # It has.
 
 
 async def _entry(events: int) -> Entry:
