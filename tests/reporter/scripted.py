@@ -103,6 +103,11 @@ class Scripted:
         return list(self.stored_at)
 
     @property
+    def sequences(self) -> list[int]:
+        """Return the sequences of stored batches, sorted."""
+        return sorted(sequence for _, sequence in self._ledger)
+
+    @property
     def batches(self) -> list[Sent]:
         return [sent for sent in self.sent if sent.method == "POST"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from nocontent_reporter import Options
 from tests.reporter.reported import QUICK, event, reporting
-from tests.reporter.scripted import Reply, Scripted, Sent, problem
+from tests.reporter.scripted import Reply, Scripted, Sent, html, problem
 from tests.support.service import wait_until
 
 NEW_MODEL = "claude-next-9"
@@ -50,7 +50,29 @@ def test_the_events_pointed_at_are_taken_out(script: Scripted, pointer: str, los
         assert script.stored == [each.event_id for place, each in enumerate(reported) if place not in lost]
         assert script.dropped == {"refused": len(lost)}
         assert reporter.stats().refused == {"time.too-old": len(lost)}
-        assert [sent.stream[1] for sent in script.batches] == [0, 1]
+        assert [sent.stream[1] for sent in script.batches] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("before", "refusal", "sequences"),
+    [
+        ([], problem(400, "malformed"), [0, 0, 1]),
+        ([problem(429, "quota-exceeded")], problem(422, "rejected"), [0, 0, 0, 1]),
+        ([problem(503, "outcome-unknown")], problem(422, "rejected"), [0, 0, 1, 2]),
+        ([html(502)], problem(422, "rejected"), [0, 0, 1, 2]),
+        ([], html(413), [0, 1, 2]),
+    ],
+)
+def test_the_sequence_of_a_batch_that_is_certainly_not_stored_is_used_again(
+    script: Scripted, before: list[Reply], refusal: Reply, sequences: list[int]
+) -> None:
+    script.script += [*before, refusal]
+    with reporting(script.url) as reporter:
+        for each in (event(), event()):
+            reporter.report(each)
+        assert reporter.flush(10)
+    assert [sent.stream[1] for sent in script.batches] == sequences
+    assert len(script.stored) == 2
 
 
 def test_more_faults_than_one_answer_names_are_all_taken_out(script: Scripted) -> None:

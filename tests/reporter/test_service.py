@@ -81,6 +81,7 @@ def test_the_events_that_the_service_refuses_cost_no_other(server: Server, tenan
         report(reporter, mixed)
         assert reporter.stats().refused == {"time.too-old": 150}
     assert stored(server, *mixed) == ids(good)
+    assert cluster.fetch(server.dsn, "SELECT * FROM stream_gaps") == []
 
 
 def test_an_event_ahead_of_the_service_waits(server: Server, tenants: Tenants, tmp_path: Path) -> None:

@@ -89,6 +89,18 @@ def test_a_refused_batch_gets_another_sequence_and_keeps_its_losses(spool: Spool
     assert rest.dropped == {"queue_full": 7, "refused": 1}
     assert rest.columns().events() == events[:2]
     assert spool.depth()[:2] == (2, 1)
+    spool.reuse_sequence(batch)  # Too late: the next one has been sent.
+    spool.done(rest)
+    spool.append([packed(4)], {}, NOW_MS)
+    last = spool.next(100, NOW_MS)
+    assert last is not None
+    assert last.sequence == rest.sequence + 1
+    spool.replace(last, [], 4)
+    spool.reuse_sequence(batch)  # Of an older one.
+    spool.reuse_sequence(last)
+    after = spool.next(100, NOW_MS)
+    assert after is not None
+    assert (after.sequence, after.dropped) == (last.sequence, {"refused": 4})
 
 
 def test_over_its_bound_the_oldest_go_and_are_counted(tmp_path: Path) -> None:

@@ -75,6 +75,11 @@ def _act_after(answer: Answer, events: int, tries: int) -> Act:
     return Act.RETRY if answer.status in _TRANSIENT else Act.SLOW
 
 
+def is_certain(answer: Answer) -> bool:
+    """Return whether the server says that it has not stored the batch; a proxy in front of it may be wrong."""
+    return answer.problem is not None and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
+
+
 def pause_s(answer: Answer | None, act: Act, tries: int) -> float:
     """Return how long to wait before the next try, with full jitter; `answer` is None if there was none."""
     if act is Act.SLOW:

@@ -180,6 +180,14 @@ def fix(db: Db, batch_id: int, losses: Losses, wall_ms: int) -> Batch:
     return batch
 
 
+def reuse_sequence(db: Db, stream_id: str, sequence: int) -> None:
+    """Give the next batch a sequence again, if no other has been given since."""
+    db.execute(
+        "UPDATE state SET next_sequence = ? WHERE stream_id = ? AND next_sequence = ?",
+        (sequence, stream_id, sequence + 1),
+    )
+
+
 def begin_stream(db: Db) -> None:
     db.execute("UPDATE state SET stream_id = ?, next_sequence = 0", (uuid7(),))
 

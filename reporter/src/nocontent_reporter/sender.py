@@ -33,7 +33,8 @@ class Sender:
         self._watches: dict[Spool, PolicyWatch] = {}
         self._coding: codings.Coding = codings.BEST
         self._events_max = contract.EVENTS_MAX
-        self._tries = 0  # Of the batch that is being sent.
+        self._tries = 0  # Of the batch that is being sent,
+        self._is_in_doubt = False  # which one of them may have stored.
         self._has_renumbered = False  # Since a batch was stored.
         self.resumes_at = float("-inf")
 
@@ -87,9 +88,11 @@ class Sender:
             answer = self._connection.request("POST", "/v1/events", body, headers)
         except Unreachable as unreachable:
             self._counts.add(self._counts.requests, unreachable.kind)
+            self._is_in_doubt = True
             self._pause(answers.pause_s(None, Act.RETRY, self._tries))
             return
         self._counts.add(self._counts.requests, answer.problem or str(answer.status))
+        self._is_in_doubt |= not answers.is_certain(answer)
         act = answers.act_after(answer, batch.events, self._tries)
         if act is Act.RECODE and self._coding not in codings.WORSE:
             act = Act.SLOW
@@ -101,10 +104,14 @@ class Sender:
         match act:
             case Act.RETRY | Act.SLOW:
                 self._pause(answers.pause_s(answer, act, self._tries))
-                return
             case Act.RECODE:
                 self._coding = codings.WORSE[self._coding]
-                return
+            case _:
+                self._settle(act, spool, batch, answer)
+
+    def _settle(self, act: Act, spool: Spool, batch: Batch, answer: Answer) -> None:
+        """Be done with the bytes of a batch."""
+        match act:
             case Act.FORGET:
                 self._forget(spool, batch, answer)
             case Act.RENUMBER:
@@ -115,7 +122,9 @@ class Sender:
                 self._halve(spool, batch, answer.problem or str(answer.status))
             case Act.JUDGE:
                 self._judge(spool, batch, answer)
-        self._tries = 0
+        if act in {Act.HALVE, Act.JUDGE} and not self._is_in_doubt:
+            spool.reuse_sequence(batch)
+        self._tries, self._is_in_doubt = 0, False
 
     def _forget(self, spool: Spool, batch: Batch, answer: Answer) -> None:
         assert answer.stored is not None

@@ -69,6 +69,12 @@ class Spool:
             rows.report(db, batch.dropped)
             rows.report(db, {"refused": refused})  # Counted by rule, so not as lost.
 
+    def reuse_sequence(self, batch: Batch) -> None:
+        """Give the sequence of a batch that the server certainly did not store to the next one: else it looks lost."""
+        with self.database.transaction() as db:
+            if rows.fixed(db) is None:
+                rows.reuse_sequence(db, batch.stream_id, batch.sequence)
+
     def discard(self, batch: Batch) -> None:
         """Count the events of a batch that is damaged as lost."""
         with self.database.transaction() as db:
