@@ -177,6 +177,28 @@ def test_its_files_are_their_owners_alone(script: Scripted, tmp_path: Path) -> N
     assert mode(folder) == mode(tmp_path / "made") == 0o700
 
 
+class _ForgetfulDb(rows.Db):
+    """A connection of a SQLite that does not overwrite what is deleted by default; Debian's does."""
+
+    def __init__(self, *given: object, **named: object) -> None:
+        super().__init__(*given, **named)
+        self.execute("PRAGMA secure_delete = OFF")
+
+
+@pytest.mark.parametrize("events", [3, 2_000])
+def test_what_is_sent_is_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: int) -> None:
+    monkeypatch.setattr(files, "Db", _ForgetfulDb)
+    spool = Spool(Database(files.open_file(tmp_path / "spool")), LARGE)
+    spool.append([packed(events), packed(1)], {}, NOW_MS)
+    batch = spool.next(events, NOW_MS)
+    assert batch is not None
+    parts = [batch.body[start : start + 32] for start in range(0, len(batch.body) - 32, 1_000)]
+    assert all(any(part in path.read_bytes() for path in tmp_path.iterdir()) for part in parts)
+    spool.done(batch)
+    spool.database.close()  # So that the log is gone, too.
+    assert not any(part in path.read_bytes() for path in tmp_path.iterdir() for part in parts)
+
+
 def test_it_holds_metadata_alone(spool: Spool, tmp_path: Path) -> None:
     spool.append([packed(2)], {"refused": 1}, NOW_MS)
     assert spool.next(100, NOW_MS) is not None

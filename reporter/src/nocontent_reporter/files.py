@@ -67,6 +67,7 @@ def open_existing(path: Path) -> Db:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES_MAX}")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")  # What is sent is overwritten with zeros.
         return _prepared(connection)
     except (sqlite3.Error, Unusable):
         connection.close()
