@@ -15,7 +15,7 @@ from msgspec import Meta, Raw, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingest.intake import door, metrics, partial, projection, records
+from ingest.intake import door, members, metrics, partial, projection, records
 from ingest.intake.errors import Rejected
 from ingest.intake.projection import Projected
 from ingest.intake.seat import Seat
@@ -36,8 +36,6 @@ _WORD = re.compile(r'"[A-Za-z0-9._:/@+-]{0,128}"')
 _NAME_CHARS_MAX = 64
 _Attributes = dict[str, Raw]
 _encoder = msgspec.json.Encoder()
-_attributes = msgspec.json.Decoder(_Attributes)
-_members = msgspec.json.Decoder(_Attributes | None)
 
 
 class _Data(Struct):
@@ -84,7 +82,7 @@ def _reading(given: Sequence[Raw | None], rejected: Counter[str]) -> Steps[list[
     subjects = 0
     for at, raw in enumerate(given):
         try:
-            attributes = _attributes.decode(raw or b"")
+            attributes = members.of_object(raw or b"")
             if found := tuple(Violation(rule, f"/{at}{pointer}") for rule, pointer in _content(attributes)):
                 raise Rejected(found)
             events.append(_project(_event.decode(raw or b"")))
@@ -118,11 +116,12 @@ def _content(attributes: _Attributes) -> Iterator[tuple[str, str]]:
     """Yield rule and pointer of each attribute or member of `data` that may hold content or a credential."""
     yield from _texts({name: raw for name, raw in attributes.items() if name != "data"}, _READ | _DROPPED, "")
     try:
-        members = _members.decode(attributes.get("data", Raw(b"null")))
+        data = attributes.get("data", Raw(b"null"))
+        found = {} if bytes(data) == b"null" else members.of_object(data)
     except msgspec.MsgspecError:
         yield "content.unknown-key", "/data"
     else:
-        yield from _texts(members or {}, _READ_DATA, "/data")
+        yield from _texts(found, _READ_DATA, "/data")
 
 
 def _texts(attributes: _Attributes, read: frozenset[str], place: str) -> Iterator[tuple[str, str]]:

@@ -113,6 +113,14 @@ def test_content_refuses_the_whole_request(sender: Sender, server: Server, chang
     assert "CANARY" not in answer.body.decode() + server.log.read_bytes()[log_start:].decode()
 
 
+@pytest.mark.parametrize("place", [b"{", b'"data": {'])
+def test_an_object_with_too_many_names_is_refused(sender: Sender, place: bytes) -> None:
+    sent = json.dumps(event()).encode()
+    names = b",".join(b'"n%d": 1' % number for number in range(200_000)) + b","
+    answer = sender.post(sent.replace(place, place + names, 1), {"Content-Type": ONE}, PATH)
+    assert (answer.status, answer.rules) == (422, ["size.too-many-names"])
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

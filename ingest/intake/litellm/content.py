@@ -11,6 +11,7 @@ from functools import partial
 import msgspec
 from msgspec import Raw
 
+from ingest.intake import members
 from schema.limits import VALUE_BYTES_MAX
 from schema.rules import rule_of_name, rule_of_value
 
@@ -84,8 +85,6 @@ _WORDS = frozenset(
 )  # fmt: skip
 _WORD = re.compile(r"[A-Za-z0-9._:/@+-]{0,128}")
 
-_members = msgspec.json.Decoder(dict[str, Raw])
-_lists = msgspec.json.Decoder(list[dict[str, Raw] | None])
 _any = msgspec.json.Decoder()
 _NAMES = _KNOWN | {path[0] for table in (CONTENT, DIAGNOSTICS, CONTEXT) for path in table}
 _ANY_NAME = ""  # Of what is no object in the place of one: it may hold each member that one could have.
@@ -95,8 +94,8 @@ class Members:
     """The members of a record, each parsed when it is first asked for."""
 
     def __init__(self, record: Raw) -> None:
-        """Read the names; raises a msgspec error if the record is not an object."""
-        self._objects: dict[_Path, list[dict[str, Raw]]] = {(): [_members.decode(record)]}
+        """Read the names; raises what `members.of_object` raises."""
+        self._objects: dict[_Path, list[dict[str, Raw]]] = {(): [members.of_object(record)]}
 
     def content(self) -> Iterator[tuple[str, str]]:
         """Yield rule and pointer of each place with content or a credential, which refuse the whole request."""
@@ -139,8 +138,8 @@ class Members:
 def _objects_of(raw: Raw) -> list[dict[str, Raw]]:
     try:
         if _start(raw, 1) == b"[":
-            return [each for each in _lists.decode(raw) if each]
-        return [_members.decode(raw)] if _has_text(raw) else []
+            return members.of_list(raw)
+        return [members.of_object(raw)] if _has_text(raw) else []
     except msgspec.MsgspecError:
         return [{_ANY_NAME: raw}]
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
+from ingest.intake import members
 from ingest.intake.errors import Rejected
 from ingest.intake.otlp import json_forms
 from ingest.intake.otlp.messages import (
@@ -43,7 +44,6 @@ _SPACES = b" \t\r\n"
 _NOTHING = {b"", b"null", b"nullnull", b'""', b"{}", b'{"values":[]}'}  # A list of pairs or bytes that are empty.
 _INTEGER = re.compile(r"-?[0-9]{1,20}\Z")
 _Read = TypeVar("_Read", bound=Struct)
-_names = msgspec.json.Decoder(dict[str, Raw])
 _key_value = msgspec.json.Decoder(json_forms.KeyValue)
 _any_value = msgspec.json.Decoder(json_forms.AnyValue)
 _array_value = msgspec.json.Decoder(json_forms.ArrayValue)
@@ -231,10 +231,7 @@ def _is_there(raw: Raw) -> bool:
 def _read(raw: bytes | Raw, kind: type[_Read]) -> _Read:
     """Decode a message; raises Malformed, and Rejected if a member that it lacks has a name of content."""
     with _reading():
-        names = _names.decode(raw).keys()
-        if len(names) > _MEMBERS_MAX:
-            raise too_large("size.too-many-names")
-        for name in names - json_forms.MEMBERS[kind]:
+        for name in members.of_object(raw, _MEMBERS_MAX).keys() - json_forms.MEMBERS[kind]:
             if rule := rule_of_name(name):
                 raise Rejected((Violation(rule, "/*"),))
         return msgspec.json.decode(raw, type=kind)

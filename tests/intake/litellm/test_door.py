@@ -281,6 +281,20 @@ def test_a_large_body_is_read_in_steps() -> None:
     assert sum(1 for _ in door.reading(given, tenant)) == door.RECORDS_MAX // 4
 
 
+@pytest.mark.parametrize(
+    "changed", [{}, {"metadata": {}}, {"guardrail_information": [{}]}, {"model_parameters": {}}], ids=str
+)
+def test_an_object_with_half_a_million_names_is_refused(sender: Sender, changed: Record) -> None:
+    names = b",".join(b'"n%d":1' % number for number in range(490_000))
+    sent = body([record(**changed)])
+    name = next(iter(changed), "")
+    start = sent.index(b"{", sent.index(b'"%s"' % name.encode()) if name else 0) + 1
+    many = sent[:start] + names + (b"" if sent[start : start + 1] == b"}" else b",") + sent[start:]
+    assert json.loads(many)
+    answer = sender.post(many, path=PATH)
+    assert (answer.status, answer.rules) == (422, ["size.too-many-names"])
+
+
 def test_a_body_over_the_limit_is_refused(sender: Sender) -> None:
     assert sender.post(gzip.compress(b" " * (door.BYTES_MAX + 1)), {"Content-Encoding": "gzip"}, PATH).status == 413
 

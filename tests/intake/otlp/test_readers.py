@@ -253,6 +253,14 @@ def test_bad_json_is_refused(body: bytes) -> None:
     assert refusal(json_text.ENCODING, body) == "shape.malformed-otlp"
 
 
+@pytest.mark.parametrize("place", ["", "resourceSpans", "resourceSpans resource", "resourceSpans scopeSpans"])
+def test_an_object_with_half_a_million_names_is_refused(place: str) -> None:
+    body = b"{" + b",".join(b'"n%d":1' % number for number in range(490_000)) + b"}"
+    for name in reversed(place.split()):
+        body = b'{"%s": %s}' % (name.encode(), body if name == "resource" else b"[%s]" % body)
+    assert refusal(json_text.ENCODING, body) == "size.too-many-names"
+
+
 def test_members_that_otlp_lacks_are_ignored() -> None:
     body = json.dumps(otlp.traces({**otlp.span(), "newInOtlp": {"a": 1}, "trace_id": "x"})).encode()
     assert refusal(json_text.ENCODING, body) is None
