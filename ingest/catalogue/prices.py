@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from ingest.catalogue.tables import say, without_prefixes
 from ingest.pricing.book import FILE, Pages, Priced, Row, Seller, Source
-from ingest.pricing.rates import ANY_SIZE, DAY_MINUTES, SIZE_MAX, UNKNOWN
+from ingest.pricing.rates import ANY_SIZE, DAY_MINUTES, SIZE_MAX, UNKNOWN, PartRates
 from schema.composition import form_of
 from schema.event import Kind
 from schema.vocabulary import shipped_terms
@@ -97,7 +97,6 @@ PARTS = (
 INEXPRESSIBLE = {"requests_kcount", "output_reasoning_mtok", "output_citation_mtok"}
 PICOUSD_PER_MTOK_USD = 1_000_000
 Price = Decimal | TieredPrices
-PartRates = tuple[int, int, int, int, int]
 SOME_DAY = date(2020, 1, 1)  # Before the first date of any condition.
 
 
@@ -148,15 +147,14 @@ def _rows(since: date | None, until: date | None, window: Window) -> Iterator[Ro
 def tiers_of(prices: ModelPrice) -> Mapping[int, PartRates]:
     """Return the rates of each tier, all unknown if they depend on more than tokens."""
     if any(getattr(prices, key) is not None for key in INEXPRESSIBLE):
-        return {ANY_SIZE: (UNKNOWN,) * 5}
+        return {ANY_SIZE: PartRates(*[UNKNOWN] * 5)}
     parts = [_first(prices, keys) for keys in PARTS]
     starts = {tier.start for part in parts if isinstance(part, TieredPrices) for tier in part.tiers}
     return {above: _rates(parts, above) for above in (ANY_SIZE, *sorted(starts))}
 
 
 def _rates(parts: Sequence[Price | None], above: int) -> PartRates:
-    given, read, write_5m, write_1h, output = (picousd(_rate(part, above)) for part in parts)
-    return given, read, write_5m, write_1h, output
+    return PartRates(*(picousd(_rate(part, above)) for part in parts))
 
 
 def _first(prices: ModelPrice, keys: Iterable[str]) -> Price | None:

@@ -9,7 +9,7 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from ingest.pricing.rates import ALWAYS, DAY_MINUTES, FOREVER, PICOUSD_MAX, SIZE_MAX, Rates, Span
+from ingest.pricing.rates import ALWAYS, DAY_MINUTES, FOREVER, PICOUSD_MAX, SIZE_MAX, PartRates, Rates, Span
 
 FILE = Path(__file__).with_name("book.json")
 Picousd = Annotated[int, Meta(ge=-1, le=PICOUSD_MAX)]
@@ -44,7 +44,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=Tr
 
     def rates(self) -> Rates:
         span = Span(_midnight(self.since, ALWAYS), _midnight(self.until, FOREVER), self.from_minute, self.before_minute)
-        picousd = (self.input, self.cache_read, self.cache_write_5m, self.cache_write_1h, self.output)
+        picousd = PartRates(self.input, self.cache_read, self.cache_write_5m, self.cache_write_1h, self.output)
         return Rates(span, self.above, self.up_to, picousd)
 
 

@@ -56,13 +56,23 @@ class Span(NamedTuple):
         )
 
 
+class PartRates(NamedTuple):
+    """Rates in picousd a token, in the order of `Tokens`."""
+
+    input: int
+    cache_read: int
+    cache_write_5m: int
+    cache_write_1h: int
+    output: int
+
+
 class Rates(NamedTuple):
-    """Rates of one tier in one span, in picousd a token, in the order of `Tokens`; a row of the table `prices`."""
+    """Rates of one tier in one span: a row of the table `prices`."""
 
     span: Span
     above: int
     up_to: int
-    picousd: tuple[int, int, int, int, int]
+    picousd: PartRates
 
     def applies_to(self, size: int) -> bool:
         return self.above < size <= self.up_to

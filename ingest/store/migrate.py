@@ -11,8 +11,10 @@ import asyncpg
 
 import schema
 from ingest.errors import CannotStart
+from ingest.pricing.book import shipped
 from ingest.store import acts, audit
 from ingest.store.connections import Connection
+from ingest.store.usage import book
 from schema.event import OWN_IDS, TERMS_MAX, Kind
 from schema.vocabulary import UNKNOWN, UNKNOWN_ID, shipped_terms
 
@@ -187,7 +189,7 @@ SELECT 0, $1, term_id, 0, term, false, $2 FROM unnest($3::smallint[], $4::text[]
 
 
 async def _ship(connection: Connection) -> None:
-    """Add the catalogue's terms that the database lacks; an id, once assigned, never changes."""
+    """Add the catalogue's terms that the database lacks, and its prices; an id, once assigned, never changes."""
     async with connection.transaction():
         await _take_turn(connection)
         await audit.ship(connection)
@@ -204,3 +206,4 @@ async def _ship(connection: Connection) -> None:
                 raise CannotStart("The catalogue has more terms than ids.")
             revision = revision or await acts.next_revision(connection)
             await connection.execute(_SHIP, kind, revision, ids[: len(missing)], missing)
+        await book.ship(connection, shipped())

@@ -8,7 +8,18 @@ from hypothesis import strategies as st
 
 from ingest.cli import trace
 from ingest.pricing import book, rates
-from ingest.pricing.rates import ALWAYS, ANY_SIZE, FOREVER, PICOUSD_MAX, SIZE_MAX, UNKNOWN, Rates, Span, Tokens
+from ingest.pricing.rates import (
+    ALWAYS,
+    ANY_SIZE,
+    FOREVER,
+    PICOUSD_MAX,
+    SIZE_MAX,
+    UNKNOWN,
+    PartRates,
+    Rates,
+    Span,
+    Tokens,
+)
 from schema import limits
 
 AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -30,8 +41,7 @@ BY_HAND = [
 
 
 def rated(*picousd: int, span: Span = Span(ALWAYS, FOREVER), above: int = ANY_SIZE, up_to: int = SIZE_MAX) -> Rates:  # noqa: B008 (immutable)
-    given_rate, read, write_5m, write_1h, output = picousd
-    return Rates(span, above, up_to, (given_rate, read, write_5m, write_1h, output))
+    return Rates(span, above, up_to, PartRates(*picousd))
 
 
 @pytest.mark.parametrize("place", range(len(BY_HAND)))
