@@ -40,6 +40,7 @@ FAMILIES = {
     "retention": ("retention",),
     "plan": ("plan",),
     "invoice": ("invoice",),
+    "prices": ("prices",),
     "policy": ("policy",),
     "check": ("check",),
     "prove": ("prove",),

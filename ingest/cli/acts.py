@@ -38,7 +38,10 @@ class Acts(NamedTuple):
             await connections.close(connection)
 
 
-def family(commands: "Subparsers[argparse.ArgumentParser]", name: str, says: str, advice: str) -> Acts:
+def family(
+    commands: "Subparsers[argparse.ArgumentParser]", name: str, says: str, advice: str, examples: str | None = None
+) -> Acts:
     """Declare a family of acts."""
-    parser = commands.add_parser(name, help=says, description=says)
+    form = argparse.RawDescriptionHelpFormatter
+    parser = commands.add_parser(name, help=says, description=says, epilog=examples, formatter_class=form)
     return Acts(parser.add_subparsers(metavar="ACT", required=True), advice)

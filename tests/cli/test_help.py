@@ -18,6 +18,8 @@ _COMMANDS = (
     "token", "token issue", "token rotate", "token revoke",
     "token list", "reader", "reader add", "reader remove", "reader list",
     "vocabulary", "vocabulary add", "vocabulary remove", "vocabulary import", "vocabulary list", "tags", "tags declare",
+    "prices", "prices show", "prices list", "prices set", "prices end", "prices remove", "prices import",
+    "prices check", "prices unpriced",
 )  # fmt: skip
 
 
