@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from asyncpg import Record
@@ -12,6 +12,11 @@ from ingest.store.connections import Connection
 Name = str | tuple[str, int]  # A measure, or a bin of a histogram.
 Key = tuple[object, ...]
 Sums = dict[Key, dict[Name, int]]
+Prices = dict[Key, list[Record]]  # By tenant, provider and model.
+# asyncpg's infinities have no time zone.
+_PRICES = """
+SELECT *, greatest(since, '2000-01-01Z') AS first, least(until, '9999-01-01Z') AS before FROM nocontent.prices
+"""
 DAY = timedelta(days=1)
 _START = datetime(2000, 1, 1, tzinfo=UTC)
 _PERIODS = {1: timedelta(minutes=15), 2: timedelta(hours=1), 3: DAY, 4: timedelta(hours=1), 5: DAY}
@@ -23,12 +28,11 @@ _KEY = ("tenant_id", "grain", "at", *_DIMENSIONS, *_TAGS)
 _ARRAYS = ("latency_bins", "latency_counts", "ttft_bins", "ttft_counts")
 
 
-def _price(event: Record, model: str, prices: Sequence[Record]) -> int | None:
+def _price(event: Record, model: str, prices: Prices) -> int | None:
     """Return an event's nano-USD at a model's price, or None."""
     for tenant_id in (event["tenant_id"], 0):
-        for price in prices:
-            same = (price["tenant_id"], price["provider"], price["model"])
-            if same == (tenant_id, event["provider"], event[model]) and _applies(price, event):
+        for price in prices.get((tenant_id, event["provider"], event[model]), ()):
+            if _applies(price, event):
                 pairs = [(event[f"{part}_tokens"], price[f"{part}_picousd"]) for part in _PARTS]
                 if any(tokens and rate < 0 for tokens, rate in pairs):
                     return None
@@ -39,12 +43,12 @@ def _price(event: Record, model: str, prices: Sequence[Record]) -> int | None:
 def _applies(price: Record, event: Record) -> bool:
     at = event["occurred_at"]
     whole = sum(event[f"{part}_tokens"] for part in _PARTS[:-1])
-    is_then = price["since"] <= at < price["until"]
+    is_then = price["first"] <= at < price["before"]
     is_now = price["from_minute"] <= at.hour * 60 + at.minute < price["before_minute"]
     return bool(is_then and is_now and price["input_tokens_above"] < whole <= price["input_tokens_up_to"])
 
 
-def _measures(event: Record, prices: Sequence[Record]) -> Counter[Name]:
+def _measures(event: Record, prices: Prices) -> Counter[Name]:
     """Return what one event adds to each measure."""
     picousd = _price(event, "routed_model", prices)
     listed = None if picousd is None else picousd // 1000
@@ -100,7 +104,9 @@ def _keys(event: Record) -> Iterable[Key]:
 
 async def from_rows(connection: Connection) -> Sums:
     """Return the sums of all rows there are."""
-    prices = await connection.fetch("SELECT * FROM nocontent.prices")
+    prices: Prices = defaultdict(list)
+    for price in await connection.fetch(_PRICES):
+        prices[price["tenant_id"], price["provider"], price["model"]].append(price)
     found: dict[Key, dict[Name, int]] = defaultdict(lambda: defaultdict(int))
     for event in await connection.fetch("SELECT * FROM nocontent.events"):
         own = _measures(event, prices)
