@@ -68,7 +68,9 @@ class World:
         self.shipped: dict[Place, list[Rates]] = {}
 
     def rate(self) -> int:
-        return self.chance.choice([UNKNOWN, 0, 1, self.chance.randrange(10**7), self.chance.randrange(PICOUSD_MAX + 1)])
+        return self.chance.choice(
+            [UNKNOWN, 0, 1, 500, self.chance.randrange(10**7), self.chance.randrange(PICOUSD_MAX + 1)]
+        )
 
     def offers(self) -> list[Offer]:
         """Return rates of up to three periods that may leave gaps, with up to three tiers each."""
@@ -83,18 +85,31 @@ class World:
     def event(self) -> Event:
         provider, model = self.chance.choice(self.models)
         others = [model, self.chance.choice(self.models)[1], self.chance.choice(self.strangers)]
-        starts = [each.above for place in self.own for each in self.own[place]]
-        largest = self.chance.choice([10, 300_000, limits.INPUT_TOKENS_MAX, max(1, self.chance.choice(starts))])
-        sent = [self.chance.choice([0, self.chance.randrange(largest + 1), largest]) for _ in range(4)]
+        tenant, routed = self.chance.choice(TENANTS), self.chance.choice(others)
+        starts = [each.above for each in self.own.get(Place(tenant, provider, routed), []) if each.above > 0]
+        if starts and self.chance.random() < 0.5:  # At a bound of a tier, or a token above it.
+            sent = [0, 0, 0, 0]
+            sent[self.chance.randrange(4)] = self.chance.choice(starts) + self.chance.randrange(2)
+        else:
+            largest = self.chance.choice([10, 300_000, limits.INPUT_TOKENS_MAX])
+            sent = [self.chance.choice([0, self.chance.randrange(largest + 1), largest]) for _ in range(4)]
         return Event(
             _TODAY - timedelta(microseconds=self.chance.randrange(3 * 86_400 * 10**6)),
-            self.chance.choice(TENANTS),
-            Tokens._make([*sent, self.chance.randrange(limits.OUTPUT_TOKENS_MAX)]),
+            tenant,
+            Tokens._make([*sent, self.chance.choice([0, self.chance.randrange(limits.OUTPUT_TOKENS_MAX)])]),
             self.chance.choice([-1, -1, 0, self.chance.randrange(limits.COST_NANOUSD_MAX)]),
             provider,
             self.chance.choice(others),
-            self.chance.choice(others),
+            routed,
         )
+
+    def nearly(self, event: Event) -> Event:
+        """Return some events with a cost at the bounds of what is a mismatch."""
+        listed = self.price(event, event.routed)
+        if listed is None or event.cost < 0 or self.chance.random() < 0.5:
+            return event
+        off = self.chance.choice([1_000, listed // 100]) + self.chance.randrange(2)
+        return event._replace(cost=max(0, listed + self.chance.choice([off, -off])))
 
     def price(self, event: Event, model: int) -> int | None:
         places = [Place(owner, event.provider, model) for owner in (event.tenant_id, book.BOOK)]
@@ -109,7 +124,7 @@ class World:
         if event.cost < 0:
             return listed or 0, int(listed is None), 0, 0, savings
         difference = 0 if listed is None else event.cost - listed
-        mismatched = listed is not None and abs(difference) > max(listed / 100, 1_000)
+        mismatched = listed is not None and 100 * abs(difference) > max(listed, 100_000)
         return 0, 0, listed or 0, difference if mismatched else 0, savings
 
 
@@ -127,7 +142,7 @@ async def test_sql_and_python_price_every_usage_alike(owner: Connection) -> None
         for model in {*known, *world.strangers}:
             place = Place(book.BOOK, provider, model)
             world.shipped[place] = await prices.schedule(owner, place)
-    events = [world.event() for _ in range(EVENTS)]
+    events = [world.nearly(world.event()) for _ in range(EVENTS)]
     rows = [
         (
             event.at,
