@@ -2,7 +2,7 @@
 
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz fuzz-properties fuzz-coverage prove prove-breaks api-check faults soak hostile check fmt lock catalogue clean clean-data
+.PHONY: help run test fuzz fuzz-properties fuzz-coverage usage-histories prove prove-breaks api-check faults soak hostile check fmt lock catalogue clean clean-data
 .PHONY: bench bench-full clients instructions plots observe generate k8s-check image reporter sbom
 
 VENV := .venv
@@ -44,6 +44,9 @@ fuzz: $(VENV)/.dev ## try to get text in with 200,000 generated bodies (ARGS="--
 
 fuzz-properties: $(VENV)/.dev ## test the properties of the gates with a hundred times as many examples (half an hour)
 	FUZZ_SCALE=100 $(BIN)/python -m pytest -v --timeout=1800 tests/properties/test_decode.py $(ARGS)
+
+usage-histories: $(VENV)/.dev ## test that usage adds up through 12,000 steps of random histories (a quarter of an hour)
+	FUZZ_SCALE=100 $(BIN)/python -m pytest -q tests/store/usage/test_histories.py $(ARGS)
 
 fuzz-coverage: $(VENV)/.dev ## fuzz the decoder alone, guided by coverage (Linux; installs atheris)
 	@$(PIP_INSTALL) -r tests/fuzz/requirements-fuzz.lock

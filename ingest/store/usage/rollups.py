@@ -6,7 +6,7 @@ the sums of those hours again. Hours of a day that was dropped are frozen. Decis
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -22,6 +22,7 @@ from ingest.store.usage.marks import SLICE_S
 EVENTS_PER_CHUNK = 250_000
 _MARKS_PER_CHUNK = 20_000
 _RECOUNTS_PER_CHUNK = 100
+_HOURS_PER_CHUNK = 100
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _START = datetime(2000, 1, 1, tzinfo=UTC)
 Hour = tuple[int, datetime]  # Of a tenant.
@@ -48,19 +49,14 @@ class Conflict(Exception):
     """Another transaction wrote the same sums; nothing was changed, and a retry will do."""
 
 
-async def roll_up(connection: Connection, *, by_hour: bool = False) -> Rolled:
-    """Add one chunk of marked rows to the sums, and sum hours again for which that was asked; raises Conflict.
-
-    `by_hour` sums marked hours again instead, for Citus, where the ids of transactions differ between nodes.
-    """
+async def roll_up(connection: Connection) -> Rolled:
+    """Add one chunk of marked rows to the sums, and sum hours again for which that was asked; raises Conflict."""
     async with _transaction(connection) as days:
-        taken = await _take(connection)
-        again, lost = await _add_marked(connection, days, taken, by_hour=by_hour)
+        marked = await (_take_hours if days.is_citus else _add_marked)(connection, days)
         recounts = await _recounts(connection, days)
-        recomputed = await _recompute(connection, again | recounts)
-    events = sum(mark["events"] for mark in taken)
+        recomputed = await _recompute(connection, marked.again | recounts)
     (pending,) = await connection.fetch(_PENDING)
-    return Rolled(events - lost, len(taken), recomputed, lost, *pending.values())
+    return Rolled(marked.events - marked.lost, marked.marks, recomputed, marked.lost, *pending.values())
 
 
 async def recompute(connection: Connection, tenant_id: int, first: datetime, last: datetime) -> int:
@@ -69,14 +65,39 @@ async def recompute(connection: Connection, tenant_id: int, first: datetime, las
         return await _recompute(connection, _hours(tenant_id, first, last, days))
 
 
+class _Days(NamedTuple):
+    """The days that have rows, and which of them were dropped once: nothing is left of those but their sums."""
+
+    served: frozenset[datetime]
+    frozen: frozenset[datetime]
+    is_citus: bool
+
+    @property
+    def open(self) -> frozenset[datetime]:
+        return self.served - self.frozen
+
+
+class _Marked(NamedTuple):
+    """Marks that were taken, their events, those of dropped days, and the hours to sum again."""
+
+    marks: int
+    events: int
+    lost: int
+    again: set[Hour]
+
+
 _SERVING = """
-SELECT to_date(right(relname, 8), 'YYYYMMDD') AS day FROM pg_inherits JOIN pg_class ON oid = inhrelid
-WHERE inhparent = 'nocontent.events'::regclass AND NOT inhdetachpending AND relname ~ '^events_[0-9]{8}$'
+SELECT to_date(right(relname, 8), 'YYYYMMDD')::timestamp AT TIME ZONE 'UTC' AS day,
+    to_date(right(relname, 8), 'YYYYMMDD') < coalesce(usage_frozen_before, '-infinity') AS is_frozen
+FROM nocontent.retention, pg_inherits JOIN pg_class ON oid = inhrelid
+WHERE retention_id = 1 AND inhparent = 'nocontent.events'::regclass AND NOT inhdetachpending
+    AND relname ~ '^events_[0-9]{8}$'
 """
+_IS_CITUS = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')"
 
 
 @asynccontextmanager
-async def _transaction(connection: Connection) -> AsyncIterator[set[datetime]]:
+async def _transaction(connection: Connection) -> AsyncIterator[_Days]:
     """Begin a transaction, and yield the days that have rows.
 
     The locks come before the snapshot: until COMMIT no day is dropped, and no price changes that the snapshot lacks.
@@ -86,7 +107,11 @@ async def _transaction(connection: Connection) -> AsyncIterator[set[datetime]]:
             await connection.execute("LOCK TABLE nocontent.events, nocontent.prices IN ACCESS SHARE MODE")
             await connection.execute(cells.SETTINGS)
             served = await connection.fetch(_SERVING)
-            yield {datetime(row["day"].year, row["day"].month, row["day"].day, tzinfo=UTC) for row in served}
+            yield _Days(
+                frozenset(row["day"] for row in served),
+                frozenset(row["day"] for row in served if row["is_frozen"]),
+                await connection.fetchval(_IS_CITUS),
+            )
     except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.UniqueViolationError):
         raise Conflict from None
 
@@ -110,26 +135,39 @@ FROM nocontent.usage_marks
 """
 
 
-async def _take(connection: Connection) -> list[asyncpg.Record]:
-    return list(await connection.fetch(_TAKE, _MARKS_PER_CHUNK, EVENTS_PER_CHUNK))
-
-
-async def _add_marked(
-    connection: Connection, days: set[datetime], taken: Sequence[asyncpg.Record], *, by_hour: bool
-) -> tuple[set[Hour], int]:
-    """Add the rows of marks; return the hours whose rows are not those marked, and the events of frozen days."""
-    kept = [mark for mark in taken if _floor(mark["first"], _DAY) in days]
-    lost = sum(mark["events"] for mark in taken) - sum(mark["events"] for mark in kept)
-    if by_hour:
-        return {(mark["tenant_id"], _floor(mark["first"], _HOUR)) for mark in kept}, lost
+async def _add_marked(connection: Connection, days: _Days) -> _Marked:
+    """Add the rows of marks, but not to hours whose rows are not those marked."""
+    taken = await connection.fetch(_TAKE, _MARKS_PER_CHUNK, EVENTS_PER_CHUNK)
+    kept = [mark for mark in taken if _floor(mark["first"], _DAY) in days.served]
+    events = sum(mark["events"] for mark in taken)
+    lost = events - sum(mark["events"] for mark in kept)
     if not kept:
-        return set(), lost
+        return _Marked(len(taken), events, lost, set())
     found = await cells.of_marks(connection, _spans(kept))
-    wrong = _differing(_count(kept, "first"), _count(found, "at"))
-    right = [cell for cell in found if (cell["tenant_id"], _floor(cell["at"], _HOUR)) not in wrong]
+    differing = _differing(_count(kept, "first"), _count(found, "at"))
+    again = {(tenant_id, hour) for tenant_id, hour in differing if _floor(hour, _DAY) not in days.frozen}
+    right = [cell for cell in found if (cell["tenant_id"], _floor(cell["at"], _HOUR)) not in again]
     if right:
         await sums.add(connection, grains.of_cells(right, Grain))
-    return wrong, lost
+    return _Marked(len(taken), events, lost, again)
+
+
+_MARKED_HOURS = f"""
+SELECT tenant_id, date_bin('1 hour', first, {EPOCH}) AS at, sum(events)::bigint AS events, count(*) AS marks
+FROM nocontent.usage_marks WHERE events > 0 GROUP BY 1, 2 LIMIT $1
+"""  # noqa: S608 (a constant)
+_FORGET = "DELETE FROM nocontent.usage_marks WHERE tenant_id = $1 AND first >= $2 AND first < $3 AND events > 0"
+
+
+async def _take_hours(connection: Connection, days: _Days) -> _Marked:
+    """Return all marked hours, to sum them again: on Citus the ids of transactions differ between nodes."""
+    marked = await connection.fetch(_MARKED_HOURS, _HOURS_PER_CHUNK)
+    lost = [row for row in marked if _floor(row["at"], _DAY) not in days.open]
+    for row in lost:
+        await connection.execute(_FORGET, row["tenant_id"], row["at"], row["at"] + _HOUR)
+    again = {(row["tenant_id"], row["at"]) for row in marked if row not in lost}
+    events = sum(row["events"] for row in marked)
+    return _Marked(sum(row["marks"] for row in marked), events, sum(row["events"] for row in lost), again)
 
 
 def _spans(marks: Iterable[asyncpg.Record]) -> list[Span]:
@@ -159,14 +197,13 @@ def _differing(expected: dict[Hour, int], found: dict[Hour, int]) -> set[Hour]:
     return {hour for hour in expected.keys() | found.keys() if expected.get(hour) != found.get(hour)}
 
 
-_TAKE_RECOUNTS = """
-DELETE FROM nocontent.usage_marks
-WHERE ctid = ANY(ARRAY(SELECT ctid FROM nocontent.usage_marks WHERE events = 0 LIMIT $1))
-RETURNING tenant_id, first, last
-"""
-_RECOUNT_LATER = """
-INSERT INTO nocontent.usage_marks (tenant_id, first, last, events, marked_at) VALUES ($1, $2, $3, 0, now())
-"""
+# asyncpg's infinity has no time zone, so it is replaced.
+_FIRST, _LAST = "greatest(first, '2000-01-01T00:00:00Z')", "least(last, '9999-01-01T00:00:00Z')"
+_RECOUNTS = f"SELECT DISTINCT tenant_id, {_FIRST}, {_LAST} FROM nocontent.usage_marks WHERE events = 0 LIMIT $1"  # noqa: S608 (constants)
+_TAKE_RECOUNT = f"""
+DELETE FROM nocontent.usage_marks WHERE tenant_id = $1 AND {_FIRST} = $2 AND {_LAST} = $3 AND events = 0
+"""  # noqa: S608 (constants)
+_RECOUNT_LATER = "INSERT INTO nocontent.usage_marks (tenant_id, first, last, events) VALUES ($1, $2, $3, 0)"
 # The next time with a row or a sum, since a mark may span a year.
 _NEXT = """
 SELECT least(
@@ -176,14 +213,15 @@ SELECT least(
 """
 
 
-async def _recounts(connection: Connection, days: set[datetime]) -> set[Hour]:
+async def _recounts(connection: Connection, days: _Days) -> set[Hour]:
     """Take marks that ask for hours to be summed again; of each, the first day, and its rest is left for later."""
     hours: set[Hour] = set()
-    if not days:
+    if not days.open:
         return hours
-    for tenant_id, first, last in await connection.fetch(_TAKE_RECOUNTS, _RECOUNTS_PER_CHUNK):
-        start = max(_floor(first, _HOUR), min(days))
-        end = min(last, max(days) + _DAY - timedelta(microseconds=1))
+    for tenant_id, first, last in await connection.fetch(_RECOUNTS, _RECOUNTS_PER_CHUNK):
+        await connection.execute(_TAKE_RECOUNT, tenant_id, first, last)
+        start = max(_floor(first, _HOUR), min(days.open))
+        end = min(last, max(days.open) + _DAY - timedelta(microseconds=1))
         following = await connection.fetchval(_NEXT, tenant_id, start, end)
         if following is None:
             continue
@@ -194,16 +232,17 @@ async def _recounts(connection: Connection, days: set[datetime]) -> set[Hour]:
     return hours
 
 
-def _hours(tenant_id: int, first: datetime, last: datetime, days: set[datetime]) -> set[Hour]:
-    """Return the hours of days that have rows."""
+def _hours(tenant_id: int, first: datetime, last: datetime, days: _Days) -> set[Hour]:
+    """Return the hours of days that have all their rows."""
     start = _floor(first, _HOUR)
     count = (last - start) // _HOUR + 1
     return {
-        (tenant_id, hour) for hour in (start + number * _HOUR for number in range(count)) if _floor(hour, _DAY) in days
+        (tenant_id, hour)
+        for hour in (start + number * _HOUR for number in range(count))
+        if _floor(hour, _DAY) in days.open
     }
 
 
-_MARKED = "DELETE FROM nocontent.usage_marks WHERE tenant_id = $1 AND first >= $2 AND first < $3 AND events > 0"
 _MINUTES = f"""
 SELECT date_bin('1 minute', occurred_at, {EPOCH}) AS at, count(*) AS events FROM nocontent.events
 WHERE tenant_id = $1 AND occurred_at >= $2 AND occurred_at < $3 GROUP BY 1 ORDER BY 1
@@ -214,7 +253,7 @@ async def _recompute(connection: Connection, hours: set[Hour]) -> int:
     """Make the sums of hours from all rows that the snapshot has, and of their days from the hours."""
     for tenant_id, hour in sorted(hours):
         values = tenant_id, hour, hour + _HOUR
-        await connection.execute(_MARKED, *values)
+        await connection.execute(_FORGET, *values)
         await sums.delete_hours(connection, *values)
         minutes = await connection.fetch(_MINUTES, *values, timeout=cells.TIMEOUT_S)
         for first, last in _pieces(minutes):
