@@ -92,7 +92,7 @@ async def _show(connection: Connection, args: argparse.Namespace) -> int:
         print(json.dumps(_plain(found) | {"usage_unchanged": stands}))
         return 0
     print(f"{found.name}  {_kind(found.kind)} of {found.period.month:%Y-%m}, {_span(found.period)}")
-    print(f"{_state(found)}, finalized {found.finalized_at:%Y-%m-%d %H:%M} UTC")
+    print(f"{_state(found)}; issued {found.finalized_at:%Y-%m-%d %H:%M} UTC")
     if found.credits is not None:
         print(f"mirrors {document_name(found.issuer, found.credits)}{', waived' if found.waived else ''}")
     print(

@@ -20,6 +20,8 @@ _COMMANDS = (
     "vocabulary", "vocabulary add", "vocabulary remove", "vocabulary import", "vocabulary list", "tags", "tags declare",
     "prices", "prices show", "prices list", "prices set", "prices end", "prices remove", "prices import",
     "prices check", "prices unpriced",
+    "plan", "plan add", "plan change", "plan list", "plan assign", "plan end", "plan show",
+    "invoice", "invoice draft", "invoice list", "invoice show", "invoice finalize", "invoice credit", "invoice correct",
 )  # fmt: skip
 
 
