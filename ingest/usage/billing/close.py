@@ -17,7 +17,7 @@ from ingest.store.connections import Connection
 from ingest.usage.billing import lines, periods
 
 CORRECTED_MONTHS = 15  # A month is corrected for so many months: longer than events can be late or are kept.
-DOCUMENTS_MAX = 1_000  # In one step of the job; the next one goes on.
+DOCUMENTS_MAX = 200  # In one step of the job, which takes seconds; the next one goes on.
 _SHORTEST = timedelta(days=26)  # No period is as short, even where a tenant moves around the world.
 _TRIES_MAX = 50  # Each failure means that another process has issued a document.
 
