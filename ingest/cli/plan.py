@@ -13,7 +13,7 @@ from ingest.cli.arguments import Subparsers
 from ingest.errors import CannotStart
 from ingest.knowledge.billing import Plan, Terms
 from ingest.store import tenants
-from ingest.store.billing import plans
+from ingest.store.billing import accounts, plans
 from ingest.store.connections import Connection
 from ingest.usage.billing import assigning, periods
 
@@ -98,7 +98,7 @@ async def _add(connection: Connection, args: argparse.Namespace) -> int:
 
 async def _change(connection: Connection, args: argparse.Namespace) -> int:
     plan = await plans.find(connection, args.name)
-    first = periods.following((datetime.now(UTC) + _EASTERNMOST).date().replace(day=1))
+    first = periods.following((await accounts.now(connection) + _EASTERNMOST).date().replace(day=1))
     if args.since < first:
         raise CannotStart(f"Amounts change from {first:%Y-%m} on at the earliest: that month has begun.")
     changed = msgspec.structs.replace(_changed(plan, plan.versions[-1], args), since=args.since)
