@@ -25,6 +25,7 @@ a first deployment:
 
 to look around:
   nocontent demo                                     everything at once, with a PostgreSQL of its own
+  nocontent usage acme --by model                    what a tenant used, what it cost and saved
   nocontent check batch.json                         check whether a body would be accepted, and if not, why
   nocontent policy --capacity                        what an event can hold, in bits
   nocontent prove --local                            try to get content in, in some 36,000 ways
@@ -41,6 +42,7 @@ FAMILIES = {
     "plan": ("plan",),
     "invoice": ("invoice",),
     "prices": ("prices",),
+    "usage": ("usage",),
     "policy": ("policy",),
     "check": ("check",),
     "prove": ("prove",),

@@ -74,3 +74,11 @@ class Readings:
         """Close the connections that nobody uses."""
         while self._idle:
             await connections.close(self._idle.pop())
+
+
+@asynccontextmanager
+async def patiently(connection: Connection) -> AsyncIterator[None]:
+    """Read one state in the block, for a person at a terminal, whose statements may take minutes."""
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        await connection.execute("SET LOCAL statement_timeout = '5min'")
+        yield
