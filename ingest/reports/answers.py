@@ -1,17 +1,16 @@
 """The answer to `GET /v1/usage`, in names; money is in nano-USD, and every number is an integer but a percentile."""
 
-import bisect
-import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from ingest.store.usage.reads import Granularity, Histogram, Sums
+from ingest.store.usage.reads import Counts, Granularity, Sums
+from ingest.usage import histogram
+from ingest.usage.histogram import Histogram
 
-QUANTILES = (0.5, 0.95, 0.99)
-_GAMMA = 1.1  # A bin ends at this to the power of its number, in milliseconds.
+SHARES = (0.5, 0.95, 0.99)
 
 
 class Tokens(Struct, frozen=True):
@@ -125,25 +124,16 @@ def row(sums: Sums, group: Mapping[str, str | None]) -> Row:
     )
 
 
-def percentiles(counted: Histogram) -> Percentiles:
+def percentiles(counted: Counts) -> Percentiles:
     """Return the percentiles of a histogram."""
     bins = sorted(counted)
-    counts = [counted[each] for each in bins]
-    return Percentiles(sum(counts), *_quantiles(bins, counts))
+    found = Histogram(bins, [counted[each] for each in bins])
+    p50, p95, p99 = (_rounded(histogram.quantile(found, share)) for share in SHARES)
+    return Percentiles(found.total, p50, p95, p99)
 
 
-def _quantiles(bins: Sequence[int], counts: Sequence[int]) -> tuple[float | None, float | None, float | None]:
-    if not bins:
-        return None, None, None
-    p50, p95, p99 = (_quantile(bins, counts, each) for each in QUANTILES)
-    return p50, p95, p99
-
-
-def _quantile(bins: Sequence[int], counts: Sequence[int], quantile: float) -> float:
-    """Return the value in the middle of the bin, relative to which all others of it are within 5 %."""
-    rank = quantile * (sum(counts) - 1)
-    place = bisect.bisect_right(list(itertools.accumulate(counts)), rank)
-    return round(2 * _GAMMA ** bins[place] / (1 + _GAMMA), 1)
+def _rounded(ms: float | None) -> float | None:
+    return None if ms is None else round(ms, 1)
 
 
 def _named(measures: Mapping[str, int], kind: type[Struct], column: Callable[[str], str]) -> dict[str, int]:

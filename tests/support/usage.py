@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from ingest.store.usage.reads import MEASURES, Grain
+from ingest.store.usage.columns import SUMS, Grain
 from tests.support import cluster
 
 DIMENSIONS = ("task_category", "provider", "requested_model", "routed_model", "status")
@@ -36,7 +36,7 @@ def facts(seed: int, since: datetime, hours: int, tag_ids: Sequence[int]) -> lis
 
 
 def _fact(chance: random.Random, at: datetime, tag_ids: Sequence[int]) -> Fact:
-    measures = Counter({name: chance.randrange(1_000_000) for name in MEASURES})
+    measures = Counter({name: chance.randrange(1_000_000) for name in SUMS})
     bins: list[Counter[int]] = [Counter({chance.randrange(120): chance.randint(1, 9) for _ in range(3)}) for _ in "ab"]
     dimensions = (*(chance.choice((1, 2, 3)) for _ in range(4)), chance.choice((0, 1, 5)))
     tags = sorted(chance.sample(list(tag_ids), chance.randrange(min(3, len(tag_ids) + 1))))
@@ -87,11 +87,11 @@ def _row(key: tuple[object, ...], fact: Fact) -> tuple[object, ...]:
     histograms = [
         part for each in (fact.latency, fact.ttft) for part in (sorted(each), [each[place] for place in sorted(each)])
     ]
-    return (*key, *(fact.measures[name] for name in MEASURES), *histograms)
+    return (*key, *(fact.measures[name] for name in SUMS), *histograms)
 
 
 _COLUMNS = (
-    "tenant_id", "grain", "at", *DIMENSIONS, *TAGS, *MEASURES, "latency_bins", "latency_counts", "ttft_bins",
+    "tenant_id", "grain", "at", *DIMENSIONS, *TAGS, *SUMS, "latency_bins", "latency_counts", "ttft_bins",
     "ttft_counts",
 )  # fmt: skip
 _PLACES = ", ".join(f"${place}" for place in range(1, len(_COLUMNS) + 1))

@@ -2,25 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from enum import IntEnum
 from typing import Literal, NamedTuple
 
 import asyncpg
 
 from ingest.store.connections import Connection
+from ingest.store.usage.columns import SUMS, Grain
 from schema.event import Kind
 
 Granularity = Literal["hour", "day", "month", "total"]
-
-
-class Grain(IntEnum):
-    """What a row of `usage` sums up: a time, and the dimensions in it."""
-
-    QUARTER = 1  # Of an hour; no dimensions.
-    HOUR_MODEL = 2  # Provider, models and status.
-    DAY_MODEL = 3
-    HOUR = 4  # Task category and tags as well.
-    DAY = 5
 
 
 class Column(NamedTuple):
@@ -71,16 +61,7 @@ class Page(NamedTuple):
     limit: int
 
 
-MEASURES = tuple(
-    """
-    events input_tokens output_tokens cache_read_tokens cache_write_5m_tokens cache_write_1h_tokens reasoning_tokens
-    reported_cost_nanousd reported_cost_events computed_cost_nanousd computed_cost_events unpriced_events
-    checked_events checked_list_cost_nanousd mismatched_events mismatch_nanousd unchecked_events
-    baseline_cost_nanousd baseline_events savings_reported_nanousd savings_priced_events savings_priced_nanousd
-    streamed cached fallback retried escalated
-    """.split()
-)
-Histogram = dict[int, int]  # Bins of `ingest.usage.histogram`, with their counts.
+Counts = dict[int, int]  # Bins of `ingest.usage.histogram`, with their counts.
 
 
 class Sums(NamedTuple):
@@ -88,8 +69,8 @@ class Sums(NamedTuple):
 
     key: Key
     measures: Mapping[str, int]
-    latency: Histogram
-    ttft: Histogram
+    latency: Counts
+    ttft: Counts
 
 
 class Freshness(NamedTuple):
@@ -120,7 +101,7 @@ _BUCKETS: Mapping[Granularity, str] = {
     "total": "$3::timestamptz",
 }
 _RANGE = "tenant_id = $1 AND grain = $2 AND at >= $3 AND at < $4"
-_SUMS = ", ".join(f"total({name}) AS {name}" for name in MEASURES)
+_SUMS = ", ".join(f"total({name}) AS {name}" for name in SUMS)
 _PAGE = """
 SELECT {keys}, {sums} FROM usage WHERE {range} AND {after} GROUP BY {places} ORDER BY {places} LIMIT {limit}
 """
@@ -204,7 +185,7 @@ async def sums(connection: Connection, selection: Selection, page: Page) -> list
     return [
         Sums(
             key,
-            {name: row[name] for name in MEASURES},
+            {name: row[name] for name in SUMS},
             histograms.get((key, False), {}),
             histograms.get((key, True), {}),
         )
@@ -214,9 +195,9 @@ async def sums(connection: Connection, selection: Selection, page: Page) -> list
 
 async def _histograms(
     connection: Connection, query: _Query, after: Key | None, until: Key
-) -> dict[tuple[Key, bool], Histogram]:
+) -> dict[tuple[Key, bool], Counts]:
     statement = query.write(_HISTOGRAMS, after=query.compare(">", after), until=query.compare("<=", until))
-    found: dict[tuple[Key, bool], Histogram] = {}
+    found: dict[tuple[Key, bool], Counts] = {}
     for row in await connection.fetch(statement, *query.arguments):
         key = _key(row, len(until.ids))
         found.setdefault((key, row["is_ttft"]), {})[row["bin"]] = row["amount"]
