@@ -11,7 +11,8 @@ from ingest import config
 from ingest.intake import app
 from ingest.intake.extension import Extension
 from ingest.intake.settings import IntakeSettings
-from ingest.reports import openapi, usage
+from ingest.intake.throttle import Throttle
+from ingest.reports import invoices, openapi, usage
 from ingest.reports.problems import REPORTS
 from ingest.serving import boundary
 from ingest.store.database import require_dsn
@@ -20,18 +21,24 @@ from ingest.usage import jobs, rounds
 from ingest.usage.settings import JobsSettings
 
 EXTENSION = Extension(
-    routes=(Route("/v1/usage", usage.get_usage, methods=["GET"]),),
+    routes=(
+        Route("/v1/usage", usage.get_usage, methods=["GET"]),
+        Route("/v1/invoices", invoices.get_invoices, methods=["GET"]),
+        Route("/v1/invoices/{number}", invoices.get_invoice, methods=["GET"]),
+    ),
     faces=REPORTS,
     paths=openapi.PATHS,
     types=openapi.TYPES,
 )
 
+RENDERINGS_WAITING_MAX = 8  # Of one tenant.
 boundary.declare(REPORTS)
 
 
 def create(shared: object = None) -> Starlette:
     """Return the application of one worker, with settings from the environment; `shared` is as for `intake.app`."""
     application = app.create(shared, EXTENSION)
+    application.state.renderings = Throttle(RENDERINGS_WAITING_MAX)
     inner = application.router.lifespan_context
 
     @asynccontextmanager

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from ingest.intake.openapi import problem, ref
 from ingest.reports.answers import Usage
+from ingest.reports.invoice_answers import Drafts, Invoice, InvoiceList
 from ingest.reports.query import GROUPS_MAX, LIMIT_DEFAULT, LIMIT_MAX, SPANS_MAX
 from ingest.store.usage.reads import COLUMNS
 
@@ -11,6 +12,7 @@ _Document = dict[str, object]
 _TIME: _Document = {"type": "string", "format": "date-time"}
 _UNCHANGED = {"description": "Unchanged since the ETag in If-None-Match"}
 _LIMIT: _Document = {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT}
+_NUMBER: _Document = {"type": "string", "pattern": "^[A-Z]{2,8}-[0-9]{6,18}$"}
 _CURSOR: _Document = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,512}$"}
 
 
@@ -47,5 +49,43 @@ _USAGE = {
         "default": problem(),
     },
 }
-PATHS: Mapping[str, _Document] = {"/v1/usage": {"get": _USAGE}}
-TYPES: tuple[type, ...] = (Usage,)
+_LIST = {
+    "summary": "The invoices and credit notes of this tenant, by number",
+    "security": [{"token": ["invoices:read"]}],
+    "parameters": [_PAGED[0], _parameter("cursor", _NUMBER, "`next` of the answer before.")],
+    "responses": {
+        "200": {"description": "OK", "content": {"application/json": {"schema": ref(InvoiceList)}}},
+        "304": _UNCHANGED,
+        "default": problem(),
+    },
+}
+
+
+def _document(summary: str, answer: type, parameters: list[_Document]) -> _Document:
+    return {
+        "summary": summary,
+        "security": [{"token": ["invoices:read"]}],
+        "parameters": parameters,
+        "responses": {
+            "200": {
+                "description": "OK, in the representation that `Accept` asks for",
+                "content": {
+                    "application/json": {"schema": ref(answer)},
+                    "text/html": {"schema": {"type": "string"}},
+                    "application/pdf": {"schema": {"type": "string", "format": "binary"}},
+                },
+            },
+            "304": _UNCHANGED,
+            "default": problem(),
+        },
+    }
+
+
+_IN_PATH: _Document = {"name": "number", "in": "path", "required": True, "schema": _NUMBER}
+PATHS: Mapping[str, _Document] = {
+    "/v1/usage": {"get": _USAGE},
+    "/v1/invoices": {"get": _LIST},
+    "/v1/invoices/draft": {"get": _document("The invoice of the month in progress, as things stand", Drafts, [])},
+    "/v1/invoices/{number}": {"get": _document("An invoice or credit note of this tenant", Invoice, [_IN_PATH])},
+}
+TYPES: tuple[type, ...] = (Usage, InvoiceList, Invoice, Drafts)

@@ -16,7 +16,7 @@ async def test_without_the_role_events_are_stored_and_usage_is_unavailable(datab
     with service.serving(logins.dsn_of(database, login), tmp_path / "serve.log") as server:
         sender = server.sender(token)
         assert sender.post(sample.body()).status == 200
-        for path in ("/v1/usage",):
+        for path in ("/v1/usage", "/v1/invoices", "/v1/invoices/draft"):
             answer = sender.get(path)
             assert (answer.status, answer.problem) == (503, "role-missing")
             assert int(answer.headers["retry-after"]) > 0

@@ -58,6 +58,7 @@ PREPARED = {
     "accountant": CustomerSpec(scopes=("usage:read", "invoices:read")),
     "bookkeeper": CustomerSpec(scopes=("usage:read", "invoices:read")),
     "usage-only": CustomerSpec(scopes=("usage:read",)),
+    "invoices-only": CustomerSpec(scopes=("invoices:read",)),
     "revoked": CustomerSpec(),
     "switched": CustomerSpec(),
 }

@@ -230,3 +230,11 @@ async def freshness(connection: Connection, selection: Selection) -> Freshness:
     row = await connection.fetchrow(_FRESHNESS, selection.tenant_id, selection.since, selection.before)
     assert row is not None
     return Freshness(row["events"], row["since"], row["now"])
+
+
+_NAME = "SELECT name FROM tenants WHERE tenant_id = $1"
+
+
+async def tenant_name(connection: Connection, tenant_id: int) -> str:
+    """Return the name that an operator gave a tenant."""
+    return str(await connection.fetchval(_NAME, tenant_id))
