@@ -3,9 +3,12 @@
 import argparse
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.support import cluster, customers, service
+from ingest.store import tokens
+from tests.support import cluster, customers, documents, service, usage
+from tests.support.customers import CustomerSpec
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
@@ -19,7 +22,7 @@ def main() -> int:
     args = parser.parse_args()
     with cluster.started() as postgres, cluster.open_folder() as folder:
         dsn = postgres.migrated()
-        token = customers.prepare(dsn)["main"].token
+        token = _prepare(dsn)
         with service.serving(dsn, folder / "serve.log") as server:
             seed = [] if args.seed is None else ["--seed", str(args.seed)]
             url = f"http://{server.bind}"
@@ -34,6 +37,15 @@ def main() -> int:
             ]
             command += ["--header", f"Authorization: Bearer {token}", "--max-examples", str(args.examples), *seed]
             return subprocess.run(command, cwd=folder, check=False).returncode  # Its cache is left there.
+
+
+def _prepare(dsn: str) -> str:
+    """Return a token with every scope, of a tenant with usage and an invoice."""
+    customer = customers.prepare(dsn, {"main": CustomerSpec(scopes=tokens.SCOPES)})["main"]
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    usage.store(dsn, customer.tenant_id, usage.facts(1, today - timedelta(days=2), 48, []))
+    documents.issue(dsn, {customer.tenant_id: documents.LINES})
+    return customer.token
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """`GET /v1/invoices`: each tenant reads its own, and JSON, page and PDF agree to the cent."""
 
-import asyncio
 import hashlib
 import html
 import io
@@ -13,63 +12,22 @@ from typing import cast
 import pytest
 from pypdf import PdfReader
 
-from ingest.knowledge.billing import DocumentKind, Line, LineKind, Period
-from ingest.store.billing import invoices
-from ingest.store.billing.invoices import Heading
-from tests.support import cluster, usage
+from tests.support import documents, usage
 from tests.support.customers import Customer
 from tests.support.service import Server
 from tests.support.wire import Answer, Sender
 
 SenderOf = Callable[[str], Sender]
 Names = dict[str, list[str]]
-START, END = datetime(2026, 3, 31, 22, tzinfo=UTC), datetime(2026, 4, 30, 22, tzinfo=UTC)
-PERIOD = Period(month=START.date().replace(month=4, day=1), start=START, end=END, time_zone="Europe/Berlin")
-_PLAN = """
-INSERT INTO invoice_counters VALUES ('NC');
-INSERT INTO plans (plan_id, name, issuer, currency) VALUES (1, 'team-eur', 'NC', 'EUR');
-INSERT INTO plan_versions (plan_id, version, since, per_million_events_nano, free_events, savings_share_ppm,
-    usd_rate_ppm, flat_cents, minimum_cents)
-VALUES (1, 1, '2026-01-01', 12345678901, 1000000, 125000, 921500, 4900, 1000000000);
-"""
-_SUBSCRIBE = """
-INSERT INTO subscriptions (tenant_id, month, plan_id, time_zone) VALUES ($1, '2026-04-01', 1, 'Europe/Berlin')
-"""
-# As many as two pages of PDF need, with both signs and every kind.
-_KINDS = [*LineKind] * 15
-_LINES = [
-    Line(
-        kind=kind, is_correction=place > 3, month=PERIOD.month, start=START, end=END, plan_id=1, plan_version=1,
-        quantity=10 ** (place % 15) + place, cents=(-1) ** place * (7 ** (place % 14)) + (place < 4) * 10**12,
-    )
-    for place, kind in enumerate(_KINDS)
-]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def issued(server: Server, tenants: Mapping[str, Customer]) -> Names:
-    """Issue documents to two tenants of one issuer in turns, credit one, and return their names by tenant."""
-    found: Names = {"accountant": [], "bookkeeper": []}
-
-    async def issue() -> None:
-        async with cluster.operator(server.dsn) as connection:
-            await connection.execute(_PLAN)
-            for name, names in found.items():
-                tenant_id = tenants[name].tenant_id
-                await connection.execute(_SUBSCRIBE, tenant_id)
-                heading = Heading(
-                    tenant_id=tenant_id, issuer="NC", kind=DocumentKind.INVOICE, period=PERIOD, currency="EUR",
-                    usage_digest=hashlib.sha256(name.encode()).digest(),
-                )  # fmt: skip
-                async with invoices.snapshot(connection):
-                    await invoices.issue(connection, heading, _LINES)
-                names.append(f"NC-{len(found['accountant']) + len(found['bookkeeper']) + 1:06}")
-            read = await invoices.read(connection, tenants["accountant"].tenant_id, found["accountant"][0])
-            assert read is not None
-            found["accountant"].append(f"NC-{await invoices.credit(connection, read, waived=False):06}")
-
-    asyncio.run(issue())
-    return found
+    """Issue documents to two tenants of one issuer, credit one, and return their names by tenant."""
+    first, second = (tenants[name].tenant_id for name in ("accountant", "bookkeeper"))
+    names = documents.issue(server.dsn, {first: documents.LINES, second: documents.LINES})
+    note = documents.credit(server.dsn, first, names[first])
+    return {"accountant": [names[first], note], "bookkeeper": [names[second]]}
 
 
 def get(sender: Sender, path: str, accept: str = "application/json") -> Answer:
