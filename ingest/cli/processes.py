@@ -14,11 +14,12 @@ from ingest.intake.settings import IntakeSettings
 from ingest.serving.application import Application
 from ingest.serving.settings import ServingSettings
 from ingest.store.connections import Role
+from ingest.usage.processor.settings import PaymentSettings
 from ingest.usage.settings import JobsSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServeSettings(IntakeSettings, JobsSettings, ServingSettings):
+class ServeSettings(IntakeSettings, JobsSettings, PaymentSettings, ServingSettings):
     """Of `serve`."""
 
 

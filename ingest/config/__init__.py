@@ -102,6 +102,11 @@ def export(name: str, value: str) -> None:
     os.environ[name] = value
 
 
+def forget(name: str) -> None:
+    """Unset a variable by which a library would print what it should not, for this process and its children."""
+    os.environ.pop(name, None)
+
+
 def forget_counts_of_others() -> None:
     """Unset the folder for counts unless this process's parent has set it: an operator may have named another."""
     own = f"{COUNTS_PREFIX}{os.getppid()}-"

@@ -44,6 +44,10 @@ TENANT_TABLES = (
     # Issued documents are records of the issuer: export them, and keep them when a tenant is erased.
     TenantTable("invoices", "tenant_id", Data.BILLING),
     TenantTable("invoice_lines", "tenant_id", Data.BILLING),
+    TenantTable("processor_customers", "tenant_id", Data.BILLING),
+    TenantTable("handovers", "tenant_id", Data.BILLING),
+    TenantTable("payments", "tenant_id", Data.BILLING),
+    TenantTable("processor_events", "tenant_id", Data.BILLING),
     TenantTable("audit", "tenant_id", Data.AUDIT),  # Tenant 0 stands for all: the acts on retention.
     TenantTable("prices", "tenant_id", Data.PRICES),  # Tenant 0 has the shipped price book.
 )

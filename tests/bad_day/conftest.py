@@ -6,7 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from ingest.store import migrate, tenants
+from tests.support import bills
 from tests.support.cluster import Cluster, operator
+
+_HANDOVER = "INSERT INTO nocontent.handovers (tenant_id, issuer, number, processor) VALUES ($1, $2, $3, 2)"
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +21,7 @@ def closed(postgres: Cluster) -> Iterator[str]:
         async with operator(dsn) as connection:
             await migrate.migrate(connection)
             await tenants.add(connection, "acme")
+            await connection.execute(_HANDOVER, *await bills.issue(dsn, [1]))
 
     asyncio.run(again())
     yield dsn

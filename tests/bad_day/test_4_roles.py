@@ -27,7 +27,7 @@ WHERE relnamespace = 'nocontent'::regnamespace AND relkind IN ('r', 'p', 'S') AN
     AND atttypid NOT IN ('int2[]'::regtype, 'int8[]'::regtype)
 GROUP BY 1
 """
-_CONTROL, _WRITER = "nocontent_control", "nocontent_writer"
+_CONTROL, _WRITER, _BILLER = "nocontent_control", "nocontent_writer", "nocontent_biller"
 _EXPECTED = {
     "acts.act": [],
     "rules.rule": [],
@@ -54,6 +54,13 @@ _EXPECTED = {
     "invoices.currency": [],
     "invoices.usage_digest": [],
     "invoice_lines.issuer": [],
+    "processor_customers.customer": [_BILLER],
+    "handovers.issuer": [_BILLER],
+    "handovers.remote": [_BILLER],
+    "payments.issuer": [_BILLER],
+    "payments.reference": [_BILLER],
+    "processor_events.event": [],  # A function writes ids, about what was handed over.
+    "processor_events.issuer": [],
 }
 
 
@@ -101,6 +108,13 @@ _ROWS = {
     "invoice_lines.issuer": """
     INSERT INTO invoice_lines VALUES (1, $1, 1, 1, 1, false, '2026-01-01', '2026-01-01', '2026-02-01', 1, 1, 0, 0)
     """,
+    "processor_customers.customer": "INSERT INTO processor_customers VALUES (1, 2, $1)",
+    "handovers.issuer": "INSERT INTO handovers (tenant_id, issuer, number, processor) VALUES (1, $1, 1, 2)",
+    "handovers.remote": "UPDATE handovers SET remote = $1 WHERE number = 1",
+    "payments.issuer": "INSERT INTO payments VALUES (1, $1, 1, 1, 'a', 1, '2026-01-01')",
+    "payments.reference": "INSERT INTO payments VALUES (1, 'NC', 1, 1, $1, 1, '2026-01-01')",
+    "processor_events.event": "INSERT INTO processor_events VALUES (1, $1, 1, 'NC', 1, now())",
+    "processor_events.issuer": "INSERT INTO processor_events VALUES (1, 'evt_123456', 1, $1, 1, now())",
 }
 _TEXTS = (
     _PROSE,

@@ -122,7 +122,15 @@ _BILLING = {
         "subscriptions.time_zone": "UPDATE",
     },
 }
-for _role, _things in _BILLING.items():
+_PAYMENTS = {  # Of migration 0022.
+    "nocontent_writer": {"note_processor_event": "EXECUTE"},
+    "nocontent_biller": {"processor_customers": "DELETE INSERT SELECT", "payments": "INSERT SELECT"}
+    | dict.fromkeys(["handovers", "processor_events"], "SELECT")
+    | {f"handovers.{name}": "INSERT" for name in "tenant_id issuer number processor".split()}
+    | {f"handovers.{name}": "UPDATE" for name in "attempt step remote balance_cents state refusal read_at".split()}
+    | dict.fromkeys(["payments.amount_cents", "payments.paid_on", "processor_events.handled_at"], "UPDATE"),
+}
+for _role, _things in [*_BILLING.items(), *_PAYMENTS.items()]:
     _GRANTS.setdefault(_role, {}).update(_things)
 _GRANTED = """
 SELECT object, coalesce(nullif(grantee, 0)::regrole::text, 'PUBLIC') AS role, privilege_type AS privilege

@@ -1,1 +1,1 @@
-"""Plans, the tenants on them, and the documents that were issued."""
+"""Plans, the tenants on them, the documents that were issued, and how these are paid."""

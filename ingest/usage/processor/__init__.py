@@ -1,0 +1,1 @@
+"""Hands finalized invoices to a payment processor once each, and follows their payments."""
