@@ -18,6 +18,8 @@ from ingest.serving import boundary
 from ingest.store.database import require_dsn
 from ingest.store.reading import Readings
 from ingest.usage import jobs, rounds
+from ingest.usage.processor import webhook
+from ingest.usage.processor.settings import PaymentSettings
 from ingest.usage.settings import JobsSettings
 
 EXTENSION = Extension(
@@ -37,7 +39,9 @@ boundary.declare(REPORTS)
 
 def create(shared: object = None) -> Starlette:
     """Return the application of one worker, with settings from the environment; `shared` is as for `intake.app`."""
-    application = app.create(shared, EXTENSION)
+    payments = config.load_own(PaymentSettings)
+    doors = webhook.routes(payments, config.load_own(IntakeSettings).dsn)
+    application = app.create(shared, EXTENSION._replace(routes=(*EXTENSION.routes, *doors)))
     application.state.renderings = Throttle(RENDERINGS_WAITING_MAX)
     inner = application.router.lifespan_context
 

@@ -6,6 +6,7 @@ from ingest.intake import problems
 from ingest.reports import errors
 from ingest.serving.problems import Face, Faces
 from ingest.store.errors import ReadTooLarge, RoleMissing
+from ingest.usage.processor import webhook
 
 _BAD = HTTPStatus.BAD_REQUEST
 REPORTS: Faces = {
@@ -36,5 +37,6 @@ REPORTS: Faces = {
     ReadTooLarge: Face(
         HTTPStatus.SERVICE_UNAVAILABLE, "read-too-large", "Ask for a shorter range or fewer groups, or later", 10
     ),
+    **webhook.FACES,
 }
 FACES: Faces = {**problems.FACES, **REPORTS}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ingest import config
 from ingest.intake import process
 from ingest.serving.application import Application
+from ingest.usage.processor.settings import PaymentSettings, webhook_secrets
 
 if TYPE_CHECKING:  # As in `serving.application`.
     from starlette.applications import Starlette
@@ -18,4 +20,10 @@ def create(shared: object) -> Starlette:
     return app.create(shared)
 
 
-APPLICATION = Application(create, process.APPLICATION.share, process.check)
+def check() -> None:
+    """Raise CannotStart unless the settings name a database, and files with secrets as they should be."""
+    process.check()
+    webhook_secrets(config.load_own(PaymentSettings))
+
+
+APPLICATION = Application(create, process.APPLICATION.share, check)
