@@ -5,7 +5,7 @@ import json
 
 import msgspec
 
-from ingest.cli import acts
+from ingest.cli import acts, payments
 from ingest.cli.arguments import Subparsers
 from ingest.cli.plan import month
 from ingest.errors import CannotStart
@@ -50,6 +50,7 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
         "correct", _correct, "issue a credit note for what was billed too much, before the next invoice"
     )
     correct.add_argument("tenant")
+    payments.add(family)
     for command in (show, credit):
         command.add_argument("number", help=_NUMBER_HELP)
     for command in (draft, listing, show, finalize, credit, correct):
