@@ -98,6 +98,7 @@ SET refusal = 0, attempt = attempt + 1, balance_cents = NULL, step = CASE refusa
     remote = CASE refusal WHEN 3 THEN NULL ELSE remote END
 WHERE tenant_id = $1 AND issuer = $2 AND number = $3 AND refusal > 0
 """
+_REFUSED = "SELECT count(*) FROM nocontent.handovers WHERE refusal > 0"
 _CUSTOMER = "SELECT customer FROM nocontent.processor_customers WHERE tenant_id = $1 AND processor = $2"
 _FORGET_CUSTOMER = "DELETE FROM nocontent.processor_customers WHERE tenant_id = $1 AND processor = $2"
 _ADD_CUSTOMER = """
@@ -199,6 +200,11 @@ async def due(connection: Connection, processor: ProcessorId, count_max: int) ->
 async def is_due(connection: Connection, processor: ProcessorId, key: InvoiceKey) -> bool:
     """Return whether an invoice has to be handed over, or further, to this processor."""
     return bool(await connection.fetch(_DUE, 1, processor, *key))
+
+
+async def refused(connection: Connection) -> int:
+    """Count the hand-overs that wait for an operator."""
+    return int(await connection.fetchval(_REFUSED))
 
 
 _ANY = (None, None, None)

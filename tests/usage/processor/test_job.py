@@ -1,0 +1,74 @@
+"""The job that hands invoices over, with settings from the environment."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ingest.store import connections
+from ingest.usage.jobs import Round
+from ingest.usage.processor import job
+from tests.support import bills, stripe_server
+from tests.support.stripe_server import Server
+
+
+@pytest.fixture
+def stripe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    job.processor.cache_clear()
+    with stripe_server.serving() as server:
+        wanted = bills.settings(server, tmp_path)
+        bills.processor(wanted)  # For its short back-off.
+        monkeypatch.setenv("NOCONTENT_PAYMENT_PROCESSOR", "stripe")
+        monkeypatch.setenv("NOCONTENT_STRIPE_KEY_PATH", wanted.stripe_key_path)
+        monkeypatch.setenv("NOCONTENT_STRIPE_API_BASE", server.base)
+        yield server
+    job.processor.cache_clear()
+
+
+async def _round(dsn: str) -> Round:
+    async with connections.connected(dsn, "nocontent_biller") as connection:
+        return await job.hand_over(connection)
+
+
+async def test_a_round_hands_over_some_and_says_whether_there_are_more(database: str, stripe: Server) -> None:
+    for _ in range(job.INVOICES_A_ROUND + 1):
+        await bills.issue(database, [100])
+    first, second = [await _round(database) for _ in range(2)]
+    assert (dict(first.figures), first.is_complete) == ({"hand_overs_done": 5, "hand_overs_failing": 0}, False)
+    assert (dict(second.figures), second.is_complete) == ({"hand_overs_done": 1, "hand_overs_failing": 0}, True)
+    assert len(stripe.account.invoices) == 6
+
+
+async def test_a_processor_that_is_away_fails_and_the_next_round_rests_first(database: str, stripe: Server) -> None:
+    await bills.issue(database, [100])
+    stripe.fault = lambda _number, _method: "503"
+    assert await _round(database) == Round({"hand_overs_done": 0, "hand_overs_failing": 1}, True, job.REST_S)
+
+
+async def test_a_key_that_cannot_be_read_fails_until_it_can(database: str, stripe: Server, tmp_path: Path) -> None:
+    await bills.issue(database, [100])
+    key = tmp_path / "stripe-key"
+    key.chmod(0o644)
+    assert (await _round(database)).figures["hand_overs_failing"] == 1
+    assert stripe.requests == []
+    key.chmod(0o600)
+    assert (await _round(database)).figures == {"hand_overs_done": 1, "hand_overs_failing": 0}
+
+
+async def test_a_key_that_was_replaced_is_read_again(database: str, stripe: Server, tmp_path: Path) -> None:
+    await bills.issue(database, [100])
+    key = tmp_path / "stripe-key"
+    good = key.read_text()
+    key.write_text("sk_test_" + "9" * 24)
+    assert (await _round(database)).figures == {"hand_overs_done": 0, "hand_overs_failing": 1}
+    key.write_text(good)
+    assert (await _round(database)).figures == {"hand_overs_done": 1, "hand_overs_failing": 0}
+    assert len(stripe.account.charges) == 0
+
+
+async def test_a_refused_invoice_is_counted_until_an_operator_mends_it(database: str, stripe: Server) -> None:
+    await bills.issue(database, [100])
+    assert (await _round(database)).figures["hand_overs_failing"] == 0
+    stripe.account.customers.clear()
+    await bills.issue(database, [200])
+    assert [(await _round(database)).figures["hand_overs_failing"] for _ in range(2)] == [1, 1]
