@@ -94,6 +94,8 @@ def _check(deployment: Deployment, load: Load) -> Verdict:
     deployment.server.process.terminate()
     if (status := deployment.service_status()) != 0:
         load.notebook.find(f"SIGTERM after the run ended the service with {status}")
+    if (statuses := deployment.finish_jobs()) != (0, 0):
+        load.notebook.find(f"SIGTERM ended the jobs with {statuses[0]}, and once more they ended with {statuses[1]}")
     wait_until(lambda: not cluster.fetch(deployment.dsn, _BACKENDS))
 
     async def look() -> Verdict:

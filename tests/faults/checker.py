@@ -7,6 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from ingest.store.connections import Connection
+from tests.faults import sums
 from tests.faults.batches import Batch, Fate, Nature, origin
 from tests.faults.notebook import Notebook
 
@@ -71,6 +72,8 @@ class Verdict:
     denied: int = 0  # Stored, though every answer said that nothing was.
     halves: int = 0  # Batches of which some events are stored and some are not.
     strangers: int = 0  # Stored, and never sent.
+    summed: int = 0  # In rollups.
+    sums: int = 0  # Of rollups, that are not those of the rows.
     reported: Reported = field(default_factory=Reported)
     stored: Counter[int] = field(default_factory=Counter)  # By tenant,
     credited: Counter[int] = field(default_factory=Counter)  # and the same as the ledger has it.
@@ -85,6 +88,7 @@ class Verdict:
             "batches stored in part": self.halves,
             "stored and never sent": self.strangers,
             "stored, and counted as dropped": self.reported.overcounted,
+            "sums of rollups that differ from the rows": self.sums,
             "gaps in the streams of reporters": self.reported.gaps,
             "tenants whose ledger does not add up": sum(
                 self.stored[tenant] != self.credited[tenant] for tenant in {*self.stored, *self.credited}
@@ -94,7 +98,7 @@ class Verdict:
 
 
 async def check(connection: Connection, notebook: Notebook) -> Verdict:
-    """Read every event and the whole ledger."""
+    """Read every event, the whole ledger, and the rollups."""
     verdict = Verdict(acknowledged=notebook.acknowledged)
     present = await _present(connection, notebook, verdict)
     for batch, there in zip(notebook.batches, present, strict=True):
@@ -111,6 +115,7 @@ async def check(connection: Connection, notebook: Notebook) -> Verdict:
         verdict.halves += bool(there and missing)
     await _check_ledger(connection, notebook, present, verdict)
     await _check_reported(connection, notebook, verdict)
+    verdict.summed, verdict.sums = await sums.summed(connection), await sums.differing(connection)
     return verdict
 
 

@@ -44,6 +44,7 @@ class Deployment:
         self.proxies: list[subprocess.Popen[str]] = []  # Of senders; those that are dead among them.
         self._postgres: EmbeddedServer | None = None
         self._server: Server | None = None
+        self._jobs: subprocess.Popen[bytes] | None = None
 
     def prepare(self) -> None:
         """Start PostgreSQL and create the tables."""
@@ -59,6 +60,9 @@ class Deployment:
         """Stop whatever is running."""
         for proxy in self.proxies:
             proxy.kill()
+        if self._jobs is not None:
+            self._jobs.kill()
+            self._jobs.wait()
         if self._server is not None and self._server.process.poll() is None:
             self._server.process.kill()
             self._server.process.wait()
@@ -74,6 +78,11 @@ class Deployment:
         return self._postgres.pid
 
     @property
+    def jobs(self) -> "subprocess.Popen[bytes]":
+        assert self._jobs is not None
+        return self._jobs
+
+    @property
     def server(self) -> Server:
         assert self._server is not None
         return self._server
@@ -84,6 +93,14 @@ class Deployment:
             self._start_database()
         if self._server is None or self._server.process.poll() is not None:
             self._start_service()
+        if self._jobs is None or self._jobs.poll() is not None:
+            self._jobs = self._start("jobs")
+
+    def finish_jobs(self) -> tuple[int | None, int]:
+        """Stop the process of jobs, and do all that is left; return both exit statuses."""
+        self.jobs.terminate()
+        stopped = self.jobs.wait(STOP_S_MAX)
+        return stopped, self._start("jobs", "--once").wait(START_S_MAX)
 
     def service_status(self) -> int | None:
         """Wait until the service has ended, and return its exit status, or None if it had to be killed."""
@@ -115,12 +132,15 @@ class Deployment:
 
     def _start_service(self) -> None:
         self.service_starts += 1
+        process = self._start("serve")
+        self._server = Server(process, self.bind, self._metrics_bind, self.dsn, self.log, self._workers)
+
+    def _start(self, *command: str) -> "subprocess.Popen[bytes]":
         with self.log.open("ab") as lines:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "ingest", "serve"],
+            return subprocess.Popen(
+                [sys.executable, "-m", "ingest", *command],
                 cwd=self._checkout, env=self._environment, stdout=lines, stderr=lines,
             )  # fmt: skip
-        self._server = Server(process, self.bind, self._metrics_bind, self.dsn, self.log, self._workers)
 
 
 def _free_ports(count: int) -> list[int]:

@@ -23,6 +23,7 @@ HASTE = 1 / 6  # Of the kills do not wait for the recovery from the one before,
 HASTE_S_MAX = 0.5  # but come so soon.
 FROZEN_S = 1.0
 PROXY = "proxy"  # What is killed is a sender, so nothing of ours has to recover.
+JOBS = "jobs"  # Nor does anything that senders wait for.
 LOOK_S = 0.1
 _WRITERS = """
 SELECT pid FROM pg_stat_activity
@@ -33,6 +34,8 @@ _TERMINATE = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE application_name = 'nocontent-writer' AND datname = current_database()
 """
+
+_TERMINATE_BILLERS = _TERMINATE.replace("nocontent-writer", "nocontent-biller")
 
 
 def _kill_service(deployment: Deployment) -> bool:
@@ -119,6 +122,18 @@ def _kill_proxy(deployment: Deployment) -> bool:
     return bool(living)
 
 
+def _kill_jobs(deployment: Deployment) -> bool:
+    """SIGKILL the process that runs the jobs; the service's own takes over, until there is a new one."""
+    deployment.jobs.kill()
+    deployment.jobs.wait()
+    return True
+
+
+def _terminate_billers(deployment: Deployment) -> bool:
+    """End the jobs' sessions, wherever their rounds are."""
+    return bool(cluster.fetch(deployment.dsn, _TERMINATE_BILLERS))
+
+
 _ORDERLY = {_end_service, _replace_workers}  # Who asks for these waits until the service is up.
 
 
@@ -144,6 +159,8 @@ KINDS = {
         Kind("writer-killed", "database", (0, 0), _kill_writer),
         Kind("writers-terminated", "database", (0, 0), _terminate_writers),
         Kind("postgres-frozen", "database", (0, 0), _freeze_postgres),
+        Kind("jobs-killed", JOBS, (0, 0), _kill_jobs),
+        Kind("billers-terminated", JOBS, (0, 0), _terminate_billers),
         Kind("proxy-killed", PROXY, (0, 0), _kill_proxy),
     )
 }
@@ -220,7 +237,7 @@ class Killer:
         if not self._comes(lambda: notebook.has_receipt_of_request_after(now, LOOK_S)):
             notebook.find(f"nothing acknowledged for {RECOVERY_S_MAX:.0f} s after {name}")
             return False
-        if last is not None and last.is_calm and last.kind.part != PROXY:
+        if last is not None and last.is_calm and last.kind.part not in {PROXY, JOBS}:
             self.recoveries_s.setdefault(name, []).append(time.monotonic() - last.at)
             service, database = (after - before for after, before in zip(self._starts(), last.starts, strict=True))
             if (service, database) != last.kind.starts:

@@ -48,6 +48,7 @@ def table(killer: Killer, verdict: Verdict, proxy_starts: int, seconds: float) -
         f" {reported.dropped:,} dropped and counted, {reported.unkept:,} gone with a killed process,"
         f" {reported.gaps:,} gaps in streams"
     )
+    yield f"rollups     {verdict.summed:,} events in them, {verdict.sums:,} sums that differ from the rows"
     events_per_s, batches_per_s = verdict.acknowledged / seconds, len(notebook.batches) / seconds
     yield f"load        {events_per_s:,.0f} events/s, {batches_per_s:,.0f} batches/s for {seconds:,.0f} s"
     yield from _recoveries(killer.recoveries_s)

@@ -11,8 +11,9 @@ import pytest
 from ingest.store import rows
 from ingest.store.batches import NO_SEQUENCE
 from ingest.store.connections import Connection
+from ingest.usage import jobs, rounds
 from tests.faults import __main__ as faults
-from tests.faults import checker
+from tests.faults import checker, sums
 from tests.faults.batches import Batch, Nature, origin
 from tests.faults.killer import KINDS
 from tests.faults.notebook import Notebook
@@ -67,6 +68,11 @@ def test_a_build_that_answers_before_commit_is_caught(capsys: pytest.CaptureFixt
     assert lost > 0, printed
 
 
+_MARK = """
+INSERT INTO usage_marks (tenant_id, first, last, events, xid) VALUES ($1, now() - interval '1 day', now(), 0, NULL)
+"""
+
+
 class Tables:
     """Return a notebook of a few batches, and tables that agree with it."""
 
@@ -115,6 +121,12 @@ class Tables:
     async def lose(self, batch: Batch, places: Iterable[int]) -> None:
         ids = [UUID(int=batch.event_id(place)) for place in places]
         await self.connection.execute("DELETE FROM events WHERE event_id = ANY($1::uuid[])", ids)
+
+    async def sum(self) -> None:
+        """Have the rows summed: they came without marks."""
+        for tenant in (TENANT, REPORTING):
+            await self.connection.execute(_MARK, tenant)
+        await jobs.run_once(self.connection, rounds.ROLLUP)
 
     async def set_of_reporter(self, column: str, value: int) -> None:
         await self.connection.execute(f"UPDATE batches SET {column} = {value} WHERE tenant_id = {REPORTING}")
@@ -186,6 +198,7 @@ async def tables(database: str) -> AsyncIterator[Tables]:
 
 
 async def test_the_checker_finds_nothing_where_all_is_well(tables: Tables) -> None:
+    await tables.sum()
     verdict = await checker.check(tables.connection, tables.notebook)
     assert (verdict.faults(), verdict.acknowledged, verdict.stored.total()) == ({}, 9, 16)
 
@@ -194,7 +207,25 @@ async def test_the_checker_finds_nothing_where_all_is_well(tables: Tables) -> No
 async def test_the_checker_sees(tables: Tables, planted: str) -> None:
     plant, faults = PLANTS[planted]
     await plant(tables)
+    await tables.sum()
     assert (await checker.check(tables.connection, tables.notebook)).faults() == faults
+
+
+@pytest.mark.parametrize("grain", [grain.number for grain in sums.GRAINS])
+@pytest.mark.parametrize("changed", ["streamed = streamed + 1", "task_category = 9", "latency_counts = '{0}'"])
+async def test_the_checker_sees_a_sum_that_is_not_that_of_the_rows(tables: Tables, grain: int, changed: str) -> None:
+    await tables.sum()
+    changing = f"UPDATE usage SET {changed} WHERE tenant_id = {TENANT} AND grain = {grain}"
+    assert await tables.connection.execute(changing) == "UPDATE 1"
+    found = (await checker.check(tables.connection, tables.notebook)).faults()
+    assert found == {"sums of rollups that differ from the rows": 2}  # The sum that is there, and the one that is not.
+
+
+async def test_the_checker_sees_a_mark_that_is_left(tables: Tables) -> None:
+    await tables.sum()
+    await tables.connection.execute(_MARK, TENANT)
+    found = (await checker.check(tables.connection, tables.notebook)).faults()
+    assert found == {"sums of rollups that differ from the rows": 1}
 
 
 def test_an_id_tells_its_batch_and_place() -> None:
