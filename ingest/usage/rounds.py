@@ -9,12 +9,14 @@ from ingest.store.connections import Connection
 from ingest.store.usage import comparison
 from ingest.store.usage import jobs as store
 from ingest.store.usage.comparison import Place
+from ingest.usage.billing import close as closing
 from ingest.usage.jobs import Job, Round
 from ingest.usage.rollup import roll_up
 
 HOURS_A_ROUND = 10
 COMPARE_S_MAX = 5.0  # Then the round ends, with whatever hour it has reached.
 COMPARE_REST_S = 30.0
+CLOSE_REST_S = 600.0
 _HOUR_S = 3_600
 Lane = Literal["rollup", "jobs"]  # The names of a worker's tasks, too.
 
@@ -44,6 +46,14 @@ async def compare(connection: Connection) -> Round:
     return Round(figures, is_complete=True, rest_s=COMPARE_REST_S)
 
 
+async def close(connection: Connection) -> Round:
+    """Issue the documents that are due."""
+    closed = await closing.close(connection)
+    figures: dict[store.Figure, int] = {"documents_issued": len(closed.documents), "months_waiting": closed.waiting}
+    return Round(figures, closed.is_complete, CLOSE_REST_S)
+
+
+ROLLUP = Job("rollup", roll_up)
 # Rollups have a connection of their own, so that nothing delays them.
-LANES: Mapping[Lane, tuple[Job, ...]] = {"rollup": (Job("rollup", roll_up),), "jobs": (Job("compare", compare),)}
+LANES: Mapping[Lane, tuple[Job, ...]] = {"rollup": (ROLLUP,), "jobs": (Job("compare", compare), Job("close", close))}
 ALL = tuple(job for lane in LANES.values() for job in lane)

@@ -11,7 +11,7 @@ from ingest.errors import Unavailable
 from ingest.store import connections
 from ingest.store.connections import Connection
 from ingest.store.usage import jobs as store
-from ingest.usage import jobs
+from ingest.usage import jobs, rounds
 from ingest.usage.jobs import Job, Round
 from tests.support import logins
 from tests.support.cluster import operator
@@ -166,3 +166,8 @@ async def test_nobody_else_takes_the_lead(shared_database: str, role: str) -> No
         for act in ("begin_job('rollup', interval '1 year')", "finish_job('rollup', '1 s', true, '{}', '{}')"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.execute(f"SELECT nocontent.{act}")
+
+
+def test_every_job_is_in_one_lane() -> None:
+    named = sorted(job.name for job in rounds.ALL)
+    assert named == sorted({*get_args(store.JobName)} - {"hand_over"})
