@@ -156,5 +156,15 @@ def weigh(dsn: str, table: str) -> Weight:
     return Weight(row["heap"], row["indexes"])
 
 
+def rollup_lag_s(dsn: str) -> float:
+    """Return how old the oldest event may be that no rollup has."""
+    return float(fetch(dsn, _LAG)[0]["lag_s"])
+
+
+_LAG = """
+SELECT extract(epoch FROM clock_timestamp() - complete_at)::float8 AS lag_s FROM nocontent.jobs WHERE job = 'rollup'
+"""
+
+
 def count(dsn: str, source: str) -> int:
     return int(fetch(dsn, f"SELECT count(*) AS rows FROM {source}")[0]["rows"])

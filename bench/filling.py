@@ -8,7 +8,7 @@ import asyncpg
 CONNECTIONS = 2
 WINDOW_ROWS_MAX = 500_000
 # The nth of a window's rows lies at that fraction of its time. `uuidv7` (PostgreSQL 18) takes an offset from now.
-# Tenants are as unequal as customers: of a hundred, the first has a fifth of all rows.
+# Tenants are as unequal as customers: of a hundred, the first has a fifth of all rows. A model has one provider.
 _FILL = """
 INSERT INTO nocontent.events (
     occurred_at, event_id, cost_nanousd, baseline_cost_nanousd, tenant_id, input_tokens, output_tokens,
@@ -19,7 +19,8 @@ SELECT
     uuid_extract_timestamp(event_id), event_id, (luck * 40e6)::bigint, (luck * 90e6)::bigint,
     ceil($5 * power(random(), 3))::integer, (luck * 4e3)::integer, (luck * 600)::integer,
     0, 0, 0, 0, 200 + (luck * 9e3)::integer, 200,
-    1 + number % 10, 1 + number % 7, 1 + number % 5, 1 + (number * 7) % 23, 200, 1 << 8, 8192 + number % 9, 0, 0, 0
+    1 + number % 10, 1 + (number * 7) % 23 % 7, 1 + number % 5, 1 + (number * 7) % 23,
+    200, 1 << 8, 8192 + number % 9, 0, 0, 0
 FROM (
     SELECT
         number,

@@ -12,45 +12,17 @@ import asyncpg
 from tqdm import tqdm
 
 from bench import accounts, cluster, filling, machine, results
+from bench.questions import QUESTIONS, Question
 from bench.results import ROOT, Read, Reads
 from bench.workload import TAGS
+from ingest.store import connections
+from ingest.usage import jobs, rounds
 
 DAYS = 30
 TENANTS = 100
 ASKED = {"largest": 1, "median": 50}  # Tenants; `filling` makes the first the largest.
-EXPLAINED = ("view", "median")
+EXPLAINED = {("view", "median"), ("rollup", "largest")}
 REPEATS = 5
-_COST_BY_MODEL = """
-SELECT {model} AS model, count(*) AS events, sum(cost_nanousd) AS cost_nanousd
-FROM {events}
-WHERE tenant_id = {tenant} AND occurred_at >= now() - interval '24 hours'
-GROUP BY 1 ORDER BY 3 DESC
-"""
-_SAVINGS_BY_DAY = """
-SELECT date_trunc('day', occurred_at, 'UTC') AS day, sum({savings}) AS savings_nanousd
-FROM {events}
-WHERE tenant_id = {tenant} AND occurred_at >= now() - interval '30 days'
-GROUP BY 1 ORDER BY 1
-"""
-_LATENCY_BY_MODEL = """
-SELECT {model} AS model, percentile_cont(0.95) WITHIN GROUP (ORDER BY latency_ms) AS p95_ms
-FROM {events}
-WHERE tenant_id = {tenant} AND occurred_at >= now() - interval '7 days'
-GROUP BY 1 ORDER BY 2 DESC
-"""
-QUERIES = {
-    "cost by model, 24 h": _COST_BY_MODEL,
-    "savings by day, 30 days": _SAVINGS_BY_DAY,
-    "p95 latency by model, 7 days": _LATENCY_BY_MODEL,
-}
-# The analysts' view, and the tables below it: the difference is the price of names for ids.
-_VIEW = {"events": "nocontent.readable_events", "model": "routed_model", "savings": "savings_nanousd"}
-_TABLE = {
-    "events": "nocontent.events",
-    "model": "routed_model",
-    "savings": "NULLIF(baseline_cost_nanousd, -1) - cost_nanousd",
-}
-SOURCES = {"view": _VIEW, "table": _TABLE}
 
 
 def main() -> int:
@@ -65,51 +37,87 @@ def main() -> int:
         accounts.enroll(dsn, TENANTS, TAGS)
         with tqdm(total=args.rows, unit="row", unit_scale=True, disable=not sys.stderr.isatty()) as bar:
             asyncio.run(filling.fill(dsn, args.rows, DAYS, TENANTS, bar.update))
+        rollup_s = asyncio.run(sum_all(dsn))
         found = asyncio.run(ask(dsn))
     command = shlex.join(["python", "-m", "bench.reads", *sys.argv[1:]])
-    written = Reads(provenance=provenance, command=command, rows=args.rows, days=DAYS, tenants=TENANTS, reads=found)
+    written = Reads(provenance=provenance, command=command, rows=args.rows, days=DAYS, tenants=TENANTS,
+        rollup_s=rollup_s, reads=found)  # fmt: skip
     results.write("reads", written)
-    print(f"{args.rows:,} rows of {DAYS} days and {TENANTS} tenants")
+    print(f"{args.rows:,} rows of {DAYS} days and {TENANTS} tenants, summed in {rollup_s:,.0f} s")
     for read in found:
-        print(f"{read.query:30}{read.source:6}{read.tenant:8}{read.rows_read:>10,} rows {read.median_ms:>9.1f} ms")
+        print(f"{read.query:30}{read.source:8}{read.tenant:8}{read.rows_read:>10,} rows {read.median_ms:>9.1f} ms")
     return 0
 
 
 async def ask(dsn: str) -> list[Read]:
-    """Run each query on each source and tenant."""
+    """Ask each question of each source and tenant."""
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute("ANALYZE nocontent.vocabulary")
         await connection.execute("SET ROLE nocontent_analyst")
         return [
-            await _read(connection, query, source, tenant)
-            for query in QUERIES
-            for source in SOURCES
+            await _read(connection, question, source, tenant)
+            for question in QUESTIONS
+            for source in question.sources
             for tenant in ASKED
         ]
     finally:
         await connection.close()
 
 
-async def _read(connection: asyncpg.Connection, query: str, source: str, tenant: str) -> Read:
-    sql = QUERIES[query].format(tenant=ASKED[tenant], **SOURCES[source])
+async def _read(connection: asyncpg.Connection, question: Question, source: str, tenant: str) -> Read:
+    sql = question.sources[source].format(tenant=ASKED[tenant])
     spent_ms = []
     for _ in range(REPEATS):
         started = time.perf_counter()
         await connection.fetch(sql)
         spent_ms.append((time.perf_counter() - started) * 1e3)
     explained = await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) {sql}")
-    since = sql.partition("interval '")[2].partition("'")[0]
-    rows_read = await connection.fetchval(_COUNT.format(tenant=ASKED[tenant], since=since))
+    counting = _COUNT_ROLLED if source == "rollup" else _COUNT
+    rows_read = await connection.fetchval(
+        counting.format(tenant=ASKED[tenant], since=question.since, grain=question.grain)
+    )
     return Read(
-        query=query, source=source, tenant=tenant, rows_read=rows_read, first_ms=spent_ms[0],
-        median_ms=statistics.median(spent_ms),
-        plan=[row[0] for row in explained] if (source, tenant) == EXPLAINED else [],
+        query=question.says, source=source, tenant=tenant, rows_read=rows_read,
+        first_ms=spent_ms[0], median_ms=statistics.median(spent_ms),
+        plan=[row[0] for row in explained] if (source, tenant) in EXPLAINED else [],
     )  # fmt: skip
 
 
 _COUNT = """
 SELECT count(*) FROM nocontent.events WHERE tenant_id = {tenant} AND occurred_at >= now() - interval '{since}'
+"""
+_COUNT_ROLLED = """
+SELECT count(*) FROM nocontent.usage
+WHERE tenant_id = {tenant} AND grain = {grain} AND at >= date_trunc('day', now() - interval '{since}', 'UTC')
+"""
+
+
+async def sum_all(dsn: str) -> float:
+    """Have the job sum all rows, as after an upgrade from a version without rollups; return the seconds it took."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute("DELETE FROM nocontent.usage_marks")
+        await connection.execute(_MARK_ALL, TENANTS, DAYS)
+    finally:
+        await connection.close()
+    started = time.perf_counter()
+    async with connections.connected(dsn, jobs.ROLE) as biller:
+        await jobs.run_once(biller, rounds.ROLLUP)
+    taken = time.perf_counter() - started
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute("VACUUM (ANALYZE) nocontent.usage")
+    finally:
+        await connection.close()
+    return taken
+
+
+# A mark without events asks for every hour of its time to be summed again.
+_MARK_ALL = """
+INSERT INTO nocontent.usage_marks (tenant_id, first, last, events, xid)
+SELECT tenant_id, now() - make_interval(days => $2 + 1), now(), 0, NULL
+FROM generate_series(1, $1::integer) AS tenant_id
 """
 
 

@@ -40,6 +40,8 @@ AIMS = (
     Aim("× Node + unnest", lambda found: found.ratio_peers["node_unnest"], _AT_LEAST, 3),
     Aim("× Phoenix", lambda found: found.ratio_peers["phoenix"], _AT_LEAST, 1_000),
     Aim("throughput with half of the batches replayed, ×", lambda found: found.ratio_replayed_50, _AT_LEAST, 0.9),
+    Aim("throughput with rollups, × without", lambda found: found.ratio_rollups, _AT_LEAST, 0.95),
+    Aim("lag of rollups at full load, s", lambda found: found.rollup_lag_s, _AT_MOST, 60),
     Aim("columns, 1 worker, × raw asyncpg COPY", lambda found: found.ratio_columns.get("workers_1"), _AT_LEAST, 0.8),
     Aim("columns, 2 workers, × raw asyncpg COPY", lambda found: found.ratio_columns.get("workers_2"), _AT_LEAST, 0.9),
     Aim("CPU of the service: rows, × columns", lambda found: found.ratio_columns.get("cpu"), _AT_LEAST, 1.6),
@@ -147,6 +149,8 @@ def _reads() -> Iterator[str]:
     reads = results.read("reads", Reads)
     yield from _taken(reads.provenance, reads.command)
     yield f"{reads.rows:,} rows of {reads.days} days and {reads.tenants} tenants:\n"
+    if reads.rollup_s:
+        yield f"The job took {reads.rollup_s:,.0f} s to sum all of these again, as after an upgrade.\n"
     heads = ("query", "from", "tenant", "rows it reads", "first ms", "median ms")
     rows = [
         (read.query, read.source, read.tenant, f"{read.rows_read:,}", f"{read.first_ms:,.0f}", f"{read.median_ms:,.0f}")

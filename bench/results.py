@@ -63,6 +63,7 @@ class Trial(Struct, frozen=True, kw_only=True):
     rss_mb_start: float
     rss_mb_end: float
     seconds: float
+    rollup_lag_s: float = 0.0  # At the end; 0 without rollups.
 
 
 class Cell(Struct, frozen=True):
@@ -87,6 +88,8 @@ class Results(Struct, frozen=True, kw_only=True):
     ratio_raw_copy: dict[str, float | None]
     ratio_peers: dict[str, float | None]  # One worker of ours to one process of theirs.
     ratio_replayed_50: float | None  # To the same load without a replay.
+    ratio_rollups: float | None = None  # To the same load without the jobs.
+    rollup_lag_s: float | None = None
     ratio_columns: dict[str, float | None] = {}  # To raw COPY by workers; `cpu`: CPU of rows to that of columns.
     bytes_event: dict[str, float] = {}  # In a body of 1,000 events, by spelling.
     ack_ms_p99: dict[str, float]
@@ -132,7 +135,7 @@ class Read(Struct, frozen=True, kw_only=True):
     rows_read: int
     first_ms: float
     median_ms: float
-    plan: list[str]  # Of the tenant in the middle, from the view.
+    plan: list[str]  # Of the tenant in the middle, from the view and the rollups.
 
 
 class Reads(Struct, frozen=True, kw_only=True):
@@ -143,6 +146,7 @@ class Reads(Struct, frozen=True, kw_only=True):
     rows: int
     days: int
     tenants: int
+    rollup_s: float = 0.0  # For the job to sum all rows again, as after an upgrade.
     reads: list[Read]
 
 

@@ -32,6 +32,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
     repeated: float = 0.0  # Events that were already sent in another batch.
     refused: float = 0.0
     tenants: int = 1
+    jobs: bool = False  # Whether the service also adds up the usage of what it stores.
     events_per_s: int = 0  # Open loop at this rate; 0: closed loop, as fast as responses come.
     sync_delay_ms: int = 0  # Added to every flush of a commit by PostgreSQL.
     seconds: float = 0.0  # Measured for this long, and in one round only; 0: as long as the others, in every round.
@@ -47,6 +48,7 @@ OURS_2 = Scenario(name="ours-2", workers=2)
 COLUMNS = Scenario(name="columns-1", spelling="columns", expected_events_s=900_000)
 COLUMNS_2 = Scenario(name="columns-2", spelling="columns", workers=2, expected_events_s=900_000)
 LIMIT = Scenario(name="raw-asyncpg-copy", system="raw_asyncpg_copy")
+ROLLED = Scenario(name="rollups-1", jobs=True)
 REPLAYED = Scenario(name="replayed-50", replayed=0.5)
 SOAK = Scenario(name="soak", seconds=300.0)  # Does memory grow?
 _PEER_EVENTS_S = {"fastapi_sqlalchemy": 60_000, "fastapi_copy": 120_000, "node_unnest": 250_000, "phoenix": 500}
@@ -64,6 +66,7 @@ HEADLINE = (
     OURS_2,
     COLUMNS,
     COLUMNS_2,
+    ROLLED,
     REPLAYED,
     *(Scenario(name=name, system=name, expected_events_s=_PEER_EVENTS_S[name]) for name in PEERS),
     _open(100_000),
@@ -108,6 +111,7 @@ NAMES = {  # In the tables and pictures of docs.
     "ours-2": "**nocontent, 2 workers**",
     "columns-1": "nocontent, 1 worker, columns",
     "columns-2": "nocontent, 2 workers, columns",
+    "rollups-1": "nocontent, 1 worker, with rollups",
     "replayed-50": "nocontent, half of the batches replayed",
     "fastapi_sqlalchemy": "FastAPI, pydantic, SQLAlchemy",
     "fastapi_copy": "FastAPI, pydantic, asyncpg `COPY`",

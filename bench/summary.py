@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from bench.results import Cell, Provenance, Results, Spread, Trial
-from bench.scenario import COLUMNS, COLUMNS_2, LIMIT, OURS, OURS_2, PEERS, REPLAYED, SOAK, Scenario
+from bench.scenario import COLUMNS, COLUMNS_2, LIMIT, OURS, OURS_2, PEERS, REPLAYED, ROLLED, SOAK, Scenario
 
 Rounds = Mapping[str, Sequence[Trial]]
 
@@ -33,6 +33,7 @@ def summarize(
         "workers_2": ratio(rounds, OURS_2.name, LIMIT.name),
         **{peer: ratio(rounds, OURS.name, peer) for peer in PEERS},
         "replayed_50": ratio(rounds, REPLAYED.name, OURS.name),
+        "rollups": ratio(rounds, ROLLED.name, OURS.name),
         "columns_1": ratio(rounds, COLUMNS.name, LIMIT.name),
         "columns_2": ratio(rounds, COLUMNS_2.name, LIMIT.name),
         "columns_cpu": ratio(rounds, OURS.name, COLUMNS.name, "cpu_us_service"),
@@ -40,7 +41,7 @@ def summarize(
     medians = {name: found.median if found else None for name, found in compared.items()}
     cells = {scenario.name: _cell(scenario, done) for scenario in scenarios if (done := rounds.get(scenario.name))}
     figures = {name: cell.medians() for name, cell in cells.items()}
-    ours, soak = figures.get(OURS.name), figures.get(SOAK.name)
+    ours, soak, rolled = (figures.get(each.name) for each in (OURS, SOAK, ROLLED))
     return Results(
         provenance=provenance,
         commit=provenance.commit,
@@ -51,6 +52,8 @@ def summarize(
         ratio_raw_copy={name: medians[name] for name in ("workers_1", "workers_2")},
         ratio_peers={peer: medians[peer] for peer in PEERS},
         ratio_replayed_50=medians["replayed_50"],
+        ratio_rollups=medians["rollups"],
+        rollup_lag_s=rolled["rollup_lag_s"] if rolled else None,
         ratio_columns={
             "workers_1": medians["columns_1"],
             "workers_2": medians["columns_2"],
@@ -84,6 +87,7 @@ _AGAINST = {
     "workers_1": "× raw asyncpg COPY",
     "workers_2": "× raw asyncpg COPY",
     "replayed_50": "× no replay",
+    "rollups": "× no rollups",
     "columns_1": "× raw asyncpg COPY",
     "columns_2": "× raw asyncpg COPY",
     "columns_cpu": "rows: CPU of the service, × columns",

@@ -73,6 +73,7 @@ def _ours(stage: Stage, scenario: Scenario, log: Path) -> Iterator[Target]:
         workers=scenario.workers,
         writer_connections=scenario.writer_connections,
         retention_days=stage.retention_days,
+        jobs=scenario.jobs,
     )
     with local_service.serving(settings, log) as child:
         _wait_ready(child, port, "/readyz")

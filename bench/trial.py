@@ -122,11 +122,16 @@ def _measure(bench: Bench, scenario: Scenario, target: Target, player: Child) ->
     after = _read(bench.cluster, target, cluster.weigh(target.dsn, target.table), rows)
     after = after._replace(rows=cluster.count(target.dsn, target.counted))
     _check(scenario, tally, after.rows - before.rows)
-    return _trial(tally, before, after)
+    measured = _trial(tally, before, after)
+    return replace(measured, rollup_lag_s=cluster.rollup_lag_s(target.dsn)) if scenario.jobs else measured
 
 
 def _empty(target: Target) -> None:
-    tables = f"{EVENTS}, nocontent.batches" if target.table == EVENTS else f"{target.table} CASCADE"
+    tables = (
+        f"{EVENTS}, nocontent.batches, nocontent.usage, nocontent.usage_marks"
+        if target.table == EVENTS
+        else f"{target.table} CASCADE"
+    )
     cluster.execute(target.dsn, f"TRUNCATE {tables}")
 
 
