@@ -152,6 +152,19 @@ def test_the_book_is_of_the_pinned_release() -> None:
     assert (source.package, source.version, source.licence) == ("genai-prices", version("genai-prices"), "MIT")
 
 
+def test_the_page_about_prices_has_the_books_figures() -> None:
+    page = " ".join(Path("docs/prices.md").read_text("utf-8").split())
+    schedules = [entry.schedule for entry in book.shipped().entries()]
+    tiers = sum(len(at_time(schedule, NOW)) > 1 for schedule in schedules)
+    periods = sum(len({rates.span[:2] for rates in schedule}) > 1 for schedule in schedules)
+    hours = sum(any(rates.span[2:] != (0, 1_440) for rates in schedule) for schedule in schedules)
+    lack_reads = sum(at_time(schedule, NOW)[0].picousd.cache_read == UNKNOWN for schedule in schedules)
+    assert f"{len(schedules):,} prices" in page
+    assert f"{tiers:,} have tiers by size, {periods:,} more than one period, {hours:,} busy hours" in page
+    assert f"unknown: {lack_reads / len(schedules):.0%}".replace("%", " %") in page
+    assert f"{book.shipped().source.version} (MIT), read on {book.shipped().source.read_on}" in page
+
+
 def test_the_book_speaks_the_catalogues_terms() -> None:
     known = {kind: set(shipped_terms(kind)) for kind in (Kind.PROVIDER, Kind.MODEL)}
     shipped = book.shipped()
