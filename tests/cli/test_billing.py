@@ -11,7 +11,7 @@ from ingest.knowledge.billing import Subscription
 from ingest.store import connections
 from ingest.store.billing import plans
 from ingest.usage.billing import close, periods
-from tests.support import cluster, metering
+from tests.support import cluster, logins, metering
 from tests.support.command import Run
 from tests.support.metering import utc
 from tests.support.service import ROOT
@@ -174,6 +174,17 @@ def test_an_invoice_from_draft_to_credit(run: Run, database: str) -> None:
     assert [each["number"] for each in listed] == [f"NC-{n + 1:06}" for n in range(len(listed))]
     assert listed[-1]["credits"] == "NC-000001"
     assert "on the next invoice" in _refused(run, "invoice correct acme")
+
+
+def test_a_login_that_bills_can_do_that_alone(run: Run, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(_TEAM)
+    run("plan assign acme team")
+    login = asyncio.run(logins.made(database, "nocontent_biller"))
+    monkeypatch.setenv("NOCONTENT_DSN", logins.dsn_of(database, login))
+    assert "100.00 USD" in run("invoice draft acme")[1]
+    assert run("invoice finalize --all") == (0, "", "")
+    assert run("invoice list") == (0, "", "")
+    assert "SQLSTATE 42501" in _refused(run, "plan list")
 
 
 def _count(dsn: str) -> int:
