@@ -21,7 +21,7 @@ from ingest import embedded
 from ingest.cli import processes, trace
 from ingest.cli.arguments import Subparsers
 from ingest.cli.refusals import Bad, bad_requests
-from ingest.demo import clients, local_service
+from ingest.demo import clients, local_service, statement
 from ingest.demo.clients import CLIENTS, Sent
 from ingest.demo.settings import DemoSettings
 from ingest.errors import CannotStart
@@ -120,6 +120,7 @@ class _Tour:
         stored_by_others = self._others(rows)
         self._refuse(arrivals, now_ms)
         self._summarize(before, len(events) + stored_by_others)
+        self._account()
         self._try_it(arrivals, now_ms)
 
     def _replay(self, name: str, events: list[dict[str, object]], size: int) -> tuple[str, float, Counter[str]]:
@@ -184,6 +185,14 @@ class _Tour:
         print(f"  columns of `events` that could hold text: {totals.text_columns}")
         state = "no" if totals.events - before.events == expected else "UNEXPECTED"
         print(f"  {state} event came from the refused requests")
+
+    def _account(self) -> None:
+        self._title("What it comes to, from the rollups")
+        tenant = asyncio.run(local_service.find(self._settings.dsn, TENANT))
+        print(
+            *(f"  {line}" for line in statement.lines(asyncio.run(statement.read(self._settings.dsn, tenant)))),
+            sep="\n",
+        )
 
     def _try_it(self, arrivals: list[trace.Arrival], now_ms: int) -> None:
         self._title("Send one yourself (again: a duplicate; with a field more: refused)")

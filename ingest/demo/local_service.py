@@ -43,6 +43,12 @@ async def prepare(settings: DemoSettings, name: str, tags: Mapping[str, Sequence
         return await tokens.issue(connection, tenant, tokens.SCOPES_DEFAULT, timedelta(days=TOKEN_DAYS))
 
 
+async def find(dsn: str, name: str) -> int:
+    """Return a tenant's number."""
+    async with connections.connected(dsn, "nocontent_control") as connection:
+        return await tenants.find(connection, name)
+
+
 async def add_learner(dsn: str, name: str, tags: Mapping[str, Sequence[str]]) -> str:
     """Add a tenant in mode `learn` for every kind, and return a token with `vocabulary:write`."""
     async with connections.connected(dsn, "nocontent_control") as connection:

@@ -1,4 +1,4 @@
-"""Sums up all tables, for a person to read."""
+"""Sums up all tables, and a tenant's usage, for a person to read."""
 
 from typing import NamedTuple
 
@@ -29,3 +29,30 @@ async def totals(connection: Connection) -> Totals:
     """Count and sum all events, and count the columns of `events` and its partitions that are not of fixed width."""
     (row,) = await connection.fetch(_TOTALS)
     return Totals(row["events"], row["cost_nanousd"], row["savings_nanousd"], await connection.fetchval(_TEXT_COLUMNS))
+
+
+class Usage(NamedTuple):
+    """A tenant's sums of all time, from the rollups."""
+
+    events: int
+    baseline_events: int
+    savings_reported_nanousd: int
+    savings_priced_nanousd: int
+    matched_events: int
+    mismatched_events: int
+    mismatch_nanousd: int
+    unchecked_events: int
+
+
+_USAGE = """
+SELECT nocontent.total(events), nocontent.total(baseline_events), nocontent.total(savings_reported_nanousd),
+    nocontent.total(savings_priced_nanousd), nocontent.total(checked_events - mismatched_events),
+    nocontent.total(mismatched_events), nocontent.total(mismatch_nanousd), nocontent.total(unchecked_events)
+FROM nocontent.usage WHERE tenant_id = $1 AND grain = 1
+"""
+
+
+async def usage(connection: Connection, tenant_id: int) -> Usage:
+    """Sum a tenant's usage."""
+    (row,) = await connection.fetch(_USAGE, tenant_id)
+    return Usage(*row.values())
