@@ -49,9 +49,9 @@ async def _assign(control: Connection, tenant_id: int) -> None:
 def lines(found: Statement) -> Iterator[str]:
     """Yield the lines to print."""
     used, draft = found.usage, found.draft
-    coverage = used.baseline_events / max(1, used.events)
+    coverage = 100 * used.baseline_events / max(1, used.events)
     yield (
-        f"saved       {_usd(used.savings_reported_nanousd):>10} USD; {coverage:.1%} of {used.events:,} events have a"
+        f"saved       {_usd(used.savings_reported_nanousd):>10} USD; {coverage:.1f} % of {used.events:,} events have a"
         f" baseline; {_usd(used.savings_priced_nanousd)} USD more at the prices of requested models"
     )
     yield (
