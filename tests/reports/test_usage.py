@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 
 from ingest.usage import histogram
-from tests.support import cluster, usage
+from tests.support import cluster, sample, service, usage
 from tests.support.customers import Customer
 from tests.support.service import Server
 from tests.support.usage import Fact
@@ -171,6 +171,21 @@ def test_pending_events_are_counted_and_dated(
         assert ask(sender_of("accountant"), **RANGE).json["pending_events"] == 0
     finally:
         cluster.fetch(server.dsn, "DELETE FROM usage_marks WHERE tenant_id = $1", mark[0])
+
+
+def test_accepted_events_are_in_the_sums_within_seconds(sender_of: SenderOf) -> None:
+    sender = sender_of("reviewer")
+    sent = [sample.event(), sample.event(cost_nanousd=None, baseline_cost_nanousd=None, requested_model="unknown")]
+    assert sender.post(sample.body(*sent)).status == 200
+    service.wait_until(lambda: bool(rows_of(ask(sender, granularity="total"))))
+    answer = ask(sender, granularity="total", group_by="requested_model,tag:team")
+    found = {cast("dict[str, str]", row["group"])["requested_model"]: row for row in rows_of(answer)}
+    assert {name: row["events"] for name, row in found.items()} == {"unknown": 1, "claude-opus-4-5": 1}
+    known = cast("dict[str, dict[str, int]]", found["claude-opus-4-5"])
+    assert known["savings"]["reported_nanousd"] == 6_460_000 - 1_292_000
+    assert known["latency"]["events"] == 1
+    assert known["latency"]["p95_ms"] == pytest.approx(840, rel=0.05)
+    assert answer.json["pending_events"] == 0
 
 
 CANARY = "nct_CANARY0CANARY"

@@ -18,7 +18,7 @@ INSERT INTO invoice_counters VALUES ('NC');
 INSERT INTO plans (plan_id, name, issuer, currency) VALUES (1, 'team-eur', 'NC', 'EUR');
 INSERT INTO plan_versions (plan_id, version, since, per_million_events_nano, free_events, savings_share_ppm,
     usd_rate_ppm, flat_cents, minimum_cents)
-VALUES (1, 1, '2026-01-01', 12345678901, 1000000, 125000, 921500, 4900, 1000000000);
+VALUES (1, 1, '2026-01-01', 12345678901, 10, 125000, 921500, 4900, 1000000000);
 """
 _SUBSCRIBE = """
 INSERT INTO subscriptions (tenant_id, month, plan_id, time_zone) VALUES ($1, '2026-04-01', 1, 'Europe/Berlin')
