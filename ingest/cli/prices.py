@@ -131,8 +131,8 @@ async def _list(connection: Connection, args: argparse.Namespace) -> int:
     rows = await prices.list_all(connection, tenant)
     for row in rows:
         provider, model = known.term(Kind.PROVIDER, row.provider), known.term(Kind.MODEL, row.model)
-        print(f"{provider:20} {model:32} {next(_lines([row.rates()]))}")
-    print(f"{len({row[:3] for row in rows})} periods of this tenant's own rates")
+        print(f"{provider:20} {model:32} {next(_lines([row.rates]))}")
+    print(f"{len({(row.provider, row.model, row.rates.span) for row in rows})} periods of this tenant's own rates")
     return 0
 
 

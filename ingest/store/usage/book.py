@@ -53,27 +53,31 @@ class PriceRow(NamedTuple):
 
     provider: int
     model: int
-    since: datetime
-    until: datetime
-    from_minute: int
-    before_minute: int
-    above: int
-    up_to: int
-    input: int
-    cache_read: int
-    cache_write_5m: int
-    cache_write_1h: int
-    output: int
-
-    def rates(self) -> Rates:
-        span = Span(self.since, self.until, self.from_minute, self.before_minute)
-        picousd = PartRates(self.input, self.cache_read, self.cache_write_5m, self.cache_write_1h, self.output)
-        return Rates(span, self.above, self.up_to, picousd)
+    rates: Rates
 
 
-def rows_of(provider: int, model: int, schedule: Iterable[Rates]) -> list[PriceRow]:
-    """Return the rows of a model at a provider."""
-    return [PriceRow(provider, model, *rates.span, rates.above, rates.up_to, *rates.picousd) for rates in schedule]
+def read_row(record: asyncpg.Record) -> PriceRow:
+    """Read a row of COLUMNS. asyncpg's infinities have no time zone."""
+    provider, model, since, until, from_minute, before_minute, above, up_to, *picousd = record
+    span = Span(since.replace(tzinfo=UTC), until.replace(tzinfo=UTC), from_minute, before_minute)
+    return PriceRow(provider, model, Rates(span, above, up_to, PartRates(*picousd)))
+
+
+def bound(at: datetime) -> datetime:
+    """Return a bound as asyncpg writes it: it takes only naive extremes for PostgreSQL's infinities."""
+    return at.replace(tzinfo=None) if at in (ALWAYS, FOREVER) else at
+
+
+def columns_of(rows: Iterable[PriceRow]) -> list[list[object]]:
+    """Return the values of rows by column, for `unnest`."""
+    values = [_values(row) for row in sorted(rows)]
+    return [[row[place] for row in values] for place in range(len(COLUMNS.split(",")))]
+
+
+def _values(row: PriceRow) -> tuple[object, ...]:
+    span = row.rates.span
+    times = (bound(span.since), bound(span.until), span.from_minute, span.before_minute)
+    return (row.provider, row.model, *times, row.rates.above, row.rates.up_to, *row.rates.picousd)
 
 
 async def ship(connection: Connection, book: Book) -> int:
@@ -83,9 +87,9 @@ async def ship(connection: Connection, book: Book) -> int:
         for kind in (Kind.PROVIDER, Kind.MODEL)
     ]
     wanted = {
-        row
+        PriceRow(providers[entry.provider], models[entry.model], rates)
         for entry in book.entries()
-        for row in rows_of(providers[entry.provider], models[entry.model], entry.schedule)
+        for rates in entry.schedule
     }
     known = set(map(read_row, await connection.fetch(_SHIPPED)))
     if wanted == known:
@@ -97,23 +101,7 @@ async def ship(connection: Connection, book: Book) -> int:
     await connection.execute(_REMOVE, *columns_of(gone))
     await connection.execute(_ADD, *columns_of(new), act.revision)
     await connection.execute(_MARK, *columns_of(gone | new)[:4])
+    await connection.execute("ANALYZE nocontent.prices")  # Sums join every event with it.
     if known:  # The first book is no change.
         await act.note(BOOK, "prices.ship")
     return len(gone) + len(new)
-
-
-def read_row(record: asyncpg.Record) -> PriceRow:
-    """Read a row of COLUMNS."""
-    row = PriceRow(*record)
-    return row._replace(since=row.since.replace(tzinfo=UTC), until=row.until.replace(tzinfo=UTC))
-
-
-def bound(at: datetime) -> datetime:
-    """Return a bound as asyncpg writes it: it takes only naive extremes for PostgreSQL's infinities."""
-    return at.replace(tzinfo=None) if at in (ALWAYS, FOREVER) else at
-
-
-def columns_of(rows: Iterable[PriceRow]) -> list[list[object]]:
-    """Return the values of rows by column, for `unnest`."""
-    listed = [row._replace(since=bound(row.since), until=bound(row.until)) for row in sorted(rows)]
-    return [[row[place] for row in listed] for place in range(len(PriceRow._fields))]

@@ -14,7 +14,7 @@ from ingest.pricing.rates import Rates, Span
 from ingest.store import acts
 from ingest.store.acts import Act
 from ingest.store.connections import Connection
-from ingest.store.usage.book import BOOK, COLUMNS, LOCK, UNNEST, PriceRow, bound, columns_of, read_row, rows_of
+from ingest.store.usage.book import BOOK, COLUMNS, LOCK, UNNEST, PriceRow, bound, columns_of, read_row
 from schema.event import Kind
 from schema.vocabulary import UNKNOWN, Names, Terms
 
@@ -97,7 +97,7 @@ async def list_all(connection: Connection, tenant_id: int) -> list[PriceRow]:
 
 async def schedule(connection: Connection, place: Place) -> list[Rates]:
     """Return the rates of a model, of a tenant or (0) of the book."""
-    return [read_row(row).rates() for row in await connection.fetch(_OF_MODEL, *place)]
+    return [read_row(row).rates for row in await connection.fetch(_OF_MODEL, *place)]
 
 
 async def sellers(connection: Connection, tenant_id: int, model: int) -> list[int]:
@@ -130,7 +130,7 @@ async def add(connection: Connection, name: str, wanted: Mapping[Place, Sequence
                     f"There are rates for that model from {overrides.worded(taken)}: end or remove them first, by"
                     " `nocontent prices end` or `nocontent prices remove`."
                 )
-            rows = rows_of(place.provider, place.model, rates)
+            rows = [PriceRow(place.provider, place.model, each) for each in rates]
             await connection.execute(_ADD, *columns_of(rows), place.tenant_id, act.revision)
             spans = {each.span for each in rates}
             for span in spans:

@@ -49,7 +49,7 @@ async def test_rows_are_the_books_to_the_last_rate_and_bound(connection: Connect
         f"SELECT {book.COLUMNS} FROM prices WHERE provider = $1 AND model = $2",
         *await ids(connection, "anthropic", "claude-opus-4-6"),
     )
-    assert {book.read_row(row).rates() for row in found} == {*shipped().schedule("anthropic", "claude-opus-4-6")}
+    assert {book.read_row(row).rates for row in found} == {*shipped().schedule("anthropic", "claude-opus-4-6")}
 
 
 async def ids(connection: Connection, provider: str, model: str) -> tuple[int, int]:
