@@ -11,6 +11,7 @@ from ingest.store.usage import jobs as store
 from ingest.store.usage.comparison import Place
 from ingest.usage.billing import close as closing
 from ingest.usage.jobs import Job, Round
+from ingest.usage.processor.job import hand_over
 from ingest.usage.rollup import roll_up
 
 HOURS_A_ROUND = 10
@@ -55,5 +56,8 @@ async def close(connection: Connection) -> Round:
 
 ROLLUP = Job("rollup", roll_up)
 # Rollups have a connection of their own, so that nothing delays them.
-LANES: Mapping[Lane, tuple[Job, ...]] = {"rollup": (ROLLUP,), "jobs": (Job("compare", compare), Job("close", close))}
+LANES: Mapping[Lane, tuple[Job, ...]] = {
+    "rollup": (ROLLUP,),
+    "jobs": (Job("compare", compare), Job("close", close), Job("hand_over", hand_over)),
+}
 ALL = tuple(job for lane in LANES.values() for job in lane)

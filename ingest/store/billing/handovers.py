@@ -84,18 +84,20 @@ UPDATE nocontent.handovers SET balance_cents = coalesce(balance_cents, $4)
 WHERE tenant_id = $1 AND issuer = $2 AND number = $3 RETURNING balance_cents
 """
 _REPORT = """
-UPDATE nocontent.handovers SET state = $4, read_at = now()
+UPDATE nocontent.handovers SET state = $4, refusal = 0, read_at = now()
 WHERE tenant_id = $1 AND issuer = $2 AND number = $3
 """
 _REFUSE = """
 UPDATE nocontent.handovers SET refusal = $4, read_at = now()
 WHERE tenant_id = $1 AND issuer = $2 AND number = $3
 """
-# What was drafted stays, unless the processor has it no longer (refusal 3).
+# What was drafted stays, unless the processor has it no longer (refusal 3). What was handed over stays in any case: it
+# cannot be deleted there, so the key is of another account.
 _RETRY = """
 UPDATE nocontent.handovers
-SET refusal = 0, attempt = attempt + 1, balance_cents = NULL, step = CASE refusal WHEN 3 THEN 0 ELSE step END,
-    remote = CASE refusal WHEN 3 THEN NULL ELSE remote END
+SET refusal = 0, attempt = attempt + 1, balance_cents = NULL,
+    step = CASE WHEN refusal = 3 AND step < 3 THEN 0 ELSE step END,
+    remote = CASE WHEN refusal = 3 AND step < 3 THEN NULL ELSE remote END
 WHERE tenant_id = $1 AND issuer = $2 AND number = $3 AND refusal > 0
 """
 _REFUSED = "SELECT count(*) FROM nocontent.handovers WHERE refusal > 0"
@@ -107,7 +109,8 @@ INSERT INTO nocontent.processor_customers (tenant_id, processor, customer) VALUE
 # A webhook may be lost, so what is open is read again from time to time.
 _UNREAD = """
 SELECT tenant_id, issuer, number FROM nocontent.handovers
-WHERE processor = $1 AND step = 3 AND state IN (1, 2) AND read_at < now() - $2::interval ORDER BY read_at LIMIT $3
+WHERE processor = $1 AND remote IS NOT NULL AND step = 3 AND state IN (1, 2) AND read_at < now() - $2::interval
+ORDER BY read_at LIMIT $3
 """
 # An invoice that was credited before it was begun, and its credit note, need no processor; nor does one of nothing.
 _DUE = """

@@ -14,7 +14,7 @@ from schema.gauntlet import fault
 
 # As the table's CHECK has them.
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,31}", re.ASCII)
-_ACCOUNT = re.compile(r"([0-9][._/-]?){11}|\A[A-Za-z]{2}[0-9]{2}[A-Za-z0-9._/-]{11,}\Z", re.ASCII)
+_ACCOUNT = re.compile(r"[0-9]{9}|([0-9][._/-]?){11}|\A[A-Za-z]{2}[0-9]{2}[A-Za-z0-9._/-]{11,}\Z", re.ASCII)
 
 
 class Payment(NamedTuple):

@@ -13,7 +13,10 @@ from tests.support import metering
 from tests.support.cluster import operator
 from tests.support.metering import utc
 
-_TABLES = ("invoice_counters", "plans", "plan_versions", "subscriptions", "invoices", "invoice_lines")
+_TABLES = (
+    *("invoice_counters", "plans", "plan_versions", "subscriptions", "invoices", "invoice_lines"),
+    *("processor_customers", "handovers", "payments", "processor_events"),
+)
 _COLUMNS = """
 SELECT relname || '.' || attname AS name, format_type(atttypid, NULL) AS type
 FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
@@ -31,6 +34,13 @@ _WORDS = {
     "invoices.currency": "text",
     "invoices.usage_digest": "bytea",
     "invoice_lines.issuer": "text",
+    "processor_customers.customer": "text",
+    "handovers.issuer": "text",
+    "handovers.remote": "text",
+    "payments.issuer": "text",
+    "payments.reference": "text",
+    "processor_events.event": "text",
+    "processor_events.issuer": "text",
 }
 _NUMBERS = {"smallint", "integer", "bigint", "boolean", "date", "timestamp with time zone"}
 _BANKING = (
@@ -78,6 +88,8 @@ async def test_no_word_of_billing_passes_as_a_card_or_an_account(database: str, 
         for statement in (
             "INSERT INTO invoice_counters (issuer) VALUES ($1)",
             "INSERT INTO subscriptions (tenant_id, month, time_zone) VALUES (1, '2026-01-01', $1)",
+            "INSERT INTO payments VALUES (1, 'NC', 1, 1, $1, 1, '2026-01-01')",
+            "INSERT INTO processor_customers VALUES (1, 2, $1)",
         ):
             try:
                 await connection.execute(statement, number)

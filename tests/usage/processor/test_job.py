@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from ingest.store import connections
+from ingest.store.billing import handovers
 from ingest.usage.jobs import Round
 from ingest.usage.processor import job
-from tests.support import bills, stripe_server
+from tests.support import bills, cluster, stripe_server
 from tests.support.stripe_server import Server
 
 
@@ -72,3 +73,30 @@ async def test_a_refused_invoice_is_counted_until_an_operator_mends_it(database:
     stripe.account.customers.clear()
     await bills.issue(database, [200])
     assert [(await _round(database)).figures["hand_overs_failing"] for _ in range(2)] == [1, 1]
+
+
+async def test_by_hand_nothing_is_left_to_do(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOCONTENT_PAYMENT_PROCESSOR", raising=False)
+    job.processor.cache_clear()
+    for _ in range(job.INVOICES_A_ROUND):
+        await bills.issue(database, [100])
+    assert [(await _round(database)).is_complete for _ in range(2)] == [False, True]
+    async with cluster.operator(database) as connection:
+        await connection.execute("UPDATE handovers SET read_at = now() - interval '7 hours'")
+    assert await _round(database) == Round({"hand_overs_done": 0, "hand_overs_failing": 0}, True, job.REST_S)
+
+
+async def test_what_was_handed_over_is_not_made_again_in_another_account(database: str, stripe: Server) -> None:
+    key = await bills.issue(database, [100])
+    await _round(database)
+    kept = dict(stripe.account.invoices)
+    stripe.account.invoices.clear()
+    async with cluster.operator(database) as connection:
+        await connection.execute("UPDATE handovers SET read_at = now() - interval '7 hours'")
+        assert (await _round(database)).figures["hand_overs_failing"] == 1
+        assert await handovers.retry(connection, key)
+        assert (await _round(database)).figures == {"hand_overs_done": 0, "hand_overs_failing": 0}
+        assert stripe.account.invoices == {}
+        stripe.account.invoices.update(kept)  # The right key is back.
+        await connection.execute("UPDATE handovers SET read_at = now() - interval '7 hours', refusal = 3")
+    assert (await _round(database)).figures["hand_overs_failing"] == 0
