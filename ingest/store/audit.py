@@ -28,6 +28,7 @@ ACTS = (
     "invoice.credit",
     "invoice.settle",
     "retention.set",
+    "retention.set-usage",
     "retention.catch-up",
     "prices.end",
     "prices.import",
@@ -61,8 +62,8 @@ class Audit:
         """Write a line about an act on a tenant's token."""
         await self.connection.execute(_NOTE_BEARER, tenant_id, act, token_id)
 
-    async def note_days(self, act: str, days: int) -> None:
-        """Write a line about an act on the retention of all tenants."""
+    async def note_days(self, act: str, days: int | None) -> None:
+        """Write a line about an act on the retention of all tenants; no days are for ever."""
         await self.connection.execute(_NOTE_DAYS, act, days)
 
 

@@ -1,4 +1,7 @@
-"""Daily partitions of `events`: one leader at a time creates them ahead, and drops them whole past the horizon."""
+"""Daily partitions of `events`: one leader at a time creates them ahead, and drops them whole past the horizon.
+
+In the same round it deletes what has outlived its use: old batches of the ledger, and sums past their own retention.
+"""
 
 from collections.abc import Awaitable, Iterable, Iterator
 from contextlib import suppress
@@ -14,7 +17,7 @@ from ingest.store.retention import Time, Withheld
 
 AHEAD_DAYS = 7
 GAP_DAYS_MAX = 100  # From existing days to those due: a clock that is years off must not create thousands.
-LEDGER_ROWS_PER_DELETE = 10_000
+ROWS_PER_DELETE = 10_000
 
 
 class Kept(NamedTuple):
@@ -42,6 +45,9 @@ _MAKE = "SELECT nocontent.make_day($1)"
 _DROP = "SELECT nocontent.drop_day($1)"
 _NEXT_TENANT = "SELECT nocontent.next_tenant_of_ledger($1)"
 _TRIM = "SELECT nocontent.trim_ledger($1, $2, $3)"
+_NEXT_TENANT_OF_USAGE = "SELECT nocontent.next_tenant_of_usage($1)"
+_TRIM_USAGE = "SELECT nocontent.trim_usage($1, $2)"
+_TRIM_MARKS = "SELECT nocontent.trim_usage_marks()"
 
 
 async def keep(connection: Connection, first_days: int | None, at: Time | None = None) -> Kept:
@@ -62,6 +68,7 @@ async def keep(connection: Connection, first_days: int | None, at: Time | None =
         else:
             dropped, postponed = await _drop_expired(connection, horizon.day, tables)
             await _trim_ledger(connection, horizon.day)
+            await _trim_usage(connection)
         ahead = await ahead_days(connection, today)
         behind, withheld = horizon.behind_days, horizon.withheld
         return Kept(created, dropped, failed, postponed, ahead, was_leader=True, behind_days=behind, withheld=withheld)
@@ -170,7 +177,17 @@ async def _trim_ledger(connection: Connection, before: date) -> None:
     """Delete batches whose events are gone: a replay of one would be too old to be accepted."""
     tenant_id = await connection.fetchval(_NEXT_TENANT, 0)
     while tenant_id is not None:
-        values = tenant_id, before, LEDGER_ROWS_PER_DELETE
-        while await connection.fetchval(_TRIM, *values) == LEDGER_ROWS_PER_DELETE:
+        values = tenant_id, before, ROWS_PER_DELETE
+        while await connection.fetchval(_TRIM, *values) == ROWS_PER_DELETE:
             pass
         tenant_id = await connection.fetchval(_NEXT_TENANT, tenant_id)
+
+
+async def _trim_usage(connection: Connection) -> None:
+    """Delete sums past their retention, which the functions know, and marks of days that are gone."""
+    await connection.fetchval(_TRIM_MARKS)
+    tenant_id = await connection.fetchval(_NEXT_TENANT_OF_USAGE, 0)
+    while tenant_id is not None:
+        while await connection.fetchval(_TRIM_USAGE, tenant_id, ROWS_PER_DELETE) == ROWS_PER_DELETE:
+            pass
+        tenant_id = await connection.fetchval(_NEXT_TENANT_OF_USAGE, tenant_id)

@@ -44,6 +44,10 @@ _ADVANCE = "SELECT days, horizon, withheld FROM nocontent.advance_horizon($1, $2
 _WRITE = "UPDATE nocontent.retention SET retention_days = $1, horizon = $2, advanced_at = $3 WHERE retention_id = 1"
 
 
+_READ_USAGE = "SELECT usage_days FROM nocontent.retention WHERE retention_id = 1"
+_WRITE_USAGE = "UPDATE nocontent.retention SET usage_days = $1 WHERE retention_id = 1"
+
+
 async def read_time(connection: Connection) -> Time:
     """Read PostgreSQL's clock and compare the node's with it."""
     clock = Clock()
@@ -80,6 +84,22 @@ async def set_days(connection: Connection, days: int) -> Retention:
         return known._replace(days=days, horizon=known.horizon + timedelta(known.days - days)), days
 
     return await _act(connection, "retention.set", change)
+
+
+async def usage_days(connection: Connection) -> int | None:
+    """Return the days that sums of usage are kept, or None for as long as the tenant exists."""
+    days = await connection.fetchval(_READ_USAGE)
+    return None if days is None else int(days)
+
+
+async def set_usage_days(connection: Connection, days: int | None) -> None:
+    """Keep sums of usage for so many days, or for ever; raises CannotStart if events are kept longer than that."""
+    async with acts.act(connection) as act:
+        known = _retention(await connection.fetchrow(f"{_READ} FOR UPDATE"))
+        if days is not None and (known is None or days < known.days):
+            raise CannotStart("Sums are kept at least as long as events: see `nocontent retention show`.")
+        await connection.execute(_WRITE_USAGE, days)
+        await act.note_days("retention.set-usage", days)
 
 
 async def catch_up(connection: Connection, day: date, at: Time) -> Retention:

@@ -39,8 +39,11 @@ DELETE FROM nocontent.events WHERE tenant_id = $1 AND event_id IN (
 ) RETURNING occurred_at
 """
 _DELETE_PENDING = """
-DELETE FROM nocontent.events WHERE event_id IN (
-    SELECT event_id FROM nocontent.events JOIN nocontent.usage_marks mark ON mark.xid::xid = events.xmin LIMIT 3
+DELETE FROM nocontent.events WHERE (tenant_id, event_id) IN (
+    SELECT event.tenant_id, event_id FROM nocontent.events event JOIN nocontent.usage_marks mark
+        ON mark.xid::xid = event.xmin AND mark.tenant_id = event.tenant_id
+        AND event.occurred_at BETWEEN mark.first AND mark.last
+    LIMIT 3
 )
 """
 _HORIZON = "UPDATE nocontent.retention SET horizon = $1 WHERE retention_id = 1"

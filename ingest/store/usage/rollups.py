@@ -213,6 +213,15 @@ SELECT least(
 """
 
 
+# Those with a row or a sum.
+_HOURS = f"""
+SELECT date_bin('1 hour', occurred_at, {EPOCH}) AS at FROM nocontent.events
+WHERE tenant_id = $1 AND occurred_at BETWEEN $2 AND $3
+UNION
+SELECT date_bin('1 hour', at, {EPOCH}) FROM nocontent.usage WHERE tenant_id = $1 AND grain = 1 AND at BETWEEN $2 AND $3
+"""  # noqa: S608 (a constant)
+
+
 async def _recounts(connection: Connection, days: _Days) -> set[Hour]:
     """Take marks that ask for hours to be summed again; of each, the first day, and its rest is left for later."""
     hours: set[Hour] = set()
@@ -226,7 +235,8 @@ async def _recounts(connection: Connection, days: _Days) -> set[Hour]:
         if following is None:
             continue
         until = min(end, _floor(following, _DAY) + _DAY - timedelta(microseconds=1))
-        hours |= _hours(tenant_id, following, until, days)
+        summed = await connection.fetch(_HOURS, tenant_id, _floor(following, _HOUR), until, timeout=cells.TIMEOUT_S)
+        hours |= {(tenant_id, row["at"]) for row in summed if _floor(row["at"], _DAY) in days.open}
         if until < end:
             await connection.execute(_RECOUNT_LATER, tenant_id, until + timedelta(microseconds=1), end)
     return hours
