@@ -38,7 +38,6 @@ SEQUENCE_MAX = 2**53 - 1  # Exact in every JSON reader (RFC 8259, section 6).
 DROPPED_MAX = 2**31 - 1
 
 RETENTION_DAYS_MAX = 400
-USAGE_DAYS_MAX = 36_500  # Of sums, which may outlive their events.
 AHEAD_MS_MAX = 300_000  # How far an event's clock may run ahead of ours.
 STREAM_MS_MAX = RETENTION_DAYS_MAX * 86_400_000  # How long ago a stream may have started.
 

@@ -5,9 +5,10 @@ from datetime import date
 
 from ingest.cli import acts
 from ingest.cli.arguments import Subparsers
+from ingest.knowledge.retention import USAGE_DAYS_MAX
 from ingest.store import retention
 from ingest.store.connections import Connection
-from schema.limits import RETENTION_DAYS_MAX, USAGE_DAYS_MAX
+from schema.limits import RETENTION_DAYS_MAX
 
 _ADVICE = "; see docs/roles.md."
 

@@ -4,6 +4,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 FIRST_DAYS = 30  # The default of a new database.
+USAGE_DAYS_MAX = 36_500  # Of sums, which outlive their events.
 
 
 class Retention(NamedTuple):

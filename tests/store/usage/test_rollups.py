@@ -139,6 +139,7 @@ async def test_an_event_without_a_cost_has_the_price_of_its_time_and_size(
     writer: Connection, biller: Connection, owner: Connection, prices: list[tuple[int, ...]], nanousd: int | None
 ) -> None:
     await batches.store(writer, [entry(sample.event(**_FREE))])
+    await owner.execute("DELETE FROM nocontent.prices")
     for tenant_id, *values in prices:
         await owner.execute(_PRICE, tenant_id, datetime(2026, 1, 1, tzinfo=UTC), *values)
     await _rolled_up(biller)
@@ -155,6 +156,7 @@ async def test_a_reported_cost_may_be_one_percent_off(
     writer: Connection, biller: Connection, owner: Connection, cost: int, mismatch: int
 ) -> None:
     await batches.store(writer, [entry(sample.event(cost_nanousd=cost))])
+    await owner.execute("DELETE FROM nocontent.prices")
     await owner.execute(_PRICE, 0, datetime(2026, 1, 1, tzinfo=UTC), *_ALL_DAY, *_ANY_INPUT, 1_000_000, 0)
     await _rolled_up(biller)
     (row,) = await biller.fetch("SELECT * FROM nocontent.usage WHERE grain = 1")
