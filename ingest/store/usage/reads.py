@@ -94,27 +94,34 @@ def grain(selection: Selection) -> Grain:
     return Grain.HOUR_MODEL if names else Grain.QUARTER
 
 
+# In place of date_trunc, which takes twice as long a row.
+_HOUR, _DAY = "date_bin('1 hour', at, '2000-01-01T00:00:00Z')", "date_bin('1 day', at, '2000-01-01T00:00:00Z')"
+_PERIODS: Mapping[Granularity, Sequence[Grain]] = {
+    "hour": (Grain.HOUR, Grain.HOUR_MODEL), "day": (Grain.DAY, Grain.DAY_MODEL), "month": (), "total": (),
+}  # fmt: skip
 _BUCKETS: Mapping[Granularity, str] = {
-    "hour": "date_trunc('hour', at, 'UTC')",
-    "day": "date_trunc('day', at, 'UTC')",
-    "month": "date_trunc('month', at, 'UTC')",
-    "total": "$3::timestamptz",
-}
+    "hour": _HOUR, "day": _DAY, "month": "date_trunc('month', at, 'UTC')", "total": "$3::timestamptz",
+}  # fmt: skip
 _RANGE = "tenant_id = $1 AND grain = $2 AND at >= $3 AND at < $4"
 _SUMS = ", ".join(f"total({name}) AS {name}" for name in SUMS)
 _PAGE = """
 SELECT {keys}, {sums} FROM usage WHERE {range} AND {after} GROUP BY {places} ORDER BY {places} LIMIT {limit}
 """
-# Only of the rows of a page: the bins of a row are many.
+# Only of the rows of a page, since the bins of a row are many. Two unnest in one list of columns take two thirds of the
+# time of a LATERAL, and arrays are fewer rows to send.
 _HISTOGRAMS = """
-SELECT {keys}, is_ttft, bin, sum(amount)::bigint AS amount
-FROM usage CROSS JOIN LATERAL (
-    SELECT false AS is_ttft, bin, amount FROM unnest(latency_bins, latency_counts) AS latency (bin, amount)
-    UNION ALL
-    SELECT true, bin, amount FROM unnest(ttft_bins, ttft_counts) AS ttft (bin, amount)
-) AS counted
-WHERE {range} AND {after} AND {until}
-GROUP BY {places}, is_ttft, bin
+SELECT {places}, is_ttft, array_agg(bin) AS bins, array_agg(amount) AS amounts
+FROM (
+    SELECT {places}, is_ttft, bin, total(amount) AS amount
+    FROM (
+        SELECT {keys}, false AS is_ttft, unnest(latency_bins) AS bin, unnest(latency_counts) AS amount
+        FROM usage WHERE {range} AND {after} AND {until}
+        UNION ALL
+        SELECT {keys}, true, unnest(ttft_bins), unnest(ttft_counts) FROM usage WHERE {range} AND {after} AND {until}
+    ) AS counted
+    GROUP BY {places}, is_ttft, bin
+) AS merged
+GROUP BY {places}, is_ttft
 """
 
 
@@ -128,12 +135,17 @@ class _Query:
             selection.since,
             selection.before,
         ]
-        self._keys = [_BUCKETS[selection.granularity]]
+        is_bucket = grain(selection) in _PERIODS[selection.granularity]
+        self._keys = ["at" if is_bucket else _BUCKETS[selection.granularity]]
         for dimension in selection.dimensions:
             if isinstance(dimension, Column):
                 self._keys.append(dimension.name)
             else:
                 self._keys.append(self._tag(values[dimension.key_id]))
+
+    @property
+    def dimensions(self) -> int:
+        return len(self._keys) - 1
 
     def _tag(self, value_ids: Sequence[int]) -> str:
         """Return an expression for the only tag of a row, of four in ascending order, that is a value of a key."""
@@ -181,7 +193,8 @@ async def sums(connection: Connection, selection: Selection, page: Page) -> list
     if not rows:
         return []
     keys = [_key(row, len(selection.dimensions)) for row in rows]
-    histograms = await _histograms(connection, _Query(selection, values), page.after, keys[-1])
+    until = keys[-1] if len(keys) == page.limit else None
+    histograms = await _histograms(connection, _Query(selection, values), page.after, until)
     return [
         Sums(
             key,
@@ -194,14 +207,13 @@ async def sums(connection: Connection, selection: Selection, page: Page) -> list
 
 
 async def _histograms(
-    connection: Connection, query: _Query, after: Key | None, until: Key
+    connection: Connection, query: _Query, after: Key | None, until: Key | None
 ) -> dict[tuple[Key, bool], Counts]:
     statement = query.write(_HISTOGRAMS, after=query.compare(">", after), until=query.compare("<=", until))
-    found: dict[tuple[Key, bool], Counts] = {}
-    for row in await connection.fetch(statement, *query.arguments):
-        key = _key(row, len(until.ids))
-        found.setdefault((key, row["is_ttft"]), {})[row["bin"]] = row["amount"]
-    return found
+    return {
+        (_key(row, query.dimensions), row["is_ttft"]): dict(zip(row["bins"], row["amounts"], strict=True))
+        for row in await connection.fetch(statement, *query.arguments)
+    }
 
 
 def _key(row: asyncpg.Record, dimensions: int) -> Key:
