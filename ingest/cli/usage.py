@@ -137,7 +137,7 @@ def _group(row: Row) -> list[str]:
 
 
 def _figures(row: Row) -> list[str]:
-    p95 = "-" if row.latency.p95_ms is None else f"{row.latency.p95_ms:,.0f}"
+    p95 = "-" if row.latency is None or row.latency.p95_ms is None else f"{row.latency.p95_ms:,.0f}"
     tokens = row.tokens
     used = tokens.input + tokens.cache_read + tokens.cache_write_5m + tokens.cache_write_1h
     return [*_sums(row.events, used, tokens.output, row.cost.total_nanousd, row.savings.total_nanousd),

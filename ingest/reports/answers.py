@@ -87,8 +87,8 @@ class Row(Struct, frozen=True):
     savings: Savings
     price_check: PriceCheck
     flags: Flags
-    latency: Percentiles
-    ttft: Percentiles
+    latency: Annotated[Percentiles | None, Meta(description="Null if `percentiles` is false.")]
+    ttft: Percentiles | None
 
 
 class Usage(Struct, frozen=True):
@@ -119,8 +119,8 @@ def row(sums: Sums, group: Mapping[str, str | None]) -> Row:
         savings=_savings(measures),
         price_check=_price_check(measures),
         flags=Flags(**_named(measures, Flags, str)),
-        latency=percentiles(sums.latency),
-        ttft=percentiles(sums.ttft),
+        latency=None if sums.latency is None else percentiles(sums.latency),
+        ttft=None if sums.ttft is None else percentiles(sums.ttft),
     )
 
 

@@ -41,6 +41,7 @@ _USAGE = {
         _parameter("granularity", {"enum": list(SPANS_MAX), "default": "day"}, "The times of which rows are sums."),
         _parameter("group_by", _GROUP_BY, "Dimensions; `tag:` and a declared key is one.")
         | {"style": "form", "explode": False},
+        _parameter("percentiles", {"enum": ["true", "false"], "default": "true"}, "Whether rows have percentiles."),
         *_PAGED,
     ],
     "responses": {

@@ -35,7 +35,10 @@ REPORTS: Faces = {
         HTTPStatus.SERVICE_UNAVAILABLE, "role-missing", "The service's login may not read usage and invoices", 60
     ),
     ReadTooLarge: Face(
-        HTTPStatus.SERVICE_UNAVAILABLE, "read-too-large", "Ask for a shorter range or fewer groups, or later", 10
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "read-too-large",
+        "Ask for a shorter range, fewer groups or no percentiles, or later",
+        10,
     ),
     **webhook.FACES,
 }

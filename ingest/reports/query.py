@@ -36,6 +36,7 @@ class Question(NamedTuple):
     granularity: Granularity
     group_by: tuple[str, ...]  # As asked for, and named in the answer.
     dimensions: tuple[Dimension, ...]
+    percentiles: bool
 
 
 def parameters(query: bytes, known: tuple[str, ...]) -> dict[str, str]:
@@ -58,7 +59,7 @@ def parameters(query: bytes, known: tuple[str, ...]) -> dict[str, str]:
 
 
 def question(given: Mapping[str, str], tag_keys: Mapping[str, int], now: datetime) -> Question:
-    """Return the question of `since`, `before`, `granularity` and `group_by`."""
+    """Return the question of `since`, `before`, `granularity`, `group_by` and `percentiles`."""
     granularity = _granularity(given.get("granularity", "day"))
     unit = _HOUR if granularity == "hour" else _DAY
     ends = _floor(now, unit) + unit
@@ -75,7 +76,8 @@ def question(given: Mapping[str, str], tag_keys: Mapping[str, int], now: datetim
     group_by = tuple(given["group_by"].split(",")) if "group_by" in given else ()
     if len(group_by) > GROUPS_MAX or len({*group_by}) < len(group_by):
         raise errors.GroupingTooFine("group_by")
-    return Question(since, before, granularity, group_by, tuple(_dimension(each, tag_keys) for each in group_by))
+    dimensions = tuple(_dimension(each, tag_keys) for each in group_by)
+    return Question(since, before, granularity, group_by, dimensions, _switch(given, "percentiles"))
 
 
 def limit(given: Mapping[str, str]) -> int:
@@ -92,6 +94,13 @@ def cursor(given: Mapping[str, str]) -> str | None:
     if text is not None and not _CURSOR.match(text):
         raise errors.CursorInvalid("cursor")
     return text
+
+
+def _switch(given: Mapping[str, str], name: str) -> bool:
+    text = given.get(name, "true")
+    if text not in {"true", "false"}:
+        raise errors.ParameterInvalid(name)
+    return text == "true"
 
 
 def _granularity(text: str) -> Granularity:

@@ -19,7 +19,7 @@ _Names = list[dict[int, str]]
 
 async def answer(connection: Connection, tenant_id: int, asked: Question, page: Page) -> Usage:
     """Return a page of the answer, in the caller's transaction."""
-    selection = Selection(tenant_id, asked.since, asked.before, asked.granularity, asked.dimensions)
+    selection = Selection(tenant_id, asked.since, asked.before, asked.granularity, asked.dimensions, asked.percentiles)
     found = await reads.sums(connection, selection, page._replace(limit=page.limit + 1))
     names = [await _names(connection, selection, place, found) for place in range(len(asked.dimensions))]
     freshness = await reads.freshness(connection, selection)

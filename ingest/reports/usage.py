@@ -13,7 +13,7 @@ from ingest.serving import documents
 from ingest.store.reading import Readings
 from ingest.store.usage.reads import Page
 
-PARAMETERS = ("since", "before", "granularity", "group_by", "limit", "cursor")
+PARAMETERS = ("since", "before", "granularity", "group_by", "percentiles", "limit", "cursor")
 _encoder = msgspec.json.Encoder()
 
 

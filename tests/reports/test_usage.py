@@ -145,6 +145,14 @@ def test_groups_are_named(sender_of: SenderOf, stored: dict[str, list[Fact]]) ->
     assert all(group["provider"] for group in groups)
 
 
+def test_without_percentiles_the_sums_are_the_same(sender_of: SenderOf, stored: dict[str, list[Fact]]) -> None:
+    assert stored
+    given = {**RANGE, "granularity": "hour", "group_by": "status"}
+    rows = rows_of(ask(sender_of("accountant"), **given))
+    without = rows_of(ask(sender_of("accountant"), **given, percentiles="false"))
+    assert without == [row | {"latency": None, "ttft": None} for row in rows]
+
+
 def test_an_answer_has_a_tag_and_is_not_sent_twice(sender_of: SenderOf, stored: dict[str, list[Fact]]) -> None:
     assert stored
     sender = sender_of("accountant")
@@ -205,6 +213,7 @@ _LONG_KEY = "tag:" + "k" * 300
         ("limit=1001", "parameter-invalid", "limit"),
         ("limit=%F0%9F%92%A9", "parameter-invalid", "limit"),
         (f"limit={CANARY}", "parameter-invalid", "limit"),
+        ("percentiles=no", "parameter-invalid", "percentiles"),
         ("granularity=week", "parameter-invalid", "granularity"),
         ("since=yesterday", "parameter-invalid", "since"),
         ("since=2026-02-30T00:00:00Z", "parameter-invalid", "since"),

@@ -52,6 +52,7 @@ class Selection(NamedTuple):
     before: datetime
     granularity: Granularity
     dimensions: tuple[Dimension, ...]
+    has_histograms: bool  # Which take most of the time: 55 bins a row.
 
 
 class Page(NamedTuple):
@@ -69,8 +70,8 @@ class Sums(NamedTuple):
 
     key: Key
     measures: Mapping[str, int]
-    latency: Counts
-    ttft: Counts
+    latency: Counts | None
+    ttft: Counts | None
 
 
 class Freshness(NamedTuple):
@@ -193,14 +194,17 @@ async def sums(connection: Connection, selection: Selection, page: Page) -> list
     if not rows:
         return []
     keys = [_key(row, len(selection.dimensions)) for row in rows]
-    until = keys[-1] if len(keys) == page.limit else None
-    histograms = await _histograms(connection, _Query(selection, values), page.after, until)
+    histograms: dict[tuple[Key, bool], Counts] = {}
+    if selection.has_histograms:
+        until = keys[-1] if len(keys) == page.limit else None
+        histograms = await _histograms(connection, _Query(selection, values), page.after, until)
+    nothing: Counts | None = {} if selection.has_histograms else None
     return [
         Sums(
             key,
             {name: row[name] for name in SUMS},
-            histograms.get((key, False), {}),
-            histograms.get((key, True), {}),
+            histograms.get((key, False), nothing),
+            histograms.get((key, True), nothing),
         )
         for key, row in zip(keys, rows, strict=True)
     ]
