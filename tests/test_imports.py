@@ -15,6 +15,8 @@ SERVING = "Serving needs no database and no columns, not even indirectly"
 CLIENTS = "The service imports no client's library: the demo runs clients as programs"
 INTAKE = "Intake: doors, then validation, then the queue and its writers"
 PROMISE = "The promise needs msgspec alone"
+PRICES = "Prices are arithmetic: no database, no columns"
+GENAI_PRICES = "Only the catalogue's command imports genai-prices"
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +59,9 @@ def test_the_code_keeps_all_contracts(copy: Path) -> None:
         ("ingest/intake/policy.py", "import asyncpg", {STORE}),
         ("ingest/demo/clients.py", "import nocontent_reporter", {CLIENTS}),
         ("ingest/demo/clients.py", "import opentelemetry.sdk.trace", {CLIENTS}),
+        ("ingest/pricing/rates.py", "import asyncpg", {STORE, PRICES}),
+        ("ingest/pricing/rates.py", "import ingest.store.streams", {ROOMS, PRICES}),
+        ("ingest/pricing/book.py", "import genai_prices", {GENAI_PRICES}),
         ("schema/ids.py", "import orjson", {PROMISE}),
         ("schema/ids.py", "import ingest.errors", {PROMISE, "The promise stands below the machine"}),
     ],
