@@ -21,6 +21,7 @@ from ingest.pricing.rates import (
     Tokens,
 )
 from schema import limits
+from tests.support.values import many
 
 AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
 HAIKU, SONNET = "claude-haiku-4-5", "claude-sonnet-4-5"
@@ -115,17 +116,20 @@ def cost(of: Rates, tokens: Tokens) -> int:
     return found
 
 
+@many
 @given(RATES, TOKENS)
 def test_a_cost_is_never_negative_and_fits_a_bigint(of: Rates, tokens: Tokens) -> None:
     assert 0 <= cost(of, tokens) < 2**63
 
 
+@many
 @given(RATES, TOKENS, TOKENS)
 def test_costs_add_up(of: Rates, some: Tokens, more: Tokens) -> None:
     both = Tokens(*(mine + yours for mine, yours in zip(some, more, strict=True)))
     assert cost(of, both) == cost(of, some) + cost(of, more)
 
 
+@many
 @given(RATES, TOKENS, st.integers(0, 4), st.integers(0, 1_000))
 def test_more_tokens_never_cost_less(of: Rates, tokens: Tokens, part: int, more: int) -> None:
     larger = [*tokens]
@@ -133,6 +137,7 @@ def test_more_tokens_never_cost_less(of: Rates, tokens: Tokens, part: int, more:
     assert cost(of, Tokens(*larger)) >= cost(of, tokens)
 
 
+@many
 @given(RATES, TOKENS, st.integers(0, 4))
 def test_an_unknown_rate_is_never_taken_for_zero(of: Rates, tokens: Tokens, part: int) -> None:
     known = [*of.picousd]
@@ -141,6 +146,7 @@ def test_an_unknown_rate_is_never_taken_for_zero(of: Rates, tokens: Tokens, part
     assert (found is None) == (tokens[part] > 0)
 
 
+@many
 @given(st.integers(0, 2**63 - 1))
 def test_rounding_is_off_by_half_a_nanousd_at_most(picousd: int) -> None:
     assert abs(rates.nanousd(picousd) * 1_000 - picousd) <= 500
