@@ -41,7 +41,8 @@ def create(shared: object = None) -> Starlette:
     """Return the application of one worker, with settings from the environment; `shared` is as for `intake.app`."""
     payments = config.load_own(PaymentSettings)
     doors = webhook.routes(payments, config.load_own(IntakeSettings).dsn)
-    application = app.create(shared, EXTENSION._replace(routes=(*EXTENSION.routes, *doors)))
+    described = {**EXTENSION.paths, **(openapi.WEBHOOK if doors else {})}
+    application = app.create(shared, EXTENSION._replace(routes=(*EXTENSION.routes, *doors), paths=described))
     application.state.renderings = Throttle(RENDERINGS_WAITING_MAX)
     inner = application.router.lifespan_context
 

@@ -7,6 +7,7 @@ from ingest.reports.answers import Usage
 from ingest.reports.invoice_answers import Drafts, Invoice, InvoiceList
 from ingest.reports.query import GROUPS_MAX, LIMIT_DEFAULT, LIMIT_MAX, SPANS_MAX
 from ingest.store.usage.reads import COLUMNS
+from ingest.usage.processor import signature, webhook
 
 _Document = dict[str, object]
 _TIME: _Document = {"type": "string", "format": "date-time"}
@@ -90,3 +91,29 @@ PATHS: Mapping[str, _Document] = {
     "/v1/invoices/{number}": {"get": _document("An invoice or credit note of this tenant", Invoice, [_IN_PATH])},
 }
 TYPES: tuple[type, ...] = (Usage, InvoiceList, Invoice, Drafts)
+# Only where there are secrets to check a signature with.
+WEBHOOK: Mapping[str, _Document] = {
+    webhook.PATH: {
+        "post": {
+            "summary": "An event of Stripe's, of which the id and the type are noted",
+            "security": [],
+            "parameters": [
+                {
+                    "name": "Stripe-Signature",
+                    "in": "header",
+                    "required": True,
+                    "schema": {"type": "string", "maxLength": signature.HEADER_LENGTH_MAX},
+                    "description": "Time and HMAC-SHA256, as `t=…,v1=…`.",
+                }
+            ],
+            "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
+            "responses": {
+                "200": {
+                    "description": "Noted, known before, or not about an invoice of ours",
+                    "content": {"application/json": {"schema": {"type": "object", "maxProperties": 0}}},
+                },
+                "default": problem(),
+            },
+        }
+    },
+}

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from ingest.store.billing.handovers import InvoiceKey
+from ingest.store.billing.handovers import InvoiceKey, ProcessorId
 from ingest.store.connections import Connection
 
 
@@ -17,7 +17,8 @@ class Notice(NamedTuple):
 _NOTE_EVENT = "SELECT nocontent.note_processor_event($1, $2, $3, $4::smallint, $5)"
 _WAITING = """
 SELECT event, tenant_id, issuer, number FROM nocontent.processor_events
-WHERE handled_at IS NULL ORDER BY received_at LIMIT $1
+JOIN nocontent.handovers USING (tenant_id, issuer, number)
+WHERE handled_at IS NULL AND processor = $1 ORDER BY received_at LIMIT $2
 """
 _HANDLED = "UPDATE nocontent.processor_events SET handled_at = now() WHERE tenant_id = $1 AND event = $2"
 
@@ -30,9 +31,9 @@ async def note(connection: Connection, invoice: tuple[int, str], event: tuple[st
     return bool(await connection.fetchval(_NOTE_EVENT, *invoice, *event))
 
 
-async def waiting(connection: Connection, count_max: int) -> list[Notice]:
-    """Return events that wait to be handled, the oldest first."""
-    return [Notice(event, InvoiceKey(*key)) for event, *key in await connection.fetch(_WAITING, count_max)]
+async def waiting(connection: Connection, processor: ProcessorId, count_max: int) -> list[Notice]:
+    """Return a processor's events that wait to be handled, the oldest first."""
+    return [Notice(event, InvoiceKey(*key)) for event, *key in await connection.fetch(_WAITING, processor, count_max)]
 
 
 async def handled(connection: Connection, notice: Notice) -> None:

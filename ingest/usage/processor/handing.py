@@ -73,7 +73,7 @@ async def follow(connection: Connection, processor: Processor, count_max: int = 
 
     A webhook is not believed, since it may be late, repeated or out of order: only the invoice's state now counts.
     """
-    waiting = await notices.waiting(connection, count_max)
+    waiting = await notices.waiting(connection, processor.id, count_max)
     stale = await handovers.unread(connection, processor.id, READ_AGAIN, count_max)
     keys = list(dict.fromkeys([*(notice.key for notice in waiting), *stale]))
     try:

@@ -5,6 +5,7 @@ from functools import cache
 from ingest import config, logs
 from ingest.errors import CannotStart
 from ingest.store.billing import handovers
+from ingest.store.billing.handovers import ProcessorId
 from ingest.store.connections import Connection
 from ingest.usage.jobs import Round
 from ingest.usage.processor import factory, handing
@@ -16,12 +17,17 @@ INVOICES_A_ROUND = 5  # A hand-over is a dozen calls, each of which may take som
 
 
 async def hand_over(connection: Connection) -> Round:
-    """Hand over some of the invoices that are due, and follow some of those that were handed over."""
+    """Hand over some of the invoices that are due, and follow some of those that were handed over.
+
+    By hand nothing is, so that a process that lacks the setting takes no invoice from another that has it.
+    """
     try:
         wanted = processor()
     except CannotStart as fault:  # Only this job stops; the key's file may be mended while it rests.
         logs.error("processor-unavailable", error=type(fault).__name__)
         return await _round(connection, handing.Handed(is_complete=False, is_reachable=False))
+    if wanted.id is ProcessorId.MANUAL:  # Invoices are bound to it by `invoice pay` and `invoice send` alone.
+        return await _round(connection, handing.Handed())
     handed = await handing.hand_over(connection, wanted, INVOICES_A_ROUND)
     if handed.is_reachable:
         followed = await handing.follow(connection, wanted, INVOICES_A_ROUND)

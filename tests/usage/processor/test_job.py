@@ -75,15 +75,16 @@ async def test_a_refused_invoice_is_counted_until_an_operator_mends_it(database:
     assert [(await _round(database)).figures["hand_overs_failing"] for _ in range(2)] == [1, 1]
 
 
-async def test_by_hand_nothing_is_left_to_do(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("NOCONTENT_PAYMENT_PROCESSOR", raising=False)
-    job.processor.cache_clear()
-    for _ in range(job.INVOICES_A_ROUND):
-        await bills.issue(database, [100])
-    assert [(await _round(database)).is_complete for _ in range(2)] == [False, True]
-    async with cluster.operator(database) as connection:
-        await connection.execute("UPDATE handovers SET read_at = now() - interval '7 hours'")
+async def test_by_hand_a_round_takes_nothing_that_another_process_could(
+    database: str, stripe: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bills.issue(database, [100])
+    monkeypatch.delenv("NOCONTENT_PAYMENT_PROCESSOR")
     assert await _round(database) == Round({"hand_overs_done": 0, "hand_overs_failing": 0}, True, job.REST_S)
+    monkeypatch.setenv("NOCONTENT_PAYMENT_PROCESSOR", "stripe")
+    job.processor.cache_clear()
+    assert (await _round(database)).figures["hand_overs_done"] == 1
+    assert len(stripe.account.invoices) == 1
 
 
 async def test_what_was_handed_over_is_not_made_again_in_another_account(database: str, stripe: Server) -> None:

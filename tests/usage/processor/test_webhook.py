@@ -199,6 +199,16 @@ def test_nothing_of_a_body_or_a_secret_reaches_log_or_database(door: Door) -> No
         assert secret not in text
 
 
+def test_the_path_is_described_where_it_is(door: Door) -> None:
+    import openapi_spec_validator  # noqa: PLC0415 (it takes as long to import as ten test files to collect)
+
+    sender = door.server.sender("")
+    document = sender.get("/openapi.json").json
+    sender.close()
+    assert webhook.PATH in str(document["paths"])
+    openapi_spec_validator.validate(document)
+
+
 def test_without_secrets_there_is_no_such_path(sender_of: object, server: Server) -> None:
     assert sender_of
     sender = server.sender("")
