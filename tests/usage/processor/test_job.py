@@ -1,5 +1,7 @@
 """The job that hands invoices over, with settings from the environment."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from ingest.store.billing import handovers
 from ingest.usage.jobs import Round
 from ingest.usage.processor import job
 from tests.support import bills, cluster, stripe_server
+from tests.support.service import ROOT
 from tests.support.stripe_server import Server
 
 
@@ -101,3 +104,10 @@ async def test_what_was_handed_over_is_not_made_again_in_another_account(databas
         stripe.account.invoices.update(kept)  # The right key is back.
         await connection.execute("UPDATE handovers SET read_at = now() - interval '7 hours', refusal = 3")
     assert (await _round(database)).figures["hand_overs_failing"] == 0
+
+
+def test_only_whoever_hands_over_to_stripe_imports_its_sdk() -> None:
+    served = "ingest.reports.app, ingest.cli.invoice, ingest.usage.rounds"
+    program = f"import {served}, sys; print({{'stripe', 'requests'}} & {{*sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, cwd=ROOT)
+    assert done.stdout == b"set()\n"
