@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import NamedTuple
 
 import asyncpg
@@ -261,8 +262,8 @@ WHERE tenant_id = $1 AND occurred_at >= $2 AND occurred_at < $3 GROUP BY 1 ORDER
 
 async def _recompute(connection: Connection, hours: set[Hour]) -> int:
     """Make the sums of hours from all rows that the snapshot has, and of their days from the hours."""
-    for tenant_id, hour in sorted(hours):
-        values = tenant_id, hour, hour + _HOUR
+    for values in _runs(hours):
+        tenant_id = values[0]
         await connection.execute(_FORGET, *values)
         await sums.delete_hours(connection, *values)
         minutes = await connection.fetch(_MINUTES, *values, timeout=cells.TIMEOUT_S)
@@ -272,6 +273,18 @@ async def _recompute(connection: Connection, hours: set[Hour]) -> int:
     for tenant_id, day in sorted({(tenant_id, _floor(hour, _DAY)) for tenant_id, hour in hours}):
         await sums.make_day(connection, tenant_id, day)
     return len(hours)
+
+
+def _runs(hours: Iterable[Hour]) -> Iterable[tuple[int, datetime, datetime]]:
+    """Yield the times of hours of a tenant that follow each other in a day: each time costs some statements."""
+
+    def place(numbered: tuple[int, Hour]) -> tuple[int, datetime, datetime]:
+        number, (tenant_id, hour) = numbered
+        return tenant_id, _floor(hour, _DAY), hour - number * _HOUR
+
+    for (tenant_id, _, _), numbered in groupby(enumerate(sorted(hours)), place):
+        own = [hour for _, (_, hour) in numbered]
+        yield tenant_id, own[0], own[-1] + _HOUR
 
 
 def _pieces(minutes: Iterable[asyncpg.Record]) -> Iterable[tuple[datetime, datetime]]:
