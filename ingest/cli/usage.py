@@ -17,7 +17,7 @@ from ingest.reports import cursor, query, summing
 from ingest.reports.answers import Row, Usage
 from ingest.reports.problems import FACES
 from ingest.reports.query import LIMIT_MAX, Question
-from ingest.store import connections, reading, tenants, vocabulary
+from ingest.store import connections, read_connections, tenants, vocabulary
 from ingest.store.connections import Connection
 from ingest.store.database import require_dsn
 from ingest.store.usage.reads import Page
@@ -48,9 +48,9 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
 
 async def _usage(args: argparse.Namespace) -> int:
     dsn = require_dsn(processes.load())
-    connection = await connections.connect_as_operator(dsn, reading.ROLE)
+    connection = await connections.connect_as_operator(dsn, read_connections.ROLE)
     try:
-        async with reading.patiently(connection):
+        async with read_connections.patiently(connection):
             tenant = await tenants.find(connection, args.tenant)
             found = await _read(connection, tenant, await _question(connection, tenant, args))
     except connections.PostgresError as refused:

@@ -16,7 +16,7 @@ from ingest.reports import invoices, openapi, usage
 from ingest.reports.problems import REPORTS
 from ingest.serving import boundary
 from ingest.store.database import require_dsn
-from ingest.store.reading import Readings
+from ingest.store.read_connections import ReadConnections
 from ingest.usage import jobs, rounds
 from ingest.usage.processor import webhook
 from ingest.usage.processor.settings import PaymentSettings
@@ -49,13 +49,13 @@ def create(shared: object = None) -> Starlette:
     @asynccontextmanager
     async def lifespan(within: Starlette) -> AsyncIterator[None]:
         dsn = require_dsn(config.load_own(IntakeSettings))
-        within.state.readings = Readings(dsn)
+        within.state.read_connections = ReadConnections(dsn)
         async with inner(within):
             if config.load_own(JobsSettings).jobs:
                 for name, lane in rounds.LANES.items():
                     within.state.tasks.start(name, partial(jobs.run, dsn, lane))
             yield
-        await within.state.readings.close()
+        await within.state.read_connections.close()
 
     application.router.lifespan_context = lifespan
     return application

@@ -14,7 +14,7 @@ from ingest.intake.throttle import Throttle
 from ingest.knowledge.billing import parse_name
 from ingest.reports import accept, invoice_answers, query
 from ingest.reports.errors import CursorInvalid, InvoiceNotFound, RendererMissing
-from ingest.reports.usage import readings_of
+from ingest.reports.usage import connections_of
 from ingest.serving import documents
 from ingest.serving.steps import Steps
 from ingest.store.billing import invoices, plans
@@ -52,7 +52,7 @@ async def get_invoices(request: Request) -> Response:
     after = parse_name(given["cursor"]) if "cursor" in given else _START
     if after is None:
         raise CursorInvalid("cursor")
-    async with readings_of(request).begin(caller.tenant_id) as connection:
+    async with connections_of(request).begin(caller.tenant_id) as connection:
         found = await invoices.listed(connection, caller.tenant_id, after, limit + 1)
     answer = invoice_answers.InvoiceList(
         invoices=[invoice_answers.summary(each) for each in found[:limit]],
@@ -68,7 +68,7 @@ async def get_invoice(request: Request) -> Response:
     if media_type == PDF and pdf is None:
         raise RendererMissing
     name = str(request.path_params["number"])
-    async with readings_of(request).begin(caller.tenant_id) as connection:
+    async with connections_of(request).begin(caller.tenant_id) as connection:
         read = _drafts if name == DRAFT else _issued
         found = await read(connection, caller.tenant_id, name)
     throttle = request.app.state.renderings

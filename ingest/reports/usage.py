@@ -10,17 +10,17 @@ from starlette.responses import Response
 from ingest.intake import auth
 from ingest.reports import cursor, query, summing
 from ingest.serving import documents
-from ingest.store.reading import Readings
+from ingest.store.read_connections import ReadConnections
 from ingest.store.usage.reads import Page
 
 PARAMETERS = ("since", "before", "granularity", "group_by", "percentiles", "limit", "cursor")
 _encoder = msgspec.json.Encoder()
 
 
-def readings_of(request: Request) -> Readings:
-    readings = request.app.state.readings
-    assert isinstance(readings, Readings)
-    return readings
+def connections_of(request: Request) -> ReadConnections:
+    lent = request.app.state.read_connections
+    assert isinstance(lent, ReadConnections)
+    return lent
 
 
 async def get_usage(request: Request) -> Response:
@@ -30,7 +30,7 @@ async def get_usage(request: Request) -> Response:
     now = datetime.fromtimestamp(auth.service_of(request).snapshot.clock.now_s, UTC)
     asked = query.question(given, caller.tenant.vocabulary.tag_keys, now)
     page = Page(cursor.read(asked, query.cursor(given)), query.limit(given))
-    async with readings_of(request).begin(caller.tenant_id) as connection:
+    async with connections_of(request).begin(caller.tenant_id) as connection:
         answer = await summing.answer(connection, caller.tenant_id, asked, page)
     return _response(request, _encoder.encode(answer))
 

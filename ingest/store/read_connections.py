@@ -25,7 +25,7 @@ WAITING_MAX = 8  # Requests of one tenant that wait.
 WAIT_S = 3.0
 
 
-class Readings:
+class ReadConnections:
     """Lends read-only transactions; tenants take turns. Connections stay open for the next reader."""
 
     def __init__(self, dsn: str) -> None:
