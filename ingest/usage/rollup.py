@@ -13,20 +13,20 @@ BUSY_REST_S = 20.0  # A slice of 10 s is read once then, instead of in each roun
 BUSY_EVENTS = 100_000  # In one round.
 CONFLICT_REST_S = 0.5
 COMMIT_S = 1.0  # From the start of a writer's transaction, when its mark is dated, to its COMMIT.
-CHUNKS_MAX = 20  # Then the round ends and is recorded, and another one follows.
+ROUND_S_MAX = 60.0  # Then the round ends and is recorded, long before the lead does (5 min), and another one follows.
 
 
 async def roll_up(connection: Connection) -> Round:
     """Roll up what is pending, chunk by chunk; what writers mark meanwhile is left for the next round."""
-    events, hours, chunks, is_complete = 0, 0, 0, False
+    events, hours, is_complete = 0, 0, False
+    until = time.monotonic() + ROUND_S_MAX
     figures: dict[Figure, int] = {}
-    while not is_complete and chunks < CHUNKS_MAX:
+    while not is_complete and time.monotonic() < until:
         began = time.monotonic()
         try:
             chunk = await rollups.roll_up(connection)
         except Conflict:  # With somebody else's roll-up, such as `nocontent jobs` at a terminal.
             return Round(figures, is_complete=False, rest_s=CONFLICT_REST_S)
-        chunks += 1
         events, hours = events + chunk.events, hours + chunk.recomputed_hours
         figures = {
             "rows_summed": events, "hours_recomputed": hours,
