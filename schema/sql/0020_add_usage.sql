@@ -299,6 +299,6 @@ GRANT EXECUTE ON FUNCTION nocontent.total(bigint) TO nocontent_biller, nocontent
 GRANT EXECUTE ON FUNCTION nocontent.next_tenant_of_usage(integer), nocontent.trim_usage(integer, integer),
     nocontent.trim_usage_marks() TO nocontent_maintainer;
 
--- What was stored before there were marks.
+-- What was stored before there were marks; an event may be some minutes ahead.
 INSERT INTO nocontent.usage_marks (tenant_id, first, last, events, xid)
-SELECT tenant_id, now() - interval '401 days', now(), 0, NULL FROM nocontent.tenants;
+SELECT tenant_id, now() - interval '401 days', now() + interval '1 hour', 0, NULL FROM nocontent.tenants;

@@ -126,7 +126,10 @@ async def test_a_round_that_postgresql_refuses_stops_no_other_job(database: str)
 
 async def test_jobs_go_on_after_their_connection_is_lost(database: str) -> None:
     running = asyncio.create_task(jobs.run(database, (Job("compare", _count),)))
-    kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'nocontent-biller'"
+    kill = """
+    SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+    WHERE application_name = 'nocontent-biller' AND datname = current_database()
+    """
     async with operator(database) as connection:
         before = await _compared(connection, beyond=0)
         assert await connection.fetchval(kill) == 1

@@ -28,7 +28,7 @@ class Span(NamedTuple):
 def _price(alias: str, owner: str, model: str) -> str:
     """Return a join; a hash of overrides leaves out the 20,000 rows of the book (tenant 0)."""
     return f"""
-    LEFT JOIN nocontent.prices {alias}
+    LEFT JOIN price {alias}
         ON {alias}.tenant_id {owner} AND {alias}.provider = event.provider AND {alias}.model = event.{model}
         AND event.occurred_at >= {alias}.since AND event.occurred_at < {alias}.until
         AND event.whole_input > {alias}.input_tokens_above AND event.whole_input <= {alias}.input_tokens_up_to
@@ -104,8 +104,9 @@ _OVERRIDE = "= event.tenant_id AND {}.tenant_id > 0"
 def _query(match: str) -> str:
     """Return the query on spans.
 
-    OFFSET 0 keeps the planner from scanning whole days instead of each span, and from working out an event's price
-    anew in each sum that it is part of.
+    OFFSET 0 keeps the planner from scanning whole days instead of each span, or a span once for each of its marks, and
+    from working out an event's price anew in each sum that it is part of. The planner takes the one element of JSON for
+    a hundred, and so a span's rows for enough to hash the prices instead.
     """
     dimensions = ", ".join("outcome >> 5 & 7" if name == "status" else name for name in DIMENSIONS)
     return f"""
@@ -113,6 +114,11 @@ WITH span AS MATERIALIZED (
     SELECT tenant_id, first, last, place
     FROM unnest($1::integer[], $2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY
         AS span (tenant_id, first, last, place)
+    CROSS JOIN json_array_elements('[0]')
+), price AS MATERIALIZED (
+    SELECT * FROM nocontent.prices
+    WHERE tenant_id = ANY(0 || $1::integer[])
+        AND since <= (SELECT max(last) FROM span) AND until > (SELECT min(first) FROM span)
 )
 SELECT
     tenant_id, date_bin('15 minutes', occurred_at, {EPOCH}) AS at, {dimensions},
@@ -126,14 +132,16 @@ FROM (
             {_list_nanousd("own_routed", "routed")} AS list_nanousd,
             {_list_nanousd("own_requested", "requested")} AS requested_nanousd
         FROM (
-            SELECT {", ".join(f"event.{name}" for name in _EVENT)}, event.input_tokens + event.cache_read_tokens
-                + event.cache_write_5m_tokens + event.cache_write_1h_tokens AS whole_input
+            SELECT {", ".join(f"event.{name}" for name in _EVENT)}, event.xmin, span.place,
+                event.input_tokens + event.cache_read_tokens + event.cache_write_5m_tokens
+                    + event.cache_write_1h_tokens AS whole_input
             FROM span CROSS JOIN LATERAL (
                 SELECT {", ".join(_EVENT)}, xmin FROM nocontent.events
                 WHERE tenant_id = span.tenant_id AND occurred_at BETWEEN span.first AND span.last
                 OFFSET 0
-            ) AS event{match}
-        ) AS event
+            ) AS event
+            OFFSET 0
+        ) AS event{match}
         {_price("routed", "= 0", "routed_model")}
         {_price("own_routed", _OVERRIDE.format("own_routed"), "routed_model")}
         {_price("requested", "= 0", "requested_model")}
@@ -147,7 +155,7 @@ GROUP BY {", ".join(str(place) for place in range(1, 3 + len(DIMENSIONS)))}
 
 _OF_SPANS = _query("")
 _OF_MARKS = _query(
-    " JOIN unnest($4::bigint[], $5::xid[]) AS mark (place, xid) ON mark.place = span.place AND mark.xid = event.xmin"
+    " JOIN unnest($4::bigint[], $5::xid[]) AS mark (place, xid) ON mark.place = event.place AND mark.xid = event.xmin"
 )
 # Estimates of the rows of a mark are far too low: the planner would sort where hashing takes less than half (decision
 # 0023), and look up four prices a row by an index. LATERAL leaves a nested loop no alternative, so it stays there.

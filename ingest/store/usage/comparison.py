@@ -25,8 +25,8 @@ class Prices(NamedTuple):
     unpriced_events: int
 
 
-# An hour with rows and no rollup is found as well as one with a rollup and no rows. Days before the horizon are frozen:
-# their rows are gone.
+# An hour with rows and no rollup is found as well as one with a rollup and no rows. Days before the horizon are frozen,
+# and so is a day that was dropped and made again when retention was lengthened: their rows are gone.
 _NEXT_HOUR = """
 SELECT min(hour) FROM (
     (SELECT at AS hour FROM nocontent.usage
@@ -36,7 +36,10 @@ SELECT min(hour) FROM (
     WHERE tenant_id = $1 AND occurred_at >= $2 AND occurred_at < $3 ORDER BY occurred_at LIMIT 1)
 ) AS known
 """
-_FIRST_KEPT = "SELECT horizon::timestamp AT TIME ZONE 'UTC' FROM nocontent.retention WHERE retention_id = 1"
+_FIRST_KEPT = """
+SELECT greatest(horizon, usage_frozen_before)::timestamp AT TIME ZONE 'UTC' FROM nocontent.retention
+WHERE retention_id = 1
+"""
 _NEXT_TENANT = "SELECT min(tenant_id) FROM nocontent.tenants WHERE tenant_id > $1"
 _LAST = "SELECT date_trunc('hour', now() - $1::interval, 'UTC')"
 # One statement, so one snapshot: rows and their marks come and go together. Every grain of hours or less has to agree.

@@ -20,7 +20,7 @@ from ingest.store.usage.cells import EPOCH, Span
 from ingest.store.usage.columns import Grain
 from ingest.store.usage.marks import SLICE_S
 
-EVENTS_PER_CHUNK = 250_000
+EVENTS_PER_CHUNK = 500_000
 _MARKS_PER_CHUNK = 20_000
 _RECOUNTS_PER_CHUNK = 100
 _HOURS_PER_CHUNK = 100
