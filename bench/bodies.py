@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from bench import spans
 from bench.scenario import Coding, Scenario
-from bench.workload import SENDERS, Clock, Ids, Template, events
+from bench.workload import SENDERS, Clock, Ids, Template, events, recurring
 from schema.ids import uuid7
 
 POOL_EVENTS = 8_000  # Distinct events, from which batches are made.
@@ -81,7 +81,7 @@ def _event_requests(plan: Plan) -> Iterator[Request]:
     total = plan.warm_requests + plan.requests
     size = scenario.batch_events
     count = min(TEMPLATES_MAX, max(TEMPLATES_MIN, POOL_EVENTS // size))
-    pool = events(count * size, 1, plan.tags)
+    pool = recurring(events(count * size, 1, plan.tags), scenario.cells)
     batches = [pool[start : start + size] for start in range(0, len(pool), size)]
     templates = [Template(batch, scenario.spelling) for batch in batches]
     warm_templates = [Template(batch[: plan.warm_events], scenario.spelling) for batch in batches]

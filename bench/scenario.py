@@ -32,6 +32,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
     repeated: float = 0.0  # Events that were already sent in another batch.
     refused: float = 0.0
     tenants: int = 1
+    cells: int = 0  # Distinct combinations of terms and statuses; 0: nearly one an event, 8,000 in all.
     jobs: bool = False  # Whether the service also adds up the usage of what it stores.
     events_per_s: int = 0  # Open loop at this rate; 0: closed loop, as fast as responses come.
     sync_delay_ms: int = 0  # Added to every flush of a commit by PostgreSQL.
@@ -48,7 +49,8 @@ OURS_2 = Scenario(name="ours-2", workers=2)
 COLUMNS = Scenario(name="columns-1", spelling="columns", expected_events_s=900_000)
 COLUMNS_2 = Scenario(name="columns-2", spelling="columns", workers=2, expected_events_s=900_000)
 LIMIT = Scenario(name="raw-asyncpg-copy", system="raw_asyncpg_copy")
-ROLLED = Scenario(name="rollups-1", jobs=True)
+CELLS = Scenario(name="cells-300", cells=300)
+ROLLED = Scenario(name="rollups-1", cells=300, jobs=True)
 REPLAYED = Scenario(name="replayed-50", replayed=0.5)
 SOAK = Scenario(name="soak", seconds=300.0)  # Does memory grow?
 _PEER_EVENTS_S = {"fastapi_sqlalchemy": 60_000, "fastapi_copy": 120_000, "node_unnest": 250_000, "phoenix": 500}
@@ -66,6 +68,7 @@ HEADLINE = (
     OURS_2,
     COLUMNS,
     COLUMNS_2,
+    CELLS,
     ROLLED,
     REPLAYED,
     *(Scenario(name=name, system=name, expected_events_s=_PEER_EVENTS_S[name]) for name in PEERS),
@@ -79,6 +82,7 @@ MATRIX = (
         Scenario(name=f"batch-{size}", batch_events=size, expected_events_s=guess)
         for size, guess in ((1, 12_000), (10, 100_000), (100, 500_000), (5_000, 800_000))
     ),
+    Scenario(name="rollups-8000", jobs=True),
     Scenario(name="batch-100-workers2", batch_events=100, workers=2),
     Scenario(name="gzip", coding="gzip", expected_events_s=500_000),
     Scenario(name="zstd", coding="zstd"),
@@ -111,7 +115,8 @@ NAMES = {  # In the tables and pictures of docs.
     "ours-2": "**nocontent, 2 workers**",
     "columns-1": "nocontent, 1 worker, columns",
     "columns-2": "nocontent, 2 workers, columns",
-    "rollups-1": "nocontent, 1 worker, with rollups",
+    "cells-300": "nocontent, 1 worker, 300 combinations of terms",
+    "rollups-1": "the same with rollups",
     "replayed-50": "nocontent, half of the batches replayed",
     "fastapi_sqlalchemy": "FastAPI, pydantic, SQLAlchemy",
     "fastapi_copy": "FastAPI, pydantic, asyncpg `COPY`",

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from bench.results import Cell, Provenance, Results, Spread, Trial
-from bench.scenario import COLUMNS, COLUMNS_2, LIMIT, OURS, OURS_2, PEERS, REPLAYED, ROLLED, SOAK, Scenario
+from bench.scenario import CELLS, COLUMNS, COLUMNS_2, LIMIT, OURS, OURS_2, PEERS, REPLAYED, ROLLED, SOAK, Scenario
 
 Rounds = Mapping[str, Sequence[Trial]]
 
@@ -33,7 +33,7 @@ def summarize(
         "workers_2": ratio(rounds, OURS_2.name, LIMIT.name),
         **{peer: ratio(rounds, OURS.name, peer) for peer in PEERS},
         "replayed_50": ratio(rounds, REPLAYED.name, OURS.name),
-        "rollups": ratio(rounds, ROLLED.name, OURS.name),
+        "rollups": ratio(rounds, ROLLED.name, CELLS.name),
         "columns_1": ratio(rounds, COLUMNS.name, LIMIT.name),
         "columns_2": ratio(rounds, COLUMNS_2.name, LIMIT.name),
         "columns_cpu": ratio(rounds, OURS.name, COLUMNS.name, "cpu_us_service"),

@@ -25,6 +25,9 @@ SENDERS = 16  # Each reports the events since its last batch, so batches overlap
 JITTER_MS = 60_000
 LATE_MS_MAX = 86_400_000
 LATE_SHARE = 0.01
+_DIMENSIONS = (
+    "task_category", "provider", "requested_model", "routed_model", "tags", "status", "http_status", "stop_reason",
+)  # fmt: skip
 _PLACEHOLDER = "00000000-0000-7000-8000-000000000000"
 _ID_HEX = np.array([place for place, character in enumerate(_PLACEHOLDER) if character != "-"])
 
@@ -62,6 +65,14 @@ def events(count: int, seed: int, tags: Mapping[str, Sequence[str]] = TAGS) -> l
         }
         made.append(event)
     return made
+
+
+def recurring(made: Sequence[Mapping[str, object]], cells: int) -> list[dict[str, object]]:
+    """Return the events with the terms and statuses of the first ones, so that usage has so many cells; 0: as made."""
+    first = made[: cells or len(made)]
+    return [
+        {**event, **{name: first[place % len(first)][name] for name in _DIMENSIONS}} for place, event in enumerate(made)
+    ]
 
 
 class Template:
