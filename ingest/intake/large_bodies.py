@@ -9,10 +9,9 @@ import time
 from types import TracebackType
 from typing import Self, TypeVar
 
-from ingest.errors import Overloaded
 from ingest.serving import codings
 from ingest.serving.steps import Steps, advance, rest_s
-from ingest.store.fairness import FairSemaphore, TooManyWaiters
+from ingest.store.fairness import FairSemaphore
 from schema.decode import Refused
 
 SMALL_BYTES = codings.AT_ONCE_BYTES  # A smaller body takes so little time that it need not wait for its turn.
@@ -35,15 +34,12 @@ class LargeBodies:
 
     async def acquire(self, tenant_id: int) -> None:
         """Acquire the turn, after the tenant's rest; raises Overloaded."""
-        try:
-            while True:
-                await self._rest(tenant_id)
-                await self.turns.acquire(tenant_id)
-                if tenant_id not in self._rested_at:
-                    return
-                self.turns.release(tenant_id)  # Another body of the tenant was refused meanwhile.
-        except TooManyWaiters:
-            raise Overloaded from None
+        while True:
+            await self._rest(tenant_id)
+            await self.turns.acquire(tenant_id)
+            if tenant_id not in self._rested_at:
+                return
+            self.turns.release(tenant_id)  # Another body of the tenant was refused meanwhile.
 
     async def _rest(self, tenant_id: int) -> None:
         while (rest_s := self._rested_at.get(tenant_id, 0.0) - time.perf_counter()) > 0:  # noqa: ASYNC110 (more may come)

@@ -10,13 +10,11 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingest.errors import Overloaded
 from ingest.intake import auth, policy
 from ingest.intake.throttle import Throttle
 from ingest.knowledge.snapshot import Snapshot
 from ingest.serving import documents
 from ingest.serving.documents import Document
-from ingest.store.fairness import TooManyWaiters
 
 KEPT_BYTES_MAX = 16 * 1024 * 1024  # Some 200 policies.
 WAITING_MAX = 256  # Requests of one tenant.
@@ -68,10 +66,7 @@ class Policies:
             found.append(document)
             self._keep(tenant_id, document)
 
-        try:
-            await self._throttle.run(tenant_id, steps())
-        except TooManyWaiters:
-            raise Overloaded from None
+        await self._throttle.run(tenant_id, steps())
         return found[0]
 
     def _keep(self, tenant_id: int, document: Document) -> None:

@@ -21,7 +21,7 @@ class Throttle:
         self._rested_at = 0.0
 
     async def run(self, tenant_id: int, steps: Iterator[None]) -> None:
-        """Run steps to their end, a slice whenever it is the tenant's turn; raises TooManyWaiters before the first."""
+        """Run steps to their end, a slice whenever it is the tenant's turn; raises Overloaded before the first."""
         async with self._turns.turn(tenant_id):
             while True:
                 await asyncio.sleep(max(0.0, self._rested_at - time.perf_counter()))

@@ -19,7 +19,6 @@ from ingest.serving.body_memory import BodyMemory
 from ingest.serving.steps import Steps
 from ingest.store import rows
 from ingest.store.batches import NO_SEQUENCE, Entry
-from ingest.store.fairness import TooManyWaiters
 from schema.decode import Decoded, Refused, Window, decode
 from schema.event import DROP_REASONS
 from schema.vocabulary import Mode
@@ -97,7 +96,7 @@ class Validation:
                 hold(len(body))
                 async with asyncio.timeout_at(ends_at):
                     await self._throttle.run(caller.tenant_id, explaining())
-        except (TooManyWaiters, Overloaded):
+        except Overloaded:
             return self._cut(caller, body, explanations)
         except TimeoutError:
             if not explanations or explanations[0].refusal() is None:

@@ -8,7 +8,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingest.errors import CannotStart, Overloaded
+from ingest.errors import CannotStart
 from ingest.intake import auth
 from ingest.intake.throttle import Throttle
 from ingest.knowledge.billing import parse_name
@@ -19,7 +19,6 @@ from ingest.serving import documents
 from ingest.serving.steps import Steps
 from ingest.store.billing import invoices, plans
 from ingest.store.connections import Connection
-from ingest.store.fairness import TooManyWaiters
 from ingest.store.usage import reads
 from ingest.usage.billing import close
 from ingest.usage.rendering import html, sheet
@@ -74,10 +73,7 @@ async def get_invoice(request: Request) -> Response:
     throttle = request.app.state.renderings
     assert isinstance(throttle, Throttle)
     made: list[bytes] = []
-    try:
-        await throttle.run(caller.tenant_id, _into(made, _steps(found, media_type)))
-    except TooManyWaiters:
-        raise Overloaded from None
+    await throttle.run(caller.tenant_id, _into(made, _steps(found, media_type)))
     return _response(request, made[0], media_type, name)
 
 

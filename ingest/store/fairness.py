@@ -5,9 +5,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-
-class TooManyWaiters(Exception):
-    """The tenant already has as many waiting requests as it may have."""
+from ingest.errors import Overloaded
 
 
 class FairSemaphore:
@@ -23,20 +21,33 @@ class FairSemaphore:
 
     @asynccontextmanager
     async def turn(self, tenant_id: int) -> AsyncIterator[None]:
-        """Hold a permit for the block; raises TooManyWaiters."""
+        """Hold a permit for the block; raises Overloaded."""
         await self.acquire(tenant_id)
         try:
             yield
         finally:
             self.release(tenant_id)
 
+    @asynccontextmanager
+    async def turn_within(self, tenant_id: int, wait_s: float) -> AsyncIterator[None]:
+        """Hold a permit for the block; raises Overloaded, also if there is none in time."""
+        try:
+            async with asyncio.timeout(wait_s):
+                await self.acquire(tenant_id)
+        except TimeoutError:
+            raise Overloaded from None
+        try:
+            yield
+        finally:
+            self.release(tenant_id)
+
     async def acquire(self, tenant_id: int) -> None:
-        """Acquire a permit when it is the tenant's turn; raises TooManyWaiters."""
+        """Acquire a permit when it is the tenant's turn; raises Overloaded if too many of its requests wait."""
         if self._free and not self._waiting and self._held[tenant_id] < self._tenant_max:
             self._take(tenant_id)
         else:
             if len(self._waiting.get(tenant_id, ())) >= self._waiting_max:
-                raise TooManyWaiters
+                raise Overloaded
             waiter = asyncio.get_running_loop().create_future()
             self._waiting.setdefault(tenant_id, deque()).append(waiter)
             self._grant()

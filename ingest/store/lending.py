@@ -3,13 +3,11 @@
 Writing batches and refreshing the snapshot have connections of their own.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
-from ingest.errors import Overloaded
 from ingest.store import connections
-from ingest.store.fairness import FairSemaphore, TooManyWaiters
+from ingest.store.fairness import FairSemaphore
 
 LENT_MAX = 2  # Connections at once: PostgreSQL has few, and each is a process of its own.
 TENANT_MAX = 1  # Connections of one tenant, so that its slow look-ups leave one to the others.
@@ -27,10 +25,8 @@ class Connections:
     @asynccontextmanager
     async def lend(self, tenant_id: int) -> AsyncIterator[connections.Connection]:
         """Open a connection for the block when it is the tenant's turn; raises Overloaded, Unavailable."""
-        async with AsyncExitStack() as stack:
-            try:
-                async with asyncio.timeout(WAIT_S):
-                    await stack.enter_async_context(self._turns.turn(tenant_id))
-            except (TooManyWaiters, TimeoutError):
-                raise Overloaded from None
-            yield await stack.enter_async_context(connections.connected(self._dsn, "nocontent_writer"))
+        async with (
+            self._turns.turn_within(tenant_id, WAIT_S),
+            connections.connected(self._dsn, "nocontent_writer") as connection,
+        ):
+            yield connection

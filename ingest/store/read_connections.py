@@ -6,17 +6,17 @@ Whatever readers ask for, ingestion keeps its connections; PostgreSQL ends a sta
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
 import asyncpg
 
 from ingest import logs
-from ingest.errors import Overloaded, Unavailable
+from ingest.errors import Unavailable
 from ingest.store import connections
 from ingest.store.connections import Connection, Role
 from ingest.store.endings import LOST
 from ingest.store.errors import ReadTooLarge
-from ingest.store.fairness import FairSemaphore, TooManyWaiters
+from ingest.store.fairness import FairSemaphore
 
 ROLE: Role = "nocontent_usage_reader"
 OPEN_MAX = 2  # Connections of a worker.
@@ -36,13 +36,8 @@ class ReadConnections:
     @asynccontextmanager
     async def begin(self, tenant_id: int) -> AsyncIterator[Connection]:
         """Lend a transaction in which all statements see one state; raises Overloaded, Unavailable, ReadTooLarge."""
-        async with AsyncExitStack() as stack:
-            try:
-                async with asyncio.timeout(WAIT_S):
-                    await stack.enter_async_context(self._turns.turn(tenant_id))
-            except (TooManyWaiters, TimeoutError):
-                raise Overloaded from None
-            yield await stack.enter_async_context(self._transaction())
+        async with self._turns.turn_within(tenant_id, WAIT_S), self._transaction() as connection:
+            yield connection
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Connection]:

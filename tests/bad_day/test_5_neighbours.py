@@ -9,11 +9,12 @@ from functools import partial
 
 import pytest
 
+from ingest.errors import Overloaded
 from ingest.knowledge.snapshot import Snapshot
 from ingest.store import connections, snapshot, tokens
 from ingest.store import tenants as operator_tenants
 from ingest.store.connections import Connection
-from ingest.store.fairness import FairSemaphore, TooManyWaiters
+from ingest.store.fairness import FairSemaphore
 from schema.event import Kind
 from schema.vocabulary import Names, Vocabulary
 from tests.support import cluster, customers, sample
@@ -135,7 +136,7 @@ async def test_a_line_has_an_end_for_its_tenant_alone() -> None:
     async with turns.turn(1):
         waiting = [asyncio.create_task(_hold(turns, tenant, order, end)) for tenant in (1, 1, 2)]
         await asyncio.sleep(0)
-        with pytest.raises(TooManyWaiters):
+        with pytest.raises(Overloaded):
             await _hold(turns, 1, order, end)
     await asyncio.gather(*waiting)
     assert sorted(order) == [1, 1, 2]

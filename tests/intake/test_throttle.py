@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from ingest.errors import Overloaded
 from ingest.intake.throttle import SHARE_MAX, SLICE_S, WAITING_MAX, Throttle
-from ingest.store.fairness import TooManyWaiters
 
 STEP_S = SLICE_S * 2
 
@@ -47,7 +47,7 @@ async def test_a_tenant_has_only_so_many_waiting() -> None:
     throttle, done = Throttle(), list[str]()
     waiting = [asyncio.create_task(throttle.run(1, steps(1, "w", done))) for _ in range(WAITING_MAX + 1)]
     await asyncio.sleep(0)
-    with pytest.raises(TooManyWaiters):
+    with pytest.raises(Overloaded):
         await throttle.run(1, steps(1, "x", done))
     await throttle.run(2, steps(1, "other", done))
     await asyncio.gather(*waiting)
