@@ -102,8 +102,12 @@ CREATE AGGREGATE nocontent.total(bigint) (
     SFUNC = int8pl, STYPE = bigint, INITCOND = '0', COMBINEFUNC = int8pl, PARALLEL = SAFE
 );
 
--- Both sides as of one moment: the difference is 0, always, from the horizon on. The costs are compared once nothing is
--- pending. Name a tenant: the whole view reads every row there is.
+-- The sums of days that were dropped are all that is left of them. If retention is lengthened, such a day is made again,
+-- empty: its sums may grow by late events, but are never made again from the rows.
+ALTER TABLE nocontent.retention ADD COLUMN usage_frozen_before date;
+
+-- Both sides as of one moment: the difference is 0, always, from the first day on that is not frozen. The costs are
+-- compared once nothing is pending. Name a tenant: the whole view reads every row there is.
 CREATE VIEW nocontent.usage_reconciliation WITH (security_invoker = true) AS
 SELECT
     tenant_id,
@@ -126,7 +130,8 @@ FROM (
     FROM nocontent.usage_marks WHERE events > 0
 ) AS counted
 WHERE hour >= (
-    SELECT coalesce(horizon::timestamp AT TIME ZONE 'UTC', '-infinity') FROM nocontent.retention WHERE retention_id = 1
+    SELECT coalesce(greatest(horizon, usage_frozen_before)::timestamp AT TIME ZONE 'UTC', '-infinity')
+    FROM nocontent.retention WHERE retention_id = 1
 )
 GROUP BY tenant_id, hour;
 
@@ -249,24 +254,26 @@ BEGIN
 END
 $$;
 
--- As before (0012), and a day whose rows are not all in the sums waits for one more.
+-- As before (0012), and a day whose rows are not all in the sums waits for one more; it notes what is frozen.
 CREATE OR REPLACE FUNCTION nocontent.drop_day(name text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '150ms'
 SET client_min_messages = error SET timezone = 'UTC'
 AS $$
 DECLARE
     before date := (SELECT horizon FROM nocontent.retention WHERE retention_id = 1);
-    day timestamptz;
+    day date;
 BEGIN
     IF name !~ '^events_[0-9]{8}$' OR name >= coalesce('events_' || to_char(before, 'YYYYMMDD'), '') THEN
         RAISE EXCEPTION 'not a day to drop';
     END IF;
-    IF name = 'events_' || to_char(before - 1, 'YYYYMMDD') THEN
-        day := before - 1;
-        IF EXISTS (SELECT FROM nocontent.usage_marks WHERE last >= day AND first < day + interval '1 day') THEN
-            RAISE EXCEPTION 'its usage is not summed yet' USING ERRCODE = 'object_in_use';
-        END IF;
+    day := make_date(substr(name, 8, 4)::integer, substr(name, 12, 2)::integer, substr(name, 14, 2)::integer);
+    IF day = before - 1 AND EXISTS (
+        SELECT FROM nocontent.usage_marks WHERE last >= day::timestamptz AND first < (day + 1)::timestamptz
+    ) THEN
+        RAISE EXCEPTION 'its usage is not summed yet' USING ERRCODE = 'object_in_use';
     END IF;
+    UPDATE nocontent.retention SET usage_frozen_before = day + 1
+    WHERE retention_id = 1 AND coalesce(usage_frozen_before, '-infinity') <= day;
     IF EXISTS (SELECT FROM pg_inherits WHERE inhrelid = to_regclass('nocontent.' || name) AND inhdetachpending) THEN
         EXECUTE format('ALTER TABLE nocontent.events DETACH PARTITION nocontent.%I FINALIZE', name);
     END IF;

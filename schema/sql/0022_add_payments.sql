@@ -45,8 +45,10 @@ CREATE TABLE nocontent.payments (
     noted_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (tenant_id, issuer, number, processor, reference),
     FOREIGN KEY (tenant_id, issuer, number) REFERENCES nocontent.invoices,
+    -- A bank account may have as few as nine digits, so a reference has no more than eight in a row.
     CHECK (
-        processor = 2 OR reference !~ '([0-9][._/-]?){11}' AND reference !~* '^[a-z]{2}[0-9]{2}[a-z0-9._/-]{11,}$'
+        processor = 2 OR reference !~ '[0-9]{9}' AND reference !~ '([0-9][._/-]?){11}'
+            AND reference !~* '^[a-z]{2}[0-9]{2}[a-z0-9._/-]{11,}$'
     )
 );
 
@@ -66,7 +68,8 @@ CREATE TABLE nocontent.processor_events (
 
 CREATE INDEX processor_events_waiting ON nocontent.processor_events (received_at) WHERE handled_at IS NULL;
 
--- On Citus all of these stay on the coordinator, beside the invoices. The door of webhooks runs as the writer, and may add an event about an invoice that was handed over; nothing else.
+-- On Citus all of these stay on the coordinator, beside the invoices. The door of webhooks runs as the writer, and may
+-- add an event about an invoice that was handed over; nothing else.
 CREATE FUNCTION nocontent.note_processor_event(
     tenant integer, remote_invoice text, event text, kind smallint, reported_at timestamptz
 ) RETURNS boolean
