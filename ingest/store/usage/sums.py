@@ -104,15 +104,8 @@ LEFT JOIN {_histogram("ttft")} USING ({", ".join(("grain", *DIMENSIONS))})
 assert (Grain.HOUR_MODEL + 1, Grain.HOUR + 1) == _DAILY
 
 
-# PostgreSQL takes the rows of a day for ten, and would make all histograms again for each of some thousand.
-_HASH = "SET LOCAL enable_nestloop = off; SET LOCAL enable_mergejoin = off"
-_ANY = "SET LOCAL enable_nestloop = on; SET LOCAL enable_mergejoin = on"
-
-
 async def make_day(connection: Connection, tenant_id: int, day: datetime) -> None:
     """Make the rows of a day again, from those of its hours."""
     before = day + timedelta(days=1)
     await connection.execute(_DELETE, tenant_id, list(_DAILY), day, before)
-    await connection.execute(_HASH)
     await connection.execute(_DAYS, tenant_id, day, before, timeout=TIMEOUT_S)
-    await connection.execute(_ANY)
