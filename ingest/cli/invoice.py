@@ -87,7 +87,7 @@ async def _list(connection: Connection, args: argparse.Namespace) -> int:
 
 
 async def _show(connection: Connection, args: argparse.Namespace) -> int:
-    found = await _find(connection, args.number)
+    found = await payments.find(connection, args.number)
     stands = lines.digest(await accounts.quarters(connection, found.tenant_id, found.period)) == found.usage_digest
     if args.json:
         print(json.dumps(_plain(found) | {"usage_unchanged": stands}))
@@ -124,7 +124,7 @@ async def _finalize(connection: Connection, args: argparse.Namespace) -> int:
 
 
 async def _credit(connection: Connection, args: argparse.Namespace) -> int:
-    found = await _find(connection, args.number)
+    found = await payments.find(connection, args.number)
     try:
         number = await invoices.credit(connection, found, waived=args.waive)
     except invoices.NotCreditable:
@@ -143,14 +143,6 @@ async def _correct(connection: Connection, args: argparse.Namespace) -> int:
 
 def _print_name(name: str, args: argparse.Namespace) -> None:
     print(json.dumps({"number": name}) if args.json else name)
-
-
-async def _find(connection: Connection, name: str) -> Invoice:
-    tenant = await invoices.tenant_of(connection, name)
-    found = None if tenant is None else await invoices.read(connection, tenant, name)
-    if found is None:
-        raise CannotStart("No document has that number; see `nocontent invoice list`.")
-    return found
 
 
 def money(cents: int, currency: str) -> str:

@@ -38,7 +38,7 @@ async def _pay(connection: Connection, args: argparse.Namespace) -> int:
     payments.require_reference(args.reference)
     if not date(2000, 1, 1) <= args.date <= datetime.now(UTC).date() + timedelta(days=1):
         raise CannotStart("The date must be that of a payment, and not in the future.")
-    found = await _find(connection, args.number)
+    found = await find(connection, args.number)
     if found.state is not State.FINALIZED:
         print(f"{found.name} is {found.state.name.lower()} already")
         return int(found.state is State.VOID)
@@ -86,7 +86,7 @@ async def _send_all(connection: Connection, processor: Processor) -> int:
 
 
 async def _send_one(connection: Connection, processor: Processor, name: str) -> int:
-    found = await _find(connection, name)
+    found = await find(connection, name)
     key = InvoiceKey(found.tenant_id, found.issuer, found.number)
     await handovers.retry(connection, key)
     if not await handovers.is_due(connection, processor.id, key):
@@ -108,7 +108,8 @@ def _said(outcome: Handover) -> str:
     return f"handed over to {outcome.processor.name.lower()}, {outcome.state.name.lower()} there"
 
 
-async def _find(connection: Connection, name: str) -> Invoice:
+async def find(connection: Connection, name: str) -> Invoice:
+    """Return a document of any tenant by its name; raises CannotStart."""
     tenant_id = await invoices.tenant_of(connection, name)
     found = None if tenant_id is None else await invoices.read(connection, tenant_id, name)
     if found is None:
