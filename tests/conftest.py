@@ -2,14 +2,16 @@
 
 import gc
 import json
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from ingest import logs
+from ingest.store import connections
+from ingest.store.connections import Connection
 from tests.support import cluster, customers, service
-from tests.support.cluster import Cluster, Watch
+from tests.support.cluster import Cluster, Watch, operator
 from tests.support.command import Run, runner
 from tests.support.customers import Customer
 from tests.support.service import Logged, Server
@@ -53,6 +55,27 @@ def database(postgres: Cluster) -> Iterator[str]:
     dsn = postgres.migrated()
     yield dsn
     postgres.drop(dsn)
+
+
+@pytest.fixture
+async def writer(database: str) -> AsyncIterator[Connection]:
+    """Yield a connection to a fresh database, as the role that stores."""
+    async with connections.connected(database, "nocontent_writer") as connection:
+        yield connection
+
+
+@pytest.fixture
+async def biller(database: str) -> AsyncIterator[Connection]:
+    """Yield a connection to a fresh database, as the role that sums up and bills."""
+    async with connections.connected(database, "nocontent_biller") as connection:
+        yield connection
+
+
+@pytest.fixture
+async def owner(database: str) -> AsyncIterator[Connection]:
+    """Yield a connection to a fresh database, as a superuser."""
+    async with operator(database) as connection:
+        yield connection
 
 
 @pytest.fixture

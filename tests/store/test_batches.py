@@ -17,12 +17,6 @@ from tests.support.entries import entry
 
 
 @pytest.fixture
-async def writer(database: str) -> AsyncIterator[Connection]:
-    async with connections.connected(database, "nocontent_writer") as connection:
-        yield connection
-
-
-@pytest.fixture
 async def other(database: str) -> AsyncIterator[Connection]:
     async with connections.connected(database, "nocontent_writer") as connection:
         yield connection

@@ -1,10 +1,6 @@
 """Marks of the rows of a transaction: they count the rows really inserted, and a roll-up can find these by them."""
 
-from collections.abc import AsyncIterator
-
-import pytest
-
-from ingest.store import batches, connections
+from ingest.store import batches
 from ingest.store.connections import Connection
 from tests.support import sample
 from tests.support.entries import entry
@@ -17,18 +13,6 @@ FROM nocontent.usage_marks mark JOIN nocontent.events event ON event.tenant_id =
     AND event.occurred_at BETWEEN mark.first AND mark.last AND event.xmin = mark.xid::xid
 GROUP BY mark.tenant_id, mark.first, mark.events, mark.xid
 """
-
-
-@pytest.fixture
-async def writer(database: str) -> AsyncIterator[Connection]:
-    async with connections.connected(database, "nocontent_writer") as connection:
-        yield connection
-
-
-@pytest.fixture
-async def biller(database: str) -> AsyncIterator[Connection]:
-    async with connections.connected(database, "nocontent_biller") as connection:
-        yield connection
 
 
 async def test_every_inserted_row_is_found_by_its_mark(writer: Connection, biller: Connection) -> None:

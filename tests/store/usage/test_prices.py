@@ -28,12 +28,6 @@ async def control(database: str) -> AsyncIterator[Connection]:
         yield connection
 
 
-@pytest.fixture
-async def biller(database: str) -> AsyncIterator[Connection]:
-    async with connections.connected(database, "nocontent_biller") as connection:
-        yield connection
-
-
 async def stored(dsn: str, *events: dict[str, object]) -> tuple[int, int]:
     """Store events of tenant 1; return the ids of the first one's provider and routed model."""
     async with connections.connected(dsn, "nocontent_writer") as writer:

@@ -1,7 +1,6 @@
 """Rolling up: whatever happened before, the sums are those of the rows."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
@@ -11,26 +10,7 @@ from ingest.store.connections import Connection
 from ingest.store.usage import rollups
 from ingest.store.usage.rollups import Conflict, Rolled
 from tests.support import sample, sums
-from tests.support.cluster import operator
 from tests.support.entries import entry
-
-
-@pytest.fixture
-async def writer(database: str) -> AsyncIterator[Connection]:
-    async with connections.connected(database, "nocontent_writer") as connection:
-        yield connection
-
-
-@pytest.fixture
-async def biller(database: str) -> AsyncIterator[Connection]:
-    async with connections.connected(database, "nocontent_biller") as connection:
-        yield connection
-
-
-@pytest.fixture
-async def owner(database: str) -> AsyncIterator[Connection]:
-    async with operator(database) as connection:
-        yield connection
 
 
 async def _is_exact(connection: Connection) -> bool:

@@ -1,7 +1,6 @@
 """Closing months: once, in order, numbered without a gap, with the digest of what they stand on."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import date, timedelta
 
 import asyncpg
@@ -21,12 +20,6 @@ _MONTH = date(2026, 1, 1)
 _CLOSING = utc(2026, 2) + periods.GRACE
 _AMOUNTS = metering.terms(per_million=100 * 10**9)  # 1 cent for 100 events.
 _NUMBERS = "SELECT number FROM nocontent.invoices ORDER BY number"
-
-
-@pytest.fixture
-async def biller(database: str) -> AsyncIterator[Connection]:
-    async with connections.connected(database, "nocontent_biller") as connection:
-        yield connection
 
 
 @pytest.fixture
