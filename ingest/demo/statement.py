@@ -1,4 +1,4 @@
-"""What the demo's usage comes to: savings and a price check from the rollups, and a draft of an invoice."""
+"""Summarizes the demo's usage: savings and a price check from the rollups, and a draft of an invoice."""
 
 from collections.abc import Iterator
 from typing import NamedTuple

@@ -11,7 +11,7 @@ import msgspec
 
 
 class LineKind(IntEnum):
-    """What a line charges; the words for it are made where it is rendered."""
+    """The kind of charge of a line; its wording is chosen where the line is rendered."""
 
     EVENTS = 1
     SAVINGS = 2
@@ -112,7 +112,7 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Quarter(msgspec.Struct, frozen=True, array_like=True):
-    """What was used in 15 minutes, as far as it is billed."""
+    """The billable usage of 15 minutes."""
 
     at: datetime
     events: int
@@ -121,7 +121,7 @@ class Quarter(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Billed(msgspec.Struct, frozen=True, kw_only=True):
-    """What all documents together have billed for one month, by kind of line: quantities and cents."""
+    """The quantities and cents that all documents together have billed for one month, by kind of line."""
 
     period: Period
     plan_id: int
@@ -131,7 +131,7 @@ class Billed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """What billing knows of one tenant, of one moment."""
+    """The state of one tenant's billing, as of one moment."""
 
     tenant_id: int
     subscriptions: tuple[Subscription, ...]  # In the order of months.

@@ -109,7 +109,7 @@ def clash(new: Iterable[Rates], known: Iterable[Rates]) -> Span | None:
 
 
 def worded(span: Span) -> str:
-    """Say when a period is."""
+    """Format a period for a message."""
     since = "the beginning" if span.since == ALWAYS else f"{span.since:%Y-%m-%dT%H:%M}Z".removesuffix("T00:00Z")
     until = "further notice" if span.until == FOREVER else f"{span.until:%Y-%m-%dT%H:%M}Z".removesuffix("T00:00Z")
     hours = "" if span[2:] == (0, 1_440) else f", {_clock(span.from_minute)}-{_clock(span.before_minute)} UTC"
@@ -117,7 +117,7 @@ def worded(span: Span) -> str:
 
 
 def usd_per_mtok(picousd: int) -> str:
-    """Say a rate in USD per million tokens."""
+    """Format a rate as USD per million tokens."""
     if picousd == UNKNOWN:
         return "?"
     return f"{Decimal(picousd) / PICOUSD_PER_USD_MTOK:f}"

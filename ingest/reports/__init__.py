@@ -1,1 +1,1 @@
-"""What a tenant reads of its usage and its invoices over HTTP, served by the process that accepts its events."""
+"""Serves a tenant its usage and invoices over HTTP, in the process that accepts its events."""
