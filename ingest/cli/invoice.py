@@ -9,21 +9,16 @@ from ingest.cli import acts, payments
 from ingest.cli.arguments import Subparsers
 from ingest.cli.plan import month
 from ingest.errors import CannotStart
-from ingest.knowledge.billing import DocumentKind, Invoice, Line, LineKind, Period, document_name
+from ingest.knowledge.billing import LINE_WORDS, DocumentKind, Invoice, Line, LineKind, Period, document_name
 from ingest.store import tenants
 from ingest.store.billing import accounts, invoices
 from ingest.store.connections import Connection
 from ingest.usage.billing import close, lines
 from ingest.usage.billing.close import Draft
+from ingest.usage.rendering.sheet import money
 
 _ADVICE = "; see docs/billing.md."
 _NUMBER_HELP = "such as NC-000042"
-_WORDS = {
-    LineKind.EVENTS: "events",
-    LineKind.SAVINGS: "share of savings, nano-USD",
-    LineKind.FLAT: "flat fee",
-    LineKind.MINIMUM: "up to the minimum",
-}
 
 
 def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
@@ -145,15 +140,10 @@ def _print_name(name: str, args: argparse.Namespace) -> None:
     print(json.dumps({"number": name}) if args.json else name)
 
 
-def money(cents: int, currency: str) -> str:
-    """Format an amount of a currency with 2 decimals."""
-    whole, rest = divmod(abs(cents), 100)
-    return f"{'-' if cents < 0 else ''}{whole:,}.{rest:02} {currency}"
-
-
 def _print_lines(charged: tuple[Line, ...], currency: str) -> None:
     for line in charged:
-        said = f"{'correction: ' if line.is_correction else ''}{_WORDS[line.kind]}"
+        unit = ", nano-USD" if line.kind is LineKind.SAVINGS else ""
+        said = f"{'correction: ' if line.is_correction else ''}{LINE_WORDS[line.kind].lower()}{unit}"
         print(f"  {line.month:%Y-%m}  {said:40} {line.quantity:>24,} {money(line.cents, currency):>20}")
     print(f"  {'total':50} {money(lines.total(charged), currency):>44}")
 

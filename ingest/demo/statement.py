@@ -12,8 +12,9 @@ from ingest.store.summary import Usage
 from ingest.usage import jobs, rounds
 from ingest.usage.billing import assigning, close, periods
 from ingest.usage.billing.close import Draft
+from ingest.usage.rendering.sheet import money
 
-_NANO, _CENTS, _PPM_OF_PERCENT = 1_000_000_000, 100, 10_000
+_NANO, _PPM_OF_PERCENT = 1_000_000_000, 10_000
 PLAN = Plan(plan_id=0, name="demo", issuer="DEMO", currency="USD", versions=())
 TERMS = Terms(
     plan_id=0, version=1, since=periods.FIRST_MONTH, per_million_events_nano=20 * _NANO, free_events=10_000,
@@ -62,8 +63,8 @@ def lines(found: Statement) -> Iterator[str]:
     total = 0
     for _, charged in draft.documents:
         total += sum(line.cents for line in charged)
-        yield from (f"  {_says(line):46}{line.cents / _CENTS:>10,.2f} {draft.currency}" for line in charged)
-    yield f"  {'total':46}{total / _CENTS:>10,.2f} {draft.currency}"
+        yield from (f"  {_says(line):46}{money(line.cents, draft.currency):>14}" for line in charged)
+    yield f"  {'total':46}{money(total, draft.currency):>14}"
 
 
 def _says(line: Line) -> str:

@@ -11,12 +11,20 @@ import msgspec
 
 
 class LineKind(IntEnum):
-    """The kind of charge of a line; its wording is chosen where the line is rendered."""
+    """The kind of charge of a line."""
 
     EVENTS = 1
     SAVINGS = 2
     FLAT = 3
     MINIMUM = 4
+
+
+LINE_WORDS: Mapping[LineKind, str] = {
+    LineKind.EVENTS: "Events",
+    LineKind.SAVINGS: "Share of savings",
+    LineKind.FLAT: "Flat fee",
+    LineKind.MINIMUM: "Up to the minimum",
+}
 
 
 class DocumentKind(IntEnum):

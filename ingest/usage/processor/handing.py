@@ -1,13 +1,13 @@
 """Hands over the invoices that are due, and follows those that were handed over until they are paid."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from ingest import logs
+from ingest.knowledge.billing import LINE_WORDS, document_name
 from ingest.knowledge.billing import Line as DocumentLine
-from ingest.knowledge.billing import LineKind, document_name
 from ingest.store.billing import handovers, invoices, notices, payments
 from ingest.store.billing.handovers import Handover, InvoiceKey, ProcessorId, Refusal, State, Step
 from ingest.store.billing.notices import Notice
@@ -18,12 +18,6 @@ from ingest.usage.processor.processor import Bill, Line, Processor, Reading
 
 BATCH_MAX = 20  # Invoices of one pass, each of which takes some calls.
 READ_AGAIN = timedelta(hours=6)  # Webhooks make it sooner.
-_SAYS: Mapping[LineKind, str] = {
-    LineKind.EVENTS: "Events",
-    LineKind.SAVINGS: "Share of savings",
-    LineKind.FLAT: "Flat fee",
-    LineKind.MINIMUM: "Up to the minimum",
-}
 
 
 class Handed(NamedTuple):
@@ -55,14 +49,8 @@ async def hand_over_one(connection: Connection, processor: Processor, key: Invoi
     known = await handovers.begin(connection, key, processor.id)
     if known.processor is not processor.id or known.step is Step.HANDED_OVER or known.refusal:
         return known
-    try:
-        bill = await _bill(connection, key)
-        reading = await processor.hand_over(bill, known, _Journal(connection, key, processor.id))
-    except Refused as refused:
-        logs.error("hand-over-refused", tenant_id=key.tenant_id, error=refused.reason.name.lower())
-        await handovers.refuse(connection, key, refused.reason)
-    else:
-        await _take(connection, key, reading)
+    bill = await _bill(connection, key)
+    await _record(connection, key, processor.hand_over(bill, known, _Journal(connection, key, processor.id)))
     outcome = await handovers.read(connection, key)
     assert outcome is not None
     return outcome
@@ -80,7 +68,7 @@ async def follow(connection: Connection, processor: Processor, count_max: int = 
         for key in keys:
             known = await handovers.read(connection, key)
             if known is not None and known.remote is not None and known.processor is processor.id:
-                await _follow(connection, processor, key, known.remote)
+                await _record(connection, key, processor.read(known.remote))
             await _handled(connection, [notice for notice in waiting if notice.key == key])
     except (Unreachable, Unauthorized) as down:
         _log_down(down)
@@ -88,9 +76,10 @@ async def follow(connection: Connection, processor: Processor, count_max: int = 
     return Handed(len(keys), is_complete=len(waiting) < count_max and len(stale) < count_max)
 
 
-async def _follow(connection: Connection, processor: Processor, key: InvoiceKey, remote: str) -> None:
+async def _record(connection: Connection, key: InvoiceKey, answer: Awaitable[Reading]) -> None:
+    """Record what the processor answers about an invoice, or that it refuses it."""
     try:
-        reading = await processor.read(remote)
+        reading = await answer
     except Refused as refused:
         logs.error("hand-over-refused", tenant_id=key.tenant_id, error=refused.reason.name.lower())
         await handovers.refuse(connection, key, refused.reason)
@@ -127,7 +116,7 @@ async def _bill(connection: Connection, key: InvoiceKey) -> Bill:
 
 
 def _says(line: DocumentLine) -> str:
-    return f"{'Correction: ' * line.is_correction}{_SAYS[line.kind]}, {line.month:%Y-%m}"
+    return f"{'Correction: ' * line.is_correction}{LINE_WORDS[line.kind]}, {line.month:%Y-%m}"
 
 
 def _log_down(down: Exception) -> None:

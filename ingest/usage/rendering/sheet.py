@@ -4,7 +4,18 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from ingest.knowledge.billing import DocumentKind, Invoice, Line, LineKind, Period, Plan, State, Terms, document_name
+from ingest.knowledge.billing import (
+    LINE_WORDS,
+    DocumentKind,
+    Invoice,
+    Line,
+    LineKind,
+    Period,
+    Plan,
+    State,
+    Terms,
+    document_name,
+)
 
 _TITLES: Mapping[DocumentKind, str] = {DocumentKind.INVOICE: "Invoice", DocumentKind.CREDIT_NOTE: "Credit note"}
 _STATES: Mapping[State, str] = {State.FINALIZED: "Due", State.PAID: "Paid", State.VOID: "Void"}
@@ -80,19 +91,20 @@ def _row(line: Line, plan: Plan) -> Row:
 
 def _words(line: Line, terms: Terms, currency: str) -> tuple[str, str, str]:
     """Return what a line charges, how much of it, and the rate."""
+    text = LINE_WORDS[line.kind]
     match line.kind:
         case LineKind.EVENTS:
-            text = f"Events beyond the free {terms.free_events:,}" if terms.free_events else "Events"
+            text += f" beyond the free {terms.free_events:,}" if terms.free_events else ""
             rate = f"{_decimal(terms.per_million_events_nano, _NANO)} {currency} a million"
             return text, f"{line.quantity:,}", rate
         case LineKind.SAVINGS:
             share = f"{_decimal(terms.savings_share_ppm, _PPM_A_PERCENT)} %"
             rate = "" if currency == "USD" else f" at {_decimal(terms.usd_rate_ppm, 1_000_000)} {currency} a USD"
-            return "Share of savings", f"{_decimal(line.quantity, _NANO)} USD", share + rate
+            return text, f"{_decimal(line.quantity, _NANO)} USD", share + rate
         case LineKind.FLAT:
-            return "Flat fee", "", ""
+            return text, "", ""
         case LineKind.MINIMUM:
-            return f"Up to the minimum of {money(terms.minimum_cents, currency)}", "", ""
+            return f"{text} of {money(terms.minimum_cents, currency)}", "", ""
 
 
 def _decimal(amount: int, unit: int) -> str:
