@@ -35,6 +35,8 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "tmp"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    # What WorkerCounts exports would outlive the test, and break processes that later tests start.
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(folder))
     return folder
 
 
