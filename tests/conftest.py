@@ -20,10 +20,11 @@ from tests.support.wire import Sender
 # The slowest files, each over a sixtieth of the whole run. Parallel runs start with them, so that no worker waits for
 # one that starts last.
 LONGEST = (
-    "faults/test_outcomes.py", "faults/test_kills.py", "serving/test_rollout.py", "serving/test_tls.py",
-    "soak/test_soak.py", "bad_day/test_3_connections.py", "store/test_tls.py", "faults/test_failover.py",
-    "intake/test_bodies.py", "bad_day/test_2_logs.py", "bad_day/test_7_local_users.py", "serving/test_shutdown.py",
-    "observe/test_rules.py", "faults/test_cuts.py", "gates/test_each_gate_matters.py",
+    "faults/test_outcomes.py", "faults/test_kills.py", "faults/test_backup.py", "serving/test_rollout.py",
+    "observe/test_rules.py", "usage/processor/test_stripe_processor.py", "faults/test_cuts.py",
+    "gates/test_each_gate_matters.py", "serving/test_shutdown.py", "faults/test_failover.py",
+    "store/test_privileges.py",
+    "bad_day/test_2_logs.py", "serving/test_tls.py", "test_corpus.py", "store/test_tls.py", "prove/test_families.py",
 )  # fmt: skip
 
 
