@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from typing import NamedTuple
 
 import msgspec
@@ -23,11 +24,6 @@ from ingest.store.usage import reads
 from ingest.usage.billing import close
 from ingest.usage.rendering import html, sheet
 from ingest.usage.rendering.sheet import Draft, Sheet
-
-try:
-    from ingest.usage.rendering import pdf
-except ImportError:  # Without the extra `billing`.
-    pdf = None  # type: ignore[assignment]  # A module that may be missing has no type.
 
 JSON, HTML, PDF = "application/json", "text/html", "application/pdf"
 DRAFT = "draft"
@@ -64,7 +60,7 @@ async def get_invoice(request: Request) -> Response:
     """Return a document of the caller's tenant, or the drafts of its month; raises InvoiceNotFound."""
     caller = auth.require(request, _SCOPE)
     media_type = accept.choose(request, (JSON, HTML, PDF))
-    if media_type == PDF and pdf is None:
+    if media_type == PDF and find_spec("reportlab") is None:  # Without the extra `billing`.
         raise RendererMissing
     name = str(request.path_params["number"])
     async with connections_of(request).begin(caller.tenant_id) as connection:
@@ -105,6 +101,8 @@ async def _drafts(connection: Connection, tenant_id: int, _name: str) -> _Found:
 
 def _steps(found: _Found, media_type: str) -> Steps[bytes]:
     if media_type == PDF:
+        from ingest.usage.rendering import pdf  # noqa: PLC0415 (a tenth of a worker's start, and few workers need it)
+
         return (yield from pdf.render(found.sheets))
     yield
     return _encoder.encode(found.answer) if media_type == JSON else html.render(found.sheets)
