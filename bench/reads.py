@@ -15,8 +15,9 @@ from bench import accounts, cluster, filling, machine, results
 from bench.questions import QUESTIONS, Question
 from bench.results import ROOT, Read, Reads
 from bench.workload import TAGS
+from ingest.jobs import runner
 from ingest.store import connections
-from ingest.usage import jobs, rounds
+from ingest.usage import rounds
 
 DAYS = 30
 TENANTS = 100
@@ -102,8 +103,8 @@ async def sum_all(dsn: str) -> float:
     finally:
         await connection.close()
     started = time.perf_counter()
-    async with connections.connected(dsn, jobs.ROLE) as biller:
-        await jobs.run_once(biller, rounds.ROLLUP)
+    async with connections.connected(dsn, rounds.ROLE) as biller:
+        await runner.run_once(biller, rounds.ROLLUP)
     taken = time.perf_counter() - started
     connection = await asyncpg.connect(dsn)
     try:

@@ -8,10 +8,15 @@ from contextlib import suppress
 from ingest import logs
 from ingest.cli import processes
 from ingest.cli.arguments import Subparsers
-from ingest.errors import Unavailable
-from ingest.store import connections
+from ingest.errors import CannotStart, Unavailable
+from ingest.jobs import runner
+from ingest.jobs.job import Job, Lane
+from ingest.store import connections, jobs
+from ingest.store.connections import Connection
 from ingest.store.database import require_dsn
-from ingest.usage import jobs, rounds
+from ingest.usage import rounds
+
+LANES = rounds.LANES
 
 
 def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
@@ -28,17 +33,37 @@ def _jobs(args: argparse.Namespace) -> int:
 
 
 async def _once(dsn: str) -> int:
-    connection = await connections.connect_as_operator(dsn, jobs.ROLE)
+    allowed = await _allowed(dsn)
+    for lane in LANES:
+        if lane not in allowed:
+            print(f"{', '.join(job.name for job in lane.jobs)}: not run; the login lacks the role {lane.role}")
+    done = [await _run(dsn, lane) for lane in allowed]
+    return int(not all(done))
+
+
+async def _allowed(dsn: str) -> list[Lane]:
+    """Return the lanes whose roles the login has; raises CannotStart if it has that of none."""
+    connection = await connections.connect_as_operator(dsn)
     try:
-        failed = [job.name for job in rounds.ALL if not await _run(connection, job)]
+        allowed = [lane for lane in LANES if await jobs.may_run(connection, lane.role)]
     finally:
         await connections.close(connection)
-    return int(bool(failed))
+    if not allowed:
+        raise CannotStart(f"The login has no role of any job: grant it {LANES[0].role} (docs/roles.md).")
+    return allowed
 
 
-async def _run(connection: connections.Connection, job: jobs.Job) -> bool:
+async def _run(dsn: str, lane: Lane) -> bool:
+    connection = await connections.connect_as_operator(dsn, lane.role)
     try:
-        figures = await jobs.run_once(connection, job)
+        return all([await _run_job(connection, job) for job in lane.jobs])
+    finally:
+        await connections.close(connection)
+
+
+async def _run_job(connection: Connection, job: Job) -> bool:
+    try:
+        figures = await runner.run_once(connection, job)
     except Unavailable:
         print(f"{job.name}: another process runs it; nothing done here (docs/runbooks.md, Jobs not running)")
         return False
@@ -51,8 +76,8 @@ async def _run(connection: connections.Connection, job: jobs.Job) -> bool:
 
 
 async def _forever(dsn: str) -> int:
-    await connections.close(await connections.connect_as_operator(dsn, jobs.ROLE))
-    running = [asyncio.create_task(jobs.run(dsn, lane)) for lane in rounds.LANES.values()]
+    await _allowed(dsn)
+    running = [asyncio.create_task(runner.run(dsn, lane)) for lane in LANES]
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: [task.cancel() for task in running])

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ingest.errors import CannotStart
+from ingest.jobs import runner
 from ingest.knowledge.billing import Line, LineKind, Plan, Terms
 from ingest.store import connections, summary
 from ingest.store.billing import plans
 from ingest.store.connections import Connection
 from ingest.store.summary import Usage
-from ingest.usage import jobs, rounds
+from ingest.usage import rounds
 from ingest.usage.billing import assigning, close, periods
 from ingest.usage.billing.close import Draft
 from ingest.usage.rendering.sheet import money
@@ -33,8 +34,8 @@ async def read(dsn: str, tenant_id: int) -> Statement:
     """Sum what is not summed yet, put the tenant on the demo's plan, and compute a draft."""
     async with connections.connected(dsn, "nocontent_control") as control:
         await _assign(control, tenant_id)
-    async with connections.connected(dsn, jobs.ROLE) as biller:
-        if await jobs.run_once(biller, rounds.ROLLUP) is None:
+    async with connections.connected(dsn, rounds.ROLE) as biller:
+        if await runner.run_once(biller, rounds.ROLLUP) is None:
             raise CannotStart("PostgreSQL refused to add up the demo's usage; see the job-failed line.")
         return Statement(await summary.usage(biller, tenant_id), await close.draft(biller, tenant_id, None))
 

@@ -8,7 +8,7 @@ from ingest.intake import diagnostics
 from ingest.metrics import SECONDS, begin_at_zero
 from ingest.serving.metrics import task_restarts
 from ingest.store.endings import SQLSTATE_CLASSES
-from ingest.store.usage.jobs import JobName
+from ingest.store.jobs import JobName
 from schema.rules import RULES
 
 Task = Literal["jobs", "maintainer", "pulse", "refresher", "rollup", "writer"]

@@ -8,10 +8,9 @@ from prometheus_client import Gauge
 
 from ingest import logs
 from ingest.intake import metrics
-from ingest.store import partitions, retention, streams, vocabulary
+from ingest.store import jobs, partitions, retention, streams, vocabulary
 from ingest.store.connections import Connection
-from ingest.store.usage import jobs
-from ingest.store.usage.jobs import Figure
+from ingest.store.jobs import Figure
 from schema.event import Kind
 
 PARTITIONS_S = 30.0

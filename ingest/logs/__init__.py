@@ -41,7 +41,7 @@ class Fields(TypedDict, total=False):
     problem: str  # A type of docs/problems.md.
     rules: list[str]  # Ids of docs/rules.md.
     task: str  # A worker's task: `Task` in metrics.py of the room that starts it.
-    job: str  # One of `JobName` in ingest/store/usage/jobs.py.
+    job: str  # One of `JobName` in ingest/store/jobs.py.
     error: str  # The class of an exception.
     sqlstate: str
     place: str  # module:line of our own code.

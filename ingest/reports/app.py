@@ -12,12 +12,13 @@ from ingest.intake import app
 from ingest.intake.extension import Extension
 from ingest.intake.settings import IntakeSettings
 from ingest.intake.throttle import Throttle
+from ingest.jobs import runner
 from ingest.reports import invoices, openapi, usage
 from ingest.reports.problems import REPORTS
 from ingest.serving import boundary
 from ingest.store.database import require_dsn
 from ingest.store.read_connections import ReadConnections
-from ingest.usage import jobs, rounds
+from ingest.usage import rounds
 from ingest.usage.processor import webhook
 from ingest.usage.processor.settings import PaymentSettings
 from ingest.usage.settings import JobsSettings
@@ -52,8 +53,8 @@ def create(shared: object = None) -> Starlette:
         within.state.read_connections = ReadConnections(dsn)
         async with inner(within):
             if config.load_own(JobsSettings).jobs:
-                for name, lane in rounds.LANES.items():
-                    within.state.tasks.start(name, partial(jobs.run, dsn, lane))
+                for lane in rounds.LANES:
+                    within.state.tasks.start(lane.name, partial(runner.run, dsn, lane))
             yield
         await within.state.read_connections.close()
 

@@ -50,23 +50,23 @@ _NO_START = (
 )
 
 
-async def connect(dsn: str, role: Role) -> Connection:
-    """Open a connection that acts as one role; raises Unavailable, of which RoleMissing is one."""
+async def connect(dsn: str, role: Role | None) -> Connection:
+    """Open a connection that acts as one role, or as the login; raises Unavailable, of which RoleMissing is one."""
     for host in hosts.each(dsn):
         try:
             return await _connect(host, role)
         except session.NotHeld as lost:
             logs.error("session-lost", setting=lost.setting)
         except _NO_ROLE as refused:
-            logs.error("role-missing", privilege=role, sqlstate=sqlstate(refused))
+            logs.error("role-missing", privilege=role or "", sqlstate=sqlstate(refused))
             raise RoleMissing from None
         except (*LOST, PostgresError) as lost:
             logs.warning("database-lost", error=type(lost).__name__, sqlstate=sqlstate(lost))
     raise Unavailable
 
 
-async def _connect(host: str, role: Role) -> Connection:
-    named = {"application_name": role.replace("_", "-")}
+async def _connect(host: str, role: Role | None) -> Connection:
+    named = {"application_name": (role or "nocontent").replace("_", "-")}
     connection = await asyncpg.connect(
         host, timeout=CONNECT_TIMEOUT_S, command_timeout=STATEMENT_TIMEOUT_S, server_settings=named
     )
@@ -80,7 +80,7 @@ async def _connect(host: str, role: Role) -> Connection:
 
 
 def _session_settings(role: Role | None) -> dict[str, str]:
-    """Return the settings that a session of a role must hold; none for a person's own login."""
+    """Return the settings that a session of a role must hold; none for the login itself."""
     if role is None:
         return {}
     own = {"role": role, "search_path": "nocontent"}
@@ -166,7 +166,7 @@ def _why(lost: Exception) -> str:
 
 
 @asynccontextmanager
-async def connected(dsn: str, role: Role) -> AsyncIterator[Connection]:
+async def connected(dsn: str, role: Role | None) -> AsyncIterator[Connection]:
     """Open a connection for the block; raises Unavailable for what PostgreSQL or the network raise inside."""
     connection = await connect(dsn, role)
     try:

@@ -2,11 +2,11 @@
 
 import time
 
+from ingest.jobs.job import Round
 from ingest.store.connections import Connection
+from ingest.store.jobs import Figure
 from ingest.store.usage import rollups
-from ingest.store.usage.jobs import Figure
 from ingest.store.usage.rollups import Conflict
-from ingest.usage.jobs import Round
 
 REST_S = 2.0
 BUSY_REST_S = 20.0  # A slice of 10 s is read once then, instead of in each round while it is written.

@@ -1,16 +1,14 @@
-"""What a round of each job does, and how long it rests."""
+"""The lanes of the jobs on rollups and invoices: what a round of each job does, and how long it rests."""
 
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Literal
 
-from ingest.store.connections import Connection
+from ingest.jobs.job import Job, Lane, Round
+from ingest.store import jobs as store
+from ingest.store.connections import Connection, Role
 from ingest.store.usage import comparison
-from ingest.store.usage import jobs as store
 from ingest.store.usage.comparison import Place
 from ingest.usage.billing import close as closing
-from ingest.usage.jobs import Job, Round
 from ingest.usage.processor.job import hand_over
 from ingest.usage.rollup import roll_up
 
@@ -19,7 +17,7 @@ COMPARE_S_MAX = 5.0  # Then the round ends, with whatever hour it has reached.
 COMPARE_REST_S = 30.0
 CLOSE_REST_S = 600.0
 _HOUR_S = 3_600
-Lane = Literal["rollup", "jobs"]  # The names of a worker's tasks, too.
+ROLE: Role = "nocontent_biller"
 
 
 async def compare(connection: Connection) -> Round:
@@ -56,8 +54,7 @@ async def close(connection: Connection) -> Round:
 
 ROLLUP = Job("rollup", roll_up)
 # Rollups have a connection of their own, so that nothing delays them.
-LANES: Mapping[Lane, tuple[Job, ...]] = {
-    "rollup": (ROLLUP,),
-    "jobs": (Job("compare", compare), Job("close", close), Job("hand_over", hand_over)),
-}
-ALL = tuple(job for lane in LANES.values() for job in lane)
+LANES = (
+    Lane("rollup", ROLE, (ROLLUP,)),
+    Lane("jobs", ROLE, (Job("compare", compare), Job("close", close), Job("hand_over", hand_over))),
+)

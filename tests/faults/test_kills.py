@@ -8,10 +8,11 @@ from uuid import UUID
 
 import pytest
 
+from ingest.jobs import runner
 from ingest.store import rows
 from ingest.store.batches import NO_SEQUENCE
 from ingest.store.connections import Connection
-from ingest.usage import jobs, rounds
+from ingest.usage import rounds
 from tests.faults import __main__ as faults
 from tests.faults import checker, sums
 from tests.faults.batches import Batch, Nature, origin
@@ -126,7 +127,7 @@ class Tables:
         """Have the rows summed: they came without marks."""
         for tenant in (TENANT, REPORTING):
             await self.connection.execute(_MARK, tenant)
-        await jobs.run_once(self.connection, rounds.ROLLUP)
+        await runner.run_once(self.connection, rounds.ROLLUP)
 
     async def set_of_reporter(self, column: str, value: int) -> None:
         await self.connection.execute(f"UPDATE batches SET {column} = {value} WHERE tenant_id = {REPORTING}")

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from ingest.usage import jobs
+from ingest.jobs import runner
 from tests.support import cluster, logins, service
 from tests.support.service import ROOT, wait_until
 
@@ -29,7 +29,7 @@ def test_the_service_runs_them_unless_it_must_not(database: str, tmp_path: Path)
         _runs(database)
     with service.serving(database, tmp_path / "log", jobs="false"):
         cluster.run(database, _LATE)
-        time.sleep(3 * jobs.TICK_S)  # In which it must do nothing.
+        time.sleep(3 * runner.TICK_S)  # In which it must do nothing.
         assert cluster.fetch(database, _DONE) == []
         assert cluster.fetch(database, _SESSIONS) == []
 
@@ -59,4 +59,4 @@ def test_once_says_that_a_login_lacks_the_role(database: str) -> None:
     login = asyncio.run(logins.made(database, "nocontent_writer"))
     ended = service.command("jobs", "--once", env=service.environment(logins.dsn_of(database, login)))
     assert ended.returncode == 2
-    assert b"42501" in ended.stderr
+    assert b"nocontent_biller" in ended.stderr

@@ -5,11 +5,12 @@ from datetime import timedelta
 
 import pytest
 
+from ingest.jobs import runner
+from ingest.jobs.job import Job
 from ingest.store import batches, connections, tenants
+from ingest.store import jobs as store
 from ingest.store.connections import Connection
-from ingest.store.usage import jobs as store
-from ingest.usage import jobs, rollup, rounds
-from ingest.usage.jobs import Job
+from ingest.usage import rollup, rounds
 from tests.support import sample
 from tests.support.cluster import operator
 from tests.support.entries import entry
@@ -29,8 +30,8 @@ async def biller(database: str) -> AsyncIterator[Connection]:
             await batches.store(
                 writer, [entry(*(sample.event(event_id=sample.uuid7(at)) for at in times), tenant_id=number)]
             )
-    async with connections.connected(database, jobs.ROLE) as connection:
-        assert (await jobs.run_once(connection, rounds.ROLLUP) or {})["rows_summed"] == TENANTS * (HOURS + 1)
+    async with connections.connected(database, rounds.ROLE) as connection:
+        assert (await runner.run_once(connection, rounds.ROLLUP) or {})["rows_summed"] == TENANTS * (HOURS + 1)
         yield connection
 
 
@@ -38,7 +39,7 @@ async def _compare(connection: Connection, times: int = 1) -> dict[store.Figure,
     """Compare a few times over all hours, with an hour in each round, and return the last figures."""
     figures: dict[store.Figure, int] = {}
     for _ in range(times):
-        figures = dict(await jobs.run_once(connection, Job("compare", rounds.compare)) or {})
+        figures = dict(await runner.run_once(connection, Job("compare", rounds.compare)) or {})
     return figures
 
 
@@ -80,7 +81,7 @@ async def test_a_difference_is_found_and_stays_until_it_is_mended(
             "INSERT INTO usage_marks (tenant_id, first, last, events, xid) VALUES (1, $1, $2, 0, NULL)",
             now - timedelta(hours=24), now,
         )  # fmt: skip
-    assert await jobs.run_once(biller, rounds.ROLLUP)
+    assert await runner.run_once(biller, rounds.ROLLUP)
     assert (await _compare(biller, times=2))["hours_differing"] == 0
 
 
@@ -89,7 +90,7 @@ async def test_an_hour_with_pending_rows_is_not_judged(database: str, biller: Co
         at = sample.now_ms() - 3 * HOUR_MS
         await batches.store(writer, [entry(sample.event(event_id=sample.uuid7(at)), tenant_id=1)])
     assert (await _compare(biller))["hours_differing"] == 0
-    assert (await jobs.run_once(biller, rounds.ROLLUP) or {})["rows_summed"] == 1
+    assert (await runner.run_once(biller, rounds.ROLLUP) or {})["rows_summed"] == 1
     assert (await _compare(biller))["hours_differing"] == 0
 
 

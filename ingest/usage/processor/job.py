@@ -4,10 +4,10 @@ from functools import cache
 
 from ingest import config, logs
 from ingest.errors import CannotStart
+from ingest.jobs.job import Round
 from ingest.store.billing import handovers
 from ingest.store.billing.handovers import ProcessorId
 from ingest.store.connections import Connection
-from ingest.usage.jobs import Round
 from ingest.usage.processor import factory, handing
 from ingest.usage.processor.processor import Processor
 from ingest.usage.processor.settings import PaymentSettings

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from ingest.jobs.job import Round
 from ingest.store import connections
 from ingest.store.billing import handovers
-from ingest.usage.jobs import Round
 from ingest.usage.processor import job
 from tests.support import bills, cluster, stripe_server
 from tests.support.service import ROOT

@@ -1,53 +1,48 @@
-"""Runs the jobs on rollups and invoices: in the service, by `nocontent jobs`, or once; each has one leader."""
+"""Runs lanes of jobs: in the service, by `nocontent jobs`, or once; each job has one leader."""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import NamedTuple
 
 from ingest import logs
 from ingest.errors import Unavailable
-from ingest.store import connections
-from ingest.store.connections import Connection, PostgresError, Role, sqlstate
-from ingest.store.usage import jobs
-from ingest.store.usage.jobs import Figure, JobName
+from ingest.jobs.job import Job, Lane, Round
+from ingest.store import connections, jobs
+from ingest.store.connections import Connection, PostgresError, sqlstate
+from ingest.store.jobs import Figure
 
-ROLE: Role = "nocontent_biller"
 TICK_S = 1.0  # Between two looks at which job is due, all of which PostgreSQL answers without a write.
 RETRY_S = 5.0
 REFUSED_REST_S = 30.0  # After a round that failed.
 MEMBERSHIP_S = 600.0  # Between two looks at whether a login has been granted the role.
 WAIT_FOR_LEADER_S = 30.0  # For the round of another process.
+SLOW_S = 60.0
 AT_ANY_TIME = timedelta(days=36_500)
 
 
-class Round(NamedTuple):
-    """The result of one round, which is short; if it is not complete, the next follows at once."""
+async def run(dsn: str, lane: Lane) -> None:
+    """Run a lane's jobs by turns forever, as far as this process leads them; failures are logged and tried again.
 
-    figures: Mapping[Figure, int]
-    is_complete: bool
-    rest_s: float
-
-
-class Job(NamedTuple):
-    """A job: its name, and what a round of it does."""
-
-    name: JobName
-    work: Callable[[Connection], Awaitable[Round]]
-
-
-async def run(dsn: str, wanted: tuple[Job, ...]) -> None:
-    """Run these jobs by turns forever, as far as this process leads them; failures are logged and tried again."""
+    A lane whose role the login lacks is not run, and one line says so.
+    """
+    is_reported = False
     while True:
         try:
-            if not await jobs.may_run(dsn):
+            if not await _may_run(dsn, lane):
+                if not is_reported:
+                    logs.warning("role-missing", privilege=lane.role, task=lane.name)
+                is_reported = True
                 await asyncio.sleep(MEMBERSHIP_S)
                 continue
-            async with connections.connected(dsn, ROLE) as connection:
-                await _take_turns(connection, wanted)
+            async with connections.connected(dsn, lane.role) as connection:
+                await _take_turns(connection, lane.jobs)
         except Unavailable:
             await asyncio.sleep(RETRY_S)
+
+
+async def _may_run(dsn: str, lane: Lane) -> bool:
+    async with connections.connected(dsn, None) as connection:
+        return await jobs.may_run(connection, lane.role)
 
 
 async def _take_turns(connection: Connection, wanted: tuple[Job, ...]) -> None:
@@ -74,9 +69,6 @@ async def play(connection: Connection, job: Job) -> Round | None:
     if time.monotonic() - started > SLOW_S:
         logs.warning("job-slow", job=job.name, duration_ms=int((time.monotonic() - started) * 1000))
     return done
-
-
-SLOW_S = 60.0
 
 
 async def run_once(connection: Connection, job: Job) -> dict[Figure, int] | None:

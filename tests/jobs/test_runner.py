@@ -8,15 +8,17 @@ import asyncpg
 import pytest
 
 from ingest.errors import Unavailable
+from ingest.jobs import runner
+from ingest.jobs.job import Job, Lane, Round
 from ingest.store import connections
+from ingest.store import jobs as store
 from ingest.store.connections import Connection
-from ingest.store.usage import jobs as store
-from ingest.usage import jobs, rounds
-from ingest.usage.jobs import Job, Round
+from ingest.usage import rounds
 from tests.support import logins
 from tests.support.cluster import operator
 from tests.support.logins import ROLES
 
+ROLE = rounds.ROLE
 NOW = timedelta()
 SECOND = timedelta(seconds=1)
 
@@ -39,7 +41,10 @@ async def test_the_names_of_jobs_and_figures_are_those_of_the_database(database:
 
 
 async def test_only_one_process_leads_a_job(database: str) -> None:
-    async with connections.connected(database, jobs.ROLE) as one, connections.connected(database, jobs.ROLE) as other:
+    async with (
+        connections.connected(database, ROLE) as one,
+        connections.connected(database, ROLE) as other,
+    ):
         assert await _begins(one)
         assert not await _begins(other)
         assert await store.begin(other, "close", NOW)
@@ -48,25 +53,31 @@ async def test_only_one_process_leads_a_job(database: str) -> None:
 
 
 async def test_a_job_rests_for_all_processes(database: str) -> None:
-    async with connections.connected(database, jobs.ROLE) as one, connections.connected(database, jobs.ROLE) as other:
+    async with (
+        connections.connected(database, ROLE) as one,
+        connections.connected(database, ROLE) as other,
+    ):
         assert await _begins(one)
         await _finish(one, rest=60 * SECOND)
         assert not await _begins(one)
         assert not await _begins(other, early=30 * SECOND)
-        assert await _begins(other, early=jobs.AT_ANY_TIME)
+        assert await _begins(other, early=runner.AT_ANY_TIME)
 
 
 async def test_a_leader_that_died_is_replaced_at_once(database: str) -> None:
-    async with connections.connected(database, jobs.ROLE) as leader, operator(database) as connection:
+    async with connections.connected(database, ROLE) as leader, operator(database) as connection:
         assert await _begins(leader)
         assert await connection.fetchval("SELECT pg_terminate_backend($1, 5000)", leader.get_server_pid())
-        async with connections.connected(database, jobs.ROLE) as other:
+        async with connections.connected(database, ROLE) as other:
             assert await _begins(other)
         leader.terminate()
 
 
 async def test_a_leader_that_hangs_is_replaced_and_changes_nothing_when_it_wakes(database: str) -> None:
-    async with connections.connected(database, jobs.ROLE) as hung, connections.connected(database, jobs.ROLE) as other:
+    async with (
+        connections.connected(database, ROLE) as hung,
+        connections.connected(database, ROLE) as other,
+    ):
         assert await _begins(hung)
         async with operator(database) as connection:
             await connection.execute("UPDATE jobs SET led_at = led_at - interval '5 minutes' WHERE job = 'compare'")
@@ -78,7 +89,7 @@ async def test_a_leader_that_hangs_is_replaced_and_changes_nothing_when_it_wakes
 
 
 async def test_totals_add_up_and_states_are_those_of_the_last_round(database: str) -> None:
-    async with connections.connected(database, jobs.ROLE) as connection:
+    async with connections.connected(database, ROLE) as connection:
         for compared, tenant in ((3, 1), (4, 2)):
             assert await _begins(connection)
             figures: dict[store.Figure, int] = {"hours_compared": compared, "compared_tenant": tenant}
@@ -90,7 +101,7 @@ async def test_totals_add_up_and_states_are_those_of_the_last_round(database: st
 async def test_the_age_of_a_job_is_counted_from_the_start_of_its_last_complete_round(database: str) -> None:
     async with operator(database) as connection:
         await connection.execute("UPDATE jobs SET complete_at = now() - interval '1 hour'")
-    async with connections.connected(database, jobs.ROLE) as connection:
+    async with connections.connected(database, ROLE) as connection:
         for is_complete, oldest_s in ((False, 3_600.0), (True, 0.2)):
             assert await _begins(connection)
             await asyncio.sleep(0.2)
@@ -102,6 +113,10 @@ async def test_the_age_of_a_job_is_counted_from_the_start_of_its_last_complete_r
 async def _refuse(connection: Connection) -> Round:
     await connection.execute("SELECT 1 / 0")
     raise AssertionError
+
+
+def _lane(*wanted: Job) -> Lane:
+    return Lane("jobs", ROLE, wanted)
 
 
 async def _compared(connection: Connection, *, beyond: int) -> int:
@@ -117,15 +132,15 @@ async def _count(_connection: Connection) -> Round:
 
 
 async def test_a_round_that_postgresql_refuses_stops_no_other_job(database: str) -> None:
-    running = asyncio.create_task(jobs.run(database, (Job("close", _refuse), Job("compare", _count))))
-    async with connections.connected(database, jobs.ROLE) as connection:
+    running = asyncio.create_task(runner.run(database, _lane(Job("close", _refuse), Job("compare", _count))))
+    async with connections.connected(database, ROLE) as connection:
         await _compared(connection, beyond=1)
         assert not await store.begin(connection, "close", NOW)
     running.cancel()
 
 
 async def test_jobs_go_on_after_their_connection_is_lost(database: str) -> None:
-    running = asyncio.create_task(jobs.run(database, (Job("compare", _count),)))
+    running = asyncio.create_task(runner.run(database, _lane(Job("compare", _count))))
     kill = """
     SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
     WHERE application_name = 'nocontent-biller' AND datname = current_database()
@@ -144,26 +159,36 @@ async def test_once_repeats_a_job_until_nothing_is_left(database: str) -> None:
         rest = left.pop(0)
         return Round({"hours_compared": 5, "compared_tenant": rest}, is_complete=not rest, rest_s=60.0)
 
-    async with connections.connected(database, jobs.ROLE) as connection:
-        assert await jobs.run_once(connection, Job("compare", work)) == {"hours_compared": 15, "compared_tenant": 0}
+    async with connections.connected(database, ROLE) as connection:
+        assert await runner.run_once(connection, Job("compare", work)) == {"hours_compared": 15, "compared_tenant": 0}
         assert (await store.progress(connection)).figures["hours_compared"] == 15
 
 
 async def test_once_gives_up_while_another_process_leads(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "WAIT_FOR_LEADER_S", 0.5)
-    async with connections.connected(database, jobs.ROLE) as one, operator(database) as other:
+    monkeypatch.setattr(runner, "WAIT_FOR_LEADER_S", 0.5)
+    async with connections.connected(database, ROLE) as one, operator(database) as other:
         assert await _begins(one)
         with pytest.raises(Unavailable):
-            await jobs.run_once(other, Job("compare", _count))
+            await runner.run_once(other, Job("compare", _count))
 
 
-async def test_a_login_without_the_role_runs_nothing(database: str) -> None:
-    for role, may in (("nocontent_writer", False), ("nocontent_biller", True)):
-        login = await logins.made(database, *{"nocontent_writer", role})
-        assert await store.may_run(logins.dsn_of(database, login)) is may
+async def test_a_login_without_the_role_runs_nothing_and_one_line_says_so(
+    database: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "MEMBERSHIP_S", 0.1)
+    login = await logins.made(database, "nocontent_analyst")
+    running = asyncio.create_task(runner.run(logins.dsn_of(database, login), _lane(Job("compare", _count))))
+    async with connections.connected(database, ROLE) as connection:
+        await asyncio.sleep(1)  # For several looks.
+        assert (await store.progress(connection)).figures["hours_compared"] == 0
+        async with operator(database) as other:
+            await other.execute(f"GRANT nocontent_biller TO {login}")
+        await _compared(connection, beyond=0)
+    running.cancel()
+    assert capfd.readouterr().err.count("role-missing") == 1
 
 
-@pytest.mark.parametrize("role", [role for role in ROLES if role != jobs.ROLE])
+@pytest.mark.parametrize("role", [role for role in ROLES if role != ROLE])
 async def test_nobody_else_takes_the_lead(shared_database: str, role: str) -> None:
     async with logins.connected(shared_database, await logins.made(shared_database, role), role) as connection:
         for act in ("begin_job('rollup', interval '1 year')", "finish_job('rollup', '1 s', true, '{}', '{}')"):
@@ -172,5 +197,5 @@ async def test_nobody_else_takes_the_lead(shared_database: str, role: str) -> No
 
 
 def test_every_job_is_in_one_lane() -> None:
-    named = sorted(job.name for job in rounds.ALL)
+    named = sorted(job.name for lane in rounds.LANES for job in lane.jobs)
     assert named == sorted(get_args(store.JobName))

@@ -1,11 +1,10 @@
-"""Leads of the jobs on rollups and invoices, and the figures that they leave for whoever watches."""
+"""Leads of the background jobs, and the figures that they leave for whoever watches."""
 
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Literal, NamedTuple, get_args
 
-from ingest.store import connections
-from ingest.store.connections import Connection
+from ingest.store.connections import Connection, Role
 
 JobName = Literal["rollup", "compare", "close", "hand_over"]
 Total = Literal["rows_summed", "hours_recomputed", "hours_compared", "documents_issued", "hand_overs_done"]
@@ -19,7 +18,7 @@ TOTALS = frozenset(get_args(Total))
 _MAY_RUN = """
 SELECT pg_has_role(session_user, role.oid,
     CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET' END)
-FROM pg_roles AS role WHERE role.rolname = 'nocontent_biller'
+FROM pg_roles AS role WHERE role.rolname = $1
 """
 _BEGIN = "SELECT nocontent.begin_job($1, $2)"
 _FINISH = "SELECT nocontent.finish_job($1, $2, $3, $4, $5)"
@@ -34,10 +33,9 @@ class Progress(NamedTuple):
     figures: Mapping[str, int]
 
 
-async def may_run(dsn: str) -> bool:
-    """Return whether the login may take on the role of the jobs; raises Unavailable."""
-    async with connections.connected(dsn, "nocontent_writer") as connection:
-        return bool(await connection.fetchval(_MAY_RUN))
+async def may_run(connection: Connection, role: Role) -> bool:
+    """Return whether the login of a connection may take on the role of a lane of jobs."""
+    return bool(await connection.fetchval(_MAY_RUN, role))
 
 
 async def begin(connection: Connection, job: JobName, early: timedelta) -> bool:
