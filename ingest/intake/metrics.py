@@ -86,6 +86,10 @@ documents = _of_jobs("ingest_documents", "Invoices and credit notes that the job
 invoices_overdue = _of_jobs("ingest_invoices_overdue", "Months that are due and not summed.")
 hand_overs = _of_jobs("ingest_hand_overs", "Invoices handed over to the payment processor.")
 hand_overs_failing = _of_jobs("ingest_hand_overs_failing", "Invoices that it refused, and 1 while it is away.")
+erased_rows = _of_jobs("ingest_erased_rows", "Rows that erasures deleted.")
+erasures_finished = _of_jobs("ingest_erasures_finished", "Erasures with a receipt.")
+erasures_open = _of_jobs("ingest_erasures_open", "Erasures that were recorded and are not finished.")
+erasure_age_seconds = _of_jobs("ingest_erasure_age_seconds", "Age of the oldest of these; 0 if there is none.")
 build = Gauge("ingest_build_info", "Always 1.", ["version", "policy_digest"], multiprocess_mode="livemax")
 
 # `ingest.intake.watch` sets the budgets.

@@ -72,6 +72,10 @@ _FIGURES: Mapping[Figure, Gauge] = {
     "months_waiting": metrics.invoices_overdue,
     "hand_overs_done": metrics.hand_overs,
     "hand_overs_failing": metrics.hand_overs_failing,
+    "rows_erased": metrics.erased_rows,
+    "erasures_finished": metrics.erasures_finished,
+    "erasures_open": metrics.erasures_open,
+    "erasure_oldest_s": metrics.erasure_age_seconds,
 }
 
 

@@ -23,6 +23,8 @@ ACTS = (
     "plan.add",
     "plan.assign",
     "plan.end",
+    "erasure.finish",
+    "erasure.request",
     "invoice.finalize",
     "invoice.correct",
     "invoice.credit",

@@ -6,11 +6,14 @@ from typing import Literal, NamedTuple, get_args
 
 from ingest.store.connections import Connection, Role
 
-JobName = Literal["rollup", "compare", "close", "hand_over"]
-Total = Literal["rows_summed", "hours_recomputed", "hours_compared", "documents_issued", "hand_overs_done"]
+JobName = Literal["rollup", "compare", "close", "hand_over", "erase"]
+Total = Literal[
+    "rows_summed", "hours_recomputed", "hours_compared", "documents_issued", "hand_overs_done", "rows_erased",
+    "erasures_finished",
+]  # fmt: skip
 State = Literal[
     "marks_pending", "events_pending", "hours_differing", "compared_tenant", "compared_hour", "mismatch_ppm",
-    "events_unpriced", "months_waiting", "hand_overs_failing",
+    "events_unpriced", "months_waiting", "hand_overs_failing", "erasures_open", "erasure_oldest_s",
 ]  # fmt: skip
 Figure = Total | State
 TOTALS = frozenset(get_args(Total))

@@ -21,6 +21,7 @@ class Data(Enum):
     USAGE = "usage"
     BILLING = "billing"
     PRICES = "prices"
+    ERASURES = "erasures"
 
 
 class TenantTable(NamedTuple):
@@ -50,6 +51,10 @@ TENANT_TABLES = (
     TenantTable("processor_events", "tenant_id", Data.BILLING),
     TenantTable("audit", "tenant_id", Data.AUDIT),  # Tenant 0 stands for all: the acts on retention.
     TenantTable("prices", "tenant_id", Data.PRICES),  # Tenant 0 has the shipped price book.
+    TenantTable("erasures", "tenant_id", Data.ERASURES),
+    TenantTable("erasure_events", "tenant_id", Data.ERASURES),
+    TenantTable("erasure_counts", "tenant_id", Data.ERASURES),
+    TenantTable("erased_words", "tenant_id", Data.ERASURES),
 )
 # The tables without tenant data, and what they hold.
 OTHER_TABLES: Mapping[str, str] = {
@@ -62,6 +67,7 @@ OTHER_TABLES: Mapping[str, str] = {
     "plan_versions": "the amounts of each plan, by month",
     "invoice_counters": "the last number that each issuer has given",
     "retention": "one row, which is the same for all tenants",
+    "tenant_tables": "what an erasure of a tenant does with each table",
     "jobs": "a row for each job, which says who leads it",
     "job_figures": "what the jobs did, over all tenants",
 }

@@ -31,7 +31,8 @@ class TenantRow(NamedTuple):
 
 _ADD_TENANT = """
 INSERT INTO tenants (tenant_id, name, revision)
-SELECT coalesce(max(tenant_id), 0) + 1, $1, $2 FROM tenants RETURNING tenant_id
+SELECT greatest((SELECT max(tenant_id) FROM tenants), (SELECT max(tenant_id) FROM erasures), 0) + 1, $1, $2
+RETURNING tenant_id
 """
 _TENANT = "SELECT tenant_id FROM tenants WHERE name = $1"
 _LIST_TENANTS = """

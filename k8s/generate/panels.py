@@ -307,6 +307,12 @@ USAGE = Board(
                 _line("Since a round of each job", "s", "max by (task) (ingest_job_age_seconds)", "{{task}}"),
             ),
         ),
+        Row("Erasures", (
+                _line("Rows erased", "suffix: rows/s", f"max(rate(ingest_erased_rows[{WINDOW}]))", "erased"),
+                _line("Not finished", "suffix: erasures", "max(ingest_erasures_open)", "open"),
+                _line("Finished", "suffix: erasures", f"max(increase(ingest_erasures_finished[{WINDOW}]))", "finished"),
+                _line("Age of the oldest that is not", "s", "max(ingest_erasure_age_seconds)", "age"),
+        )),
     ),
 )  # fmt: skip
 

@@ -61,6 +61,13 @@ _EXPECTED = {
     "payments.reference": [_BILLER],
     "processor_events.event": [],  # A function writes ids, about what was handed over.
     "processor_events.issuer": [],
+    "erasures.scope": [_CONTROL],
+    "erasures.step": [],  # A function sets it, as it does the tables below.
+    "erasure_counts.table_name": [],
+    "tenant_tables.table_name": [],
+    "tenant_tables.erased": [],
+    "erased_words.digest": [_CONTROL],
+    "erased_words.salt": [_CONTROL],
 }
 
 
@@ -72,6 +79,8 @@ async def test_every_text_column_and_who_writes_it_is_known(closed: str) -> None
 
 _TOKEN = "INSERT INTO ingest_tokens (tenant_id, token_id, secret_sha256, scopes, revision) VALUES"
 _DIGEST = "decode(repeat('00', 32), 'hex')"
+_ID = "'00000000-0000-7000-8000-000000000000'"
+_WORD = f"INSERT INTO erased_words VALUES (1, {_ID}, 3, 0, {{digest}}, {{salt}}, now())"
 _TERM = "INSERT INTO vocabulary (tenant_id, kind, term_id, parent_id, term, {more}revision) VALUES"
 _DOCUMENT = """
 INSERT INTO invoices VALUES (1, {issuer}, 1, 1, 1, '2026-01-01', '2026-01-01', '2026-02-01', {time_zone}, {currency}, 0,
@@ -115,6 +124,13 @@ _ROWS = {
     "payments.reference": "INSERT INTO payments VALUES (1, 'NC', 1, 1, $1, 1, '2026-01-01')",
     "processor_events.event": "INSERT INTO processor_events VALUES (1, $1, 1, 'NC', 1, now())",
     "processor_events.issuer": "INSERT INTO processor_events VALUES (1, 'evt_123456', 1, $1, 1, now())",
+    "erasures.scope": f"INSERT INTO erasures (tenant_id, erasure_id, scope, revision) VALUES (1, {_ID}, $1, 0)",
+    "erasures.step": "UPDATE erasures SET step = $1 WHERE tenant_id = 1",
+    "erasure_counts.table_name": f"INSERT INTO erasure_counts VALUES (1, {_ID}, $1)",
+    "tenant_tables.table_name": "INSERT INTO tenant_tables VALUES ($1, 'keep')",
+    "tenant_tables.erased": "INSERT INTO tenant_tables VALUES ('notes', $1)",
+    "erased_words.digest": _WORD.format(digest="convert_to($1, 'UTF8')", salt=_DIGEST),
+    "erased_words.salt": _WORD.format(digest=_DIGEST, salt="convert_to($1, 'UTF8')"),
 }
 _TEXTS = (
     _PROSE,

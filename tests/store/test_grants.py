@@ -11,127 +11,8 @@ from ingest.store import migrate, privileges
 from ingest.store.connections import Connection
 from tests.support import logins
 from tests.support.cluster import Cluster, operator
+from tests.support.grants import GRANTS
 
-# Whole objects, and single columns as `table.column`. Nothing else is granted to anybody, PUBLIC included.
-_GRANTS = {
-    "nocontent_writer": {
-        "nocontent": "USAGE",
-        "events": "INSERT",
-        "events.tenant_id": "SELECT",
-        "events.event_id": "SELECT",
-        "batches": "INSERT SELECT",
-        "batches.accepted": "UPDATE",
-        "batches.duplicates": "UPDATE",
-        "control": "SELECT",
-        "control.revision": "UPDATE",
-        "tenants": "SELECT",
-        "ingest_tokens": "SELECT",
-        "migrations": "SELECT",
-        "vocabulary": "SELECT",
-        **dict.fromkeys(
-            [f"vocabulary.{column}" for column in "tenant_id kind term_id parent_id term revision".split()], "INSERT"
-        ),
-        **dict.fromkeys([f"audit.{column}" for column in "tenant_id act kind term_id rule".split()], "INSERT"),
-        "maintenance": "SELECT",
-        "jobs": "SELECT",
-        "job_figures": "SELECT",
-        "acts": "SELECT",
-        "rules": "SELECT",
-        "retention": "SELECT",
-        "streams": "SELECT",
-        "stream_gaps": "SELECT",
-        **dict.fromkeys([f"usage_marks.{column}" for column in "tenant_id first last events".split()], "INSERT"),
-    },
-    "nocontent_control": {
-        "nocontent": "USAGE",
-        "control": "SELECT",
-        "control.revision": "UPDATE",
-        "tenants": "INSERT SELECT UPDATE",
-        "ingest_tokens": "INSERT SELECT UPDATE",
-        "vocabulary": "INSERT SELECT UPDATE",
-        "audit": "INSERT SELECT",
-        "retention": "SELECT",
-        "retention.retention_days": "UPDATE",
-        "retention.horizon": "UPDATE",
-        "retention.advanced_at": "UPDATE",
-        "retention.usage_days": "UPDATE",
-        "readers": "DELETE INSERT SELECT",
-        "prices": "DELETE INSERT SELECT UPDATE",
-        "mark_repriced": "EXECUTE",
-    },
-    "nocontent_reader": {
-        "nocontent": "USAGE",
-        "read_events": "EXECUTE",
-        "read_streams": "EXECUTE",
-        "read_stream_gaps": "EXECUTE",
-        "read_reconciliation": "EXECUTE",
-        "read_tenants": "EXECUTE",
-        "read_vocabulary": "EXECUTE",
-    },
-    "nocontent_analyst": dict.fromkeys(
-        "events batches tenants vocabulary prices tag_names readable_events streams stream_gaps reconciliation usage"
-        " usage_marks retention usage_reconciliation readable_usage".split(),
-        "SELECT",
-    )
-    | {"nocontent": "USAGE", "total": "EXECUTE"},
-    "nocontent_biller": dict.fromkeys(
-        "events batches vocabulary tag_names tenants prices retention usage_reconciliation readable_usage".split(),
-        "SELECT",
-    )
-    | {
-        "nocontent": "USAGE",
-        "usage_marks": "DELETE INSERT SELECT",
-        "usage": "DELETE INSERT SELECT UPDATE",
-        "total": "EXECUTE",
-        "jobs": "SELECT",
-        "job_figures": "SELECT",
-        "begin_job": "EXECUTE",
-        "finish_job": "EXECUTE",
-    },
-    "nocontent_usage_reader": dict.fromkeys(
-        "usage usage_marks vocabulary tag_names tenants prices retention readable_usage".split(), "SELECT"
-    )
-    | {"nocontent": "USAGE", "total": "EXECUTE"},
-    "nocontent_maintainer": {
-        "nocontent": "USAGE",
-        "begin_round": "EXECUTE",
-        "finish_round": "EXECUTE",
-        "make_day": "EXECUTE",
-        "drop_day": "EXECUTE",
-        "next_tenant_of_ledger": "EXECUTE",
-        "trim_ledger": "EXECUTE",
-        "next_tenant_of_usage": "EXECUTE",
-        "trim_usage": "EXECUTE",
-        "trim_usage_marks": "EXECUTE",
-        "advance_horizon": "EXECUTE",
-        "retention": "SELECT",
-    },
-    "PUBLIC": {"this database": "CONNECT"},
-}
-# Of migration 0021, beside what the roles have for usage.
-_BILLING_TABLES = "invoice_counters plans plan_versions subscriptions invoices invoice_lines".split()
-_BILLING = {
-    "nocontent_biller": dict.fromkeys(_BILLING_TABLES, "SELECT")
-    | dict.fromkeys(["issue_document", "credit_invoice", "settle_invoice"], "EXECUTE"),
-    "nocontent_usage_reader": dict.fromkeys(_BILLING_TABLES, "SELECT"),
-    "nocontent_control": dict.fromkeys(_BILLING_TABLES, "SELECT")
-    | dict.fromkeys(["plans", "plan_versions", "subscriptions"], "INSERT SELECT")
-    | {
-        "invoice_counters.issuer": "INSERT",
-        "subscriptions.plan_id": "UPDATE",
-        "subscriptions.time_zone": "UPDATE",
-    },
-}
-_PAYMENTS = {  # Of migration 0022.
-    "nocontent_writer": {"note_processor_event": "EXECUTE"},
-    "nocontent_biller": {"processor_customers": "DELETE INSERT SELECT", "payments": "INSERT SELECT"}
-    | dict.fromkeys(["handovers", "processor_events"], "SELECT")
-    | {f"handovers.{name}": "INSERT" for name in "tenant_id issuer number processor".split()}
-    | {f"handovers.{name}": "UPDATE" for name in "attempt step remote balance_cents state refusal read_at".split()}
-    | dict.fromkeys(["payments.amount_cents", "payments.paid_on", "processor_events.handled_at"], "UPDATE"),
-}
-for _role, _things in [*_BILLING.items(), *_PAYMENTS.items()]:
-    _GRANTS.setdefault(_role, {}).update(_things)
 _GRANTED = """
 SELECT object, coalesce(nullif(grantee, 0)::regrole::text, 'PUBLIC') AS role, privilege_type AS privilege
 FROM (
@@ -195,7 +76,7 @@ async def catalog(shared_database: str) -> AsyncIterator[Connection]:
 
 async def test_every_grant_is_listed(catalog: Connection) -> None:
     listed = {
-        (role, thing, act) for role, things in _GRANTS.items() for thing, acts in things.items() for act in acts.split()
+        (role, thing, act) for role, things in GRANTS.items() for thing, acts in things.items() for act in acts.split()
     }
     assert {(row["role"], row["object"], row["privilege"]) for row in await catalog.fetch(_GRANTED)} == listed
 
@@ -229,7 +110,7 @@ async def test_the_owner_owns_everything(catalog: Connection) -> None:
 async def test_roles_have_no_more_than_their_duty(catalog: Connection) -> None:
     rows = {row["rolname"]: tuple(row.values())[1:] for row in await catalog.fetch(_ATTRIBUTES)}
     plain = (False, False, True, False)
-    assert rows == dict.fromkeys([*_GRANTS.keys() - {"PUBLIC"}, "nocontent_owner"], plain) | {
+    assert rows == dict.fromkeys([*GRANTS.keys() - {"PUBLIC"}, "nocontent_owner"], plain) | {
         "nocontent_migrator": (False, False, False, False),  # It has nothing until it takes on the owner's role.
     }
     assert {tuple(row.values()) for row in await catalog.fetch(_MEMBERS)} == {

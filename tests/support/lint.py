@@ -11,7 +11,8 @@ from ingest.store.connections import Connection
 from ingest.store.tenant_tables import OTHER_TABLES
 
 DISTRIBUTED = ("events", "batches", "usage", "usage_marks")  # By tenant_id.
-REFERENCE = ("vocabulary", "prices")  # On every node. All others stay on the coordinator.
+# On every node. All others stay on the coordinator.
+REFERENCE = ("vocabulary", "prices", "erasures", "erasure_events", "erased_words")
 
 
 class Rule(NamedTuple):

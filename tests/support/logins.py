@@ -18,6 +18,7 @@ ROLES = (
     "nocontent_reader",
     "nocontent_biller",
     "nocontent_usage_reader",
+    "nocontent_eraser",
 )
 _NUMBERS = itertools.count()
 

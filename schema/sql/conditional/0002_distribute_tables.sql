@@ -106,6 +106,23 @@ BEGIN
 END
 $$;
 
+-- A writer reads these in the statement that writes to the ledger. What an erasure counted stays on the coordinator.
+DO $$
+DECLARE
+    relation text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
+        RETURN;
+    END IF;
+    FOREACH relation IN ARRAY ARRAY['nocontent.erasures', 'nocontent.erasure_events', 'nocontent.erased_words'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = relation::regclass) THEN
+            PERFORM set_config('role', pg_get_userbyid(relowner), true) FROM pg_class WHERE oid = relation::regclass;
+            PERFORM create_reference_table(relation);
+        END IF;
+    END LOOP;
+END
+$$;
+
 -- What a table held before it was distributed stays on the coordinator's disk, where nobody sees it and neither
 -- retention nor erasure reaches it. No foreign key leads here (a test looks), so TRUNCATE takes nothing else along.
 DO $$
@@ -120,7 +137,8 @@ BEGIN
         FROM pg_dist_partition JOIN pg_class ON oid = logicalrelid
         WHERE logicalrelid IN ('nocontent.events'::regclass, 'nocontent.batches'::regclass,
             'nocontent.usage'::regclass, 'nocontent.usage_marks'::regclass, 'nocontent.vocabulary'::regclass,
-            'nocontent.prices'::regclass)
+            'nocontent.prices'::regclass, 'nocontent.erasures'::regclass, 'nocontent.erasure_events'::regclass,
+            'nocontent.erased_words'::regclass)
             AND pg_relation_size(logicalrelid)
                 + (SELECT coalesce(sum(pg_relation_size(relid)), 0) FROM pg_partition_tree(logicalrelid)) > 0
     LOOP

@@ -1,0 +1,158 @@
+"""Every grant there is, by role: of whole objects, and of single columns as `table.column`. Nobody has any other."""
+
+GRANTS = {
+    "nocontent_writer": {
+        "nocontent": "USAGE",
+        "events": "INSERT",
+        "events.tenant_id": "SELECT",
+        "events.event_id": "SELECT",
+        "batches": "INSERT SELECT",
+        "batches.accepted": "UPDATE",
+        "batches.duplicates": "UPDATE",
+        "control": "SELECT",
+        "control.revision": "UPDATE",
+        "tenants": "SELECT",
+        "ingest_tokens": "SELECT",
+        "migrations": "SELECT",
+        "vocabulary": "SELECT",
+        **dict.fromkeys(
+            [f"vocabulary.{column}" for column in "tenant_id kind term_id parent_id term revision".split()], "INSERT"
+        ),
+        **dict.fromkeys([f"audit.{column}" for column in "tenant_id act kind term_id rule".split()], "INSERT"),
+        "maintenance": "SELECT",
+        "jobs": "SELECT",
+        "job_figures": "SELECT",
+        "acts": "SELECT",
+        "rules": "SELECT",
+        "retention": "SELECT",
+        "streams": "SELECT",
+        "stream_gaps": "SELECT",
+        **dict.fromkeys([f"usage_marks.{column}" for column in "tenant_id first last events".split()], "INSERT"),
+    },
+    "nocontent_control": {
+        "nocontent": "USAGE",
+        "control": "SELECT",
+        "control.revision": "UPDATE",
+        "tenants": "INSERT SELECT UPDATE",
+        "ingest_tokens": "INSERT SELECT UPDATE",
+        "vocabulary": "INSERT SELECT UPDATE",
+        "audit": "INSERT SELECT",
+        "retention": "SELECT",
+        "retention.retention_days": "UPDATE",
+        "retention.horizon": "UPDATE",
+        "retention.advanced_at": "UPDATE",
+        "retention.usage_days": "UPDATE",
+        "readers": "DELETE INSERT SELECT",
+        "prices": "DELETE INSERT SELECT UPDATE",
+        "mark_repriced": "EXECUTE",
+    },
+    "nocontent_reader": {
+        "nocontent": "USAGE",
+        "read_events": "EXECUTE",
+        "read_streams": "EXECUTE",
+        "read_stream_gaps": "EXECUTE",
+        "read_reconciliation": "EXECUTE",
+        "read_tenants": "EXECUTE",
+        "read_vocabulary": "EXECUTE",
+    },
+    "nocontent_analyst": dict.fromkeys(
+        "events batches tenants vocabulary prices tag_names readable_events streams stream_gaps reconciliation usage"
+        " usage_marks retention usage_reconciliation readable_usage".split(),
+        "SELECT",
+    )
+    | {"nocontent": "USAGE", "total": "EXECUTE"},
+    "nocontent_biller": dict.fromkeys(
+        "events batches vocabulary tag_names tenants prices retention usage_reconciliation readable_usage".split(),
+        "SELECT",
+    )
+    | {
+        "nocontent": "USAGE",
+        "usage_marks": "DELETE INSERT SELECT",
+        "usage": "DELETE INSERT SELECT UPDATE",
+        "total": "EXECUTE",
+        "jobs": "SELECT",
+        "job_figures": "SELECT",
+        "begin_job": "EXECUTE",
+        "finish_job": "EXECUTE",
+    },
+    "nocontent_usage_reader": dict.fromkeys(
+        "usage usage_marks vocabulary tag_names tenants prices retention readable_usage".split(), "SELECT"
+    )
+    | {"nocontent": "USAGE", "total": "EXECUTE"},
+    "nocontent_maintainer": {
+        "nocontent": "USAGE",
+        "begin_round": "EXECUTE",
+        "finish_round": "EXECUTE",
+        "make_day": "EXECUTE",
+        "drop_day": "EXECUTE",
+        "next_tenant_of_ledger": "EXECUTE",
+        "trim_ledger": "EXECUTE",
+        "next_tenant_of_usage": "EXECUTE",
+        "trim_usage": "EXECUTE",
+        "trim_usage_marks": "EXECUTE",
+        "advance_horizon": "EXECUTE",
+        "retention": "SELECT",
+    },
+    "PUBLIC": {"this database": "CONNECT"},
+}
+# Of migration 0021, beside what the roles have for usage.
+_BILLING_TABLES = "invoice_counters plans plan_versions subscriptions invoices invoice_lines".split()
+_BILLING = {
+    "nocontent_biller": dict.fromkeys(_BILLING_TABLES, "SELECT")
+    | dict.fromkeys(["issue_document", "credit_invoice", "settle_invoice"], "EXECUTE"),
+    "nocontent_usage_reader": dict.fromkeys(_BILLING_TABLES, "SELECT"),
+    "nocontent_control": dict.fromkeys(_BILLING_TABLES, "SELECT")
+    | dict.fromkeys(["plans", "plan_versions", "subscriptions"], "INSERT SELECT")
+    | {
+        "invoice_counters.issuer": "INSERT",
+        "subscriptions.plan_id": "UPDATE",
+        "subscriptions.time_zone": "UPDATE",
+    },
+}
+_PAYMENTS = {  # Of migration 0022.
+    "nocontent_writer": {"note_processor_event": "EXECUTE"},
+    "nocontent_biller": {"processor_customers": "DELETE INSERT SELECT", "payments": "INSERT SELECT"}
+    | dict.fromkeys(["handovers", "processor_events"], "SELECT")
+    | {f"handovers.{name}": "INSERT" for name in "tenant_id issuer number processor".split()}
+    | {f"handovers.{name}": "UPDATE" for name in "attempt step remote balance_cents state refusal read_at".split()}
+    | dict.fromkeys(["payments.amount_cents", "payments.paid_on", "processor_events.handled_at"], "UPDATE"),
+}
+_ERASURES = {  # Of migration 0025.
+    "nocontent_writer": dict.fromkeys(["erasures", "erasure_events", "erased_words"], "SELECT"),
+    "nocontent_analyst": {"erasure_counts": "SELECT"},
+    "nocontent_control": dict.fromkeys(["erasures", "erasure_counts"], "SELECT")
+    | dict.fromkeys(["erasure_events", "erased_words"], "INSERT SELECT")
+    | {
+        f"erasures.{name}": "INSERT"
+        for name in "tenant_id erasure_id scope first last stream_id sequence term_id revision".split()
+    },
+    "nocontent_eraser": dict.fromkeys(
+        "erasures erasure_counts erasure_events erased_words tenant_tables jobs job_figures retention".split(), "SELECT"
+    )
+    | dict.fromkeys(
+        "time_of_event advance_erasure bar_writers erase_events erase_rows reduce_audit erase_word count_kept"
+        " vacuum_soon vacuum_as_usual note_vacuumed trim_erasures begin_job finish_job".split(),
+        "EXECUTE",
+    )
+    | {
+        f"{table}.{name}": "SELECT"
+        for table, names in {
+            "events": "tenant_id occurred_at event_id tag_1 tag_2 tag_3 tag_4",
+            "batches": "tenant_id stream_id sequence received_at accepted",
+            "usage": "tenant_id grain at",
+            "usage_marks": "tenant_id first last events",
+            "vocabulary": "tenant_id kind term_id parent_id retired_at",
+            "audit": "tenant_id kind term_id token_id",
+            "handovers": "tenant_id processor step",
+            **dict.fromkeys(
+                "tenants ingest_tokens readers prices subscriptions invoices invoice_lines processor_customers"
+                " payments processor_events".split(),
+                "tenant_id",
+            ),
+        }.items()
+        for name in names.split()
+    }
+    | {"nocontent": "USAGE"},
+}
+for _role, _things in [*_BILLING.items(), *_PAYMENTS.items(), *_ERASURES.items()]:
+    GRANTS.setdefault(_role, {}).update(_things)
