@@ -16,6 +16,8 @@ CLIENTS = "The service imports no client's library: the demo runs clients as pro
 INTAKE = "Intake: doors, then validation, then the queue and its writers"
 PROMISE = "The promise needs msgspec alone"
 PRICES = "Prices are arithmetic: no database, no columns"
+CRYPTOGRAPHY = "Only signatures need cryptography"
+RECEIPTS = "Receipts are pure: checked offline, without a database"
 GENAI_PRICES = "Only the catalogue's command imports genai-prices"
 
 
@@ -53,6 +55,8 @@ def test_the_code_keeps_all_contracts(copy: Path) -> None:
         ("ingest/usage/__init__.py", "import ingest.intake.app", {ROOMS}),
         ("ingest/intake/policy.py", "import ingest.reports.usage", {ROOMS, INTAKE}),
         ("ingest/reports/query.py", "import asyncpg", {STORE}),
+        ("ingest/rights/receipts/folder.py", "import ingest.store.audit", {RECEIPTS}),
+        ("ingest/reports/app.py", "from cryptography.hazmat import primitives", {CRYPTOGRAPHY}),
         ("ingest/unlisted/__init__.py", "", {ROOMS}),
         ("ingest/serving/tasks.py", "import ingest.store.streams", {ROOMS, SERVING}),
         ("ingest/store/names.py", "import ingest.intake.policy", {ROOMS}),
