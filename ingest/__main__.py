@@ -43,6 +43,7 @@ FAMILIES = {
     "invoice": ("invoice",),
     "prices": ("prices",),
     "usage": ("usage",),
+    "receipt": ("receipt",),
     "policy": ("policy",),
     "check": ("check",),
     "prove": ("prove",),

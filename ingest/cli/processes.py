@@ -11,6 +11,7 @@ from typing import NamedTuple
 from ingest import config
 from ingest.demo.settings import DemoSettings
 from ingest.intake.settings import IntakeSettings
+from ingest.rights.receipts.settings import ReceiptSettings
 from ingest.serving.application import Application
 from ingest.serving.settings import ServingSettings
 from ingest.store.connections import Role
@@ -19,7 +20,7 @@ from ingest.usage.settings import JobsSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServeSettings(IntakeSettings, JobsSettings, PaymentSettings, ServingSettings):
+class ServeSettings(IntakeSettings, JobsSettings, PaymentSettings, ReceiptSettings, ServingSettings):
     """Of `serve`."""
 
 

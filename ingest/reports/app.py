@@ -13,8 +13,10 @@ from ingest.intake.extension import Extension
 from ingest.intake.settings import IntakeSettings
 from ingest.intake.throttle import Throttle
 from ingest.jobs import runner
-from ingest.reports import invoices, openapi, usage
+from ingest.reports import invoices, openapi, receipt_keys, usage
 from ingest.reports.problems import REPORTS
+from ingest.rights.receipts import settings
+from ingest.rights.receipts.settings import ReceiptSettings
 from ingest.serving import boundary
 from ingest.store.database import require_dsn
 from ingest.store.read_connections import ReadConnections
@@ -28,6 +30,7 @@ EXTENSION = Extension(
         Route("/v1/usage", usage.get_usage, methods=["GET"]),
         Route("/v1/invoices", invoices.get_invoices, methods=["GET"]),
         Route("/v1/invoices/{number}", invoices.get_invoice, methods=["GET"]),
+        Route(receipt_keys.PATH, receipt_keys.get_receipt_keys, methods=["GET"]),
     ),
     faces=REPORTS,
     paths=openapi.PATHS,
@@ -44,6 +47,7 @@ def create(shared: object = None) -> Starlette:
     doors = webhook.routes(payments, config.load_own(IntakeSettings).dsn)
     described = {**EXTENSION.paths, **(openapi.WEBHOOK if doors else {})}
     application = app.create(shared, EXTENSION._replace(routes=(*EXTENSION.routes, *doors), paths=described))
+    application.state.receipt_keys = settings.public_keys(config.load_own(ReceiptSettings))
     application.state.renderings = Throttle(RENDERINGS_WAITING_MAX)
     inner = application.router.lifespan_context
 

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 
 from ingest.intake.openapi import problem, ref
+from ingest.reports import receipt_keys
 from ingest.reports.answers import Usage
 from ingest.reports.invoice_answers import Drafts, Invoice, InvoiceList
 from ingest.reports.query import GROUPS_MAX, LIMIT_DEFAULT, LIMIT_MAX, SPANS_MAX
+from ingest.rights.receipts.keys import KeySet
 from ingest.store.usage.reads import COLUMNS
 from ingest.usage.processor import signature, webhook
 
@@ -83,14 +85,27 @@ def _document(summary: str, answer: type, parameters: list[_Document]) -> _Docum
     }
 
 
+_KEYS = {
+    "summary": "The public keys that receipts of erasures are signed with, current and older ones",
+    "security": [],
+    "responses": {
+        "200": {
+            "description": "OK, as a JSON Web Key Set (RFC 7517)",
+            "content": {receipt_keys.MEDIA_TYPE: {"schema": ref(KeySet)}},
+        },
+        "304": _UNCHANGED,
+        "default": problem(),
+    },
+}
 _IN_PATH: _Document = {"name": "number", "in": "path", "required": True, "schema": _NUMBER}
 PATHS: Mapping[str, _Document] = {
     "/v1/usage": {"get": _USAGE},
     "/v1/invoices": {"get": _LIST},
     "/v1/invoices/draft": {"get": _document("The invoice of the month in progress, as things stand", Drafts, [])},
     "/v1/invoices/{number}": {"get": _document("An invoice or credit note of this tenant", Invoice, [_IN_PATH])},
+    receipt_keys.PATH: {"get": _KEYS},
 }
-TYPES: tuple[type, ...] = (Usage, InvoiceList, Invoice, Drafts)
+TYPES: tuple[type, ...] = (Usage, InvoiceList, Invoice, Drafts, KeySet)
 # Only where there are secrets to check a signature with.
 WEBHOOK: Mapping[str, _Document] = {
     webhook.PATH: {

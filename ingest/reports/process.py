@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from ingest import config
 from ingest.intake import process
+from ingest.rights.receipts import settings
+from ingest.rights.receipts.settings import ReceiptSettings
 from ingest.serving.application import Application
 from ingest.usage.processor.settings import PaymentSettings, webhook_secrets
 
@@ -21,9 +23,12 @@ def create(shared: object) -> Starlette:
 
 
 def check() -> None:
-    """Raise CannotStart unless the settings name a database, and files with secrets as they should be."""
+    """Raise CannotStart unless the settings name a database, and files with secrets and keys as they should be."""
     process.check()
     webhook_secrets(config.load_own(PaymentSettings))
+    given = config.load_own(ReceiptSettings)
+    settings.public_keys(given)
+    settings.folder(given)
 
 
 APPLICATION = Application(create, process.APPLICATION.share, check)

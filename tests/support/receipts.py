@@ -58,4 +58,4 @@ def outcome(requested_at: datetime = AT) -> Outcome:
 
 def receipt(ordered: Order) -> Receipt:
     """Return the receipt for an order."""
-    return documents.receipt(ordered, "cd" * 32, outcome())
+    return documents.receipt(ordered, signing.sign(ordered, KEY), outcome())

@@ -1,5 +1,6 @@
 """The documents about an erasure: its order and its receipt. They have numbers, ids and times, and no free text."""
 
+import hashlib
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, TypeVar, get_args
 from uuid import UUID
@@ -140,6 +141,10 @@ class Receipt(
     backups_until: Instant
     not_covered: tuple[NotCovered, ...]
 
+    def is_of(self, order_file: bytes) -> bool:
+        """Return whether this is a receipt of the order with these bytes."""
+        return self.order_sha256 == hashlib.sha256(order_file).hexdigest()
+
 
 Document = Order | Receipt
 _Document = TypeVar("_Document", Order, Receipt)
@@ -150,13 +155,13 @@ def order(erasure: Erasure, subject: Subject, ordered_at: datetime) -> Order:
     return _checked(Order(version=VERSION, erasure=erasure, ordered_at=ordered_at, subject=subject))
 
 
-def receipt(ordered: Order, order_sha256: str, outcome: Outcome) -> Receipt:
-    """Return the receipt of an erasure that is finished."""
+def receipt(ordered: Order, order_file: bytes, outcome: Outcome) -> Receipt:
+    """Return the receipt of an erasure that is finished; `order_file` has the bytes of its order."""
     return _checked(
         Receipt(
             version=VERSION,
             erasure=ordered.erasure,
-            order_sha256=order_sha256,
+            order_sha256=hashlib.sha256(order_file).hexdigest(),
             ordered_at=ordered.ordered_at,
             replayed_at=UNSET if outcome.requested_at == ordered.erasure.requested_at else outcome.requested_at,
             finished_at=outcome.finished_at,

@@ -1,6 +1,5 @@
 """Signs orders and receipts and keeps them in the folder: each once, whatever is killed or restored meanwhile."""
 
-import hashlib
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -46,7 +45,7 @@ class Register(NamedTuple):
         """
         raw = self.folder.order(erasure_id) or b""
         ordered = signing.verify_as(raw, self.known, Order)
-        made = documents.receipt(ordered, _sha256(raw), outcome)
+        made = documents.receipt(ordered, raw, outcome)
         earlier = [signing.verify_as(each, self.known, Receipt) for each in self.folder.receipts(erasure_id)]
         for found in earlier:
             if found.finished_at == made.finished_at:
@@ -64,20 +63,11 @@ def _unnumbered(scope: Scope) -> Scope:
     return msgspec.structs.replace(scope, term_id=1) if isinstance(scope, TagScope) else scope
 
 
-def is_of(receipt: Receipt, order: bytes) -> bool:
-    """Return whether a receipt is of the order with these bytes."""
-    return receipt.order_sha256 == _sha256(order)
-
-
-def _sha256(raw: bytes) -> str:
-    return hashlib.sha256(raw).hexdigest()
-
-
 def open_register(given: ReceiptSettings) -> Register:
     """Return the register by the settings; raises CannotStart, which names the setting that is missing or wrong."""
     for setting, value in ((FOLDER, given.erasures_dir), (KEY_FILE, given.receipt_key_file)):
         if not value:
-            raise CannotStart(f"{setting} is not set: an erasure needs it. See docs/erasure.md.")
+            raise CannotStart(f"{setting} is not set: an erasure needs it. See docs/receipts.md.")
     if given.backup_days is None:
         raise CannotStart(f"{BACKUP_DAYS} is not set: a receipt says until when backups hold what was erased.")
     folder = settings.folder(given)

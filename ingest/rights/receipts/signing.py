@@ -72,6 +72,17 @@ def read_key(setting: str, path: str) -> SigningKey:
     return SigningKey(key)
 
 
+def public_of_pem(raw: bytes) -> PublicKey:
+    """Read a public key in PEM; raises ValueError without its text."""
+    try:
+        key = serialization.load_pem_public_key(raw)
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError from None
+    if not isinstance(key, Ed25519PublicKey):
+        raise ValueError  # noqa: TRY004 (of a key, not of a call)
+    return keys.public_key(key.public_bytes_raw())
+
+
 def sign(document: Document, key: SigningKey) -> bytes:
     """Return the bytes of a signed document's file: the same each time, for the same document and key."""
     signature = key.sign(canonical.to_sign(document, key.public.kid))

@@ -80,8 +80,8 @@ def test_a_receipt_names_the_bytes_of_its_order(kept: Register) -> None:
     kept.receipt(ERASURE_ID, receipts.outcome())
     order, (receipt,) = kept.folder.order(ERASURE_ID), kept.folder.receipts(ERASURE_ID)
     assert order is not None
-    assert register.is_of(signing.verify_as(receipt, KEYS, Receipt), order)
-    assert not register.is_of(signing.verify_as(receipt, KEYS, Receipt), order + b"\n")
+    assert signing.verify_as(receipt, KEYS, Receipt).is_of(order)
+    assert not signing.verify_as(receipt, KEYS, Receipt).is_of(order + b"\n")
 
 
 def test_the_register_opens_by_its_settings_and_names_each_that_is_missing(tmp_path: Path) -> None:
