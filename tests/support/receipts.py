@@ -22,7 +22,7 @@ from ingest.rights.receipts.keys import KeySet
 KEY = signing.generate()
 KEYS = KeySet(keys=(KEY.public,))
 AT = datetime(2026, 11, 28, 5, 0, 0, 250_000, tzinfo=UTC)
-TENANT, CREATED_AT, WORD = "acme", AT - timedelta(days=90), ("team", "search")
+TENANT_ID, CREATED_AT, WORD = 3, AT - timedelta(days=90), ("team", "search")
 ERASURE_ID = UUID("0195f2c4-7d3a-7b10-8c55-6a1e2d3c4b5a")
 SCOPES: tuple[Scope, ...] = (
     TenantScope(),
@@ -34,11 +34,11 @@ SCOPES: tuple[Scope, ...] = (
 )
 
 
-def order(scope: Scope = SCOPES[0], erasure_id: UUID = ERASURE_ID, tenant_id: int = 3) -> Order:
+def order(scope: Scope = SCOPES[0], erasure_id: UUID = ERASURE_ID, tenant_id: int = TENANT_ID) -> Order:
     """Return the order of an erasure."""
     word = WORD if isinstance(scope, TagScope) else None
     erasure = Erasure(erasure_id=erasure_id, tenant_id=tenant_id, scope=scope, requested_at=AT)
-    return documents.order(erasure, subjects.subject(TENANT, CREATED_AT, word), AT + timedelta(seconds=1))
+    return documents.order(erasure, subjects.subject(tenant_id, CREATED_AT, word), AT + timedelta(seconds=1))
 
 
 def outcome(requested_at: datetime = AT) -> Outcome:

@@ -26,7 +26,7 @@ def kept(tmp_path: Path) -> Register:
 
 
 def subject() -> Subject:
-    return subjects.subject(receipts.TENANT, receipts.CREATED_AT, None)
+    return subjects.subject(receipts.TENANT_ID, receipts.CREATED_AT, None)
 
 
 def test_an_order_is_kept_once_with_its_first_time_and_salt(kept: Register) -> None:
