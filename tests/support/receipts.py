@@ -27,9 +27,9 @@ ERASURE_ID = UUID("0195f2c4-7d3a-7b10-8c55-6a1e2d3c4b5a")
 SCOPES: tuple[Scope, ...] = (
     TenantScope(),
     RangeScope(first=AT - timedelta(days=2), last=AT - timedelta(days=1)),
-    TagScope(term_id=9),
+    TagScope(term_id=9, last=AT),
     TagScope(term_id=9, first=AT - timedelta(days=2), last=AT),
-    StreamScope(stream_id=ERASURE_ID),
+    StreamScope(stream_id=ERASURE_ID, sequence=12),
     EventsScope(events=(UUID(int=1), UUID(int=2))),
 )
 

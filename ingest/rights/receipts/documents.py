@@ -48,17 +48,18 @@ class RangeScope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
 class TagScope(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="of", tag="tag"
 ):
-    """Its events with a tag's value; without `first` all of them, and the word as well."""
+    """Its events with a tag's value until `last`; without `first` all of them, and the word as well."""
 
     term_id: TermId
     first: Instant | UnsetType = UNSET
-    last: Instant | UnsetType = UNSET
+    last: Instant
 
 
 class StreamScope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="of", tag="stream"):
-    """The ledger of one of its streams."""
+    """The ledger of one of its streams, up to a sequence."""
 
     stream_id: UUID
+    sequence: Number
 
 
 class EventsScope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="of", tag="events"):

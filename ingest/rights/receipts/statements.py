@@ -59,10 +59,9 @@ def scope(wanted: Scope) -> str:
             return f"events from {_at(wanted.first)} to {_at(wanted.last)}"
         case TagScope():
             first = "all" if wanted.first is UNSET else f"from {_at(wanted.first)}"
-            last = "" if wanted.last is UNSET else f" to {_at(wanted.last)}"
-            return f"events with the tag value {wanted.term_id}, {first}{last}"
+            return f"events with the tag value {wanted.term_id}, {first} to {_at(wanted.last)}"
         case StreamScope():
-            return f"the ledger of stream {wanted.stream_id}"
+            return f"the ledger of stream {wanted.stream_id} up to sequence {wanted.sequence:,}"
     return f"{len(wanted.events):,} events by their ids"
 
 

@@ -47,8 +47,8 @@ def test_an_order_of_another_tenant_or_scope_is_never_taken_for_this_one(kept: R
 
 
 def test_a_word_may_have_another_number_after_a_restore(kept: Register) -> None:
-    ordered = kept.order(structs.replace(ERASURE, scope=TagScope(term_id=9)), subject(), AT)
-    assert kept.order(structs.replace(ERASURE, scope=TagScope(term_id=11)), subject(), AT) == ordered
+    ordered = kept.order(structs.replace(ERASURE, scope=TagScope(term_id=9, last=AT)), subject(), AT)
+    assert kept.order(structs.replace(ERASURE, scope=TagScope(term_id=11, last=AT)), subject(), AT) == ordered
 
 
 def test_an_order_that_we_did_not_sign_is_refused(kept: Register) -> None:
