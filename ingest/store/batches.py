@@ -1,18 +1,20 @@
 """Stores a group of batches in one transaction: ledger, rows and marks of usage, or nothing.
 
-The ledger detects a replayed batch, the primary key a repeated event. COPY serves the usual case, because repeats
-are rare; INSERT with ON CONFLICT serves groups that COPY cannot store.
+The ledger detects a replayed batch, the primary key a repeated event, and tombstones an erased one. COPY serves the
+usual case, because repeats are rare; INSERT with ON CONFLICT serves groups that COPY cannot store.
 """
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from uuid import UUID
 
 import asyncpg
 
-from ingest.store import metrics, rows, session
+from ingest.errors import Unavailable
+from ingest.knowledge.errors import RevokedToken
+from ingest.store import metrics, rows, session, tombstones
 from ingest.store.connections import Connection
 from ingest.store.errors import SequenceReused
 from ingest.store.usage import marks
@@ -35,6 +37,7 @@ class Entry:
     coarsened: int
     dropped: tuple[int, ...]  # In the order of DROP_REASONS.
     rows: bytes
+    erased: int = 0  # Of `events`, those that are not in `rows`, because they were erased.
 
     @property
     def weight(self) -> int:
@@ -46,16 +49,23 @@ class Entry:
         return self.tenant_id, self.stream_id, self.sequence
 
 
-Outcome = Receipt | SequenceReused
+Refused = RevokedToken | Unavailable  # By an erasure: its tenant is gone, or one of its words.
+Outcome = Receipt | SequenceReused | Refused
+
+
+class _Stale(Exception):
+    """There is an erasure that this connection has not read: the ledger took nothing."""
+
 
 _DROPPED = ", ".join(f"dropped_{reason}" for reason in DROP_REASONS)
 _LEDGER = f"""
 INSERT INTO batches (tenant_id, stream_id, sequence, digest, accepted, duplicates, coarsened, {_DROPPED})
-SELECT tenant_id, stream_id, sequence, digest, events, 0, coarsened, {_DROPPED}
+SELECT tenant_id, stream_id, sequence, digest, accepted, duplicates, coarsened, {_DROPPED}
 FROM unnest(
-    $1::integer[], $2::uuid[], $3::bigint[], $4::uuid[], $5::integer[], $6::integer[],
-    $7::integer[], $8::integer[], $9::integer[], $10::integer[]
-) AS entry (tenant_id, stream_id, sequence, digest, events, coarsened, {_DROPPED})
+    $2::integer[], $3::uuid[], $4::bigint[], $5::uuid[], $6::integer[], $7::integer[],
+    $8::integer[], $9::integer[], $10::integer[], $11::integer[], $12::integer[]
+) AS entry (tenant_id, stream_id, sequence, digest, accepted, duplicates, coarsened, {_DROPPED})
+WHERE {tombstones.NEWEST} = $1
 ON CONFLICT DO NOTHING
 RETURNING tenant_id, stream_id, sequence
 """  # noqa: S608 (the names are our own)
@@ -89,23 +99,57 @@ _Write = Callable[[Connection, Sequence[Entry]], Awaitable[dict[Entry, Receipt]]
 
 async def _transact(connection: Connection, entries: Sequence[Entry], write: _Write) -> list[Outcome]:
     """Return the outcomes after COMMIT. After an ERROR the connection is as before; after anything else, unusable."""
-    await connection.execute(session.begin(connection))
-    try:
-        fresh = await _enter(connection, entries)
-        outcomes = await _outcomes(connection, entries, await write(connection, fresh) if fresh else {})
-        ended = await _commit(connection)
-    except asyncpg.PostgresError as error:
-        if error.severity_en == "ERROR":
+    while True:
+        await connection.execute(session.begin(connection))
+        try:
+            return await _attempt(connection, entries, write)
+        except asyncpg.PostgresError as error:
+            if error.severity_en == "ERROR":
+                await connection.execute("ROLLBACK")
+            raise
+        except _Stale:
             await connection.execute("ROLLBACK")
-        raise
+            await tombstones.read(connection)
+
+
+async def _attempt(connection: Connection, entries: Sequence[Entry], write: _Write) -> list[Outcome]:
+    sifted = await _sift(connection, entries)
+    kept = [each for each in sifted if isinstance(each, Entry)]
+    fresh = await _enter(connection, kept) if kept else []
+    outcomes = iter(await _outcomes(connection, kept, await write(connection, fresh) if fresh else {}))
+    ended = await _commit(connection)
     assert ended == "COMMIT", "PostgreSQL answers ROLLBACK if it could not commit"
     _count(fresh)
-    return outcomes
+    return [next(outcomes) if isinstance(each, Entry) else each for each in sifted]
+
+
+async def _sift(connection: Connection, entries: Sequence[Entry]) -> Sequence[Entry | Refused]:
+    """Return the entries without what was erased, as far as this connection knows."""
+    erased = tombstones.known(connection).tenants
+    if not erased:
+        return entries
+    return [
+        await _sift_one(connection, erased[entry.tenant_id], entry) if entry.tenant_id in erased else entry
+        for entry in entries
+    ]
+
+
+async def _sift_one(connection: Connection, of_tenant: tombstones.Tombstones, entry: Entry) -> Entry | Refused:
+    if of_tenant.is_gone:
+        return RevokedToken()
+    try:
+        kept = await tombstones.sift(connection, entry.tenant_id, of_tenant, entry.rows)
+    except Unavailable as refused:
+        return refused
+    if entry.stream_id in of_tenant.streams:
+        entry = replace(entry, stream_id=entry.digest, sequence=NO_SEQUENCE)
+    return replace(entry, rows=kept, erased=(len(entry.rows) - len(kept)) // rows.ROW_BYTES)
 
 
 def _count(fresh: Sequence[Entry]) -> None:
     """Count new batches only, so that the metrics agree with the ledger."""
     metrics.coarsened_terms.inc(sum(entry.coarsened for entry in fresh))
+    metrics.erased_events_ignored.inc(sum(entry.erased for entry in fresh))
     for reason, counts in zip(DROP_REASONS, zip(*(entry.dropped for entry in fresh), strict=True), strict=False):
         metrics.dropped_events.labels(reason).inc(sum(counts))
 
@@ -123,16 +167,20 @@ async def _enter(connection: Connection, entries: Sequence[Entry]) -> list[Entry
     """Write the ledger in key order, so that two writers cannot deadlock; return the entries that were new."""
     by_key = {entry.key: entry for entry in reversed(entries)}  # The first to arrive, if two have the same key.
     ordered = sorted(by_key.values(), key=lambda entry: entry.key)
-    first = [(*entry.key, entry.digest, entry.events, entry.coarsened, *entry.dropped) for entry in ordered]
-    entered = await connection.fetch(_LEDGER, *map(list, zip(*first, strict=True)))
+    first = [
+        (*entry.key, entry.digest, entry.events - entry.erased, entry.erased, entry.coarsened, *entry.dropped)
+        for entry in ordered
+    ]
+    revision = tombstones.known(connection).revision
+    entered = await connection.fetch(_LEDGER, revision, *map(list, zip(*first, strict=True)))
     return [by_key[row["tenant_id"], row["stream_id"], row["sequence"]] for row in entered]
 
 
 async def _copy(connection: Connection, entries: Sequence[Entry]) -> dict[Entry, Receipt]:
     merged = rows.merge([entry.rows for entry in entries])
-    receipts = {entry: Receipt(entry.events, 0, entry.coarsened) for entry in entries}
+    receipts = {entry: Receipt(entry.events - entry.erased, entry.erased, entry.coarsened) for entry in entries}
     if not merged:
-        return receipts  # Losses alone.
+        return receipts  # Losses alone, or nothing that was not erased.
 
     async def source() -> AsyncIterator[bytes]:
         yield rows.HEADER
@@ -175,7 +223,7 @@ async def _insert(connection: Connection, entries: Sequence[Entry]) -> dict[Entr
 
 
 async def _outcomes(connection: Connection, entries: Sequence[Entry], receipts: dict[Entry, Receipt]) -> list[Outcome]:
-    """Return each entry's outcome; one that the ledger had already gets the receipt stored there."""
+    """Return each entry's outcome; one that the ledger had already gets the receipt stored there. Raises _Stale."""
     if len(receipts) == len(entries):
         return [receipts[entry] for entry in entries]
     first: dict[tuple[int, UUID, int], asyncpg.Record] = {}
@@ -183,6 +231,8 @@ async def _outcomes(connection: Connection, entries: Sequence[Entry], receipts: 
     for tenant_id, keys in groupby(replayed, lambda key: key[0]):
         found = await connection.fetch(_FIRST, tenant_id, *map(list, list(zip(*keys, strict=True))[1:]))
         first |= {(tenant_id, row["stream_id"], row["sequence"]): row for row in found}
+    if len(first) < len(set(replayed)):
+        raise _Stale
     return [receipts.get(entry) or _replay(entry, first[entry.key]) for entry in entries]
 
 

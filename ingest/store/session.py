@@ -10,6 +10,9 @@ from weakref import WeakSet
 
 import asyncpg
 
+# Whatever the server's default is: a snapshot of before the statement could be older than an erasure that the statement
+# has waited for.
+BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 PROBE_TIMEOUT_S = 5.0
 _DURABLE = "CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN 'on'"
 _SET_DURABLE = f"set_config('synchronous_commit', {_DURABLE} ELSE current_setting('synchronous_commit') END, %s)"
@@ -86,7 +89,7 @@ def is_pooled(connection: asyncpg.Connection) -> bool:
 
 def begin(connection: asyncpg.Connection) -> str:
     """Return the statement that begins a durable transaction, whichever connection a pooler runs it on."""
-    return f"BEGIN; SELECT {_SET_DURABLE % 'true'}" if is_pooled(connection) else "BEGIN"
+    return f"{BEGIN}; SELECT {_SET_DURABLE % 'true'}" if is_pooled(connection) else BEGIN
 
 
 def _compare(held: asyncpg.Record, wanted: Mapping[str, str]) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from ingest.store import acts
+from ingest.store import acts, erased_words
 from ingest.store.acts import Act
 from ingest.store.audit import Audit
 from ingest.store.connections import Connection
@@ -141,6 +141,8 @@ async def learn(connection: Connection, tenant_id: int, candidates: Iterable[Can
             if found is not None and found["is_retired"]:
                 raise BudgetSpent  # An operator removed it: traffic cannot restore it.
             if found is None:
+                if await erased_words.has(connection, tenant_id, candidate):
+                    raise BudgetSpent  # Nor one that was erased.
                 (spent,) = await connection.fetch(_LEARNED, tenant_id, kind)
                 if spent["ever"] >= limits.LEARN_TOTAL_MAX or spent["today"] >= limits.LEARN_PER_DAY_MAX:
                     raise BudgetSpent
