@@ -1,4 +1,4 @@
-"""`jobs`: run the jobs on rollups and invoices, until SIGTERM or once."""
+"""`jobs`: run the jobs on rollups, invoices and erasures, until SIGTERM or once."""
 
 import argparse
 import asyncio
@@ -11,17 +11,15 @@ from ingest.cli.arguments import Subparsers
 from ingest.errors import CannotStart, Unavailable
 from ingest.jobs import runner
 from ingest.jobs.job import Job, Lane
+from ingest.reports.lanes import LANES
 from ingest.store import connections, jobs
 from ingest.store.connections import Connection
 from ingest.store.database import require_dsn
-from ingest.usage import rounds
-
-LANES = rounds.LANES
 
 
 def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     """Declare the command."""
-    says = "add up usage, compare it with the rows, close invoices and hand them over, until SIGTERM"
+    says = "add up usage, compare it with the rows, close invoices and hand them over, erase, until SIGTERM"
     command = commands.add_parser("jobs", help=says, description=says)
     command.add_argument("--once", action="store_true", help="do all that there is to do, print it, and exit")
     command.set_defaults(run=_jobs)

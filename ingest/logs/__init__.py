@@ -29,7 +29,7 @@ Event = Literal[
     "login-overprivileged", "database-exposed", "certificate-reloaded", "certificate-not-loaded",
     "database-not-verified", "lines-lost", "lines-suppressed", "counts-lost", "clock-adrift", "clock-agrees",
     "retention-withheld", "retention-differs", "session-lost", "role-missing", "job-failed", "job-slow",
-    "hand-over-refused", "processor-unavailable",
+    "hand-over-refused", "processor-unavailable", "erasure-failed", "erasure-finished", "erasure-space-pending",
 ]  # fmt: skip
 
 

@@ -13,14 +13,13 @@ from ingest.intake.extension import Extension
 from ingest.intake.settings import IntakeSettings
 from ingest.intake.throttle import Throttle
 from ingest.jobs import runner
-from ingest.reports import invoices, openapi, receipt_keys, usage
+from ingest.reports import invoices, lanes, openapi, receipt_keys, usage
 from ingest.reports.problems import REPORTS
 from ingest.rights.receipts import settings
 from ingest.rights.receipts.settings import ReceiptSettings
 from ingest.serving import boundary
 from ingest.store.database import require_dsn
 from ingest.store.read_connections import ReadConnections
-from ingest.usage import rounds
 from ingest.usage.processor import webhook
 from ingest.usage.processor.settings import PaymentSettings
 from ingest.usage.settings import JobsSettings
@@ -57,7 +56,7 @@ def create(shared: object = None) -> Starlette:
         within.state.read_connections = ReadConnections(dsn)
         async with inner(within):
             if config.load_own(JobsSettings).jobs:
-                for lane in rounds.LANES:
+                for lane in lanes.LANES:
                     within.state.tasks.start(lane.name, partial(runner.run, dsn, lane))
             yield
         await within.state.read_connections.close()

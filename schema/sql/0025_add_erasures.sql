@@ -158,6 +158,19 @@ BEGIN
 END
 $$;
 
+-- By what an order knows its tenant, and a tag's key and value, again. Only until the order is written.
+CREATE FUNCTION nocontent.subject_of_erasure(
+    tenant integer, erasure uuid, OUT created_at timestamptz, OUT tag_key text, OUT tag_value text
+)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT known.created_at, tag.tag_key, tag.tag_value
+    FROM nocontent.erasures asked
+    JOIN nocontent.tenants known USING (tenant_id)
+    LEFT JOIN nocontent.tag_names tag ON tag.tenant_id = asked.tenant_id AND tag.term_id = asked.term_id
+    WHERE asked.tenant_id = tenant AND asked.erasure_id = erasure AND asked.step = 'requested'
+$$;
+
 CREATE FUNCTION nocontent.count_erased(
     tenant integer, erasure uuid, its_table text, its_day date, more_erased bigint, more_reduced bigint,
     more_events bigint
@@ -321,7 +334,7 @@ BEGIN
                     <= known.last + interval '1 microsecond'
             LIMIT rows_max
         ));
-    ELSIF known.scope = 'tenant' AND its_table NOT IN ('events', 'erasure_events', 'erased_words')
+    ELSIF known.scope = 'tenant' AND its_table <> 'events'
         AND EXISTS (SELECT FROM nocontent.tenant_tables WHERE table_name = its_table AND erased = 'delete') THEN
         EXECUTE format(
             'DELETE FROM nocontent.%1$I WHERE tenant_id = $1 AND ctid = ANY(ARRAY('
@@ -501,12 +514,13 @@ ALTER TABLE nocontent.job_figures ADD CONSTRAINT job_figures_figure_check CHECK 
 INSERT INTO nocontent.job_figures (figure, is_total) VALUES
     ('rows_erased', true), ('erasures_finished', true), ('erasures_open', false), ('erasure_oldest_s', false);
 
-REVOKE EXECUTE ON FUNCTION nocontent.time_of_event, nocontent.erasure_in_progress, nocontent.count_erased,
+REVOKE EXECUTE ON FUNCTION nocontent.time_of_event, nocontent.erasure_in_progress, nocontent.subject_of_erasure,
+    nocontent.count_erased,
     nocontent.advance_erasure, nocontent.bar_writers, nocontent.erase_events, nocontent.erase_rows,
     nocontent.reduce_audit, nocontent.erase_word, nocontent.count_kept, nocontent.vacuum_soon,
     nocontent.vacuum_as_usual, nocontent.note_vacuumed, nocontent.trim_erasures FROM PUBLIC;
 
-GRANT EXECUTE ON FUNCTION nocontent.time_of_event, nocontent.advance_erasure, nocontent.bar_writers,
+GRANT EXECUTE ON FUNCTION nocontent.time_of_event, nocontent.subject_of_erasure, nocontent.advance_erasure, nocontent.bar_writers,
     nocontent.erase_events, nocontent.erase_rows, nocontent.reduce_audit, nocontent.erase_word, nocontent.count_kept,
     nocontent.vacuum_soon, nocontent.vacuum_as_usual, nocontent.note_vacuumed, nocontent.trim_erasures,
     nocontent.begin_job(text, interval), nocontent.finish_job(text, interval, boolean, text[], bigint[])
@@ -553,7 +567,7 @@ BEGIN
         EXECUTE format('ALTER TABLE nocontent.%I OWNER TO nocontent_owner', made);
     END LOOP;
     FOREACH made IN ARRAY ARRAY[
-        'time_of_event', 'erasure_in_progress', 'count_erased', 'advance_erasure', 'bar_writers', 'erase_events',
+        'time_of_event', 'erasure_in_progress', 'subject_of_erasure', 'count_erased', 'advance_erasure', 'bar_writers', 'erase_events',
         'erase_rows', 'reduce_audit', 'erase_word', 'count_kept', 'vacuum_soon', 'vacuum_as_usual', 'note_vacuumed',
         'trim_erasures'
     ] LOOP

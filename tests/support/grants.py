@@ -130,8 +130,8 @@ _ERASURES = {  # Of migration 0025.
         "erasures erasure_counts erasure_events erased_words tenant_tables jobs job_figures retention".split(), "SELECT"
     )
     | dict.fromkeys(
-        "time_of_event advance_erasure bar_writers erase_events erase_rows reduce_audit erase_word count_kept"
-        " vacuum_soon vacuum_as_usual note_vacuumed trim_erasures begin_job finish_job".split(),
+        "time_of_event subject_of_erasure advance_erasure bar_writers erase_events erase_rows reduce_audit erase_word"
+        " count_kept vacuum_soon vacuum_as_usual note_vacuumed trim_erasures begin_job finish_job".split(),
         "EXECUTE",
     )
     | {

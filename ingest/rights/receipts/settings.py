@@ -32,7 +32,8 @@ class ReceiptSettings(Settings):
         str, Meta(description="file with the public keys of receipts, the current and older ones; they are published")
     ] = ""
     backup_days: Annotated[
-        int | None, Meta(ge=0, le=36_500, description="days that backups and WAL archives are kept; for erasures")
+        Annotated[int, Meta(ge=0, le=36_500)] | None,
+        Meta(description="days that backups and WAL archives are kept, up to 36,500; for erasures"),
     ] = None
 
 

@@ -1,0 +1,1 @@
+"""The SQL of tenants' rights: erasures, and what carries them out."""
