@@ -44,6 +44,7 @@ FAMILIES = {
     "prices": ("prices",),
     "usage": ("usage",),
     "receipt": ("receipt",),
+    "erase": ("erase",),
     "policy": ("policy",),
     "check": ("check",),
     "prove": ("prove",),

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ingest import config
 from ingest.demo.settings import DemoSettings
 from ingest.intake.settings import IntakeSettings
-from ingest.rights.receipts.settings import ReceiptSettings
+from ingest.rights.erasing.settings import ErasingSettings
 from ingest.serving.application import Application
 from ingest.serving.settings import ServingSettings
 from ingest.store.connections import Role
@@ -20,7 +20,7 @@ from ingest.usage.settings import JobsSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServeSettings(IntakeSettings, JobsSettings, PaymentSettings, ReceiptSettings, ServingSettings):
+class ServeSettings(ErasingSettings, IntakeSettings, JobsSettings, PaymentSettings, ServingSettings):
     """Of `serve`."""
 
 

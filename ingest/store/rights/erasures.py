@@ -1,7 +1,5 @@
 """Records erasures, as an operator's acts, and reads them; `erasing.py` has what carries them out."""
 
-import hashlib
-import hmac
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from ingest.store import acts
+from ingest.store import acts, erased_words
 from ingest.store.connections import Connection
 from ingest.store.rights.errors import SubjectChanged
 from schema import ids
@@ -114,6 +112,12 @@ _COUNTS = """
 SELECT table_name, sum(erased)::bigint AS erased, sum(reduced)::bigint AS reduced, sum(kept)::bigint AS kept
 FROM nocontent.erasure_counts WHERE tenant_id = $1 AND erasure_id = $2 GROUP BY table_name ORDER BY table_name
 """
+_TAG_TERM = """
+SELECT value.term_id FROM nocontent.vocabulary AS value
+JOIN nocontent.vocabulary AS key
+    ON key.tenant_id = value.tenant_id AND key.kind = 4 AND key.term_id = value.parent_id
+WHERE value.tenant_id = $1 AND value.kind = 5 AND key.term = $2 AND value.term = $3
+"""
 _LOCK_TENANT = "SELECT tenant_id FROM nocontent.tenants WHERE tenant_id = $1 FOR UPDATE"
 
 
@@ -146,13 +150,14 @@ async def _record_word(connection: Connection, wanted: Subject, erasure_id: UUID
     if row is None:
         raise SubjectChanged
     salt = secrets.token_bytes(_SALT_BYTES)
-    own = (wanted.tenant_id, erasure_id, Kind.TAG_VALUE, row["parent_id"], digest(salt, row["term"]), salt)
+    own = (wanted.tenant_id, erasure_id, Kind.TAG_VALUE, row["parent_id"], erased_words.digest(salt, row["term"]), salt)
     await connection.execute(_RECORD_WORD, *own)
 
 
-def digest(salt: bytes, word: str) -> bytes:
-    """Return the digest of a word that is not to be learned again."""
-    return hmac.new(salt, word.encode(), hashlib.sha256).digest()
+async def tag_term(connection: Connection, tenant_id: int, key: str, value: str) -> int | None:
+    """Return the number of a tag's value, retired or not."""
+    found = await connection.fetchval(_TAG_TERM, tenant_id, key, value)
+    return None if found is None else int(found)
 
 
 async def unfinished(connection: Connection) -> list[Erasure]:
