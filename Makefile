@@ -2,7 +2,7 @@
 
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz fuzz-properties fuzz-coverage usage-histories prove prove-breaks api-check faults soak hostile check fmt lock catalogue clean clean-data
+.PHONY: help run test fuzz fuzz-properties fuzz-coverage usage-histories prove prove-breaks api-check faults soak erasure hostile check fmt lock catalogue clean clean-data
 .PHONY: bench bench-full clients instructions plots observe generate k8s-check image reporter sbom
 
 VENV := .venv
@@ -101,6 +101,9 @@ clients: $(VENV)/.dev .venv-clients/.done .venv-clients-otlp/.done ## run real c
 soak: $(VENV)/.dev ## send 10 million events through one process, overload it, and take its database away (10 min)
 	$(BIN)/python -m tests.soak events $(ARGS)
 	$(BIN)/python -m tests.soak overload
+
+erasure: $(VENV)/.dev ## erase one of 100 tenants with 20 million rows under load, and kill the job 20 times (15 min)
+	$(BIN)/python -m bench.erasure $(ARGS)
 
 hostile: $(VENV)/.dev ## run honest senders beside attacks: slow connections, bombs, bad tokens, costly refusals (15 min)
 	$(BIN)/python -m tests.soak hostile $(ARGS)

@@ -94,12 +94,12 @@ WHERE tenant_id = {tenant} AND grain = {grain} AND at >= date_trunc('day', now()
 """
 
 
-async def sum_all(dsn: str) -> float:
+async def sum_all(dsn: str, tenants: int = TENANTS, days: int = DAYS) -> float:
     """Have the job sum all rows, as after an upgrade from a version without rollups; return the seconds it took."""
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute("DELETE FROM nocontent.usage_marks")
-        await connection.execute(_MARK_ALL, TENANTS, DAYS)
+        await connection.execute(_MARK_ALL, tenants, days)
     finally:
         await connection.close()
     started = time.perf_counter()
