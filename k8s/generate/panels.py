@@ -308,12 +308,12 @@ USAGE = Board(
             ),
         ),
         Row("Erasures", (
-                _line("Came again", "suffix: events/s",
-                      f"sum(rate(ingest_erased_events_ignored_total[{WINDOW}]))", "left out"),
+                _stat("Came again", "suffix: events", f"sum(increase(ingest_erased_events_ignored_total[{RANGE}]))"),
                 _line("Rows erased", "suffix: rows/s", f"max(rate(ingest_erased_rows[{WINDOW}]))", "erased"),
                 _line("Not finished", "suffix: erasures", "max(ingest_erasures_open)", "open"),
                 _line("Finished", "suffix: erasures", f"max(increase(ingest_erasures_finished[{WINDOW}]))", "finished"),
-                _line("Age of the oldest that is not", "s", "max(ingest_erasure_age_seconds)", "age"))),
+                _line("Age of the oldest that is not", "s", "max(ingest_erasure_age_seconds)", "age"),
+        )),
     ),
 )  # fmt: skip
 
