@@ -12,7 +12,6 @@ from uuid import UUID
 
 import asyncpg
 
-from ingest.errors import Unavailable
 from ingest.knowledge.errors import RevokedToken
 from ingest.store import metrics, rows, session, tombstones
 from ingest.store.connections import Connection
@@ -49,8 +48,7 @@ class Entry:
         return self.tenant_id, self.stream_id, self.sequence
 
 
-Refused = RevokedToken | Unavailable  # By an erasure: its tenant is gone, or one of its words.
-Outcome = Receipt | SequenceReused | Refused
+Outcome = Receipt | SequenceReused | RevokedToken
 
 
 class _Stale(Exception):
@@ -123,8 +121,8 @@ async def _attempt(connection: Connection, entries: Sequence[Entry], write: _Wri
     return [next(outcomes) if isinstance(each, Entry) else each for each in sifted]
 
 
-async def _sift(connection: Connection, entries: Sequence[Entry]) -> Sequence[Entry | Refused]:
-    """Return the entries without what was erased, as far as this connection knows."""
+async def _sift(connection: Connection, entries: Sequence[Entry]) -> Sequence[Entry | RevokedToken]:
+    """Return the entries without what was erased, as far as this connection knows; those of an erased tenant fail."""
     erased = tombstones.known(connection).tenants
     if not erased:
         return entries
@@ -134,15 +132,12 @@ async def _sift(connection: Connection, entries: Sequence[Entry]) -> Sequence[En
     ]
 
 
-async def _sift_one(connection: Connection, of_tenant: tombstones.Tombstones, entry: Entry) -> Entry | Refused:
+async def _sift_one(connection: Connection, of_tenant: tombstones.Tombstones, entry: Entry) -> Entry | RevokedToken:
     if of_tenant.is_gone:
         return RevokedToken()
-    try:
-        kept = await tombstones.sift(connection, entry.tenant_id, of_tenant, entry.rows)
-    except Unavailable as refused:
-        return refused
-    if entry.stream_id in of_tenant.streams:
+    if entry.sequence <= of_tenant.streams.get(entry.stream_id, NO_SEQUENCE):
         entry = replace(entry, stream_id=entry.digest, sequence=NO_SEQUENCE)
+    kept = await tombstones.sift(connection, entry.tenant_id, of_tenant, entry.rows)
     return replace(entry, rows=kept, erased=(len(entry.rows) - len(kept)) // rows.ROW_BYTES)
 
 

@@ -12,7 +12,6 @@ import asyncpg
 import numpy as np
 import numpy.typing as npt
 
-from ingest.errors import Unavailable
 from ingest.store import rows
 from ingest.store.connections import Connection
 from schema.limits import RETENTION_DAYS_MAX
@@ -37,9 +36,9 @@ class Tombstones:
     """All that was erased of one tenant."""
 
     is_gone: bool = False  # The tenant itself.
-    streams: set[UUID] = field(default_factory=set)
+    streams: dict[UUID, int] = field(default_factory=dict)  # And the last sequence that was erased.
     of_events: list[Tombstone] = field(default_factory=list)
-    words: dict[int, int] = field(default_factory=dict)  # Tags that left the vocabulary: until when they were erased.
+    last: int = 0  # The greatest of these: most batches are younger.
 
 
 @dataclass(slots=True)
@@ -62,14 +61,11 @@ _MICROSECONDS = "(extract(epoch FROM least(greatest({}, '2000-01-01Z'), '9999-01
 # An event is never stored after its day has left the window. A longer retention reaches back to days that have, by so
 # many days at most.
 _READ = f"""
-SELECT newest.revision AS newest, erased.tenant_id, scope, stream_id, erasure_id, erased.term_id,
-    ({_MICROSECONDS.format("first")})::bigint AS first, ({_MICROSECONDS.format("last")})::bigint AS last,
-    word.retired_at IS NOT NULL AS is_word_gone
+SELECT newest.revision AS newest, tenant_id, scope, stream_id, sequence, erasure_id, term_id,
+    ({_MICROSECONDS.format("first")})::bigint AS first, ({_MICROSECONDS.format("last")})::bigint AS last
 FROM (SELECT {NEWEST} AS revision) AS newest
-LEFT JOIN erasures AS erased ON coalesce(last, requested_at)
+LEFT JOIN erasures ON coalesce(last, requested_at)
     >= coalesce((SELECT horizon FROM retention WHERE retention_id = 1), '-infinity') - {RETENTION_DAYS_MAX}
-LEFT JOIN vocabulary AS word ON scope = 'tag' AND first IS NULL
-    AND word.tenant_id = erased.tenant_id AND word.kind = 5 AND word.term_id = erased.term_id
 """  # noqa: S608 (constants of our own)
 
 
@@ -87,26 +83,27 @@ def _add(tombstones: Tombstones, row: asyncpg.Record) -> None:
     if row["scope"] == "tenant":
         tombstones.is_gone = True
     elif row["scope"] == "stream":
-        tombstones.streams.add(row["stream_id"])
+        known = tombstones.streams.get(row["stream_id"], 0)
+        tombstones.streams[row["stream_id"]] = max(known, row["sequence"])
     else:
         names = ("scope", "first", "last", "erasure_id", "term_id")
         tombstones.of_events.append(Tombstone(*(row[name] for name in names)))
-        if row["is_word_gone"]:
-            tombstones.words[row["term_id"]] = row["last"]
+        tombstones.last = max(tombstones.last, row["last"])
 
 
 async def sift(connection: Connection, tenant_id: int, tombstones: Tombstones, part: bytes) -> bytes:
-    """Return a batch's rows without those that were erased; raises Unavailable.
-
-    That is for a word that left the vocabulary after the batch was decoded: the next try is decoded without it.
-    """
+    """Return a batch's rows without those that were erased."""
     stored = np.frombuffer(part, rows.ROW)
     if not len(stored):
         return part
     times = stored["occurred_at"].astype(np.int64)
-    _require_words(stored, times, tombstones.words)
     oldest, newest = int(times.min()), int(times.max())
-    near = [each for each in tombstones.of_events if each.first <= newest and oldest <= each.last]
+    if oldest > tombstones.last:
+        return part
+    terms = {None, *np.unique(np.concatenate([stored[name] for name in rows.TAG_COLUMNS])).tolist()}
+    near = [
+        each for each in tombstones.of_events if each.first <= newest and oldest <= each.last and each.term_id in terms
+    ]
     is_erased = np.zeros(len(stored), np.bool_)
     for each in near:
         if each.scope != "events":
@@ -115,16 +112,6 @@ async def sift(connection: Connection, tenant_id: int, tombstones: Tombstones, p
     if sought := [each.erasure_id for each in near if each.scope == "events"]:
         is_erased |= await _are_named(connection, tenant_id, sought, part)
     return stored.compress(~is_erased).tobytes() if is_erased.any() else part
-
-
-def _require_words(stored: npt.NDArray[np.void], times: npt.NDArray[np.int64], words: dict[int, int]) -> None:
-    """Raise Unavailable if an event has a word that is gone, and is younger than the events that it was erased from."""
-    gone = np.array([*words], np.int16)
-    if not any(np.isin(stored[name], gone).any() for name in rows.TAG_COLUMNS):
-        return
-    for term_id, last in words.items():
-        if (_has_tag(stored, term_id) & (times > last)).any():
-            raise Unavailable
 
 
 def _has_tag(stored: npt.NDArray[np.void], term_id: int) -> _Mask:

@@ -8,7 +8,6 @@ import asyncpg
 import pytest
 from prometheus_client import REGISTRY
 
-from ingest.errors import Unavailable
 from ingest.knowledge.errors import RevokedToken
 from ingest.store import batches, connections, rows, tombstones
 from ingest.store.batches import NO_SEQUENCE, Entry, Outcome
@@ -108,16 +107,20 @@ async def test_batches_of_an_erased_tenant_get_the_answer_of_a_revoked_token(
     assert await owner.fetchval("SELECT count(*) FROM events WHERE tenant_id = 1") == 0
 
 
-async def test_a_batch_of_an_erased_stream_is_one_without_a_stream(writer: Connection, owner: Connection) -> None:
-    first, second = entry(sequence=4), entry(sequence=5)
+async def test_a_line_of_an_erased_stream_comes_back_as_a_batch_without_a_stream(
+    writer: Connection, owner: Connection
+) -> None:
+    first, second, later = entry(sequence=4), entry(sequence=5), entry(sequence=6)
     await batches.store(writer, [first])
-    await record(owner, "stream", stream_id=STREAM, sequence=4)
+    await record(owner, "stream", stream_id=STREAM, sequence=3)
+    await record(owner, "stream", stream_id=STREAM, sequence=5)
     await owner.execute("DELETE FROM batches")
-    assert await batches.store_skipping(writer, [first, second]) == [Receipt(0, 1), Receipt(1, 0)]
+    assert await batches.store_skipping(writer, [first, second, later]) == [Receipt(0, 1), Receipt(1, 0), Receipt(1, 0)]
     assert await batches.store(writer, [first, second]) == [Receipt(0, 1), Receipt(0, 1)]
+    assert await batches.store(writer, [later]) == [Receipt(1, 0, replayed=True)]
     keys = await owner.fetch("SELECT stream_id, sequence FROM batches")
     assert {(row["stream_id"], row["sequence"]) for row in keys} == {
-        (first.digest, NO_SEQUENCE), (second.digest, NO_SEQUENCE)
+        (first.digest, NO_SEQUENCE), (second.digest, NO_SEQUENCE), (STREAM, 6)
     }  # fmt: skip
 
 
@@ -127,24 +130,6 @@ async def test_another_tenant_with_the_same_events_keeps_them(writer: Connection
         await record(owner, scope, shared, **named)
     outcomes = await batches.store(writer, [entry(shared), entry(shared, tenant_id=2)])
     assert outcomes == [Receipt(0, 1), Receipt(1, 0)]
-
-
-async def test_a_batch_with_a_word_that_left_the_vocabulary_is_to_be_sent_again(
-    writer: Connection, owner: Connection
-) -> None:
-    """The worker decoded it with an older snapshot; by the next try the word is unknown."""
-    gone, later, other = event(1), event(0.5), event(0.5, tags={"team": "editor"})
-    await owner.execute(
-        "INSERT INTO vocabulary (tenant_id, kind, term_id, parent_id, term, retired_at, revision)"
-        " VALUES (1, 5, $1, 1, 'erased-101', now(), 0)",
-        SEARCH,
-    )
-    await record(owner, "tag", first=None, last=at(gone), term_id=SEARCH)
-    assert await batches.store(writer, [entry(gone)]) == [Receipt(0, 1)]
-    refused, kept = await batches.store(writer, [entry(later), entry(other)])
-    assert type(refused) is Unavailable
-    assert kept == Receipt(1, 0)
-    assert await stored(owner) == ids(other)
 
 
 @pytest.mark.parametrize("seed", range(4))
