@@ -15,12 +15,13 @@ from ingest.store import batches, connections
 from ingest.store.batches import Entry
 from ingest.store.connections import Connection
 from schema.receipt import Receipt
-from tests.support import sample
-from tests.support.cluster import operator
-from tests.support.entries import WAIT_S, entry
+from tests.support import cluster, sample
+from tests.support.cluster import Cluster, operator
+from tests.support.entries import WAIT_S, acknowledged, entry, writing
 from tests.support.tombstones import barring, erase, record
 
 TENANTS = (1, 2, 3)
+NEWEST = "SELECT max(revision) FROM erasures"
 RACES_S = 3.0
 
 
@@ -116,6 +117,26 @@ async def test_all_batches_of_a_group_that_waited_get_their_answer(
         await blocked(owner)
         await record(owner, "range", gone, gone)
     assert await storing == [Receipt(1, 0, replayed=True), Receipt(0, 1), Receipt(1, 0)]
+
+
+async def test_a_writer_that_outlives_a_restore_knows_the_erasures_of_the_restored_database_alone(
+    postgres: Cluster, database: str
+) -> None:
+    """The next erasure after the restore gets the revision of one that is undone."""
+    name = database.partition("?")[0].rpartition("/")[2]
+    undone, gone = old(), old()
+    async with writing(database) as queue:
+        async with operator(database) as owner:
+            await record(owner, "events", undone)
+            known = await owner.fetchval(NEWEST)
+        assert await acknowledged(queue, entry(undone)) == Receipt(0, 1)
+        await asyncio.to_thread(cluster.run, postgres.dsn, f"DROP DATABASE {name} WITH (FORCE)")
+        await asyncio.to_thread(cluster.run, postgres.dsn, f"CREATE DATABASE {name} TEMPLATE migrated")
+        async with operator(database) as owner:
+            await record(owner, "events", gone)
+            assert await owner.fetchval(NEWEST) == known
+        assert await acknowledged(queue, entry(gone)) == Receipt(0, 1)
+        assert await acknowledged(queue, entry(undone)) == Receipt(1, 0)
 
 
 class Race:
