@@ -15,7 +15,8 @@ from ingest.store.connections import Connection
 from schema.receipt import Receipt
 from tests.support import sample
 from tests.support.entries import STREAM, entry
-from tests.support.tombstones import at, erase, record
+from tests.support.erasing import at
+from tests.support.tombstones import erase, record
 
 SEARCH, EDITOR = 101, 103  # Of the tag `team`, in gauge.VOCABULARIES.
 BOTH = pytest.mark.parametrize("store", [batches.store, batches.store_skipping])

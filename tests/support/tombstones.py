@@ -2,24 +2,19 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import asyncpg
 
 from ingest.store import acts
 from ingest.store.connections import Connection
+from tests.support.erasing import at
 
 _RECORD = """
 INSERT INTO erasures (tenant_id, erasure_id, scope, first, last, stream_id, sequence, term_id, revision, requested_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, greatest(now(), $5))
 """
 _NAME = "INSERT INTO erasure_events (tenant_id, erasure_id, event_id) SELECT $1, $2, unnest($3::uuid[])"
-
-
-def at(event: dict[str, object]) -> datetime:
-    """Return an event's time, which its id begins with."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=UUID(str(event["event_id"])).int >> 80)
 
 
 async def record(
