@@ -21,6 +21,8 @@ from tests.support.entries import WAIT_S, acknowledged, entry, writing
 from tests.support.tombstones import barring, erase, record
 
 TENANTS = (1, 2, 3)
+SEARCH = 101  # The id of a tag's value, as `entry` encodes it.
+SCOPES: dict[str, dict[str, object]] = {"range": {}, "tag": {"term_id": SEARCH}, "events": {}}
 NEWEST = "SELECT max(revision) FROM erasures"
 RACES_S = 3.0
 
@@ -161,37 +163,40 @@ class Race:
     def _entry(self, chance: random.Random, tenant_id: int, stream_id: UUID) -> Entry:
         known = self.sent[tenant_id]
         again = chance.sample(known, min(len(known), 4)) if chance.random() < 0.5 else []
-        new = [sample.event() for _ in range(4)]
+        new = [sample.event(tags={"team": chance.choice(["search", "editor"])}) for _ in range(4)]
         known += new
         return entry(*again, *new, tenant_id=tenant_id, stream_id=stream_id, sequence=next(self._sequences))
 
 
-_IN_RANGE = """
-SELECT count(*) FROM events JOIN erasures USING (tenant_id) WHERE occurred_at BETWEEN first AND last AND scope = 'range'
+_NAMED = """
+SELECT count(*) FROM events JOIN erasures USING (tenant_id)
+WHERE occurred_at BETWEEN first AND last AND (
+    scope = 'range'
+    OR scope = 'tag' AND term_id IN (tag_1, tag_2, tag_3, tag_4)
+    OR scope = 'events' AND event_id IN (SELECT event_id FROM erasure_events WHERE tenant_id = events.tenant_id)
+)
 """
 
 
 async def test_nothing_comes_back_while_writers_and_erasures_race(database: str, owner: Connection) -> None:
-    race, erased = Race(), 0
+    race, erased = Race(), dict.fromkeys(SCOPES, 0)
     async with asyncio.TaskGroup() as tasks:
         for seed in range(3):
             tasks.create_task(race.write(database, seed))
         ends_at = asyncio.get_running_loop().time() + RACES_S
         try:
             while asyncio.get_running_loop().time() < ends_at:
-                await asyncio.sleep(0.1)
-                for tenant_id in TENANTS[:2]:
-                    named = race.sent[tenant_id][-20:-10]
-                    if named:
-                        erased += await erase(
-                            owner, tenant_id, await record(owner, "range", *named, tenant_id=tenant_id)
-                        )
-                assert await owner.fetchval(_IN_RANGE) == 0
+                for tenant_id, scope in itertools.product(TENANTS[:2], SCOPES):
+                    await asyncio.sleep(0.03)
+                    if named := race.sent[tenant_id][-20:-10]:
+                        erasure_id = await record(owner, scope, *named, tenant_id=tenant_id, **SCOPES[scope])
+                        erased[scope] += await erase(owner, tenant_id, erasure_id)
+                    assert await owner.fetchval(_NAMED) == 0
         finally:
             race.is_over = True
-    assert erased > 0
-    assert await owner.fetchval(_IN_RANGE) == 0
+    assert min(erased.values()) > 0
+    assert await owner.fetchval(_NAMED) == 0
     assert await owner.fetchval("SELECT count(*) FROM events WHERE tenant_id = 3") == len(race.sent[3])
     assert await owner.fetchval("SELECT sum(duplicates) FROM batches") > 0
     balance = "SELECT (SELECT sum(accepted) FROM batches) - (SELECT count(*) FROM events)"
-    assert await owner.fetchval(balance) == erased
+    assert await owner.fetchval(balance) == sum(erased.values())
