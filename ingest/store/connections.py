@@ -86,7 +86,7 @@ def _session_settings(role: Role | None) -> dict[str, str]:
         return {}
     own = {"role": role, "search_path": "nocontent"}
     if role == "nocontent_writer":
-        return own | {"lock_timeout": _LOCK_TIMEOUT}
+        return own | {"lock_timeout": _LOCK_TIMEOUT, "default_transaction_isolation": session.ISOLATION}
     return own | {"statement_timeout": _READ_TIMEOUT} if role == "nocontent_usage_reader" else own
 
 

@@ -10,15 +10,16 @@ from weakref import WeakSet
 
 import asyncpg
 
-# Whatever the server's default is: a snapshot of before the statement could be older than an erasure that the statement
-# has waited for.
-BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+# Of a writer, whatever the server's default is: a snapshot from before a statement could be older than an erasure that
+# the statement has waited for.
+ISOLATION = "read committed"
 PROBE_TIMEOUT_S = 5.0
 _DURABLE = "CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN 'on'"
 _SET_DURABLE = f"set_config('synchronous_commit', {_DURABLE} ELSE current_setting('synchronous_commit') END, %s)"
 _HELD = """
 SELECT pg_backend_pid() AS pid, current_user::text AS role, current_setting('search_path') AS search_path,
     current_setting('lock_timeout') AS lock_timeout, current_setting('statement_timeout') AS statement_timeout,
+    current_setting('default_transaction_isolation') AS default_transaction_isolation,
     current_setting('synchronous_commit') AS synchronous_commit
 """
 _PID = "SELECT pg_backend_pid()"
@@ -88,8 +89,10 @@ def is_pooled(connection: asyncpg.Connection) -> bool:
 
 
 def begin(connection: asyncpg.Connection) -> str:
-    """Return the statement that begins a durable transaction, whichever connection a pooler runs it on."""
-    return f"{BEGIN}; SELECT {_SET_DURABLE % 'true'}" if is_pooled(connection) else BEGIN
+    """Return the statement that begins a writer's durable transaction, whichever connection a pooler runs it on."""
+    if is_pooled(connection):
+        return f"BEGIN ISOLATION LEVEL {ISOLATION}; SELECT {_SET_DURABLE % 'true'}"
+    return "BEGIN"
 
 
 def _compare(held: asyncpg.Record, wanted: Mapping[str, str]) -> None:

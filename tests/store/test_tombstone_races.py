@@ -99,7 +99,7 @@ async def test_a_writer_that_waited_for_the_barrier_sees_the_erasure(
     await owner.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = '{isolation}'")
     gone = old()
     async with connections.connected(database, "nocontent_writer") as writer:
-        assert await writer.fetchval("SHOW default_transaction_isolation") == isolation
+        assert await writer.fetchval("SHOW transaction_isolation") == "read committed"
         await batches.store(writer, [entry()])  # The statement is prepared.
         async with barring(other):
             storing = asyncio.create_task(batches.store(writer, [entry(gone)]))
