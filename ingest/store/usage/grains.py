@@ -3,7 +3,7 @@
 A histogram's entries are (row, bin, count) in three arrays; those that are stored already are just further entries.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -16,6 +16,12 @@ from ingest.store.usage.columns import DIMENSIONS, DIMENSIONS_OF, HISTOGRAMS, NO
 Integers = npt.NDArray[np.int64]
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 BINS_MAX = 256  # The largest latency, 10 days, has bin 216.
+# The last time of each bin: an integer is at most 1.1**bin if it is at most the integer below that. As
+# `ingest.usage.histogram` by the logarithm, but exact.
+_ENDS = np.array([11**number // 10**number for number in range(BINS_MAX)], np.int64)
+# Dimensions, flags, type, and length and first index of the one dimension; then the length and value of each element.
+_ARRAY_HEADER_BYTES = 20
+_ELEMENT = np.dtype([("length", ">i4"), ("value", ">i4")])
 _SUM_MAX = 9.0e18  # Just below that of a bigint.
 
 
@@ -34,11 +40,18 @@ class Rows(NamedTuple):
     sums: Integers
     histograms: tuple[Entries, ...]
 
+    def pieces(self, size: int) -> Iterator["Rows"]:
+        """Yield so many rows at a time."""
+        for first in range(0, len(self.keys), size):
+            before = first + size
+            histograms = tuple(_between(entries, first, before) for entries in self.histograms)
+            yield Rows(self.keys[first:before], self.sums[first:before], histograms)
+
 
 def of_cells(cells: Sequence[asyncpg.Record], grains: Iterable[Grain]) -> Rows:
     """Return the rows that cells add up to; raises OverflowError if a sum does not fit in a bigint."""
     own, values = _arrays(cells)
-    histograms = [_entries([cell[f"{name}_bins"] for cell in cells]) for name in HISTOGRAMS]
+    histograms = [_entries([cell[name] for cell in cells]) for name in HISTOGRAMS]
     parts, offset = [], 0
     for grain in grains:
         keys, sums, row_of_cell = _grouped(_keys(own, grain), values)
@@ -88,25 +101,33 @@ def _grouped(keys: Integers, values: Integers) -> tuple[Integers, Integers, Inte
     return ordered[first], np.add.reduceat(values[order], first), rows
 
 
-def _entries(bins: Sequence[Sequence[int]]) -> Entries:
-    """Count the bins of each cell."""
-    rows = np.repeat(np.arange(len(bins)), [len(own) for own in bins])
-    flat = np.fromiter((value for own in bins for value in own), np.int64, len(rows))
-    codes, counts = np.unique(rows * BINS_MAX + flat, return_counts=True)
-    return Entries(codes // BINS_MAX, codes % BINS_MAX, counts.astype(np.int64))
+def _entries(times: Sequence[bytes]) -> Entries:
+    """Count the times of each cell by bin, but for unknown ones; they are PostgreSQL's binary arrays of integers."""
+    sizes = np.array([len(own) - _ARRAY_HEADER_BYTES for own in times], np.int64) // _ELEMENT.itemsize
+    values = np.frombuffer(b"".join([own[_ARRAY_HEADER_BYTES:] for own in times]), _ELEMENT)["value"].astype(np.int64)
+    is_known = values >= 0
+    rows = np.repeat(np.arange(len(times)), sizes)[is_known]
+    counted = np.bincount(rows * BINS_MAX + np.searchsorted(_ENDS, values[is_known]))
+    codes = np.flatnonzero(counted)
+    return Entries(codes // BINS_MAX, codes % BINS_MAX, counted[codes])
 
 
 def joined(parts: Sequence[Entries]) -> Entries:
     """Add up entries of the same row and bin; rows and bins ascend."""
     codes = np.concatenate([part.rows * BINS_MAX + part.bins for part in parts])
     counts = np.concatenate([part.counts for part in parts])
-    order = np.argsort(codes, kind="stable")
+    order = np.argsort(codes)
     codes, counts = codes[order], counts[order]
     is_first = np.ones(len(codes), bool)
     is_first[1:] = codes[1:] != codes[:-1]
     first = np.flatnonzero(is_first)
     added = np.add.reduceat(counts, first) if len(codes) else counts
     return Entries(codes[first] // BINS_MAX, codes[first] % BINS_MAX, added)
+
+
+def _between(entries: Entries, first: int, before: int) -> Entries:
+    is_own = (entries.rows >= first) & (entries.rows < before)
+    return Entries(entries.rows[is_own] - first, entries.bins[is_own], entries.counts[is_own])
 
 
 def ends(entries: Entries, rows: int) -> tuple[list[int], list[int]]:
