@@ -267,9 +267,11 @@ async def _recompute(connection: Connection, hours: set[Hour]) -> int:
         await connection.execute(_FORGET, *values)
         await sums.delete_hours(connection, *values)
         minutes = await connection.fetch(_MINUTES, *values, timeout=cells.TIMEOUT_S)
+        write = sums.insert
         for first, last in _pieces(minutes):
             summed = await cells.of_spans(connection, [Span(tenant_id, first, last)])
-            await sums.add(connection, grains.of_cells(summed, sums.HOURLY))
+            await write(connection, grains.of_cells(summed, sums.HOURLY))
+            write = sums.add  # The next events may be of the same hour.
     for tenant_id, day in sorted({(tenant_id, _floor(hour, _DAY)) for tenant_id, hour in hours}):
         await sums.make_day(connection, tenant_id, day)
     return len(hours)

@@ -1,7 +1,9 @@
 """Writes rows of `usage`: adds to those there are, or makes those of some hours and their days again."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import asyncpg
 import numpy as np
 
 from ingest.store.connections import Connection
@@ -47,10 +49,24 @@ ON CONFLICT ({", ".join(KEY)}) DO UPDATE SET
 """  # noqa: S608 (the names are our own)
 
 
+_ROWS_PER_STATEMENT = 2_000  # The worker's loop waits for each, some 50 ms.
+
+
 async def add(connection: Connection, rows: Rows) -> None:
     """Add rows to those there are, in a REPEATABLE READ transaction: nobody else may add to the same ones meanwhile."""
-    keys = rows.keys.T.tolist()
-    stored = await connection.fetch(_STORED, *keys, timeout=TIMEOUT_S)
+    for piece in rows.pieces(_ROWS_PER_STATEMENT):
+        stored = await connection.fetch(_STORED, *piece.keys.T.tolist(), timeout=TIMEOUT_S)
+        await _write(connection, _with_stored(piece, stored))
+
+
+async def insert(connection: Connection, rows: Rows) -> None:
+    """Insert rows of hours that have none: they were deleted in this transaction."""
+    for piece in rows.pieces(_ROWS_PER_STATEMENT):
+        await _write(connection, piece)
+
+
+def _with_stored(rows: Rows, stored: Sequence[asyncpg.Record]) -> Rows:
+    """Return rows with the histograms that are stored, whereas SQL adds the other sums."""
     histograms = []
     for name, own in zip(HISTOGRAMS, rows.histograms, strict=True):
         places = [record["row"] for record in stored for _ in record[f"{name}_bins"]]
@@ -58,9 +74,14 @@ async def add(connection: Connection, rows: Rows) -> None:
         counts = [value for record in stored for value in record[f"{name}_counts"]]
         known = Entries(*(np.array(values, np.int64) for values in (places, bins, counts)))
         histograms.append(grains.joined([own, known]))
-    ends = [column for entries in histograms for column in grains.ends(entries, len(rows.keys))]
-    flat = [values.tolist() for entries in histograms for values in (entries.bins, entries.counts)]
-    await connection.execute(_ADD, *keys, *rows.sums.T.tolist(), *ends, *flat, timeout=TIMEOUT_S)
+    return rows._replace(histograms=tuple(histograms))
+
+
+async def _write(connection: Connection, rows: Rows) -> None:
+    ends = [column for entries in rows.histograms for column in grains.ends(entries, len(rows.keys))]
+    flat = [values.tolist() for entries in rows.histograms for values in (entries.bins, entries.counts)]
+    columns = [*rows.keys.T.tolist(), *rows.sums.T.tolist(), *ends, *flat]
+    await connection.execute(_ADD, *columns, timeout=TIMEOUT_S)
 
 
 _DELETE = "DELETE FROM nocontent.usage WHERE tenant_id = $1 AND grain = ANY($2::smallint[]) AND at >= $3 AND at < $4"
