@@ -6,6 +6,7 @@ are all of the RFC that is left.
 
 import json
 import re
+from functools import cache
 from typing import Annotated
 
 import msgspec
@@ -32,12 +33,17 @@ class Signed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     signature: Signature
 
 
-_decoder = msgspec.json.Decoder(Signed)
 _encoder = msgspec.json.Encoder(order="sorted")
 
 
 class _DuplicateName(ValueError):
     pass
+
+
+@cache
+def _decoder() -> msgspec.json.Decoder[Signed]:
+    """Return the decoder, which takes 30 ms to make: each worker imports this module and reads no document."""
+    return msgspec.json.Decoder(Signed)
 
 
 def to_sign(document: Document, key_id: str) -> bytes:
@@ -56,7 +62,7 @@ def decode(raw: bytes) -> Signed:
         raise InvalidReceipt("receipt.too-large")
     _examine(raw)
     try:
-        signed = _decoder.decode(raw)
+        signed = _decoder().decode(raw)
     except msgspec.ValidationError as refused:  # Its message quotes a field's name or a value.
         is_unknown = str(refused).startswith("Object contains unknown field")
         raise InvalidReceipt("receipt.unknown-field" if is_unknown else "receipt.wrong-shape") from None

@@ -3,10 +3,13 @@
 import base64
 import hashlib
 from collections.abc import Sequence
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from functools import cache
+from typing import TYPE_CHECKING
 
 from ingest.usage.rendering.sheet import Sheet
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 # In the page, since a style sheet of its own would be another door; the policy permits this one by its hash.
 _STYLE = """
@@ -27,13 +30,19 @@ POLICY = (
     f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "sandbox"
 )
-_environment = Environment(
-    loader=PackageLoader("ingest.usage.rendering"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-    lstrip_blocks=True,
-)  # fmt: skip
-_page = _environment.get_template("page.html.jinja")
+
+
+@cache
+def _page() -> "Template":
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 (a tenth of a worker's start)
+
+    environment = Environment(
+        loader=PackageLoader("ingest.usage.rendering"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template("page.html.jinja")
 
 
 def render(sheets: Sequence[Sheet]) -> bytes:
     """Return the page of a document, or of two that belong together."""
-    return _page.render(sheets=sheets, style=_STYLE).encode()
+    return _page().render(sheets=sheets, style=_STYLE).encode()
