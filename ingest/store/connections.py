@@ -26,6 +26,7 @@ Role = Literal[
     "nocontent_biller",
     "nocontent_usage_reader",
     "nocontent_eraser",
+    "nocontent_exporter",
 ]
 CONNECT_TIMEOUT_S = 5.0  # For each host.
 STATEMENT_TIMEOUT_S = 10.0  # For each statement, COMMIT included.

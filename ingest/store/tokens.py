@@ -10,7 +10,15 @@ from ingest.knowledge.tokens import Credential
 from ingest.store import acts
 from ingest.store.connections import Connection
 
-SCOPES = ("events:write", "policy:read", "streams:read", "vocabulary:write", "usage:read", "invoices:read")
+SCOPES = (
+    "events:write",
+    "policy:read",
+    "streams:read",
+    "vocabulary:write",
+    "usage:read",
+    "invoices:read",
+    "exports:read",
+)
 SCOPES_DEFAULT = SCOPES[:3]  # Of a proxy, which need not read what its tenant uses or owes.
 
 _ADD = """

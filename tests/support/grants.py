@@ -154,5 +154,22 @@ _ERASURES = {  # Of migration 0025.
     }
     | {"nocontent": "USAGE"},
 }
-for _role, _things in [*_BILLING.items(), *_PAYMENTS.items(), *_ERASURES.items()]:
+_EXPORTS = {  # Of migration 0026.
+    "nocontent_exporter": dict.fromkeys(
+        "tenants readers vocabulary events batches usage usage_marks subscriptions plans plan_versions invoices"
+        " invoice_lines processor_customers handovers payments processor_events audit prices erasures erasure_counts"
+        " erasure_events retention migrations tag_names readable_usage".split(),
+        "SELECT",
+    )
+    | {
+        f"{table}.{name}": "SELECT"
+        for table, names in {
+            "ingest_tokens": "tenant_id token_id scopes created_at expires_at revoked_at",
+            "erased_words": "tenant_id erasure_id kind parent_id until",
+        }.items()
+        for name in names.split()
+    }
+    | {"nocontent": "USAGE"},
+}
+for _role, _things in [*_BILLING.items(), *_PAYMENTS.items(), *_ERASURES.items(), *_EXPORTS.items()]:
     GRANTS.setdefault(_role, {}).update(_things)

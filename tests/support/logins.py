@@ -19,6 +19,7 @@ ROLES = (
     "nocontent_biller",
     "nocontent_usage_reader",
     "nocontent_eraser",
+    "nocontent_exporter",
 )
 _NUMBERS = itertools.count()
 

@@ -1,1 +1,1 @@
-"""The SQL of tenants' rights: erasures, and what carries them out."""
+"""SQL of the rights of a tenant: what is exported, erased and corrected."""

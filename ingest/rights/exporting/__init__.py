@@ -1,0 +1,1 @@
+"""Exports of a tenant's data: formats, parts, manifests."""
