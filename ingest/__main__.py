@@ -43,6 +43,7 @@ FAMILIES = {
     "invoice": ("invoice",),
     "prices": ("prices",),
     "usage": ("usage",),
+    "export": ("export",),
     "receipt": ("receipt",),
     "erase": ("erase",),
     "policy": ("policy",),

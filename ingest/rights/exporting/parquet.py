@@ -53,6 +53,8 @@ class _Sink(io.RawIOBase):
 class Parquet:
     """A Parquet file, block by block; it needs no seeking, so that it can be streamed."""
 
+    rows_max = 65_536  # A row group.
+
     def __init__(self, fields: Sequence[Field]) -> None:
         self._fields = tuple(fields)
         self._schema = pa.schema([pa.field(field.name, _TYPES[field.kind]) for field in fields])
@@ -63,9 +65,8 @@ class Parquet:
         return self._sink.taken()
 
     def block(self, block: Block) -> bytes:
-        if block.rows:
-            arrays = [_array(field.kind, column) for field, column in zip(self._fields, block.columns, strict=True)]
-            self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema), row_group_size=block.rows)
+        arrays = [_array(field.kind, column) for field, column in zip(self._fields, block.columns, strict=True)]
+        self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema), row_group_size=self.rows_max)
         return self._sink.taken()
 
     def end(self) -> bytes:

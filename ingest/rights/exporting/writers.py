@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import orjson
@@ -10,12 +10,15 @@ import orjson
 from ingest.rights.exporting.errors import FormatMissing
 from ingest.store.rights.columns import Block, Field, Kind
 
+_TEXT_ROWS_MAX = 2_048
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 _GUARDED = {Kind.TERM, Kind.TEXT, Kind.TEXTS}
 
 
 class Writer(Protocol):
     """Turns blocks into bytes. Blocking: a caller with an event loop calls it in a thread."""
+
+    rows_max: int  # Of a call, so that memory stays flat.
 
     def head(self) -> bytes:
         """Return what a part begins with."""
@@ -30,8 +33,16 @@ class Writer(Protocol):
         ...
 
 
+def pieces(writer: Writer, block: Block) -> Iterator[bytes]:
+    """Yield the bytes of a block, in pieces of a bounded size."""
+    for part in block.parts(writer.rows_max):
+        yield writer.block(part)
+
+
 class JsonLines:
     """One JSON object a line; unknown values are null."""
+
+    rows_max = _TEXT_ROWS_MAX
 
     def __init__(self, fields: Sequence[Field]) -> None:
         self._names = tuple(field.name for field in fields)
@@ -55,6 +66,8 @@ class Csv:
 
     A spreadsheet would run a term that begins as a formula does, so it gets an apostrophe in front, as OWASP advises.
     """
+
+    rows_max = _TEXT_ROWS_MAX
 
     def __init__(self, fields: Sequence[Field]) -> None:
         self._fields = tuple(fields)

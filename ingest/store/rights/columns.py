@@ -1,6 +1,6 @@
 """Columns of an export: packed arrays with names and types, and the Python values that they stand for."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime
 from enum import Enum
 from typing import NamedTuple, Protocol
@@ -42,6 +42,10 @@ class Values(Protocol):
         """Return the values as JSON has them: times and ids as text, None for an unknown one."""
         ...
 
+    def part(self, first: int, end: int) -> "Values":
+        """Return the values from a row on and before another."""
+        ...
+
 
 class Numbers(NamedTuple):
     """Integers or booleans; `known` is False where a value is unknown, and None if all are known."""
@@ -55,6 +59,9 @@ class Numbers(NamedTuple):
             return values
         return [value if known else None for value, known in zip(values, self.known.tolist(), strict=True)]
 
+    def part(self, first: int, end: int) -> "Numbers":
+        return Numbers(self.array[first:end], None if self.known is None else self.known[first:end])
+
 
 class Times(NamedTuple):
     """Microseconds since 1970."""
@@ -65,6 +72,9 @@ class Times(NamedTuple):
         times = self.array.view("M8[us]")
         values: list[object] = np.char.add(np.datetime_as_string(times, unit="us"), "Z").tolist()
         return values
+
+    def part(self, first: int, end: int) -> "Times":
+        return Times(self.array[first:end])
 
 
 class Ids(NamedTuple):
@@ -80,6 +90,9 @@ class Ids(NamedTuple):
         values: list[object] = text.view(f"S{_ID_CHARS}").ravel().astype(f"U{_ID_CHARS}").tolist()
         return values
 
+    def part(self, first: int, end: int) -> "Ids":
+        return Ids(self.raw[16 * first : 16 * end])
+
 
 class Terms(NamedTuple):
     """Places in a list of names; a name that is None is unknown."""
@@ -90,6 +103,9 @@ class Terms(NamedTuple):
     def plain(self) -> Sequence[object]:
         names = self.names
         return [names[place] for place in self.places.tolist()]
+
+    def part(self, first: int, end: int) -> "Terms":
+        return Terms(self.places[first:end], self.names)
 
 
 class Tags(NamedTuple):
@@ -102,6 +118,9 @@ class Tags(NamedTuple):
         sets = self.sets
         return [sets[place] for place in self.places.tolist()]
 
+    def part(self, first: int, end: int) -> "Tags":
+        return Tags(self.places[first:end], self.sets)
+
 
 class Objects(NamedTuple):
     """Values as PostgreSQL's driver returns them."""
@@ -110,6 +129,9 @@ class Objects(NamedTuple):
 
     def plain(self) -> Sequence[object]:
         return [_plain(each) for each in self.values]
+
+    def part(self, first: int, end: int) -> "Objects":
+        return Objects(self.values[first:end])
 
 
 def _plain(value: object) -> object:
@@ -131,6 +153,28 @@ class Block(NamedTuple):
     columns: tuple[Values, ...]
     rows: int
     place: str
+
+    def parts(self, rows_max: int) -> "Iterator[Block]":
+        """Yield the rows by so many."""
+        for first in range(0, self.rows, rows_max):
+            end = min(first + rows_max, self.rows)
+            yield self._replace(columns=tuple(each.part(first, end) for each in self.columns), rows=end - first)
+
+    def sums(self, names: Collection[str]) -> dict[str, int]:
+        """Return the sums of columns of integers; unknown values count as 0."""
+        return {
+            field.name: _sum(column)
+            for field, column in zip(self.fields, self.columns, strict=True)
+            if field.name in names
+        }
+
+
+def _sum(column: Values) -> int:
+    match column:
+        case Numbers(array, known):
+            return int((array if known is None else array[known]).sum())
+        case _:
+            return sum(each for each in column.plain() if isinstance(each, int))
 
 
 def named(ids: npt.NDArray[np.int64], names: dict[int, str]) -> Terms:

@@ -1,0 +1,149 @@
+"""The data sets of an export, and the table, columns and words of each of their files.
+
+A test compares the list with the catalog: a table or a column of a tenant that is neither here nor in `LEFT_OUT` fails.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from ingest.store.rights.columns import Field, Kind
+from ingest.store.usage.columns import ARRAYS, SUMS
+from schema.event import Kind as TermKind
+
+# Of a number, by column: the words for 0, 1, 2 …; those of a term are in the vocabulary.
+_PROCESSORS = (None, "manual", "stripe")
+_WORDS: Mapping[str, tuple[str | None, ...]] = {
+    "vocabulary.kind": (None, "task_category", "provider", "model", "tag_key", "tag_value"),
+    "audit.kind": (None, "task_category", "provider", "model", "tag_key", "tag_value"),
+    "erased_words.kind": (None, "task_category", "provider", "model", "tag_key", "tag_value"),
+    "usage.grain": (None, "quarter", "hour_model", "day_model", "hour", "day"),
+    "usage.status": ("ok", "error", "timeout", "rate_limited", "cancelled", "refused"),
+    "invoices.kind": (None, "invoice", "credit_note"),
+    "invoices.state": (None, "finalized", "paid", "void"),
+    "invoice_lines.kind": (None, "events", "savings", "flat", "minimum"),
+    "handovers.processor": _PROCESSORS,
+    "payments.processor": _PROCESSORS,
+    "processor_customers.processor": _PROCESSORS,
+    "handovers.step": ("begun", "drafted", "filled", "handed_over"),
+    "handovers.state": (None, "draft", "open", "paid", "void", "uncollectible"),
+    "handovers.refusal": (None, "rejected", "differs", "gone", "key_reused", "too_many_lines"),
+    **dict.fromkeys(
+        [f"tenants.{kind}_mode" for kind in ("task_category", "provider", "model", "tag_value")],
+        ("refuse", "coarsen", "learn"),
+    ),
+}  # fmt: skip
+_TERMS: Mapping[str, TermKind] = {
+    "usage.provider": TermKind.PROVIDER,
+    "usage.requested_model": TermKind.MODEL,
+    "usage.routed_model": TermKind.MODEL,
+    "usage.task_category": TermKind.TASK_CATEGORY,
+    "prices.provider": TermKind.PROVIDER,
+    "prices.model": TermKind.MODEL,
+}
+_TAGS = ("tag_1", "tag_2", "tag_3", "tag_4")
+_SHORT = {
+    "int": Kind.INTEGER, "bool": Kind.BOOLEAN, "time": Kind.TIME, "day": Kind.DAY, "id": Kind.ID, "text": Kind.TEXT,
+    "ints": Kind.INTEGERS, "texts": Kind.TEXTS,
+}  # fmt: skip
+
+
+class Column(NamedTuple):
+    """A column of a table; a number that stands for a word comes out as that word, and with `_id` as itself."""
+
+    name: str
+    kind: Kind
+    words: tuple[str | None, ...] = ()
+    term: TermKind | None = None
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        if self.words or self.term:
+            return Field(self.name, Kind.TERM), Field(f"{self.name}_id", Kind.INTEGER)
+        return (Field(self.name, self.kind),)
+
+
+class DataTable(NamedTuple):
+    """A file of an export: the rows of a tenant in a table, in an order; in a range of times if `at` names a column."""
+
+    name: str
+    data: str
+    table: str
+    columns: tuple[Column, ...]
+    order: str
+    at: str | None = None
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        own = tuple(field for column in self.columns for field in column.fields)
+        return (*own, Field("tags", Kind.TAGS)) if self.has_tags else own
+
+    @property
+    def has_tags(self) -> bool:
+        return any(column.name == _TAGS[0] for column in self.columns)
+
+
+def _table(name: str, data: str, table: str, columns: str, order: str) -> DataTable:
+    """Read columns as `name:type`; a comma after the order names the column of the time."""
+    made = []
+    for each in columns.split():
+        own, _, kind = each.partition(":")
+        key = f"{table}.{own}"
+        made.append(Column(own, _SHORT[kind or "int"], _WORDS.get(key, ()), _TERMS.get(key)))
+    by, _, at = order.partition("; ")
+    return DataTable(name, data, table, tuple(made), by, at or None)
+
+
+STANDING = (
+    _table("usage", "usage", "usage", " ".join([
+        "grain at:time provider requested_model routed_model status task_category", *_TAGS, *SUMS,
+        *(f"{name}:ints" for name in ARRAYS),
+    ]), "grain, at, provider, requested_model, routed_model, status, task_category, tag_1, tag_2, tag_3, tag_4; at"),
+    _table("usage_pending", "usage", "usage_marks", "first:time last:time marked_at:time events", "first, last; first"),
+    _table("invoices", "invoices", "invoices", "issuer:text number kind state month:day period_start:time"
+           " period_end:time time_zone:text currency:text total_cents credits waived:bool finalized_at:time"
+           " paid_at:time voided_at:time", "issuer, number"),
+    _table("invoice_lines", "invoices", "invoice_lines", "issuer:text number line kind is_correction:bool month:day"
+           " period_start:time period_end:time plan_id plan_version quantity cents", "issuer, number, line"),
+    _table("handovers", "invoices", "handovers", "issuer:text number processor attempt step remote:text balance_cents"
+           " state refusal begun_at:time read_at:time", "issuer, number"),
+    _table("payments", "invoices", "payments", "issuer:text number processor reference:text amount_cents paid_on:day"
+           " noted_at:time", "issuer, number, processor, reference"),
+    _table("processor_events", "invoices", "processor_events", "event:text kind issuer:text number reported_at:time"
+           " received_at:time handled_at:time", "event"),
+    _table("vocabulary", "vocabulary", "vocabulary", "kind term_id parent_id term:text learned:bool created_at:time"
+           " retired_at:time", "kind, term_id"),
+    _table("audit", "audit", "audit", "audit_id at:time act:text kind term_id token_id:text rule:text", "audit_id; at"),
+    _table("tenant", "account", "tenants", "name:text task_category_mode provider_mode model_mode tag_value_mode"
+           " events_per_minute_max diagnostics disabled:bool created_at:time", "tenant_id"),
+    _table("tokens", "account", "ingest_tokens", "token_id:text scopes:texts created_at:time expires_at:time"
+           " revoked_at:time", "token_id"),
+    _table("readers", "account", "readers", "login:text created_at:time", "login"),
+    _table("prices", "account", "prices", "provider model since:time until:time from_minute before_minute"
+           " input_tokens_above input_tokens_up_to input_picousd cache_read_picousd cache_write_5m_picousd"
+           " cache_write_1h_picousd output_picousd",
+           "provider, model, since, from_minute, input_tokens_above"),
+    _table("subscriptions", "account", "subscriptions", "month:day plan_id time_zone:text created_at:time", "month"),
+    _table("processor_customers", "account", "processor_customers", "processor customer:text created_at:time",
+           "processor"),
+    _table("erasures", "erasures", "erasures", "erasure_id:id scope:text first:time last:time stream_id:id sequence"
+           " term_id requested_at:time step:text step_at:time ordered_at:time vacuumed_at:time verified_at:time"
+           " finished_at:time", "erasure_id"),
+    _table("erasure_events", "erasures", "erasure_events", "erasure_id:id event_id:id", "erasure_id, event_id"),
+    _table("erasure_counts", "erasures", "erasure_counts", "erasure_id:id table_name:text day:day erased reduced kept"
+           " events", "erasure_id, table_name, day"),
+    _table("erased_words", "erasures", "erased_words", "erasure_id:id kind parent_id until:time",
+           "erasure_id, kind, parent_id"),
+)  # fmt: skip
+BY_DAY = {"events": "events", "ledger": "batches"}  # Read as of the moment, a part for each day; data set and table.
+DATA = tuple(dict.fromkeys((*BY_DAY, *(each.data for each in STANDING))))
+# Columns that no export has, and why.
+LEFT_OUT: Mapping[str, str] = {
+    "*.tenant_id": "the same in every row; the manifest has the tenant's name",
+    "*.revision": "a number of ours by which servers notice a change",
+    "*.xid": "a number of PostgreSQL's",
+    "ingest_tokens.secret_sha256": "the hash of a secret",
+    "erased_words.digest": "a digest of a word that was erased",
+    "erased_words.salt": "the salt of that digest",
+    "invoices.usage_digest": "a digest of sums that the export has",
+    "audit.days": "set in lines about the retention of all tenants only",
+}
