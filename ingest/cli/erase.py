@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import NamedTuple
 
-from ingest.cli import erasure_status, processes
+from ingest.cli import erasure_status, processes, replay
+from ingest.cli.acts import Acts
 from ingest.cli.arguments import Subparsers
 from ingest.cli.erasure_subjects import SUBJECTS, Found, NothingFound, Refused
 from ingest.errors import CannotStart
@@ -57,6 +58,7 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     wait = _declare(family, "wait", _of_status(erasure_status.wait), says)
     for command in (show, wait):
         command.add_argument("erasure", type=erasure_status.erasure_id, help="its id, as `erase list` prints it")
+    replay.add(Acts(family, "; see docs/roles.md."))
     wait.add_argument("--seconds", type=float, default=86_400.0, help="how long to wait (default: a day)")
 
 

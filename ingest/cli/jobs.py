@@ -12,8 +12,11 @@ from ingest.errors import CannotStart, Unavailable
 from ingest.jobs import runner
 from ingest.jobs.job import Job, Lane
 from ingest.reports.lanes import LANES
+from ingest.rights import restore
+from ingest.rights.receipts import settings
+from ingest.rights.receipts.folder import Folder
 from ingest.store import connections, jobs
-from ingest.store.connections import Connection
+from ingest.store.connections import Connection, Role
 from ingest.store.database import require_dsn
 
 
@@ -26,12 +29,14 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
 
 
 def _jobs(args: argparse.Namespace) -> int:
-    dsn = require_dsn(processes.load())
-    return asyncio.run(_once(dsn) if args.once else _forever(dsn))
+    wanted = processes.load()
+    dsn, folder = require_dsn(wanted), settings.folder(wanted)
+    return asyncio.run(_once(dsn, folder) if args.once else _forever(dsn, folder))
 
 
-async def _once(dsn: str) -> int:
+async def _once(dsn: str, folder: Folder | None) -> int:
     allowed = await _allowed(dsn)
+    await _require_replayed(dsn, allowed[0].role, folder)
     for lane in LANES:
         if lane not in allowed:
             print(f"{', '.join(job.name for job in lane.jobs)}: not run; the login lacks the role {lane.role}")
@@ -49,6 +54,14 @@ async def _allowed(dsn: str) -> list[Lane]:
     if not allowed:
         raise CannotStart(f"The login has no role of any job: grant it {LANES[0].role} (docs/roles.md).")
     return allowed
+
+
+async def _require_replayed(dsn: str, role: Role, folder: Folder | None) -> None:
+    connection = await connections.connect_as_operator(dsn, role)
+    try:
+        await restore.require_replayed(connection, folder)
+    finally:
+        await connections.close(connection)
 
 
 async def _run(dsn: str, lane: Lane) -> bool:
@@ -73,14 +86,21 @@ async def _run_job(connection: Connection, job: Job) -> bool:
     return True
 
 
-async def _forever(dsn: str) -> int:
-    await _allowed(dsn)
+async def _forever(dsn: str, folder: Folder | None) -> int:
+    role = (await _allowed(dsn))[0].role
+    await _require_replayed(dsn, role, folder)
     running = [asyncio.create_task(runner.run(dsn, lane)) for lane in LANES]
+    if folder is not None:
+        running.append(asyncio.create_task(restore.end_if_lacking(dsn, role, folder)))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: [task.cancel() for task in running])
     logs.info("started")
-    with suppress(asyncio.CancelledError):
-        await asyncio.gather(*running)
+    try:
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(*running)
+    finally:
+        for task in running:
+            task.cancel()
     logs.info("stopped")
     return 0

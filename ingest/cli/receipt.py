@@ -44,7 +44,7 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
 
 
 def _keygen(args: argparse.Namespace) -> int:
-    _require_cryptography()
+    require_cryptography()
     from ingest.rights.receipts import signing  # noqa: PLC0415 (of the extra `rights`)
 
     public = Path(args.public_keys_file)
@@ -72,7 +72,7 @@ def _keys(_args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    _require_cryptography()
+    require_cryptography()
     from ingest.rights.receipts import signing  # noqa: PLC0415 (of the extra `rights`)
 
     raw, known = _read(args.file), _known(args.key)
@@ -150,6 +150,7 @@ def _write_new(path: Path, raw: bytes, mode: int) -> None:
         raise
 
 
-def _require_cryptography() -> None:
+def require_cryptography() -> None:
+    """Raise CannotStart without the extra `rights`."""
     if find_spec("cryptography") is None:
         raise CannotStart("This needs the package cryptography: install nocontent with the extra `rights`.")

@@ -13,6 +13,8 @@ from ingest.cli.arguments import Subparsers
 from ingest.cli.processes import PROCESSES, Process, Settings
 from ingest.errors import CannotStart
 from ingest.logs import stdio
+from ingest.rights import restore
+from ingest.rights.receipts import settings as receipts
 from ingest.serving import exposition, process, supervisor
 from ingest.serving.connection import backlog
 from ingest.serving.listener import Listener
@@ -60,7 +62,7 @@ def _serve(args: argparse.Namespace) -> int:
     _allow_many_connections()
     listener = _listener(wanted)
     listener.check_certificate()
-    asyncio.run(_check_database(require_dsn(wanted), served, is_strict=args.strict))
+    asyncio.run(_check_database(wanted, served, is_strict=args.strict))
     _check_way_to_database(wanted.dsn, is_strict=args.strict)
     try:
         sockets = listener.create_sockets()
@@ -86,10 +88,13 @@ def _allow_many_connections() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-async def _check_database(dsn: str, served: Process, *, is_strict: bool) -> None:
-    connection = await connections.connect_as_operator(dsn, served.role)
+async def _check_database(wanted: Settings, served: Process, *, is_strict: bool) -> None:
+    connection = await connections.connect_as_operator(require_dsn(wanted), served.role)
     try:
         await migrate.require_current(connection)
+        folder = receipts.folder(wanted)
+        await restore.require_replayed(connection, folder)
+        await restore.warn_of_absent_orders(connection, folder)
         leaks = await settings.leaks(connection)
         excess = await privileges.excess(connection)
         exposures = await privileges.exposures(connection)

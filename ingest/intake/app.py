@@ -1,7 +1,7 @@
 """Composes a worker's application: routes, boundary, and the service, which runs as long as the worker."""
 
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -59,6 +59,10 @@ def create(shared: object = None, extension: Extension = NOTHING) -> Starlette:
     app.state.openapi = openapi.compressed(extension)
     app.state.quotas = shared if isinstance(shared, Table) else Table()  # Likewise.
     app.state.tasks = Tasks()
+    conditions: dict[
+        str, Callable[[], bool]
+    ] = {}  # Of rooms above, by the name that `/readyz` answers if one is not met.
+    app.state.conditions = conditions
     return app
 
 

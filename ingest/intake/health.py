@@ -28,6 +28,7 @@ async def get_readyz(request: Request) -> Response:
     ahead_days = service.refresher.watch.partitions_ahead_days
     if ahead_days < 0:
         failing.append("partitions")  # Without one for today, none of today's events can be stored.
+    failing.extend(name for name, is_met in request.app.state.conditions.items() if not is_met())
     failing.extend(sorted(service.tasks.broken))
     if failing:
         raise NotReady(tuple(failing))

@@ -1,6 +1,6 @@
 """Composes the application of `serve`: that of intake, with the doors of this room, and the jobs."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -17,6 +17,7 @@ from ingest.reports import invoices, lanes, openapi, receipt_keys, usage
 from ingest.reports.problems import REPORTS
 from ingest.rights.receipts import settings
 from ingest.rights.receipts.settings import ReceiptSettings
+from ingest.rights.restore import RestoreWatch
 from ingest.serving import boundary
 from ingest.store.database import require_dsn
 from ingest.store.read_connections import ReadConnections
@@ -36,6 +37,7 @@ EXTENSION = Extension(
     types=openapi.TYPES,
 )
 
+Work = Callable[[], Awaitable[None]]
 RENDERINGS_WAITING_MAX = 8  # Of one tenant.
 boundary.declare(REPORTS)
 
@@ -55,11 +57,24 @@ def create(shared: object = None) -> Starlette:
         dsn = require_dsn(config.load_own(IntakeSettings))
         within.state.read_connections = ReadConnections(dsn)
         async with inner(within):
+            guarded = _watch_restores(within, dsn)
             if config.load_own(JobsSettings).jobs:
                 for lane in lanes.LANES:
-                    within.state.tasks.start(lane.name, partial(runner.run, dsn, lane))
+                    within.state.tasks.start(lane.name, guarded(partial(runner.run, dsn, lane)))
             yield
         await within.state.read_connections.close()
 
     application.router.lifespan_context = lifespan
     return application
+
+
+def _watch_restores(application: Starlette, dsn: str) -> Callable[[Work], Work]:
+    """Watch for a restore to before an erasure: then the worker is not ready, and the jobs rest."""
+    folder = settings.folder(config.load_own(ReceiptSettings))
+    if folder is None:
+        return lambda work: work
+    known = application.state.service.snapshot
+    watch = RestoreWatch(dsn, "nocontent_writer", folder, lambda: int(known.revision))
+    application.state.conditions["erasures"] = lambda: watch.is_clear
+    application.state.tasks.start("orders", watch.run)
+    return lambda work: partial(watch.run_while_clear, work)

@@ -67,6 +67,7 @@ OTHER_TABLES: Mapping[str, str] = {
     "plan_versions": "the amounts of each plan, by month",
     "invoice_counters": "the last number that each issuer has given",
     "retention": "one row, which is the same for all tenants",
+    "absent_orders": "orders of erasures whose subject this database does not have",
     "tenant_tables": "what an erasure of a tenant does with each table",
     "jobs": "a row for each job, which says who leads it",
     "job_figures": "what the jobs did, over all tenants",

@@ -112,7 +112,7 @@ def unknown_settings(tree: Tree) -> Iterator[str]:
         given = settings(tree, pod)
         mounted = tuple(mount.mount_path + "/" for mount in pod.container.volume_mounts)
         for name, value in given.items():
-            if value.startswith("/") and not value.startswith(mounted):
+            if value.startswith("/") and not f"{value}/".startswith(mounted):
                 yield f"{pod.place}: {name} names {value}, where nothing is mounted"
         if "NOCONTENT_DSN_FILE" not in given:
             yield f"{pod.place}: needs NOCONTENT_DSN_FILE; `serve` does not start without a database"

@@ -171,5 +171,14 @@ _EXPORTS = {  # Of migration 0026.
     }
     | {"nocontent": "USAGE"},
 }
-for _role, _things in [*_BILLING.items(), *_PAYMENTS.items(), *_ERASURES.items(), *_EXPORTS.items()]:
+_ORDERS = {  # Of migration 0029.
+    "nocontent_writer": {"absent_orders": "SELECT"},
+    "nocontent_eraser": {"absent_orders": "SELECT"},
+    **dict.fromkeys(
+        ("nocontent_biller", "nocontent_maintainer"),
+        dict.fromkeys(["absent_orders", "erasures.tenant_id", "erasures.erasure_id"], "SELECT"),
+    ),
+    "nocontent_control": {"absent_orders": "SELECT", "absent_orders.erasure_id": "INSERT"},
+}
+for _role, _things in [*_BILLING.items(), *_PAYMENTS.items(), *_ERASURES.items(), *_EXPORTS.items(), *_ORDERS.items()]:
     GRANTS.setdefault(_role, {}).update(_things)
