@@ -13,8 +13,10 @@ from ingest.rights.receipts.errors import Fault, InvalidReceipt
 from ingest.rights.receipts.folder import Folder
 from ingest.rights.receipts.keys import KeySet
 from ingest.store.connections import Connection
-from ingest.store.rights import orders
-from ingest.store.rights.orders import Wanted
+from ingest.store.rights import erasures, orders
+from ingest.store.rights.erasures import Subject
+from ingest.store.rights.errors import SubjectChanged
+from ingest.store.rights.orders import BarredWord
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -30,20 +32,35 @@ class Replay(NamedTuple):
 async def replay(connection: Connection, folder: Folder, known: KeySet) -> Replay:
     """Record each order that the database lacks, in a transaction of its own; raises FolderUnusable."""
     done = Replay([], [], [])
+    valid: list[Order] = []
     for erasure_id in await restore.lacking(connection, folder):
         try:
-            order = _read(folder, erasure_id, known)
+            valid.append(_read(folder, erasure_id, known))
         except InvalidReceipt as invalid:
             done.faulty.append((erasure_id, invalid.fault))
-            continue
-        here = await _here(connection, order)
-        if here is None:
-            await orders.note_absent(connection, erasure_id)
-            done.absent.append(erasure_id)
-        else:
-            await orders.record(connection, here)
-            done.recorded.append(erasure_id)
+    # A tenant last: nothing else is recorded of one that is being erased.
+    for order in sorted(valid, key=lambda order: isinstance(order.erasure.scope, TenantScope)):
+        is_recorded = await _replay(connection, order)
+        (done.recorded if is_recorded else done.absent).append(order.erasure.erasure_id)
     return done
+
+
+async def _replay(connection: Connection, order: Order) -> bool:
+    """Record an order, or note that there is nothing to erase; return whether it was recorded."""
+    erasure_id = order.erasure.erasure_id
+    if not await _is_tenant_here(connection, order):
+        await orders.note_absent(connection, erasure_id)
+        return False
+    wanted = await _here(connection, order)
+    if wanted is None:
+        await orders.note_absent(connection, erasure_id, await _barred(connection, order))
+        return False
+    try:
+        await erasures.record_as(connection, erasure_id, wanted, _event_ids(order))
+    except SubjectChanged:  # Its tenant is being erased, and this with it.
+        await orders.note_absent(connection, erasure_id)
+        return False
+    return True
 
 
 def _read(folder: Folder, erasure_id: UUID, known: KeySet) -> Order:
@@ -53,38 +70,55 @@ def _read(folder: Folder, erasure_id: UUID, known: KeySet) -> Order:
     return order
 
 
-async def _here(connection: Connection, order: Order) -> Wanted | None:
-    """Return the erasure with the numbers of this database, or None if its subject is not here.
+async def _is_tenant_here(connection: Connection, order: Order) -> bool:
+    """Return whether the tenant is here: its number may be somebody else's, of whom nothing must be touched."""
+    tenant_id = order.erasure.tenant_id
+    created_at = await orders.created_at(connection, tenant_id)
+    return created_at is not None and subjects.is_tenant(order.subject, tenant_id, created_at)
 
-    A number may have been given to somebody else, of whom nothing must be touched.
-    """
-    erasure = order.erasure
-    created_at = await orders.created_at(connection, erasure.tenant_id)
-    if created_at is None or not subjects.is_tenant(order.subject, erasure.tenant_id, created_at):
-        return None
-    wanted = _wanted(erasure)
-    if not isinstance(erasure.scope, TagScope):
+
+async def _here(connection: Connection, order: Order) -> Subject | None:
+    """Return what is to be erased, by the numbers of this database, or None if it does not have the word."""
+    wanted = _wanted(order.erasure)
+    if not isinstance(order.erasure.scope, TagScope):
         return wanted
-    words = await orders.words(connection, erasure.tenant_id)
-    same = (word for word in words if subjects.is_word(order.subject, (word.key, word.value)))
-    found = next(same, None)
-    return wanted._replace(term_id=found.term_id) if found else None
+    for word in await orders.words(connection, wanted.tenant_id):
+        if subjects.is_word(order.subject, (word.key, word.value)):
+            return wanted._replace(term_id=word.term_id)
+    return None
 
 
-def _wanted(erasure: Erasure) -> Wanted:
-    tenant_id, erasure_id = erasure.tenant_id, erasure.erasure_id
+async def _barred(connection: Connection, order: Order) -> BarredWord | None:
+    """Return the word that must not be learned, from a spool of before; None if it was to stay or its key is away."""
+    erasure, subject = order.erasure, order.subject
+    if not _wanted(erasure).has_word or subject.word is UNSET:
+        return None
+    for key_id, key in (await orders.tag_keys(connection, erasure.tenant_id)).items():
+        if subjects.is_key(subject, key):
+            digest, salt = bytes.fromhex(subject.word), bytes.fromhex(subject.salt)
+            return BarredWord(erasure.tenant_id, key_id, digest, salt)
+    return None
+
+
+def _wanted(erasure: Erasure) -> Subject:
+    tenant_id = erasure.tenant_id
     match erasure.scope:
         case TenantScope():
-            return Wanted(tenant_id, erasure_id, "tenant")
+            return Subject(tenant_id, "tenant")
         case RangeScope(first=first, last=last):
-            return Wanted(tenant_id, erasure_id, "range", first, last)
+            return Subject(tenant_id, "range", first, last)
         case TagScope(first=since, last=last):
-            return Wanted(tenant_id, erasure_id, "tag", None if since is UNSET else since, last)
+            return Subject(tenant_id, "tag", None if since is UNSET else since, last)
         case StreamScope(stream_id=stream_id, sequence=sequence):
-            return Wanted(tenant_id, erasure_id, "stream", stream_id=stream_id, sequence=sequence)
+            return Subject(tenant_id, "stream", stream_id=stream_id, sequence=sequence)
         case EventsScope(events=events):
             times = [_at(event_id) for event_id in events]
-            return Wanted(tenant_id, erasure_id, "events", min(times), max(times), event_ids=events)
+            return Subject(tenant_id, "events", min(times), max(times))
+
+
+def _event_ids(order: Order) -> tuple[UUID, ...]:
+    scope = order.erasure.scope
+    return scope.events if isinstance(scope, EventsScope) else ()
 
 
 def _at(event_id: UUID) -> datetime:

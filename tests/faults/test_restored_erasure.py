@@ -3,138 +3,125 @@
 import asyncio
 import contextlib
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
-from uuid import UUID, uuid4
+from uuid import UUID
 
-import asyncpg
 import pytest
+from msgspec import UNSET
 
-from ingest.rights.receipts import documents, keys, signing, subjects
-from ingest.rights.receipts.documents import Erasure, RangeScope
+from ingest.rights.receipts import keys, signing
+from ingest.rights.receipts.documents import Receipt
 from ingest.rights.receipts.folder import Folder
-from ingest.store import batches, connections
-from ingest.store.rights import orders
-from ingest.store.rights.orders import Wanted
+from ingest.store import connections, tenants
+from ingest.store.rights import erasures
+from ingest.store.rights.erasures import Subject
 from tests.faults.backup import Archive
-from tests.support import cluster, customers, sample, service
-from tests.support.entries import entry
-from tests.support.receipts import KEY, KEYS
+from tests.support import cluster, erasing, service
+from tests.support.erasing import DAYS, SEARCH
 
-_HOUR = timedelta(hours=1)
-_START = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - 24 * _HOUR
-_EVENTS = "SELECT occurred_at FROM nocontent.events ORDER BY occurred_at"
-_STEPS = "SELECT erasure_id, step FROM nocontent.erasures ORDER BY revision"
-_FIRST_ID = UUID(int=0)
+EVENTS = 4 * DAYS  # Of each of the three tenants.
+LATE = 4  # A tenant that comes after the moment; its number is somebody else's in the restored database.
+_STORED = "SELECT tenant_id, count(*) AS events FROM nocontent.events GROUP BY tenant_id ORDER BY tenant_id"
+_STEPS = "SELECT erasure_id, step FROM nocontent.erasures"
+_NAMES = "SELECT tenant_id, name, disabled FROM nocontent.tenants ORDER BY tenant_id"
+_ABSENT = "SELECT erasure_id FROM nocontent.absent_orders"
 
 
-class Erased(NamedTuple):
-    """A server that is lost: one erasure before the moment, one after it, and what was stored around them."""
+class Lost(NamedTuple):
+    """What is left of a lost server: its archive, and the folder of orders and receipts."""
 
     archive: Archive
-    moment: datetime
-    first: UUID
-    second: UUID
-    variables: dict[str, str]
+    moment: datetime  # After the erasure of a range, and before the others.
+    settings: dict[str, str]
+    of_range: UUID
+    of_tag: UUID
+    of_tenant: UUID
+    of_late: UUID
 
-
-def _hour(number: int) -> datetime:
-    return _START + number * _HOUR
+    @property
+    def folder(self) -> Folder:
+        return Folder(self.settings["NOCONTENT_ERASURES_DIR"])
 
 
 @pytest.fixture(scope="module")
-def erased(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Erased]:
-    kept = tmp_path_factory.mktemp("kept")
-    (kept / "orders").mkdir()
-    (kept / "keys").write_bytes(keys.encode(KEYS))
-    folder = Folder(str(kept / "orders"))
-    with cluster.open_folder() as opened:
+def lost(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lost]:
+    settings = erasing.settings(tmp_path_factory.mktemp("kept") / "erasures")
+    with cluster.open_folder() as opened, pytest.MonkeyPatch.context() as patched:
+        for name, value in settings.items():
+            patched.setenv(name, value)
         archive = Archive(opened)
         with archive.archived() as server:
             asyncio.run(cluster.make_tables(server.dsn))
-            customers.one(server.dsn)
-            asyncio.run(_store(server.dsn))
+            events = asyncio.run(erasing.fill(server.dsn))
             archive.take_base(server)
-            first = asyncio.run(_erase(server.dsn, folder, 1))
+            of_range = _erase(server.dsn, Subject(1, "range", erasing.at(events[0]), erasing.at(events[3])))
             (row,) = cluster.fetch(server.dsn, "SELECT clock_timestamp() AS now")
-            second = asyncio.run(_erase(server.dsn, folder, 2))
-            assert _hours(server.dsn) == [0]
+            of_tag = _erase(server.dsn, Subject(2, "tag", None, erasing.at(events[-1]), term_id=SEARCH))
+            of_tenant = _erase(server.dsn, Subject(3, "tenant"))
+            assert asyncio.run(_add(server.dsn, "late")) == LATE
+            of_late = _erase(server.dsn, Subject(LATE, "tenant"))
+            assert _stored(server.dsn) == {1: EVENTS - 4, 2: EVENTS // 2}
             archive.switch(server)
-        variables = {
-            "NOCONTENT_ERASURES_DIR": str(kept / "orders"),
-            "NOCONTENT_RECEIPT_PUBLIC_KEYS_FILE": str(kept / "keys"),
-        }
-        yield Erased(archive, row["now"], first, second, variables)
+        yield Lost(archive, row["now"], settings, of_range, of_tag, of_tenant, of_late)
 
 
-async def _store(dsn: str) -> None:
-    """Store three events, in three hours."""
-    async with connections.connected(dsn, "nocontent_writer") as connection:
-        for number in range(3):
-            at_ms = int(_hour(number).timestamp() * 1000) + 60_000
-            await batches.store(connection, [entry(sample.event(event_id=sample.uuid7(at_ms)), sequence=number)])
+def _erase(dsn: str, subject: Subject) -> UUID:
+    """Record an erasure and carry it out."""
+
+    async def erase() -> UUID:
+        async with connections.connected(dsn, "nocontent_control") as control:
+            recorded = await erasures.record(control, subject)
+        await erasing.reach(dsn, "finished")
+        return recorded.erasure_id
+
+    return asyncio.run(erase())
 
 
-async def _erase(dsn: str, folder: Folder, number: int) -> UUID:
-    """Order and carry out the erasure of an hour, as the job does."""
-    erasure_id, first = uuid4(), _hour(number)
-    last = first + _HOUR - timedelta(microseconds=1)
-    async with connections.connected(dsn, "nocontent_control") as connection:
-        await orders.record(connection, Wanted(1, erasure_id, "range", first, last))
-        created_at = await orders.created_at(connection, 1)
-    assert created_at is not None
-    scope = RangeScope(first=first, last=last)
-    erasure = Erasure(erasure_id=erasure_id, tenant_id=1, scope=scope, requested_at=datetime.now(UTC))
-    order = documents.order(erasure, subjects.subject(1, created_at, None), datetime.now(UTC))
-    folder.write_order(erasure_id, signing.sign(order, KEY))
-    await _carry_out(dsn, erasure_id)
-    return erasure_id
+async def _add(dsn: str, name: str) -> int:
+    async with connections.connected(dsn, "nocontent_control") as control:
+        return await tenants.add(control, name)
 
 
-async def _carry_out(dsn: str, erasure_id: UUID) -> None:
-    async with connections.connected(dsn, "nocontent_eraser") as connection:
-        await connection.execute("SELECT advance_erasure(1, $1, 'ordered')", erasure_id)
-        for _ in range(100):
-            with contextlib.suppress(asyncpg.LockNotAvailableError):
-                await connection.execute("SELECT bar_writers(1, $1)", erasure_id)
-                break
-        for day in {_hour(number).date() for number in range(3)}:
-            await connection.execute(
-                "SELECT erase_events(1, $1, $2, '-infinity', $3, 5000)", erasure_id, day, _FIRST_ID
-            )
-        for step in ("erased", "cleared", "summed", "vacuumed", "verified", "finished"):
-            assert await connection.fetchval("SELECT advance_erasure(1, $1, $2)", erasure_id, step)
+def _stored(dsn: str) -> dict[int, int]:
+    """Return the numbers of events by tenant."""
+    return {row["tenant_id"]: row["events"] for row in cluster.fetch(dsn, _STORED)}
 
 
-def _hours(dsn: str) -> list[int]:
-    """Return which of the three events are stored."""
-    stored = [row["occurred_at"] for row in cluster.fetch(dsn, _EVENTS)]
-    return [number for number in range(3) if any(_hour(number) <= at < _hour(number) + _HOUR for at in stored)]
-
-
-def test_what_was_erased_after_the_moment_is_served_only_after_it_is_erased_again(
-    erased: Erased, tmp_path: Path
+def test_what_was_erased_after_the_moment_is_erased_again_before_it_is_served(
+    lost: Lost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with erased.archive.restored("restored", until=erased.moment) as server:
-        assert _hours(server.dsn) == [0, 2]  # The first erasure is restored, finished; the second is forgotten.
-        steps = [tuple(row) for row in cluster.fetch(server.dsn, _STEPS)]
-        assert steps == [(erased.first, "finished")]
-        env = service.environment(server.dsn) | erased.variables
+    for name, value in lost.settings.items():
+        monkeypatch.setenv(name, value)
+    with lost.archive.restored("restored", until=lost.moment) as server:
+        assert _stored(server.dsn) == {1: EVENTS - 4, 2: EVENTS, 3: EVENTS}
+        assert asyncio.run(_add(server.dsn, "newcomer")) == LATE
+        env = service.environment(server.dsn) | lost.settings
         for command in ("serve", "jobs"):
             ended = service.command(command, env=env)
             assert ended.returncode == 2
-            assert b"lacks 1 erasures" in ended.stderr
+            assert b"lacks 3 erasures" in ended.stderr
             assert b"`nocontent erase replay`" in ended.stderr
-        replayed = service.command("erase", "replay", env=env)
-        assert (replayed.returncode, replayed.stdout.split()[0].decode()) == (0, str(erased.second))
-        asyncio.run(_carry_out(server.dsn, erased.second))
-        assert _hours(server.dsn) == [0]
-        steps = [tuple(row) for row in cluster.fetch(server.dsn, _STEPS)]
-        assert steps == [(erased.first, "finished"), (erased.second, "finished")]
-        assert service.command("erase", "replay", env=env).stdout == b"the database lacks no erasure\n"
-        with service.serving(server.dsn, tmp_path / "log", workers=1, variables=erased.variables) as serving:
+        assert service.command("erase", "replay", env=env).returncode == 0
+        asyncio.run(erasing.reach(server.dsn, "finished"))
+        assert _stored(server.dsn) == {1: EVENTS - 4, 2: EVENTS // 2}
+        steps = {row["erasure_id"]: row["step"] for row in cluster.fetch(server.dsn, _STEPS)}
+        assert steps == dict.fromkeys((lost.of_range, lost.of_tag, lost.of_tenant), "finished")
+        assert [row["erasure_id"] for row in cluster.fetch(server.dsn, _ABSENT)] == [lost.of_late]
+        names = [tuple(row) for row in cluster.fetch(server.dsn, _NAMES)]
+        assert names == [(1, "tenant-1", False), (2, "tenant-2", False), (LATE, "newcomer", False)]
+        with service.serving(server.dsn, tmp_path / "log", workers=1, variables=lost.settings) as serving:
             _wait_until_ready(serving)
+
+
+def test_a_replay_has_a_receipt_of_its_own_beside_the_first(lost: Lost) -> None:
+    known = keys.decode(Path(lost.settings["NOCONTENT_RECEIPT_PUBLIC_KEYS_FILE"]).read_bytes())
+    for erasure_id, count in ((lost.of_range, 1), (lost.of_tag, 2), (lost.of_tenant, 2), (lost.of_late, 1)):
+        found = [signing.verify_as(raw, known, Receipt) for raw in lost.folder.receipts(erasure_id)]
+        assert [each.replayed_at is not UNSET for each in found] == [False, True][:count]
+        assert {each.erasure for each in found} == {found[0].erasure}
+        assert all(each.counts == found[0].counts for each in found)
 
 
 def _wait_until_ready(serving: service.Server) -> None:

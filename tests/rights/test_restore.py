@@ -22,7 +22,7 @@ from ingest.rights.receipts.documents import (
     TenantScope,
 )
 from ingest.rights.receipts.folder import Folder
-from ingest.store import vocabulary
+from ingest.store import erased_words, vocabulary
 from ingest.store.connections import Connection
 from ingest.store.rights import orders
 from schema.event import Kind
@@ -151,13 +151,37 @@ def test_a_word_that_is_not_there_leaves_the_one_with_its_number(
     assert [row["erasure_id"] for row in cluster.fetch(database, _ABSENT)] == [erasure_id]
     assert run("erase replay")[1] == "the database lacks no erasure\n"
 
-    async def learn(connection: Connection) -> object:
+    async def register(connection: Connection) -> object:
         key = await vocabulary.tag_key_id(connection, customer.tenant_id, "team")
         assert key is not None
         return await vocabulary.add(connection, customer.tenant_id, Candidate(Kind.TAG_VALUE, key, "payroll"))
 
-    customers.act(database, learn)  # A word of later is not that of the order.
+    customers.act(database, register)  # A word of later is not that of the order.
     assert run("erase replay")[1] == "the database lacks no erasure\n"
+
+
+def test_a_word_that_is_not_there_is_not_learned_from_a_spool(
+    run: Run, place: Place, database: str, customer: Customer
+) -> None:
+    place(TagScope(term_id=9, last=LAST), ("team", "payroll"))
+    assert run("erase replay")[0] == 0
+
+    async def is_erased(connection: Connection) -> list[bool]:
+        key = await vocabulary.tag_key_id(connection, customer.tenant_id, "team")
+        assert key is not None
+        candidates = [Candidate(Kind.TAG_VALUE, key, word) for word in ("payroll", "search")]
+        return [await erased_words.has(connection, customer.tenant_id, each) for each in candidates]
+
+    assert customers.act(database, is_erased) == [True, False]
+
+
+def test_a_tenant_is_erased_after_its_parts(run: Run, place: Place, database: str) -> None:
+    ids = [place(scope) for scope in (TenantScope(), RangeScope(first=FIRST, last=LAST), TenantScope())]
+    assert run("erase replay")[0] == 0
+    recorded = {row["erasure_id"] for row in cluster.fetch(database, _ERASURES)}
+    absent = {row["erasure_id"] for row in cluster.fetch(database, _ABSENT)}
+    assert (recorded | absent, len(absent)) == ({*ids}, 1)  # One erasure of a tenant is enough.
+    assert ids[1] in recorded
 
 
 def test_a_tenant_with_the_number_of_another_is_not_touched(run: Run, place: Place, database: str) -> None:

@@ -18,7 +18,7 @@ Number = Annotated[int, Meta(ge=0, le=NUMBER_MAX)]
 TenantId = Annotated[int, Meta(ge=1, le=NUMBER_MAX)]
 TermId = Annotated[int, Meta(ge=1, le=32_767)]
 Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
-Salt = Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z")]
+Salt = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Table = Annotated[str, Meta(pattern=r"\A[a-z][a-z_]{0,62}\Z")]
 # Our own words, from the list of tables: no character that JSON would escape.
 Reason = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9 ,.;:()'/-]{1,300}\Z")]
@@ -88,7 +88,8 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
 
     salt: Salt
     tenant: Sha256
-    word: Sha256 | UnsetType = UNSET  # Of a tag's key and value.
+    key: Sha256 | UnsetType = UNSET  # Of a tag.
+    word: Sha256 | UnsetType = UNSET  # The value of it; the digest that keeps it from being learned again.
 
 
 class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="order"):

@@ -124,6 +124,13 @@ _LOCK_TENANT = "SELECT tenant_id FROM nocontent.tenants WHERE tenant_id = $1 FOR
 async def record(connection: Connection, wanted: Subject, event_ids: Sequence[UUID] = ()) -> Erasure:
     """Record an erasure in one act; the job does the rest. Raises SubjectChanged if the tenant is being erased."""
     erasure_id = ids.uuid7(await _now_ms(connection), secrets.randbits(80))
+    return await record_as(connection, erasure_id, wanted, event_ids)
+
+
+async def record_as(
+    connection: Connection, erasure_id: UUID, wanted: Subject, event_ids: Sequence[UUID] = ()
+) -> Erasure:
+    """Record an erasure, as `record` does, under an id that it had before a restore."""
     async with acts.act(connection) as act:
         if await connection.fetchval(_LOCK_TENANT, wanted.tenant_id) is None:
             raise SubjectChanged

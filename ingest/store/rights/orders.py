@@ -1,12 +1,11 @@
-"""Compares orders of erasures with the database after a restore, and records again those that it lacks."""
+"""Reads what orders of erasures are compared with after a restore: erasures, tenants and words."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from ingest.store import acts, tenants
 from ingest.store.connections import Connection
+from schema import limits
 from schema.event import Kind
 
 _KNOWN = "SELECT erasure_id FROM erasures UNION ALL SELECT erasure_id FROM absent_orders"
@@ -19,18 +18,15 @@ JOIN vocabulary AS key ON key.tenant_id = value.tenant_id AND key.kind = $2 AND 
 WHERE value.tenant_id = $1 AND value.kind = $3
 ORDER BY value.term_id
 """
-_RECORD = """
-INSERT INTO erasures (tenant_id, erasure_id, scope, first, last, stream_id, sequence, term_id, revision)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING
-"""
-_NAME_EVENTS = """
-INSERT INTO erasure_events (tenant_id, erasure_id, event_id) SELECT $1, $2, unnest($3::uuid[]) ON CONFLICT DO NOTHING
-"""
-_REVOKE_ALL = """
-UPDATE ingest_tokens SET revoked_at = now(), revision = $2 WHERE tenant_id = $1 AND revoked_at IS NULL
-RETURNING token_id
-"""
 _NOTE_ABSENT = "INSERT INTO absent_orders (erasure_id) VALUES ($1) ON CONFLICT DO NOTHING"
+# As long as a sender may still be allowed to send an event with it.
+_BAR_WORD = """
+INSERT INTO erased_words (tenant_id, erasure_id, kind, parent_id, digest, salt, until)
+SELECT $1, $2, $3, $4, $5, $6, now() + (coalesce(retention_days, $7) + 2) * interval '1 day'
+FROM retention WHERE retention_id = 1
+ON CONFLICT DO NOTHING
+"""
+_KEYS = "SELECT term_id, term FROM vocabulary WHERE tenant_id = $1 AND kind = $2 ORDER BY term_id"
 _TENANT_ID_MAX = (1 << 31) - 1  # A signed file may name any number, and PostgreSQL's integer has a bound.
 
 
@@ -40,20 +36,6 @@ class Word(NamedTuple):
     term_id: int
     key: str
     value: str
-
-
-class Wanted(NamedTuple):
-    """An erasure as its row has it; `event_ids` are those of the scope `events`."""
-
-    tenant_id: int
-    erasure_id: UUID
-    scope: str
-    first: datetime | None = None
-    last: datetime | None = None
-    stream_id: UUID | None = None
-    sequence: int | None = None
-    term_id: int | None = None
-    event_ids: Sequence[UUID] = ()
 
 
 async def known(connection: Connection) -> set[UUID]:
@@ -80,18 +62,25 @@ async def words(connection: Connection, tenant_id: int) -> list[Word]:
     return [Word(row["term_id"], row["key"], row["value"]) for row in rows]
 
 
-async def record(connection: Connection, wanted: Wanted) -> None:
-    """Record an erasure again, under its own id; a tenant's tokens are revoked, as at the first time."""
-    async with acts.act(connection) as act:
-        await connection.execute(_RECORD, *wanted[:-1], act.revision)
-        await connection.execute(_NAME_EVENTS, wanted.tenant_id, wanted.erasure_id, wanted.event_ids)
-        await act.note(wanted.tenant_id, "erasure.request")
-        if wanted.scope == "tenant":
-            await tenants.set_disabled(connection, wanted.tenant_id, disabled=True)
-            for row in await connection.fetch(_REVOKE_ALL, wanted.tenant_id, act.revision):
-                await act.note_token(wanted.tenant_id, "token.revoke", row["token_id"])
+async def tag_keys(connection: Connection, tenant_id: int) -> dict[int, str]:
+    """Return a tenant's tag keys by their numbers."""
+    return {row["term_id"]: row["term"] for row in await connection.fetch(_KEYS, tenant_id, Kind.TAG_KEY)}
 
 
-async def note_absent(connection: Connection, erasure_id: UUID) -> None:
-    """Note that an order has no subject in this database."""
-    await connection.execute(_NOTE_ABSENT, erasure_id)
+class BarredWord(NamedTuple):
+    """A tag's value, as a digest, that a tenant's traffic must not teach."""
+
+    tenant_id: int
+    key_id: int
+    digest: bytes
+    salt: bytes
+
+
+async def note_absent(connection: Connection, erasure_id: UUID, barred: BarredWord | None = None) -> None:
+    """Note that an order has no subject in this database, and keep its word out of it."""
+    async with connection.transaction():
+        await connection.execute(_NOTE_ABSENT, erasure_id)
+        if barred is not None:
+            tenant_id, key_id, digest, salt = barred
+            own = (tenant_id, erasure_id, Kind.TAG_VALUE, key_id, digest, salt, limits.RETENTION_DAYS_MAX)
+            await connection.execute(_BAR_WORD, *own)
