@@ -31,8 +31,9 @@ async def require_replayed(connection: Connection, folder: Folder | None) -> Non
 
 
 async def warn_of_absent_orders(connection: Connection, folder: Folder | None) -> None:
-    """Log how many erasures have no order in the folder: another one, or not mounted, would hide a restore."""
-    if folder is not None and (absent := await orders.ordered(connection) - await asyncio.to_thread(folder.ordered)):
+    """Log how many erasures have no order in the folder: another one, or none, would hide a restore."""
+    there = set() if folder is None else await asyncio.to_thread(folder.ordered)
+    if absent := await orders.ordered(connection) - there:
         logs.warning("orders-absent", count=len(absent))
 
 
