@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from ingest.rights.receipts import keys, signing
 from ingest.rights.receipts.keys import KeySet
-from tests.support import receipts
+from tests.support import receipts, service
 from tests.support.command import Run, runner
 from tests.support.receipts import KEY, KEYS
 from tests.support.service import ROOT
@@ -149,3 +149,17 @@ def test_another_file_is_not_taken_for_the_public_keys(run: Run, tmp_path: Path)
     assert run(f"receipt keygen {tmp_path}/key {tmp_path}/public")[0] == 2
     assert {path.name for path in tmp_path.iterdir()} == {"public"}
     assert keys.read("x", "") == KeySet()
+
+
+# As if the extra `rights` were not installed.
+_HIDDEN = "import sys\nsys.modules['cryptography'] = None\n"
+
+
+def test_without_cryptography_the_service_is_whole_and_a_check_says_what_it_needs(files: Path) -> None:
+    (files / "sitecustomize.py").write_text(_HIDDEN)
+    env = service.environment("") | {"PYTHONPATH": f"{files}:{ROOT}"}
+    subprocess.run([sys.executable, "-c", "import ingest.reports.app, ingest.cli.jobs"], env=env, check=True)
+    ended = service.command("receipt", "verify", str(files / "receipt"), "--key", str(files / "keys"), env=env)
+    assert ended.returncode == 2
+    assert b"extra `rights`" in ended.stderr
+    assert service.command("receipt", "show", str(files / "receipt"), env=env).returncode == 0

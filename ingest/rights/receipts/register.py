@@ -12,7 +12,7 @@ from ingest.rights.receipts.documents import Erasure, Order, Outcome, Receipt, S
 from ingest.rights.receipts.errors import AlreadyWritten
 from ingest.rights.receipts.folder import Folder
 from ingest.rights.receipts.keys import KeySet
-from ingest.rights.receipts.settings import BACKUP_DAYS, FOLDER, KEY_FILE, ReceiptSettings
+from ingest.rights.receipts.settings import BACKUP_DAYS, FOLDER, KEY_FILE, PUBLIC_KEYS_FILE, ReceiptSettings
 from ingest.rights.receipts.signing import SigningKey
 
 
@@ -65,7 +65,8 @@ def _unnumbered(scope: Scope) -> Scope:
 
 def open_register(given: ReceiptSettings) -> Register:
     """Return the register by the settings; raises CannotStart, which names the setting that is missing or wrong."""
-    for setting, value in ((FOLDER, given.erasures_dir), (KEY_FILE, given.receipt_key_file)):
+    needed = {FOLDER: given.erasures_dir, KEY_FILE: given.receipt_key_file}
+    for setting, value in (needed | {PUBLIC_KEYS_FILE: given.receipt_public_keys_file}).items():
         if not value:
             raise CannotStart(f"{setting} is not set: an erasure needs it. See docs/receipts.md.")
     if given.backup_days is None:
@@ -73,4 +74,7 @@ def open_register(given: ReceiptSettings) -> Register:
     folder = settings.folder(given)
     assert folder is not None
     key = signing.read_key(KEY_FILE, given.receipt_key_file)
-    return Register(folder, key, settings.public_keys(given).with_key(key.public), given.backup_days)
+    known = settings.public_keys(given)
+    if key.public not in known.keys:  # Nobody could check what it signs, and no order could be replayed.
+        raise CannotStart(f"{PUBLIC_KEYS_FILE} does not have the key of {KEY_FILE}: see docs/receipts.md.")
+    return Register(folder, key, known, given.backup_days)

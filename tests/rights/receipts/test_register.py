@@ -85,21 +85,24 @@ def test_a_receipt_names_the_bytes_of_its_order(kept: Register) -> None:
 
 
 def test_the_register_opens_by_its_settings_and_names_each_that_is_missing(tmp_path: Path) -> None:
-    key, public = tmp_path / "key", tmp_path / "keys"
-    older = signing.generate()
+    key, public, others = tmp_path / "key", tmp_path / "keys", tmp_path / "others"
+    older = keys.KeySet(keys=(signing.generate().public,))
     key.write_bytes(KEY.pem())
     key.chmod(0o600)
-    public.write_bytes(keys.encode(keys.KeySet(keys=(older.public,))))
+    public.write_bytes(keys.encode(older.with_key(KEY.public)))
+    others.write_bytes(keys.encode(older))
     whole = ReceiptSettings(
         erasures_dir=str(tmp_path), receipt_key_file=str(key), receipt_public_keys_file=str(public), backup_days=14
     )
     opened = register.open_register(whole)
-    assert (opened.key.public, opened.backup_days) == (KEY.public, 14)
-    assert [each.kid for each in opened.known.keys] == [older.public.kid, KEY.public.kid]
+    assert (opened.key.public, opened.known, opened.backup_days) == (KEY.public, older.with_key(KEY.public), 14)
     for lacking in (
         replace(whole, erasures_dir=""),
         replace(whole, receipt_key_file=""),
+        replace(whole, receipt_public_keys_file=""),
         replace(whole, backup_days=None),
     ):
         with pytest.raises(CannotStart, match="is not set"):
             register.open_register(lacking)
+    with pytest.raises(CannotStart, match="does not have the key"):
+        register.open_register(replace(whole, receipt_public_keys_file=str(others)))
