@@ -17,6 +17,7 @@ from tests.support.service import ROOT
 _COPIED = ("k8s", "docs/failover.md", "Containerfile", "requirements.lock", "requirements-image.lock")
 _SERVER, _NETWORK, _SCALING = "k8s/base/server.yaml", "k8s/base/network.yaml", "k8s/base/scaling.yaml"
 _SETTINGS, _SERVICES = "k8s/base/settings.env", "k8s/base/services.yaml"
+_ERASURES = "k8s/components/erasures/kustomization.yaml"
 _MAINTAIN, _MIGRATE = "k8s/base/maintain.yaml", "k8s/base/migrate.yaml"
 _JOBS = "k8s/base/jobs.yaml"
 _CLUSTER, _EXTERNAL = "k8s/overlays/prod-cnpg/cluster.yaml", "k8s/overlays/prod-external/kustomization.yaml"
@@ -56,6 +57,8 @@ BREAKS = (
     Break("an unknown setting", "settings", _SETTINGS, "NOCONTENT_WORKERS=1", "NOCONTENT_WORKER=1", "NOCONTENT_WORKER is not a setting"),
     Break("a bad value", "settings", _SETTINGS, "NOCONTENT_DRAIN_S=10", "NOCONTENT_DRAIN_S=10s", "NOCONTENT_DRAIN_S"),
     Break("a file that is not mounted", "settings", _SETTINGS, "/run/secrets/nocontent/dsn", "/run/secret/dsn", "nothing is mounted"),
+    Break("a server that can sign", "receipts", _ERASURES, "{name: NOCONTENT_ERASURES_DIR", "{name: NOCONTENT_RECEIPT_KEY_FILE, value: /etc/nocontent-receipt/k}\n                  - {name: NOCONTENT_ERASURES_DIR", "must not have NOCONTENT_RECEIPT_KEY_FILE"),
+    Break("a server that writes orders", "receipts", _ERASURES, "mountPath: /var/lib/nocontent-erasures, readOnly: true", "mountPath: /var/lib/nocontent-erasures", "readOnly"),
     Break("one login for two", "logins", _MAINTAIN, "secretName: nocontent-maintainer", "secretName: nocontent-writer", "share a login"),
     Break("a server that maintains", "logins", _SETTINGS, "NOCONTENT_MAINTAIN=false", "NOCONTENT_MAINTAIN=true", "NOCONTENT_MAINTAIN"),
     Break("a server that runs jobs", "logins", _SETTINGS, "NOCONTENT_JOBS=false", "NOCONTENT_JOBS=true", "NOCONTENT_JOBS"),

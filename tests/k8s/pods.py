@@ -123,6 +123,19 @@ def unknown_settings(tree: Tree) -> Iterator[str]:
             yield f"{pod.place}: {refused}"
 
 
+def exposed_keys(tree: Tree) -> Iterator[str]:
+    """Check that the pod that strangers reach has no key that signs receipts, and does not write to their folder."""
+    for pod in pods(tree):
+        if pod.container.args[0] != "serve":
+            continue
+        given = settings(tree, pod)
+        if "NOCONTENT_RECEIPT_KEY_FILE" in given:
+            yield f"{pod.place}: must not have NOCONTENT_RECEIPT_KEY_FILE; the jobs sign"
+        for mount in pod.container.volume_mounts:
+            if mount.mount_path == given.get("NOCONTENT_ERASURES_DIR") and not mount.read_only:
+                yield f"{pod.place}: must mount {mount.mount_path} readOnly"
+
+
 def inconsistent_logins(tree: Tree) -> Iterator[str]:
     """Check that server, migration, maintenance and jobs have a login each, and the server does none of their work."""
     for overlay in tree.built:
