@@ -1,11 +1,16 @@
-"""The list of all tables with rows of tenants, for code that exports, erases or counts a tenant's data.
+"""The list of all tables and files with data of tenants, for code that exports, erases, expires or counts it.
 
-A test compares it with PostgreSQL's catalog, so that a migration cannot add a table that is never erased.
+For each: what it holds and why, by which clock it goes (`ingest.store.clocks`), what an erasure of its tenant does with
+it, and which columns exports and access include. A test compares the list with PostgreSQL's catalog, so that a
+migration can add neither a table nor a column that is on no list.
 """
 
 from collections.abc import Mapping
 from enum import Enum
 from typing import NamedTuple
+
+from ingest.store import clocks
+from ingest.store.clocks import Clock
 
 
 class Data(Enum):
@@ -24,38 +29,236 @@ class Data(Enum):
     ERASURES = "erasures"
 
 
+class Erased(Enum):
+    """What an erasure of the tenant does with its rows."""
+
+    DELETE = "delete"
+    REDUCE = "reduce"  # They stay without the ids that point to erased rows.
+    KEEP = "keep"
+
+
 class TenantTable(NamedTuple):
-    """A table of the schema `nocontent`, and its column that names the tenant."""
+    """A table of the schema `nocontent`, and its column that names the tenant.
+
+    `oldest` is the column by which its rows age. Every column is either `exported` or `left_out`, with a reason.
+    """
 
     name: str
     column: str
     data: Data
+    holds: str
+    why: str
+    clock: Clock
+    erased: Erased
+    oldest: str
+    exported: tuple[str, ...]
+    left_out: Mapping[str, str] = {}
+    kept_because: str = ""  # Unless an erasure deletes all rows.
 
+
+class TenantFile(NamedTuple):
+    """Files with data of tenants, whoever keeps them; an erasure reaches those that it deletes."""
+
+    name: str
+    holds: str
+    why: str
+    clock: Clock
+    erased: Erased
+    kept_because: str = ""
+
+
+_TAX = "tax law: an issued document stays as it is until its own time is over; it has no name and no event"
+_REVISION = {"revision": "the number of an operator's act, which orders what workers read"}
+_DIMENSIONS = tuple("provider requested_model routed_model status task_category tag_1 tag_2 tag_3 tag_4".split())
+_TOKENS = tuple(
+    "input_tokens output_tokens cache_read_tokens cache_write_5m_tokens cache_write_1h_tokens reasoning_tokens".split()
+)
 
 TENANT_TABLES = (
-    TenantTable("tenants", "tenant_id", Data.SETTINGS),
-    TenantTable("ingest_tokens", "tenant_id", Data.TOKENS),
-    TenantTable("readers", "tenant_id", Data.READERS),
-    TenantTable("vocabulary", "tenant_id", Data.VOCABULARY),  # Tenant 0 has the shipped catalogue.
-    TenantTable("events", "tenant_id", Data.EVENTS),  # A day that is detached is a table of its own: events_YYYYMMDD.
-    TenantTable("batches", "tenant_id", Data.LEDGER),
-    TenantTable("usage", "tenant_id", Data.USAGE),
-    TenantTable("usage_marks", "tenant_id", Data.USAGE),  # Rows that are not in `usage` yet, and hours to sum again.
-    TenantTable("subscriptions", "tenant_id", Data.BILLING),
-    # Issued documents are records of the issuer: export them, and keep them when a tenant is erased.
-    TenantTable("invoices", "tenant_id", Data.BILLING),
-    TenantTable("invoice_lines", "tenant_id", Data.BILLING),
-    TenantTable("processor_customers", "tenant_id", Data.BILLING),
-    TenantTable("handovers", "tenant_id", Data.BILLING),
-    TenantTable("payments", "tenant_id", Data.BILLING),
-    TenantTable("processor_events", "tenant_id", Data.BILLING),
-    TenantTable("audit", "tenant_id", Data.AUDIT),  # Tenant 0 stands for all: the acts on retention.
-    TenantTable("prices", "tenant_id", Data.PRICES),  # Tenant 0 has the shipped price book.
-    TenantTable("erasures", "tenant_id", Data.ERASURES),
-    TenantTable("erasure_events", "tenant_id", Data.ERASURES),
-    TenantTable("erasure_counts", "tenant_id", Data.ERASURES),
-    TenantTable("erased_words", "tenant_id", Data.ERASURES),
-)
+    TenantTable(
+        "tenants", "tenant_id", Data.SETTINGS,
+        "the tenant's name, modes, quota and retention", "to accept what its proxies send: the contract",
+        clocks.TENANT, Erased.DELETE, "created_at",
+        ("tenant_id", "name", "task_category_mode", "provider_mode", "model_mode", "tag_value_mode",
+         "events_per_minute_max", "disabled", "created_at", "diagnostics"),
+        _REVISION,
+    ),
+    TenantTable(
+        "ingest_tokens", "tenant_id", Data.TOKENS,
+        "ids, scopes and times of tokens, and the SHA-256 of each secret", "to know who sends: the contract",
+        clocks.TENANT, Erased.DELETE, "created_at",
+        ("tenant_id", "token_id", "scopes", "created_at", "expires_at", "revoked_at"),
+        {"secret_sha256": "the hash of a secret", **_REVISION},
+    ),
+    TenantTable(
+        "readers", "tenant_id", Data.READERS,
+        "the database logins that may read the tenant's rows", "to grant and refuse reading: the contract",
+        clocks.TENANT, Erased.DELETE, "created_at", ("tenant_id", "login", "created_at"),
+    ),
+    TenantTable(  # Tenant 0 has the shipped catalogue.
+        "vocabulary", "tenant_id", Data.VOCABULARY,
+        "the registered terms: names of models, providers, categories and tags",
+        "to store events as numbers, and to show the numbers as words: the contract",
+        clocks.TENANT, Erased.DELETE, "created_at",
+        ("tenant_id", "kind", "term_id", "parent_id", "term", "learned", "created_at", "retired_at"), _REVISION,
+    ),
+    TenantTable(  # A day that is detached is a table of its own: events_YYYYMMDD.
+        "events", "tenant_id", Data.EVENTS,
+        "one row of numbers for each call of a model: times, tokens, costs, ids of terms",
+        "to show and bill usage call by call: the contract",
+        clocks.EVENTS, Erased.DELETE, "occurred_at",
+        ("tenant_id", "occurred_at", "event_id", "cost_nanousd", "baseline_cost_nanousd", *_TOKENS, "latency_ms",
+         "ttft_ms", "task_category", "provider", "requested_model", "routed_model", "http_status", "outcome",
+         "tag_1", "tag_2", "tag_3", "tag_4"),
+    ),
+    TenantTable(
+        "batches", "tenant_id", Data.LEDGER,
+        "one row for each batch: its stream, number, digest of event ids, and counts",
+        "to store each batch once, and to find what is missing: the contract",
+        clocks.LEDGER, Erased.DELETE, "received_at",
+        ("tenant_id", "received_at", "stream_id", "sequence", "digest", "accepted", "duplicates", "coarsened",
+         "dropped_queue_full", "dropped_retries_exhausted", "dropped_refused", "dropped_shutdown"),
+    ),
+    TenantTable(
+        "usage", "tenant_id", Data.USAGE,
+        "sums of events by time and dimension", "to show and bill usage after the events are gone: the contract",
+        clocks.USAGE, Erased.DELETE, "at",
+        ("tenant_id", "grain", "at", *_DIMENSIONS, "events", *_TOKENS, "reported_cost_nanousd",
+         "reported_cost_events", "computed_cost_nanousd", "computed_cost_events", "unpriced_events", "checked_events",
+         "checked_list_cost_nanousd", "mismatched_events", "mismatch_nanousd", "unchecked_events",
+         "baseline_cost_nanousd", "baseline_events", "savings_reported_nanousd", "savings_priced_events",
+         "savings_priced_nanousd", "streamed", "cached", "fallback", "retried", "escalated", "latency_bins",
+         "latency_counts", "ttft_bins", "ttft_counts"),
+    ),
+    TenantTable(  # Rows that are not in `usage` yet, and hours to sum again.
+        "usage_marks", "tenant_id", Data.USAGE,
+        "which events are not in the sums yet: times and counts", "to keep the sums exact: the contract",
+        clocks.MARKS, Erased.DELETE, "marked_at", (),
+        dict.fromkeys(("tenant_id", "first", "last", "marked_at", "xid", "events"),
+                      "work in progress, gone within seconds; the events are exported"),
+    ),
+    TenantTable(
+        "subscriptions", "tenant_id", Data.BILLING,
+        "which plan the tenant is on from which month, and its time zone", "to bill: the contract",
+        clocks.TENANT, Erased.DELETE, "created_at", ("tenant_id", "month", "plan_id", "time_zone", "created_at"),
+    ),
+    TenantTable(
+        "invoices", "tenant_id", Data.BILLING,
+        "issued invoices and credit notes: number, month, total, state", "accounts and tax: a legal obligation",
+        clocks.INVOICES, Erased.KEEP, "finalized_at",
+        ("tenant_id", "issuer", "number", "kind", "state", "month", "period_start", "period_end", "time_zone",
+         "currency", "total_cents", "usage_digest", "credits", "waived", "finalized_at", "paid_at", "voided_at"),
+        kept_because=_TAX,
+    ),
+    TenantTable(
+        "invoice_lines", "tenant_id", Data.BILLING,
+        "the lines of invoices: quantities and amounts", "accounts and tax: a legal obligation",
+        clocks.INVOICES, Erased.KEEP, "period_end",
+        ("tenant_id", "issuer", "number", "line", "kind", "is_correction", "month", "period_start", "period_end",
+         "plan_id", "plan_version", "quantity", "cents"),
+        kept_because=_TAX,
+    ),
+    TenantTable(
+        "processor_customers", "tenant_id", Data.BILLING,
+        "the tenant's id at the payment processor", "to be paid: the contract",
+        clocks.TENANT, Erased.DELETE, "created_at", ("tenant_id", "processor", "customer", "created_at"),
+    ),
+    TenantTable(
+        "handovers", "tenant_id", Data.BILLING,
+        "which invoice was handed to which payment processor, and its state there",
+        "to charge an invoice once: the contract",
+        clocks.INVOICES, Erased.KEEP, "begun_at",
+        ("tenant_id", "issuer", "number", "processor", "attempt", "step", "remote", "balance_cents", "state",
+         "refusal", "begun_at", "read_at"),
+        kept_because="the payment of an invoice that is kept",
+    ),
+    TenantTable(
+        "payments", "tenant_id", Data.BILLING,
+        "payments of invoices: amount, day, reference", "accounts and tax: a legal obligation",
+        clocks.INVOICES, Erased.KEEP, "noted_at",
+        ("tenant_id", "issuer", "number", "processor", "reference", "amount_cents", "paid_on", "noted_at"),
+        kept_because="the payment of an invoice that is kept",
+    ),
+    TenantTable(
+        "processor_events", "tenant_id", Data.BILLING,
+        "ids of what the payment processor reported", "to take each report once: the contract",
+        clocks.INVOICES, Erased.DELETE, "received_at",
+        ("tenant_id", "event", "kind", "issuer", "number", "reported_at", "received_at", "handled_at"),
+    ),
+    TenantTable(  # Tenant 0 stands for all: the acts on retention.
+        "audit", "tenant_id", Data.AUDIT,
+        "which act changed which id, when; no words and no names", "to prove who did what: a legitimate interest",
+        clocks.DEPLOYMENT, Erased.REDUCE, "at",
+        ("tenant_id", "audit_id", "at", "act", "kind", "term_id", "token_id", "rule", "days"),
+        kept_because="that an act happened stays provable; the ids of what was erased go",
+    ),
+    TenantTable(  # Tenant 0 has the shipped price book.
+        "prices", "tenant_id", Data.PRICES,
+        "the tenant's own prices of models", "to compute costs: the contract",
+        clocks.TENANT, Erased.DELETE, "since",
+        ("tenant_id", "provider", "model", "since", "until", "from_minute", "before_minute", "input_tokens_above",
+         "input_tokens_up_to", "input_picousd", "cache_read_picousd", "cache_write_5m_picousd",
+         "cache_write_1h_picousd", "output_picousd"),
+        _REVISION,
+    ),
+    TenantTable(
+        "erasures", "tenant_id", Data.ERASURES,
+        "what was to be erased, as ids and times, and how far that is",
+        "to erase all of it, and to prove it: a legal obligation",
+        clocks.DEPLOYMENT, Erased.KEEP, "requested_at",
+        ("tenant_id", "erasure_id", "scope", "first", "last", "stream_id", "sequence", "term_id", "requested_at",
+         "step", "step_at", "ordered_at", "vacuumed_at", "verified_at", "finished_at"),
+        _REVISION,
+        kept_because="it proves the erasure, and keeps the tenant's number from being given again",
+    ),
+    TenantTable(
+        "erasure_counts", "tenant_id", Data.ERASURES,
+        "how many rows of each table were erased, by day", "to prove an erasure: a legal obligation",
+        clocks.DEPLOYMENT, Erased.KEEP, "day",
+        ("tenant_id", "erasure_id", "table_name", "day", "erased", "reduced", "kept", "events"),
+        kept_because="they are the numbers of the receipt",
+    ),
+    TenantTable(
+        "erasure_events", "tenant_id", Data.ERASURES,
+        "ids of events that were erased one by one", "to leave them out if they are sent again: a legal obligation",
+        clocks.TOMBSTONES, Erased.DELETE, "", ("tenant_id", "erasure_id", "event_id"),
+    ),
+    TenantTable(
+        "erased_words", "tenant_id", Data.ERASURES,
+        "salted digests of erased words", "to learn no erased word again: a legal obligation",
+        clocks.TOMBSTONES, Erased.DELETE, "until", ("tenant_id", "erasure_id", "kind", "parent_id", "until"),
+        {"digest": "the hash of a word", "salt": "the salt of that hash"},
+    ),
+)  # fmt: skip
+
+TENANT_FILES = (
+    TenantFile(
+        "exports", "copies of the tenant's data that `nocontent export` wrote", "portability: a legal obligation",
+        clocks.OPERATOR, Erased.KEEP, "they were handed out; whoever asked for one deletes it",
+    ),
+    TenantFile(
+        "orders and receipts of erasures", "ids, counts and times, signed; no name and no word",
+        "to prove an erasure, and to repeat it after a restore: a legal obligation",
+        clocks.OPERATOR, Erased.KEEP, "without them a restored backup would bring the tenant back",
+    ),
+    TenantFile(
+        "printed invoices", "pages and PDF files that somebody saved", "accounts and tax: a legal obligation",
+        clocks.OPERATOR, Erased.KEEP, "copies of documents that are kept",
+    ),
+    TenantFile(
+        "backups and archived WAL", "everything that the database held", "to survive the loss of a server",
+        clocks.BACKUPS, Erased.KEEP, "a backup is not rewritten; it expires, and a restore repeats the erasures",
+    ),
+    TenantFile(
+        "WAL and freed space of the database", "rows that were deleted, until they are overwritten",
+        "how PostgreSQL stores rows", clocks.VACUUM, Erased.KEEP, "PostgreSQL frees space before it overwrites it",
+    ),
+    TenantFile(
+        "reporters' spools", "batches that the server has not stored, on the machines of the tenant",
+        "to lose no event while the server is away", clocks.SPOOL, Erased.KEEP, "they are on the tenant's machines",
+    ),
+)  # fmt: skip
+
 # The tables without tenant data, and what they hold.
 OTHER_TABLES: Mapping[str, str] = {
     "control": "one row, which puts acts in order",

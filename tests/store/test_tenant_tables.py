@@ -3,7 +3,7 @@
 import pytest
 
 from ingest.store.connections import Connection
-from ingest.store.tenant_tables import OTHER_TABLES, TENANT_TABLES
+from ingest.store.tenant_tables import OTHER_TABLES, TENANT_FILES, TENANT_TABLES, Erased
 from tests.support.cluster import operator
 
 # All relations that hold rows. A day of `events` counts as part of it, even while it is detached.
@@ -18,6 +18,11 @@ SELECT relname, attname, atttypid = 'integer'::regtype AND attnotnull AS is_id
 FROM ({_TABLES}) AS known JOIN pg_attribute ON attrelid = known.oid
 WHERE attname ILIKE '%tenant%' AND attnum > 0 AND NOT attisdropped
 """
+_COLUMNS = f"""
+SELECT relname, attname, atttypid IN ('timestamptz'::regtype, 'date'::regtype) AS is_time
+FROM ({_TABLES}) AS known JOIN pg_attribute ON attrelid = known.oid
+WHERE attnum > 0 AND NOT attisdropped AND relname = ANY($1)
+"""
 _LISTED = {table.name: table.column for table in TENANT_TABLES}
 
 
@@ -27,6 +32,43 @@ async def _unlisted(connection: Connection) -> set[str]:
     columns = {(row["relname"], row["attname"]) for row in await connection.fetch(_TENANT_COLUMNS)}
     unlisted = columns - _LISTED.items()
     return (tables - _LISTED.keys() - OTHER_TABLES.keys()) | {f"{table}.{column}" for table, column in unlisted}
+
+
+async def _undecided(connection: Connection) -> set[tuple[str, str]]:
+    """Return the columns of tenants' tables that are neither exported nor left out, or no longer there."""
+    found = {(row["relname"], row["attname"]) for row in await connection.fetch(_COLUMNS, list(_LISTED))}
+    return found ^ {(table.name, name) for table in TENANT_TABLES for name in (*table.exported, *table.left_out)}
+
+
+async def test_every_column_is_exported_or_left_out_for_a_reason(shared_database: str) -> None:
+    async with operator(shared_database) as connection:
+        assert await _undecided(connection) == set()
+        times = {
+            (row["relname"], row["attname"])
+            for row in await connection.fetch(_COLUMNS, list(_LISTED))
+            if row["is_time"]
+        }
+    assert {(table.name, table.oldest) for table in TENANT_TABLES if table.oldest} <= times
+    for table in TENANT_TABLES:
+        assert len({*table.exported, *table.left_out}) == len(table.exported) + len(table.left_out)
+        assert all(table.left_out.values())
+
+
+async def test_a_new_column_is_found(database: str) -> None:
+    async with operator(database) as connection:
+        await connection.execute("ALTER TABLE tenants ADD COLUMN note integer")
+        assert await _undecided(connection) == {("tenants", "note")}
+
+
+async def test_the_owner_of_the_tables_erases_by_the_same_list(shared_database: str) -> None:
+    async with operator(shared_database) as connection:
+        found = await connection.fetch("SELECT table_name, erased FROM tenant_tables")
+    assert dict(found) == {table.name: table.erased.value for table in TENANT_TABLES}
+
+
+def test_what_an_erasure_does_not_delete_has_a_reason() -> None:
+    for kept in (*TENANT_TABLES, *TENANT_FILES):
+        assert (kept.erased is Erased.DELETE) == (not kept.kept_because), kept.name
 
 
 async def test_every_table_is_on_one_list_and_every_tenant_id_on_that_of_tenants(shared_database: str) -> None:
