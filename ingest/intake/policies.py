@@ -58,8 +58,8 @@ class Policies:
         def steps() -> Iterator[None]:
             document = self._kept.get(tenant_id) if self.tag(snapshot, tenant_id) else None
             if document is None:
-                version = _version(snapshot, tenant_id)
-                plain = msgspec.json.encode(policy.of(snapshot.tenants[tenant_id], snapshot.retention_days))
+                version, tenant = _version(snapshot, tenant_id), snapshot.tenants[tenant_id]
+                plain = msgspec.json.encode(policy.of(tenant, snapshot.days_of(tenant)))
                 yield
                 document = yield from documents.compress(plain)
                 self._tags[tenant_id] = version, document.tag

@@ -31,7 +31,9 @@ EXPLAINED_BYTES_MAX = 16 * 1024 * 1024  # Of one tenant's bodies that wait to be
 class Validation:
     """Validates for one worker; `require` checks a caller again and returns its tenant as known now."""
 
-    def __init__(self, require: Callable[[Caller], Tenant], window: Callable[[], Window], learning: Learning) -> None:
+    def __init__(
+        self, require: Callable[[Caller], Tenant], window: Callable[[Tenant], Window], learning: Learning
+    ) -> None:
         self._require = require
         self._window = window
         self._learning = learning
@@ -61,8 +63,8 @@ class Validation:
 
     def faults(self, caller: Caller) -> Faults:
         """Return a judge of events of other formats, by the tenant as known now; raises what `require` raises."""
-        vocabulary = self._require(caller).vocabulary
-        return Faults(vocabulary, self._window(), may_learn=caller.has_scope("vocabulary:write"))
+        tenant = self._require(caller)
+        return Faults(tenant.vocabulary, self._window(tenant), may_learn=caller.has_scope("vocabulary:write"))
 
     async def _decode(self, caller: Caller, body: bytes, work: Work) -> Entry:
         """Run the gates and encode the rows; raises Refused, Overloaded and what `require` raises."""
@@ -75,7 +77,7 @@ class Validation:
 
     def _making(self, caller: Caller, body: bytes) -> Steps[Entry]:
         tenant = self._require(caller)
-        decoded = decode(body, tenant.vocabulary, self._window(), rows.count)
+        decoded = decode(body, tenant.vocabulary, self._window(tenant), rows.count)
         yield
         return _entry(tenant.tenant_id, decoded)
 
@@ -86,7 +88,7 @@ class Validation:
         def explaining() -> Steps[None]:
             # Only now that its turn has come: an operator may have registered a term meanwhile, or revoked the token.
             tenant = self._require(caller)
-            explanations.append(Explanation(body, tenant.vocabulary, self._window()))
+            explanations.append(Explanation(body, tenant.vocabulary, self._window(tenant)))
             yield from explanations[0].steps()
 
         if asyncio.get_running_loop().time() >= ends_at:

@@ -21,6 +21,8 @@ class Tenant:
     vocabulary: Vocabulary
     disabled: bool = False
     events_per_minute_max: int | None = None
+    retention_days: int | None = None  # If its own; it counts if it is less than the database's.
+    frozen_before_ms: int = 0  # Since 1970. Events were deleted before that day, and are not accepted again.
     diagnostics: Diagnostics = Diagnostics.REFUSE
     revision: int = -1  # Of the last act that changed the tenant or its terms.
 
@@ -50,9 +52,14 @@ class Snapshot:
         """Return the days that the database keeps events, or will after its first round of maintenance."""
         return self.retention.days if self.retention else self.first_days or FIRST_DAYS
 
-    def window(self) -> Window:
-        """Return the times that an event may have now."""
-        return Window.at(int(self.clock.now_s * 1000), self.retention_days)
+    def days_of(self, tenant: Tenant) -> int:
+        """Return the days that the events of a tenant are kept."""
+        return min(tenant.retention_days or self.retention_days, self.retention_days)
+
+    def window(self, tenant: Tenant) -> Window:
+        """Return the times that an event of a tenant may have now."""
+        window = Window.at(int(self.clock.now_s * 1000), self.days_of(tenant))
+        return window._replace(oldest_ms=max(window.oldest_ms, tenant.frozen_before_ms))
 
     def token(self, token_id: str, secret: str) -> Token:
         """Return the token with this id and secret; raises BadToken, RevokedToken, ExpiredToken, ClockAdrift."""

@@ -25,7 +25,9 @@ MARKS = Clock(
 INVOICES = Clock(
     "the deployment's years after issue, and until they are settled", _HORIZON, "maintenance", ("trim_invoices",)
 )
-TOMBSTONES = Clock("as long as a sender may still have an erased event", _HORIZON, "maintenance", ("trim_erasures",))
+TOMBSTONES = Clock(
+    "as long as a sender may still have an erased event", _HORIZON, "the job `erase`", ("trim_erasures",)
+)
 TENANT = Clock("until the tenant is erased", "no clock", "an erasure of the tenant")
 DEPLOYMENT = Clock("as long as the deployment", "no clock", "nobody")
 OPERATOR = Clock("as long as the operator keeps the files", "the operator", "the operator")

@@ -1,6 +1,6 @@
 """Daily partitions of `events`: one leader at a time creates them ahead, and drops them whole past the horizon.
 
-In the same round it deletes what has outlived its use: old batches of the ledger, and sums past their own retention.
+In the same round it deletes whatever else has outlived its use: `ingest.store.expiry`.
 """
 
 from collections.abc import Awaitable, Iterable, Iterator
@@ -11,13 +11,12 @@ from typing import NamedTuple
 import asyncpg
 
 from ingest import logs
-from ingest.store import retention
+from ingest.store import expiry, retention
 from ingest.store.connections import Connection, sqlstate
 from ingest.store.retention import Time, Withheld
 
 AHEAD_DAYS = 7
 GAP_DAYS_MAX = 100  # From existing days to those due: a clock that is years off must not create thousands.
-ROWS_PER_DELETE = 10_000
 
 
 class Kept(NamedTuple):
@@ -26,7 +25,7 @@ class Kept(NamedTuple):
     created: int
     dropped: int
     failed: int  # Days that could not be created.
-    postponed: int  # Days past retention that could not be dropped, most often because of a reader.
+    postponed: int  # Days past retention that could not be dropped, most often because of a reader, or of a tenant.
     ahead_days: int
     was_leader: bool
     behind_days: int = 0  # Past retention and withheld: see `ingest.store.retention`.
@@ -43,11 +42,6 @@ _BEGIN = "SELECT nocontent.begin_round()"
 _FINISH = "SELECT nocontent.finish_round()"
 _MAKE = "SELECT nocontent.make_day($1)"
 _DROP = "SELECT nocontent.drop_day($1)"
-_NEXT_TENANT = "SELECT nocontent.next_tenant_of_ledger($1)"
-_TRIM = "SELECT nocontent.trim_ledger($1, $2, $3)"
-_NEXT_TENANT_OF_USAGE = "SELECT nocontent.next_tenant_of_usage($1)"
-_TRIM_USAGE = "SELECT nocontent.trim_usage($1, $2)"
-_TRIM_MARKS = "SELECT nocontent.trim_usage_marks()"
 
 
 async def keep(connection: Connection, first_days: int | None, at: Time | None = None) -> Kept:
@@ -67,8 +61,7 @@ async def keep(connection: Connection, first_days: int | None, at: Time | None =
             dropped, postponed = 0, 0
         else:
             dropped, postponed = await _drop_expired(connection, horizon.day, tables)
-            await _trim_ledger(connection, horizon.day)
-            await _trim_usage(connection)
+            postponed += await expiry.trim(connection)
         ahead = await ahead_days(connection, today)
         behind, withheld = horizon.behind_days, horizon.withheld
         return Kept(created, dropped, failed, postponed, ahead, was_leader=True, behind_days=behind, withheld=withheld)
@@ -171,23 +164,3 @@ async def _failure(connection: Connection, name: str, work: Awaitable[str]) -> s
         logs.warning("maintenance-failed", partition=name, error=type(failure).__name__, sqlstate=sqlstate(failure))
         return sqlstate(failure)
     return None
-
-
-async def _trim_ledger(connection: Connection, before: date) -> None:
-    """Delete batches whose events are gone: a replay of one would be too old to be accepted."""
-    tenant_id = await connection.fetchval(_NEXT_TENANT, 0)
-    while tenant_id is not None:
-        values = tenant_id, before, ROWS_PER_DELETE
-        while await connection.fetchval(_TRIM, *values) == ROWS_PER_DELETE:
-            pass
-        tenant_id = await connection.fetchval(_NEXT_TENANT, tenant_id)
-
-
-async def _trim_usage(connection: Connection) -> None:
-    """Delete sums past their retention, which the functions know, and marks of days that are gone."""
-    await connection.fetchval(_TRIM_MARKS)
-    tenant_id = await connection.fetchval(_NEXT_TENANT_OF_USAGE, 0)
-    while tenant_id is not None:
-        while await connection.fetchval(_TRIM_USAGE, tenant_id, ROWS_PER_DELETE) == ROWS_PER_DELETE:
-            pass
-        tenant_id = await connection.fetchval(_NEXT_TENANT_OF_USAGE, tenant_id)

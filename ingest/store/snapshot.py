@@ -28,7 +28,7 @@ WHERE control_id = 1
 """
 _TENANTS = """
 SELECT tenant_id, task_category_mode, provider_mode, model_mode, tag_value_mode, events_per_minute_max, diagnostics,
-    disabled
+    disabled, retention_days, extract(epoch FROM usage_frozen_before)::bigint * 1000 AS frozen_before_ms
 FROM tenants WHERE revision > $1
 """
 _TOKENS = """
@@ -123,6 +123,8 @@ def _set_tenant(snapshot: Snapshot, row: asyncpg.Record) -> None:
     tenant.disabled = row["disabled"]
     tenant.events_per_minute_max = row["events_per_minute_max"]
     tenant.diagnostics = Diagnostics(row["diagnostics"])
+    tenant.retention_days = row["retention_days"]
+    tenant.frozen_before_ms = row["frozen_before_ms"] or 0
 
 
 def _set_token(snapshot: Snapshot, row: asyncpg.Record) -> None:

@@ -80,8 +80,9 @@ TENANT_TABLES = (
         "the tenant's name, modes, quota and retention", "to accept what its proxies send: the contract",
         clocks.TENANT, Erased.DELETE, "created_at",
         ("tenant_id", "name", "task_category_mode", "provider_mode", "model_mode", "tag_value_mode",
-         "events_per_minute_max", "disabled", "created_at", "diagnostics"),
-        _REVISION,
+         "events_per_minute_max", "disabled", "created_at", "diagnostics", "retention_days"),
+        {"retention_changed": "when the retention last changed, for maintenance",
+         "usage_frozen_before": "which sums outlived their events, for the jobs", **_REVISION},
     ),
     TenantTable(
         "ingest_tokens", "tenant_id", Data.TOKENS,

@@ -58,7 +58,7 @@ class Machine:
         self.tenant = self.snapshot.tenants[1] = Tenant(1, vocabulary(self.mode))
         self.token = self.snapshot.tokens["a"] = Token("a", 1, b"secret", self.scopes, None, is_revoked=False)
         learning = Learning(Connections("postgresql://nowhere.invalid/none"), self.snapshot)
-        self.validation = Validation(self.require, lambda: self.now, learning)
+        self.validation = Validation(self.require, lambda _tenant: self.now, learning)
 
     async def entry(self, body: bytes) -> Entry:
         async with self.large_bodies.work(1) as work:

@@ -19,6 +19,7 @@ from ingest.intake.explain import explain
 from ingest.intake.quota_table import Table
 from ingest.intake.service import Service
 from ingest.intake.settings import IntakeSettings
+from ingest.knowledge.snapshot import Tenant
 from ingest.serving.tasks import Tasks
 from ingest.store import batches, connections, partitions, retention, rows
 from ingest.store.batches import NO_SEQUENCE, Entry
@@ -186,7 +187,7 @@ def test_the_window_of_the_service_is_the_simulated_one() -> None:
     clock = service.snapshot.clock
     before = sample.now_ms()
     clock.take(datetime.now(UTC), clock.moment())
-    window, after = service.snapshot.window(), sample.now_ms()
+    window, after = service.snapshot.window(Tenant(1, TERMS)), sample.now_ms()
     assert window_at(before - 1, 3) <= window <= window_at(after + 1, 3)
     assert window.newest_ms - window.oldest_ms == 3 * sample.DAY_MS + limits.AHEAD_MS_MAX
     assert day_of(window.oldest_ms) >= day_of(before) - timedelta(3)

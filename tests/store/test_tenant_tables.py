@@ -63,7 +63,9 @@ async def test_a_new_column_is_found(database: str) -> None:
 async def test_the_owner_of_the_tables_erases_by_the_same_list(shared_database: str) -> None:
     async with operator(shared_database) as connection:
         found = await connection.fetch("SELECT table_name, erased FROM tenant_tables")
-    assert dict(found) == {table.name: table.erased.value for table in TENANT_TABLES}
+    assert {row["table_name"]: row["erased"] for row in found} == {
+        table.name: table.erased.value for table in TENANT_TABLES
+    }
 
 
 def test_what_an_erasure_does_not_delete_has_a_reason() -> None:

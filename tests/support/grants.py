@@ -33,7 +33,7 @@ GRANTS = {
         "nocontent": "USAGE",
         "control": "SELECT",
         "control.revision": "UPDATE",
-        "tenants": "INSERT SELECT UPDATE",
+        "tenants": "INSERT SELECT",
         "ingest_tokens": "INSERT SELECT UPDATE",
         "vocabulary": "INSERT SELECT UPDATE",
         "audit": "INSERT SELECT",
@@ -180,5 +180,24 @@ _ORDERS = {  # Of migration 0029.
     ),
     "nocontent_control": {"absent_orders": "SELECT", "absent_orders.erasure_id": "INSERT"},
 }
-for _role, _things in [*_BILLING.items(), *_PAYMENTS.items(), *_ERASURES.items(), *_EXPORTS.items(), *_ORDERS.items()]:
+_RETENTION = {  # Of migration 0027.
+    "nocontent_maintainer": dict.fromkeys(
+        "kept_since next_tenant_of_retention trim_events trim_invoices".split(), "EXECUTE"
+    ),
+    "nocontent_control": dict.fromkeys("kept_since count_expiring oldest_row".split(), "EXECUTE")
+    | {
+        f"tenants.{name}": "UPDATE"
+        for name in "name task_category_mode provider_mode model_mode tag_value_mode events_per_minute_max disabled"
+        " diagnostics retention_days retention_changed revision".split()
+    }
+    | {"retention.invoice_years": "UPDATE"},
+}
+for _role, _things in [
+    *_BILLING.items(),
+    *_PAYMENTS.items(),
+    *_ERASURES.items(),
+    *_EXPORTS.items(),
+    *_ORDERS.items(),
+    *_RETENTION.items(),
+]:
     GRANTS.setdefault(_role, {}).update(_things)

@@ -40,6 +40,10 @@ _KEPT_SINCE = """
 SELECT (horizon - greatest(usage_days - retention_days, 0))::timestamp AT TIME ZONE 'UTC' FROM nocontent.retention
 WHERE retention_id = 1 AND usage_days IS NOT NULL
 """
+# The invoices of months before that may have been deleted: see trim_invoices in migration 0027.
+_INVOICED_SINCE = """
+SELECT invoices_deleted_before::timestamp AT TIME ZONE 'UTC' FROM nocontent.retention WHERE retention_id = 1
+"""
 _PENDING = """
 SELECT EXISTS (SELECT FROM nocontent.usage_marks WHERE tenant_id = $1 AND first < $3 AND last >= $2)
 """
@@ -104,4 +108,10 @@ async def is_pending(connection: Connection, tenant_id: int, period: Period) -> 
 async def kept_since(connection: Connection) -> datetime:
     """Return the time before which sums of usage may have been deleted."""
     found = await connection.fetchval(_KEPT_SINCE)
+    return datetime.min.replace(tzinfo=UTC) if found is None else found
+
+
+async def invoiced_since(connection: Connection) -> datetime:
+    """Return the time before which invoices may have been deleted, so that no month that ended before it is due."""
+    found = await connection.fetchval(_INVOICED_SINCE)
     return datetime.min.replace(tzinfo=UTC) if found is None else found

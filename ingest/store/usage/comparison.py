@@ -26,7 +26,8 @@ class Prices(NamedTuple):
 
 
 # An hour with rows and no rollup is found as well as one with a rollup and no rows. Days before the horizon are frozen,
-# and so is a day that was dropped and made again when retention was lengthened: their rows are gone.
+# and so is a day that was dropped and made again when retention was lengthened, or that the tenant's own retention
+# deleted: their rows are gone.
 _NEXT_HOUR = """
 SELECT min(hour) FROM (
     (SELECT at AS hour FROM nocontent.usage
@@ -37,8 +38,10 @@ SELECT min(hour) FROM (
 ) AS known
 """
 _FIRST_KEPT = """
-SELECT greatest(horizon, usage_frozen_before)::timestamp AT TIME ZONE 'UTC' FROM nocontent.retention
-WHERE retention_id = 1
+SELECT greatest(
+    horizon, usage_frozen_before, (SELECT usage_frozen_before FROM nocontent.tenants WHERE tenant_id = $1)
+)::timestamp AT TIME ZONE 'UTC'
+FROM nocontent.retention WHERE retention_id = 1
 """
 _NEXT_TENANT = "SELECT min(tenant_id) FROM nocontent.tenants WHERE tenant_id > $1"
 _LAST = "SELECT date_trunc('hour', now() - $1::interval, 'UTC')"
@@ -80,14 +83,15 @@ WHERE tenant_id = ANY($1) AND grain = 3 AND at >= date_trunc('day', now() - inte
 
 async def next_place(connection: Connection, after: Place) -> Place | None:
     """Return the next closed hour with rows or a rollup, or None at the end of the rotation."""
-    first, last = await connection.fetchval(_FIRST_KEPT) or _EPOCH, await connection.fetchval(_LAST, CLOSED_AFTER)
+    last = await connection.fetchval(_LAST, CLOSED_AFTER)
     tenant_id: int | None = after.tenant_id
-    since = max(first, after.hour + HOUR)
+    since = after.hour + HOUR
     while tenant_id is not None:
-        hour = await connection.fetchval(_NEXT_HOUR, tenant_id, since, last)
+        first = await connection.fetchval(_FIRST_KEPT, tenant_id) or _EPOCH
+        hour = await connection.fetchval(_NEXT_HOUR, tenant_id, max(first, since), last)
         if hour is not None:
             return Place(tenant_id, hour)
-        tenant_id, since = await connection.fetchval(_NEXT_TENANT, tenant_id), first
+        tenant_id, since = await connection.fetchval(_NEXT_TENANT, tenant_id), _EPOCH
     return None
 
 

@@ -2,22 +2,23 @@
 
 A chunk is one REPEATABLE READ transaction: it deletes marks and adds just the rows that their transactions inserted, so
 each row is added once. If it finds other rows than were marked (after a restore, or if somebody deleted some), it makes
-the sums of those hours again. Hours of a day that was dropped are frozen. Decision 0023.
+the sums of those hours again. Hours of a day that was dropped, or deleted for their tenant, are frozen. Decision 0023.
 """
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import NamedTuple
 
 import asyncpg
 
 from ingest.store.connections import Connection
-from ingest.store.usage import cells, grains, sums
+from ingest.store.usage import cells, days, grains, sums
 from ingest.store.usage.cells import EPOCH, Span
 from ingest.store.usage.columns import Grain
+from ingest.store.usage.days import Days, Hour, floor
 from ingest.store.usage.marks import SLICE_S
 
 EVENTS_PER_CHUNK = 500_000
@@ -25,8 +26,6 @@ _MARKS_PER_CHUNK = 20_000
 _RECOUNTS_PER_CHUNK = 100
 _HOURS_PER_CHUNK = 100
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
-_START = datetime(2000, 1, 1, tzinfo=UTC)
-Hour = tuple[int, datetime]  # Of a tenant.
 
 
 class Rolled(NamedTuple):
@@ -52,9 +51,9 @@ class Conflict(Exception):
 
 async def roll_up(connection: Connection) -> Rolled:
     """Add one chunk of marked rows to the sums, and sum hours again for which that was asked; raises Conflict."""
-    async with _transaction(connection) as days:
-        marked = await (_take_hours if days.is_citus else _add_marked)(connection, days)
-        recounts = await _recounts(connection, days)
+    async with _transaction(connection) as known:
+        marked = await (_take_hours if known.is_citus else _add_marked)(connection, known)
+        recounts = await _recounts(connection, known)
         recomputed = await _recompute(connection, marked.again | recounts)
     (pending,) = await connection.fetch(_PENDING)
     return Rolled(marked.events - marked.lost, marked.marks, recomputed, marked.lost, *pending.values())
@@ -62,20 +61,8 @@ async def roll_up(connection: Connection) -> Rolled:
 
 async def recompute(connection: Connection, tenant_id: int, first: datetime, last: datetime) -> int:
     """Sum the hours from `first` to `last` again, but for frozen ones; return their number. Raises Conflict."""
-    async with _transaction(connection) as days:
-        return await _recompute(connection, _hours(tenant_id, first, last, days))
-
-
-class _Days(NamedTuple):
-    """The days that have rows, and which of them were dropped once: nothing is left of those but their sums."""
-
-    served: frozenset[datetime]
-    frozen: frozenset[datetime]
-    is_citus: bool
-
-    @property
-    def open(self) -> frozenset[datetime]:
-        return self.served - self.frozen
+    async with _transaction(connection) as known:
+        return await _recompute(connection, _hours(tenant_id, first, last, known))
 
 
 class _Marked(NamedTuple):
@@ -87,18 +74,8 @@ class _Marked(NamedTuple):
     again: set[Hour]
 
 
-_SERVING = """
-SELECT to_date(right(relname, 8), 'YYYYMMDD')::timestamp AT TIME ZONE 'UTC' AS day,
-    to_date(right(relname, 8), 'YYYYMMDD') < coalesce(usage_frozen_before, '-infinity') AS is_frozen
-FROM nocontent.retention, pg_inherits JOIN pg_class ON oid = inhrelid
-WHERE retention_id = 1 AND inhparent = 'nocontent.events'::regclass AND NOT inhdetachpending
-    AND relname ~ '^events_[0-9]{8}$'
-"""
-_IS_CITUS = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')"
-
-
 @asynccontextmanager
-async def _transaction(connection: Connection) -> AsyncIterator[_Days]:
+async def _transaction(connection: Connection) -> AsyncIterator[Days]:
     """Begin a transaction, and yield the days that have rows.
 
     The locks come before the snapshot: until COMMIT no day is dropped, and no price changes that the snapshot lacks.
@@ -107,12 +84,7 @@ async def _transaction(connection: Connection) -> AsyncIterator[_Days]:
         async with connection.transaction(isolation="repeatable_read"):
             await connection.execute("LOCK TABLE nocontent.events, nocontent.prices IN ACCESS SHARE MODE")
             await connection.execute(cells.SETTINGS)
-            served = await connection.fetch(_SERVING)
-            yield _Days(
-                frozenset(row["day"] for row in served),
-                frozenset(row["day"] for row in served if row["is_frozen"]),
-                await connection.fetchval(_IS_CITUS),
-            )
+            yield await days.read(connection)
     except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.UniqueViolationError):
         raise Conflict from None
 
@@ -136,18 +108,18 @@ FROM nocontent.usage_marks
 """
 
 
-async def _add_marked(connection: Connection, days: _Days) -> _Marked:
+async def _add_marked(connection: Connection, known: Days) -> _Marked:
     """Add the rows of marks, but not to hours whose rows are not those marked."""
     taken = await connection.fetch(_TAKE, _MARKS_PER_CHUNK, EVENTS_PER_CHUNK)
-    kept = [mark for mark in taken if _floor(mark["first"], _DAY) in days.served]
+    kept = [mark for mark in taken if floor(mark["first"], _DAY) in known.served]
     events = sum(mark["events"] for mark in taken)
     lost = events - sum(mark["events"] for mark in kept)
     if not kept:
         return _Marked(len(taken), events, lost, set())
     found = await cells.of_marks(connection, _spans(kept))
     differing = _differing(_count(kept, "first"), _count(found, "at"))
-    again = {(tenant_id, hour) for tenant_id, hour in differing if _floor(hour, _DAY) not in days.frozen}
-    right = [cell for cell in found if (cell["tenant_id"], _floor(cell["at"], _HOUR)) not in again]
+    again = {hour for hour in differing if not known.is_frozen(hour)}
+    right = [cell for cell in found if (cell["tenant_id"], floor(cell["at"], _HOUR)) not in again]
     if right:
         await sums.add(connection, grains.of_cells(right, Grain))
     return _Marked(len(taken), events, lost, again)
@@ -160,10 +132,10 @@ FROM nocontent.usage_marks WHERE events > 0 GROUP BY 1, 2 LIMIT $1
 _FORGET = "DELETE FROM nocontent.usage_marks WHERE tenant_id = $1 AND first >= $2 AND first < $3 AND events > 0"
 
 
-async def _take_hours(connection: Connection, days: _Days) -> _Marked:
+async def _take_hours(connection: Connection, known: Days) -> _Marked:
     """Return all marked hours, to sum them again: on Citus the ids of transactions differ between nodes."""
     marked = await connection.fetch(_MARKED_HOURS, _HOURS_PER_CHUNK)
-    lost = [row for row in marked if _floor(row["at"], _DAY) not in days.open]
+    lost = [row for row in marked if not known.is_open((row["tenant_id"], row["at"]))]
     for row in lost:
         await connection.execute(_FORGET, row["tenant_id"], row["at"], row["at"] + _HOUR)
     again = {(row["tenant_id"], row["at"]) for row in marked if row not in lost}
@@ -175,7 +147,7 @@ def _spans(marks: Iterable[asyncpg.Record]) -> list[Span]:
     """Return a span for each tenant and slice, so that each is scanned once."""
     grouped = defaultdict(list)
     for mark in marks:
-        grouped[mark["tenant_id"], _floor(mark["first"], timedelta(seconds=SLICE_S))].append(mark)
+        grouped[mark["tenant_id"], floor(mark["first"], timedelta(seconds=SLICE_S))].append(mark)
     return [
         Span(
             tenant_id,
@@ -190,7 +162,7 @@ def _spans(marks: Iterable[asyncpg.Record]) -> list[Span]:
 def _count(records: Iterable[asyncpg.Record], time: str) -> dict[Hour, int]:
     counts: dict[Hour, int] = defaultdict(int)
     for record in records:
-        counts[record["tenant_id"], _floor(record[time], _HOUR)] += record["events"]
+        counts[record["tenant_id"], floor(record[time], _HOUR)] += record["events"]
     return counts
 
 
@@ -223,35 +195,32 @@ SELECT date_bin('1 hour', at, {EPOCH}) FROM nocontent.usage WHERE tenant_id = $1
 """  # noqa: S608 (a constant)
 
 
-async def _recounts(connection: Connection, days: _Days) -> set[Hour]:
+async def _recounts(connection: Connection, known: Days) -> set[Hour]:
     """Take marks that ask for hours to be summed again; of each, the first day, and its rest is left for later."""
     hours: set[Hour] = set()
-    if not days.open:
+    if not known.open:
         return hours
     for tenant_id, first, last in await connection.fetch(_RECOUNTS, _RECOUNTS_PER_CHUNK):
         await connection.execute(_TAKE_RECOUNT, tenant_id, first, last)
-        start = max(_floor(first, _HOUR), min(days.open))
-        end = min(last, max(days.open) + _DAY - timedelta(microseconds=1))
+        start = max(floor(first, _HOUR), min(known.open), known.first_open_of(tenant_id))
+        end = min(last, max(known.open) + _DAY - timedelta(microseconds=1))
         following = await connection.fetchval(_NEXT, tenant_id, start, end)
         if following is None:
             continue
-        until = min(end, _floor(following, _DAY) + _DAY - timedelta(microseconds=1))
-        summed = await connection.fetch(_HOURS, tenant_id, _floor(following, _HOUR), until, timeout=cells.TIMEOUT_S)
-        hours |= {(tenant_id, row["at"]) for row in summed if _floor(row["at"], _DAY) in days.open}
+        until = min(end, floor(following, _DAY) + _DAY - timedelta(microseconds=1))
+        summed = await connection.fetch(_HOURS, tenant_id, floor(following, _HOUR), until, timeout=cells.TIMEOUT_S)
+        hours |= {(tenant_id, row["at"]) for row in summed if known.is_open((tenant_id, row["at"]))}
         if until < end:
             await connection.execute(_RECOUNT_LATER, tenant_id, until + timedelta(microseconds=1), end)
     return hours
 
 
-def _hours(tenant_id: int, first: datetime, last: datetime, days: _Days) -> set[Hour]:
+def _hours(tenant_id: int, first: datetime, last: datetime, known: Days) -> set[Hour]:
     """Return the hours of days that have all their rows."""
-    start = _floor(first, _HOUR)
+    start = floor(first, _HOUR)
     count = (last - start) // _HOUR + 1
-    return {
-        (tenant_id, hour)
-        for hour in (start + number * _HOUR for number in range(count))
-        if _floor(hour, _DAY) in days.open
-    }
+    hours = ((tenant_id, start + number * _HOUR) for number in range(count))
+    return {hour for hour in hours if known.is_open(hour)}
 
 
 _MINUTES = f"""
@@ -272,7 +241,7 @@ async def _recompute(connection: Connection, hours: set[Hour]) -> int:
             summed = await cells.of_spans(connection, [Span(tenant_id, first, last)])
             await write(connection, grains.of_cells(summed, sums.HOURLY))
             write = sums.add  # The next events may be of the same hour.
-    for tenant_id, day in sorted({(tenant_id, _floor(hour, _DAY)) for tenant_id, hour in hours}):
+    for tenant_id, day in sorted({(tenant_id, floor(hour, _DAY)) for tenant_id, hour in hours}):
         await sums.make_day(connection, tenant_id, day)
     return len(hours)
 
@@ -282,7 +251,7 @@ def _runs(hours: Iterable[Hour]) -> Iterable[tuple[int, datetime, datetime]]:
 
     def place(numbered: tuple[int, Hour]) -> tuple[int, datetime, datetime]:
         number, (tenant_id, hour) = numbered
-        return tenant_id, _floor(hour, _DAY), hour - number * _HOUR
+        return tenant_id, floor(hour, _DAY), hour - number * _HOUR
 
     for (tenant_id, _, _), numbered in groupby(enumerate(sorted(hours)), place):
         own = [hour for _, (_, hour) in numbered]
@@ -301,7 +270,3 @@ def _pieces(minutes: Iterable[asyncpg.Record]) -> Iterable[tuple[datetime, datet
         events += count
     if first is not None and last is not None:
         yield first, last
-
-
-def _floor(time: datetime, period: timedelta) -> datetime:
-    return time - (time - _START) % period

@@ -68,9 +68,10 @@ async def close_at(connection: Connection, now: datetime, tenants: Sequence[int]
     """Issue the documents of tenants that are due at a time."""
     issued: list[str] = []
     waiting = 0
+    since = await accounts.invoiced_since(connection)
     for tenant_id in tenants:
         account = await _account(connection, tenant_id, now, None)
-        for period in _due(account, now):
+        for period in _due(account, now, since):
             if len(issued) >= DOCUMENTS_MAX:
                 return Closed(documents=tuple(issued), waiting=waiting, is_complete=False)
             try:
@@ -153,7 +154,7 @@ async def _account(connection: Connection, tenant_id: int, now: datetime, month:
     return account
 
 
-def _due(account: Account, now: datetime) -> list[Period]:
+def _due(account: Account, now: datetime, since: datetime) -> list[Period]:
     """Return the ended periods without an invoice; of months without a plan the last one, which may correct others."""
     current = periods.current(account.subscriptions, now, account.invoiced).month
     due = []
@@ -161,7 +162,7 @@ def _due(account: Account, now: datetime) -> list[Period]:
     while month < current:
         period = periods.period(account.subscriptions, month, account.invoiced)
         assert period is not None
-        is_over = period.end + periods.GRACE <= now
+        is_over = since <= period.end <= now - periods.GRACE
         if is_over and month not in account.invoiced and (_terms(account, month) or month == _last(current)):
             due.append(period)
         month = periods.following(month)
