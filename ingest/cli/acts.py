@@ -18,6 +18,7 @@ Act = Callable[[Connection, argparse.Namespace], Awaitable[int]]
 class Acts(NamedTuple):
     """Acts of one family of commands; `advice` follows the SQLSTATE, since PostgreSQL's message would quote a value."""
 
+    parser: argparse.ArgumentParser
     family: "Subparsers[argparse.ArgumentParser]"
     advice: str
     role: connections.Role = "nocontent_control"
@@ -27,6 +28,12 @@ class Acts(NamedTuple):
         command = self.family.add_parser(name, help=says, description=says)
         command.set_defaults(run=lambda args: asyncio.run(self._run(act, args)))
         return command
+
+    def add_unnamed(self, act: Act) -> argparse.ArgumentParser:
+        """Declare what the family does without the name of an act; return its parser, for its arguments."""
+        self.family.required = False
+        self.parser.set_defaults(run=lambda args: asyncio.run(self._run(act, args)))
+        return self.parser
 
     async def _run(self, act: Act, args: argparse.Namespace) -> int:
         connection = await connections.connect_as_operator(require_dsn(processes.load()), self.role)
@@ -44,4 +51,4 @@ def family(
     """Declare a family of acts."""
     form = argparse.RawDescriptionHelpFormatter
     parser = commands.add_parser(name, help=says, description=says, epilog=examples, formatter_class=form)
-    return Acts(parser.add_subparsers(metavar="ACT", required=True), advice)
+    return Acts(parser, parser.add_subparsers(metavar="ACT", required=True), advice)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 FIRST_DAYS = 30  # The default of a new database.
 USAGE_DAYS_MAX = 36_500  # Of sums, which outlive their events.
+INVOICE_YEARS_MIN, INVOICE_YEARS_MAX = 2, 100  # Corrections go back 15 months.
 
 
 class Retention(NamedTuple):

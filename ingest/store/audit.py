@@ -30,6 +30,8 @@ ACTS = (
     "invoice.credit",
     "invoice.settle",
     "retention.set",
+    "retention.set-invoices",
+    "retention.set-tenant",
     "retention.set-usage",
     "retention.catch-up",
     "prices.end",
@@ -45,7 +47,8 @@ ACTS = (
 # The writer's role may insert into these columns only.
 _NOTE = "INSERT INTO nocontent.audit (tenant_id, act, kind, term_id, rule) VALUES ($1, $2, $3, $4, $5)"
 _NOTE_BEARER = "INSERT INTO nocontent.audit (tenant_id, act, token_id) VALUES ($1, $2, $3)"
-_NOTE_DAYS = "INSERT INTO nocontent.audit (tenant_id, act, days) VALUES (0, $1, $2)"  # Tenant 0 stands for all.
+_NOTE_DAYS = "INSERT INTO nocontent.audit (tenant_id, act, days) VALUES ($1, $2, $3)"
+_ALL_TENANTS = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,9 @@ class Audit:
         """Write a line about an act on a tenant's token."""
         await self.connection.execute(_NOTE_BEARER, tenant_id, act, token_id)
 
-    async def note_days(self, act: str, days: int | None) -> None:
-        """Write a line about an act on the retention of all tenants; no days are for ever."""
-        await self.connection.execute(_NOTE_DAYS, act, days)
+    async def note_days(self, act: str, days: int | None, tenant_id: int = _ALL_TENANTS) -> None:
+        """Write a line about an act on the retention of a tenant or all; no days are for ever, or as the deployment's."""
+        await self.connection.execute(_NOTE_DAYS, tenant_id, act, days)
 
 
 _SHIP = (

@@ -46,6 +46,8 @@ _WRITE = "UPDATE nocontent.retention SET retention_days = $1, horizon = $2, adva
 
 _READ_USAGE = "SELECT usage_days FROM nocontent.retention WHERE retention_id = 1"
 _WRITE_USAGE = "UPDATE nocontent.retention SET usage_days = $1 WHERE retention_id = 1"
+_READ_INVOICES = "SELECT invoice_years FROM nocontent.retention WHERE retention_id = 1"
+_WRITE_INVOICES = "UPDATE nocontent.retention SET invoice_years = $1 WHERE retention_id = 1"
 
 
 async def read_time(connection: Connection) -> Time:
@@ -100,6 +102,19 @@ async def set_usage_days(connection: Connection, days: int | None) -> None:
             raise CannotStart("Sums are kept at least as long as events: see `nocontent retention show`.")
         await connection.execute(_WRITE_USAGE, days)
         await act.note_days("retention.set-usage", days)
+
+
+async def invoice_years(connection: Connection) -> int | None:
+    """Return the years that invoices are kept, or None for ever."""
+    years = await connection.fetchval(_READ_INVOICES)
+    return None if years is None else int(years)
+
+
+async def set_invoice_years(connection: Connection, years: int | None) -> None:
+    """Keep invoices for so many years after the last of issue, credit and payment, or for ever."""
+    async with acts.act(connection) as act:
+        await connection.execute(_WRITE_INVOICES, years)
+        await act.note_days("retention.set-invoices", None if years is None else years * 365)
 
 
 async def catch_up(connection: Connection, day: date, at: Time) -> Retention:
