@@ -1,4 +1,4 @@
-"""`retention`: show how long everything is kept, and set it. Only these audited acts change it, no clock and no setting."""
+"""`retention`: show and set how long everything is kept. Only these audited acts change it, no clock and no setting."""
 
 import argparse
 import sys
@@ -24,13 +24,9 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     says = "print how long everything is kept, by which clock and why; show and set days of events, sums and invoices"
     family = acts.family(commands, "retention", says, _ADVICE)
     family.add_unnamed(_print).add_argument("--json", action="store_true", help="print the table as JSON")
-    show = family.add(
-        "show", _show, "print the days kept, the oldest protected day, and the days that wait to be dropped"
-    )
+    show = family.add("show", _show, "print the days kept, the oldest protected day, and the days that wait to go")
     show.add_argument("--tenant", help="of one tenant")
-    change = family.add(
-        "set", _set, "keep this many days of events; if fewer than now, the next round drops the others"
-    )
+    change = family.add("set", _set, "keep this many days of events; if fewer than now, the next round drops others")
     change.add_argument("days", type=_days, metavar="DAYS|deployment", help="`deployment`: with --tenant, as all have")
     change.add_argument("--tenant", help="of one tenant, at most as many as the deployment has")
     change.add_argument("--yes", action="store_true", help="with --tenant: delete what is shown without it")

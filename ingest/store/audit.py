@@ -68,7 +68,7 @@ class Audit:
         await self.connection.execute(_NOTE_BEARER, tenant_id, act, token_id)
 
     async def note_days(self, act: str, days: int | None, tenant_id: int = _ALL_TENANTS) -> None:
-        """Write a line about an act on the retention of a tenant or all; no days are for ever, or as the deployment's."""
+        """Write a line about an act on the retention of a tenant or all; none are for ever, or the deployment's."""
         await self.connection.execute(_NOTE_DAYS, tenant_id, act, days)
 
 
