@@ -329,7 +329,7 @@ BEGIN
         DELETE FROM nocontent.usage WHERE tenant_id = tenant AND ctid = ANY(ARRAY(
             SELECT ctid FROM nocontent.usage
             WHERE tenant_id = tenant AND at >= known.first
-                AND at < (SELECT usage_frozen_before::timestamptz FROM nocontent.retention WHERE retention_id = 1)
+                AND at < nocontent.frozen_before(tenant)::timestamptz
                 AND at + (ARRAY['15 minutes', '1 hour', '1 day', '1 hour', '1 day'])[grain]::interval
                     <= known.last + interval '1 microsecond'
             LIMIT rows_max

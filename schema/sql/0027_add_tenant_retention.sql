@@ -8,8 +8,8 @@ ALTER TABLE nocontent.tenants
     ADD COLUMN retention_changed date,
     ADD COLUMN usage_frozen_before date;
 
--- Null is for ever. Corrections go back 15 months, so an invoice stays for two years at least. No month that ended before
--- `invoices_deleted_before` is invoiced: its invoice may be one that was deleted.
+-- Null is for ever. Corrections go back 15 months, so an invoice stays for two years at least. No month that ended
+-- before `invoices_deleted_before` is invoiced: its invoice may be one that was deleted.
 ALTER TABLE nocontent.retention
     ADD COLUMN invoice_years smallint DEFAULT 10 CHECK (invoice_years BETWEEN 2 AND 100),
     ADD COLUMN invoices_deleted_before date;
@@ -27,6 +27,18 @@ BEGIN
 END
 $$;
 
+-- The day before which nothing is left of a tenant's events but sums.
+CREATE FUNCTION nocontent.frozen_before(tenant integer) RETURNS date
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = error
+AS $$
+BEGIN
+    RETURN greatest(
+        (SELECT usage_frozen_before FROM nocontent.retention WHERE retention_id = 1),
+        (SELECT usage_frozen_before FROM nocontent.tenants WHERE tenant_id = tenant)
+    );
+END
+$$;
+
 CREATE FUNCTION nocontent.next_tenant_of_retention(after integer) RETURNS integer
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = error
 AS $$
@@ -37,8 +49,8 @@ $$;
 
 -- Deletes events of a tenant's oldest day from `since` on, if that day is no longer kept, and freezes its sums. Whoever
 -- changes the retention waits for it, and then sees what is frozen. If the day's events are not all in the sums it
--- deletes none (-1): for a day by the horizon after the day expired, and for an hour after the last came. This clock can
--- only postpone.
+-- deletes none (-1): for a day by the horizon after the day expired, and for an hour after the last came. This clock
+-- can only postpone.
 CREATE FUNCTION nocontent.trim_events(
     tenant integer, since date, count_max integer, OUT expired date, OUT deleted integer
 )
@@ -253,7 +265,8 @@ FROM (
 CROSS JOIN nocontent.retention known
 LEFT JOIN nocontent.tenants own ON own.tenant_id = counted.tenant_id
 WHERE known.retention_id = 1 AND hour >= coalesce(
-    greatest(known.horizon, known.usage_frozen_before, own.usage_frozen_before)::timestamp AT TIME ZONE 'UTC', '-infinity'
+    greatest(known.horizon, known.usage_frozen_before, own.usage_frozen_before)::timestamp AT TIME ZONE 'UTC',
+    '-infinity'
 )
 GROUP BY counted.tenant_id, hour;
 
@@ -267,12 +280,15 @@ GRANT UPDATE (
 
 GRANT UPDATE (invoice_years) ON nocontent.retention TO nocontent_control;
 
-REVOKE EXECUTE ON FUNCTION nocontent.kept_since(integer), nocontent.next_tenant_of_retention(integer),
-    nocontent.trim_events(integer, date, integer), nocontent.trim_invoices(integer),
-    nocontent.count_expiring(integer, integer), nocontent.oldest_row(text, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION nocontent.kept_since(integer), nocontent.frozen_before(integer),
+    nocontent.next_tenant_of_retention(integer), nocontent.trim_events(integer, date, integer),
+    nocontent.trim_invoices(integer), nocontent.count_expiring(integer, integer), nocontent.oldest_row(text, text)
+    FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION nocontent.kept_since(integer), nocontent.next_tenant_of_retention(integer),
     nocontent.trim_events(integer, date, integer), nocontent.trim_invoices(integer) TO nocontent_maintainer;
+
+GRANT EXECUTE ON FUNCTION nocontent.frozen_before(integer) TO nocontent_control, nocontent_eraser;
 
 GRANT EXECUTE ON FUNCTION nocontent.kept_since(integer), nocontent.count_expiring(integer, integer),
     nocontent.oldest_row(text, text) TO nocontent_control;

@@ -18,7 +18,7 @@ _CLOCKS = [clock for clock in vars(clocks).values() if isinstance(clock, Clock)]
 _ROW = re.compile(r"^\| `?([^|`]+)`? \| (.+) \| (.+) \| (.+) \| (.+) \| (.+) \|$", re.MULTILINE)
 _DELETERS = """
 SELECT proname FROM pg_proc
-WHERE pronamespace = 'nocontent'::regnamespace AND prosecdef AND prosrc ~ 'horizon|kept_since'
+WHERE pronamespace = 'nocontent'::regnamespace AND prosecdef AND prosrc ~ 'horizon|kept_since|frozen_before'
     AND (prosrc ~* 'DELETE FROM' OR prosrc ~* 'DROP TABLE') AND proname !~ '^erase_|^make_day$|^annotate_'
 """
 

@@ -184,13 +184,14 @@ _RETENTION = {  # Of migration 0027.
     "nocontent_maintainer": dict.fromkeys(
         "kept_since next_tenant_of_retention trim_events trim_invoices".split(), "EXECUTE"
     ),
-    "nocontent_control": dict.fromkeys("kept_since count_expiring oldest_row".split(), "EXECUTE")
+    "nocontent_control": dict.fromkeys("kept_since frozen_before count_expiring oldest_row".split(), "EXECUTE")
     | {
         f"tenants.{name}": "UPDATE"
         for name in "name task_category_mode provider_mode model_mode tag_value_mode events_per_minute_max disabled"
         " diagnostics retention_days retention_changed revision".split()
     }
     | {"retention.invoice_years": "UPDATE"},
+    "nocontent_eraser": {"frozen_before": "EXECUTE"},
 }
 for _role, _things in [
     *_BILLING.items(),
