@@ -58,7 +58,7 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     wait = _declare(family, "wait", _of_status(erasure_status.wait), says)
     for command in (show, wait):
         command.add_argument("erasure", type=erasure_status.erasure_id, help="its id, as `erase list` prints it")
-    replay.add(Acts(family, "; see docs/roles.md."))
+    replay.add(Acts(parser, family, "; see docs/roles.md."))
     wait.add_argument("--seconds", type=float, default=86_400.0, help="how long to wait (default: a day)")
 
 

@@ -193,12 +193,6 @@ _RETENTION = {  # Of migration 0027.
     | {"retention.invoice_years": "UPDATE"},
     "nocontent_eraser": {"frozen_before": "EXECUTE"},
 }
-for _role, _things in [
-    *_BILLING.items(),
-    *_PAYMENTS.items(),
-    *_ERASURES.items(),
-    *_EXPORTS.items(),
-    *_ORDERS.items(),
-    *_RETENTION.items(),
-]:
-    GRANTS.setdefault(_role, {}).update(_things)
+for _family in (_BILLING, _PAYMENTS, _ERASURES, _EXPORTS, _ORDERS, _RETENTION):
+    for _role, _things in _family.items():
+        GRANTS.setdefault(_role, {}).update(_things)
