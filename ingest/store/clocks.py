@@ -17,6 +17,7 @@ class Clock(NamedTuple):
 EVENTS = Clock(
     "the deployment's days of events, or the tenant's if fewer", _HORIZON, "maintenance", ("drop_day", "trim_events")
 )
+ANNOTATIONS = Clock("as long as their events", _HORIZON, "maintenance", ("trim_annotations",))
 LEDGER = Clock("as long as events", _HORIZON, "maintenance", ("trim_ledger",))
 USAGE = Clock("the deployment's days of sums, or until the tenant is erased", _HORIZON, "maintenance", ("trim_usage",))
 MARKS = Clock(

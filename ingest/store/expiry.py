@@ -20,6 +20,7 @@ _TRIM_LEDGER = "SELECT nocontent.trim_ledger($1, nocontent.kept_since($1), $2)"
 _NEXT_OF_USAGE = "SELECT nocontent.next_tenant_of_usage($1)"
 _TRIM_USAGE = "SELECT nocontent.trim_usage($1, $2)"
 _TRIM_MARKS = "SELECT nocontent.trim_usage_marks()"
+_TRIM_ANNOTATIONS = "SELECT nocontent.trim_annotations($1)"
 _TRIM_INVOICES = "SELECT nocontent.trim_invoices($1)"
 
 
@@ -32,6 +33,8 @@ async def trim(connection: Connection) -> int:
         while await connection.fetchval(_TRIM_LEDGER, tenant_id, ROWS_PER_DELETE) == ROWS_PER_DELETE:
             pass
     await connection.fetchval(_TRIM_MARKS)
+    while await connection.fetchval(_TRIM_ANNOTATIONS, ROWS_PER_DELETE) == ROWS_PER_DELETE:
+        pass
     async for tenant_id in _tenants(connection, _NEXT_OF_USAGE):
         while await connection.fetchval(_TRIM_USAGE, tenant_id, ROWS_PER_DELETE) == ROWS_PER_DELETE:
             pass

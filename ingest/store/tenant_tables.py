@@ -113,6 +113,11 @@ TENANT_TABLES = (
          "tag_1", "tag_2", "tag_3", "tag_4"),
     ),
     TenantTable(
+        "annotations", "tenant_id", Data.EVENTS,
+        "which events are wrong, by a closed list of reasons", "to correct what was reported: a legal obligation",
+        clocks.ANNOTATIONS, Erased.DELETE, "occurred_at", ("tenant_id", "occurred_at", "event_id", "reason", "at"),
+    ),
+    TenantTable(
         "batches", "tenant_id", Data.LEDGER,
         "one row for each batch: its stream, number, digest of event ids, and counts",
         "to store each batch once, and to find what is missing: the contract",

@@ -68,13 +68,14 @@ async def citus(database: str) -> AsyncIterator[Connection]:
 
 async def test_each_table_is_distributed_once_and_as_its_owner(citus: Connection) -> None:
     await migrate.migrate(citus)
-    beside = [("tenant_id beside nocontent.events", name) for name in ("batches", "usage", "usage_marks")]
+    names = ("batches", "usage", "usage_marks", "annotations")
+    beside = [("tenant_id beside nocontent.events", name) for name in names]
     distributed = [("tenant_id beside none", "events"), *beside]
     asked = [tuple(row.values()) for row in await citus.fetch(_ASKED)]
     reference = ("vocabulary", "prices", "erasures", "erasure_events", "erased_words")
     everywhere = [("everywhere", name) for name in reference]
-    assert asked[:9] == [*distributed, *everywhere]
-    left = sorted(asked[9:])  # Shipped before they were distributed.
+    assert asked[:10] == [*distributed, *everywhere]
+    left = sorted(asked[10:])  # Shipped before they were distributed.
     assert left == [("nothing left behind", "prices"), ("nothing left behind", "vocabulary")]
     assert await citus.fetchval(_WRONG_OWNER) == 0
     await migrate.migrate(citus)

@@ -32,7 +32,7 @@ _DAYS = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'nocontent.events'::
 _DISTRIBUTED = """
 SELECT logicalrelid::text AS name, partmethod::text AS method, colocationid AS place FROM pg_dist_partition
 WHERE logicalrelid IN ('events'::regclass, 'batches'::regclass, 'usage'::regclass, 'usage_marks'::regclass,
-    'vocabulary'::regclass, 'prices'::regclass, 'tenants'::regclass, 'ingest_tokens'::regclass,
+    'annotations'::regclass, 'vocabulary'::regclass, 'prices'::regclass, 'tenants'::regclass, 'ingest_tokens'::regclass,
     'control'::regclass, 'audit'::regclass, 'migrations'::regclass)
 """
 
@@ -105,7 +105,7 @@ async def test_each_table_lives_where_it_should(dsn: str) -> None:
             return  # A single node has them all.
         found = {row["name"]: (row["method"], row["place"]) for row in await connection.fetch(_DISTRIBUTED)}
     methods = {name: method for name, (method, _) in found.items()}
-    beside = ["events", "batches", "usage", "usage_marks"]
+    beside = ["events", "batches", "usage", "usage_marks", "annotations"]
     assert methods == dict.fromkeys(beside, "h") | {"vocabulary": "n", "prices": "n"}
     assert len({found[name] for name in beside}) == 1
 

@@ -193,6 +193,13 @@ _RETENTION = {  # Of migration 0027.
     | {"retention.invoice_years": "UPDATE"},
     "nocontent_eraser": {"frozen_before": "EXECUTE"},
 }
-for _family in (_BILLING, _PAYMENTS, _ERASURES, _EXPORTS, _ORDERS, _RETENTION):
+_ANNOTATIONS = {  # Of migration 0028.
+    "nocontent_control": {"annotations": "SELECT", "annotate_events": "EXECUTE", "remove_annotations": "EXECUTE"},
+    "nocontent_analyst": {"annotations": "SELECT"},
+    "nocontent_biller": {"annotations": "SELECT"},
+    "nocontent_maintainer": {"trim_annotations": "EXECUTE"},
+    "nocontent_eraser": {"annotations.tenant_id": "SELECT", "erase_annotations": "EXECUTE"},
+}
+for _family in (_BILLING, _PAYMENTS, _ERASURES, _EXPORTS, _ORDERS, _RETENTION, _ANNOTATIONS):
     for _role, _things in _family.items():
         GRANTS.setdefault(_role, {}).update(_things)

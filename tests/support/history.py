@@ -46,6 +46,23 @@ DELETE FROM nocontent.events WHERE (tenant_id, event_id) IN (
     LIMIT 3
 )
 """
+_SOME = """
+SELECT occurred_at, event_id FROM nocontent.events event
+WHERE tenant_id = $1 AND $3 = EXISTS (
+    SELECT FROM nocontent.annotations annotation
+    WHERE annotation.tenant_id = $1 AND annotation.event_id = event.event_id
+)
+ORDER BY md5(event_id::text || $4::text) LIMIT $2
+"""
+_ANNOTATE = "SELECT nocontent.annotate_events($1, $2, $3, $4::smallint)"
+_REMOVE = "SELECT nocontent.remove_annotations($1, $2, $3)"
+_ORPHANS = """
+DELETE FROM nocontent.annotations annotation WHERE NOT EXISTS (
+    SELECT FROM nocontent.events event
+    WHERE event.tenant_id = annotation.tenant_id AND event.occurred_at = annotation.occurred_at
+        AND event.event_id = annotation.event_id
+)
+"""
 _HORIZON = "UPDATE nocontent.retention SET horizon = $1 WHERE retention_id = 1"
 
 
@@ -140,16 +157,34 @@ class History:
         return [writer for writer in self.writers if writer not in busy]
 
     async def erase(self) -> None:
-        """Delete rows as the owner, and ask for their hours to be summed again."""
+        """Delete rows and their annotations as the owner, and ask for their hours to be summed again."""
         tenant_id = self.chance.choice(TENANTS)
         async with self.owner.transaction():
             deleted = await self.owner.fetch(_DELETE, tenant_id, self.chance.choice([1, 5, 50]))
             for at in {row["occurred_at"] for row in deleted}:
                 await self.owner.execute(_RECOUNT, tenant_id, at, at)
+            await self.owner.execute(_ORPHANS)
+
+    async def annotate(self) -> None:
+        """Annotate events, whether they are summed yet or not."""
+        tenant_id, ids, times = await self._some(is_annotated=False)
+        await self.owner.execute(_ANNOTATE, tenant_id, ids, times, self.chance.choice([1, 3]))
+
+    async def unannotate(self) -> None:
+        """Remove annotations."""
+        await self.owner.execute(_REMOVE, *await self._some(is_annotated=True))
+
+    async def _some(self, *, is_annotated: bool) -> tuple[int, list[UUID], list[datetime]]:
+        tenant_id, limit, place = self.chance.choice(TENANTS), self.chance.choice([1, 3, 20]), self.chance.random()
+        rows = await self.owner.fetch(_SOME, tenant_id, limit, is_annotated, str(place))
+        rows = [row for row in rows if _day(row["occurred_at"]) not in self.dropped]
+        return tenant_id, [row["event_id"] for row in rows], [row["occurred_at"] for row in rows]
 
     async def lose(self) -> None:
         """Delete rows that are not summed yet, without a word."""
-        await self.owner.execute(_DELETE_PENDING)
+        async with self.owner.transaction():
+            await self.owner.execute(_DELETE_PENDING)
+            await self.owner.execute(_ORPHANS)
 
     async def restore(self) -> None:
         """Give all rows another transaction id, as a restored dump does."""
@@ -207,7 +242,9 @@ class History:
         self.frozen |= {key: own for key, own in (await sums.stored(self.owner)).items() if _day(key[2]) == day}
         await self.owner.execute(_HORIZON, (day + DAY).date())
         await self.owner.execute("SELECT nocontent.drop_day($1)", f"events_{day:%Y%m%d}")
-        self.dropped.add(day)
+        self.dropped |= {
+            day - past * DAY for past in range(5)
+        }  # Earlier days are frozen with it, though they had no rows.
 
     async def _days(self) -> set[datetime]:
         found = await self.owner.fetch("SELECT DISTINCT date_trunc('day', occurred_at, 'UTC') FROM nocontent.events")
@@ -239,6 +276,6 @@ async def _store(writer: Connection, group: list[Entry]) -> None:
 _Step = Callable[[History], Awaitable[None]]
 _STEPS: tuple[_Step, ...] = (
     *(History.send,) * 8, *(History.begin,) * 3, *(History.end,) * 3, *(History.check,) * 6, *(History.crash,) * 3,
-    *(History.race,) * 2,
+    *(History.race,) * 2, *(History.annotate,) * 2, History.unannotate,
     History.replay, History.erase, History.lose, History.restore, History.reprice, History.recompute, History.drop,
 )  # fmt: skip

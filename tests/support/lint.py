@@ -10,7 +10,7 @@ from ingest.store import migrate
 from ingest.store.connections import Connection
 from ingest.store.tenant_tables import OTHER_TABLES
 
-DISTRIBUTED = ("events", "batches", "usage", "usage_marks")  # By tenant_id.
+DISTRIBUTED = ("events", "batches", "usage", "usage_marks", "annotations")  # By tenant_id.
 # On every node. All others stay on the coordinator.
 REFERENCE = ("vocabulary", "prices", "erasures", "erasure_events", "erased_words")
 

@@ -17,6 +17,7 @@ Prices = dict[Key, list[Record]]  # By tenant, provider and model.
 _PRICES = """
 SELECT *, greatest(since, '2000-01-01Z') AS first, least(until, '9999-01-01Z') AS before FROM nocontent.prices
 """
+_ANNOTATED = "SELECT tenant_id, event_id FROM nocontent.annotations"
 DAY = timedelta(days=1)
 _START = datetime(2000, 1, 1, tzinfo=UTC)
 _PERIODS = {1: timedelta(minutes=15), 2: timedelta(hours=1), 3: DAY, 4: timedelta(hours=1), 5: DAY}
@@ -103,12 +104,15 @@ def _keys(event: Record) -> Iterable[Key]:
 
 
 async def from_rows(connection: Connection) -> Sums:
-    """Return the sums of all rows there are."""
+    """Return the sums of all rows that are not annotated."""
     prices: Prices = defaultdict(list)
     for price in await connection.fetch(_PRICES):
         prices[price["tenant_id"], price["provider"], price["model"]].append(price)
     found: dict[Key, dict[Name, int]] = defaultdict(lambda: defaultdict(int))
+    annotated = {(row["tenant_id"], row["event_id"]) for row in await connection.fetch(_ANNOTATED)}
     for event in await connection.fetch("SELECT * FROM nocontent.events"):
+        if (event["tenant_id"], event["event_id"]) in annotated:
+            continue
         own = _measures(event, prices)
         for key in _keys(event):
             for name, value in own.items():

@@ -7,6 +7,7 @@ event's price is rounded by itself, so sums do not depend on how events are grou
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
 import asyncpg
 
@@ -141,7 +142,17 @@ _CELL = ("tenant_id", "at", *DIMENSIONS)
 _KEPT = tuple(name for name in _EVENT if not name.endswith("_nanousd"))
 
 
-def _query(prices: _Joins, match: str) -> str:
+# Of sums that are made from all rows. Marked rows are added with theirs: whoever annotates one asks for its hour again.
+_NOT_ANNOTATED = """
+                    AND NOT EXISTS (
+                        SELECT FROM nocontent.annotations annotation
+                        WHERE annotation.tenant_id = span.tenant_id
+                            AND annotation.occurred_at BETWEEN span.first AND span.last
+                            AND annotation.occurred_at = event.occurred_at AND annotation.event_id = event.event_id
+                    )"""
+
+
+def _query(prices: _Joins, match: str, condition: str = "") -> str:
     """Return the query on spans.
 
     OFFSET 0 keeps the planner from scanning whole days instead of each span, or a span once for each of its marks, and
@@ -170,8 +181,8 @@ FROM (
         FROM (
             SELECT {", ".join(f"event.{name}" for name in _EVENT)}, event.xmin, span.place
             FROM span CROSS JOIN LATERAL (
-                SELECT {", ".join(_EVENT)}, xmin FROM nocontent.events
-                WHERE tenant_id = span.tenant_id AND occurred_at BETWEEN span.first AND span.last
+                SELECT {", ".join(f"event.{name}" for name in _EVENT)}, event.xmin FROM nocontent.events event
+                WHERE event.tenant_id = span.tenant_id AND event.occurred_at BETWEEN span.first AND span.last{condition}
                 OFFSET 0
             ) AS event
             OFFSET 0
@@ -188,7 +199,11 @@ _MARK = (
     " JOIN unnest($4::bigint[], $5::xid[]) AS mark (place, xid) ON mark.place = event.place AND mark.xid = event.xmin"
 )
 _JOINS = {False: _BOOK, True: _WITH_OVERRIDES}  # By whether a tenant of the spans has overrides.
-_OF_SPANS = {has_overrides: _query(joins, "") for has_overrides, joins in _JOINS.items()}
+_OF_SPANS = {has_overrides: _query(joins, "", _NOT_ANNOTATED) for has_overrides, joins in _JOINS.items()}
+_OF_EVENTS = {
+    has_overrides: _query(joins, "", f"{_NOT_ANNOTATED} AND event.event_id = ANY($4::uuid[])")
+    for has_overrides, joins in _JOINS.items()
+}
 _OF_MARKS = {has_overrides: _query(joins, _MARK) for has_overrides, joins in _JOINS.items()}
 # Estimates of the rows of a mark are far too low: the planner would sort where hashing takes less than half (decision
 # 0023), and look up four prices a row by an index; and those of a day that is made again for ten, so that it would make
@@ -202,10 +217,17 @@ TIMEOUT_S = 600.0  # Of an hour of a tenant with 100 M events, if it is summed a
 
 
 async def of_spans(connection: Connection, spans: Sequence[Span]) -> list[asyncpg.Record]:
-    """Return the sums of all events of spans."""
+    """Return the sums of all events of spans, but for those that are annotated."""
     columns = [list(column) for column in list(zip(*spans, strict=True))[:3]]
     query = _OF_SPANS[await connection.fetchval(_HAS_OVERRIDES, columns[0])]
     return list(await connection.fetch(query, *columns, timeout=TIMEOUT_S))
+
+
+async def of_events(connection: Connection, spans: Sequence[Span], ids: Sequence[UUID]) -> list[asyncpg.Record]:
+    """Return the sums of some events of spans, but for those that are annotated."""
+    columns = [list(column) for column in list(zip(*spans, strict=True))[:3]]
+    query = _OF_EVENTS[await connection.fetchval(_HAS_OVERRIDES, columns[0])]
+    return list(await connection.fetch(query, *columns, ids, timeout=TIMEOUT_S))
 
 
 async def of_marks(connection: Connection, spans: Sequence[Span]) -> list[asyncpg.Record]:

@@ -50,7 +50,12 @@ _COMPARE = """
 WITH stored AS (
     SELECT count(*) AS events, coalesce(sum(input_tokens), 0) AS input_tokens,
         coalesce(sum(output_tokens), 0) AS output_tokens, coalesce(sum(NULLIF(cost_nanousd, -1)), 0) AS cost
-    FROM nocontent.events WHERE tenant_id = $1 AND occurred_at >= $2 AND occurred_at < $2 + interval '1 hour'
+    FROM nocontent.events event
+    WHERE tenant_id = $1 AND occurred_at >= $2 AND occurred_at < $2 + interval '1 hour' AND NOT EXISTS (
+        SELECT FROM nocontent.annotations annotation
+        WHERE annotation.tenant_id = $1 AND annotation.occurred_at = event.occurred_at
+            AND annotation.event_id = event.event_id
+    )
 ), rolled AS (
     SELECT grain, sum(events) AS events, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
         sum(reported_cost_nanousd) AS cost

@@ -239,8 +239,9 @@ async def _recompute(connection: Connection, hours: set[Hour]) -> int:
         write = sums.insert
         for first, last in _pieces(minutes):
             summed = await cells.of_spans(connection, [Span(tenant_id, first, last)])
-            await write(connection, grains.of_cells(summed, sums.HOURLY))
-            write = sums.add  # The next events may be of the same hour.
+            if summed:  # They may all be annotated.
+                await write(connection, grains.of_cells(summed, sums.HOURLY))
+                write = sums.add  # The next events may be of the same hour.
     for tenant_id, day in sorted({(tenant_id, floor(hour, _DAY)) for tenant_id, hour in hours}):
         await sums.make_day(connection, tenant_id, day)
     return len(hours)

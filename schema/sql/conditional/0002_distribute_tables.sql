@@ -69,7 +69,7 @@ BEGIN
 END
 $$;
 
--- Marks and sums as well: both commit with the rows that they are of, or are made from rows of one tenant.
+-- Marks, sums and annotations as well: they commit with the rows that they are of, or are made from rows of one tenant.
 DO $$
 DECLARE
     relation text;
@@ -77,7 +77,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
         RETURN;
     END IF;
-    FOREACH relation IN ARRAY ARRAY['nocontent.usage', 'nocontent.usage_marks'] LOOP
+    FOREACH relation IN ARRAY ARRAY['nocontent.usage', 'nocontent.usage_marks', 'nocontent.annotations'] LOOP
         IF NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = relation::regclass) THEN
             PERFORM set_config('role', pg_get_userbyid(relowner), true) FROM pg_class WHERE oid = relation::regclass;
             PERFORM create_distributed_table(relation, 'tenant_id', colocate_with => 'nocontent.events');
@@ -138,7 +138,7 @@ BEGIN
         WHERE logicalrelid IN ('nocontent.events'::regclass, 'nocontent.batches'::regclass,
             'nocontent.usage'::regclass, 'nocontent.usage_marks'::regclass, 'nocontent.vocabulary'::regclass,
             'nocontent.prices'::regclass, 'nocontent.erasures'::regclass, 'nocontent.erasure_events'::regclass,
-            'nocontent.erased_words'::regclass)
+            'nocontent.erased_words'::regclass, 'nocontent.annotations'::regclass)
             AND pg_relation_size(logicalrelid)
                 + (SELECT coalesce(sum(pg_relation_size(relid)), 0) FROM pg_partition_tree(logicalrelid)) > 0
     LOOP
