@@ -38,6 +38,7 @@ FAMILIES = {
     "upkeep": ("migrate", "maintain"),
     "jobs": ("jobs",),
     "control": ("tenant", "token", "reader", "vocabulary", "tags"),
+    "annotate": ("annotate",),
     "retention": ("retention",),
     "plan": ("plan",),
     "invoice": ("invoice",),

@@ -40,6 +40,9 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
 
 def _add_tenant(family: Acts) -> None:
     family.add("add", _tenant_add, "add a tenant").add_argument("tenant", help="a short lower-case name")
+    rename = family.add("rename", _tenant_rename, "correct a tenant's name; its number, tokens and rows stay")
+    rename.add_argument("tenant")
+    rename.add_argument("new_name", help="a short lower-case name")
     family.add("list", _tenant_list, "list tenants with their modes, quotas and diagnostics")
     mode = family.add("mode", _tenant_mode, "set how terms that are not registered are treated")
     mode.add_argument("tenant")
@@ -116,6 +119,11 @@ def _family(commands: "Subparsers[argparse.ArgumentParser]", name: str, says: st
 
 async def _tenant_add(connection: Connection, args: argparse.Namespace) -> int:
     print(f"tenant {await tenants.add(connection, args.tenant)}")
+    return 0
+
+
+async def _tenant_rename(connection: Connection, args: argparse.Namespace) -> int:
+    await tenants.rename(connection, args.tenant, args.new_name)
     return 0
 
 

@@ -8,6 +8,7 @@ from schema.rules import RULES
 
 ACTS = (
     "tenant.add",
+    "tenant.rename",
     "tenant.set-task-category-mode",
     "tenant.set-provider-mode",
     "tenant.set-model-mode",
@@ -29,6 +30,8 @@ ACTS = (
     "invoice.correct",
     "invoice.credit",
     "invoice.settle",
+    "annotation.add",
+    "annotation.remove",
     "retention.set",
     "retention.set-invoices",
     "retention.set-tenant",

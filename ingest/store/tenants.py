@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from ingest.errors import CannotStart
 from ingest.knowledge.diagnostics import Diagnostics
 from ingest.store import acts, names
 from ingest.store.connections import Connection
@@ -34,6 +35,7 @@ INSERT INTO tenants (tenant_id, name, revision)
 SELECT greatest((SELECT max(tenant_id) FROM tenants), (SELECT max(tenant_id) FROM erasures), 0) + 1, $1, $2
 RETURNING tenant_id
 """
+_RENAME = "UPDATE tenants SET name = $2, revision = $3 WHERE tenant_id = $1"
 _TENANT = "SELECT tenant_id FROM tenants WHERE name = $1"
 _LIST_TENANTS = """
 SELECT tenant_id, name, task_category_mode, provider_mode, model_mode, tag_value_mode, events_per_minute_max,
@@ -59,6 +61,17 @@ async def add(connection: Connection, name: str) -> int:
             found = await connection.fetchval(_ADD_TENANT, name, act.revision)
             await act.note(found, "tenant.add")
     return int(found)
+
+
+async def rename(connection: Connection, name: str, new: str) -> None:
+    """Give a tenant another name; raises CannotStart if it looks like a key or a sentence, or another tenant has it."""
+    async with acts.act(connection) as act:
+        tenant_id = await find(connection, name)
+        names.require_tenant_name(new)
+        if await connection.fetchval(_TENANT, new) not in {None, tenant_id}:
+            raise CannotStart("Another tenant has that name.")
+        await connection.execute(_RENAME, tenant_id, new, act.revision)
+        await act.note(tenant_id, "tenant.rename")
 
 
 async def list_all(connection: Connection) -> list[TenantRow]:

@@ -234,3 +234,20 @@ def test_migrate_says_what_it_did_and_does_it_once(
     said = capsys.readouterr().out
     assert "up to date" in said
     assert "0 created, 0 dropped, 0 postponed, 7 days ahead" in said
+
+
+def test_a_tenant_is_renamed_and_keeps_all_it_has(run: Run, database: str) -> None:
+    token = run("token issue acme")[1]
+    assert run("tenant add other")[0] == 0
+    before = cluster.fetch(database, "SELECT revision FROM tenants WHERE tenant_id = 1")[0]["revision"]
+    assert run("tenant rename acme acme-ltd") == (0, "", "")
+    assert run("token list acme-ltd")[1].split()[0] == token.split("_")[1]
+    assert run("tenant quota acme 5")[0] == 2
+    assert cluster.fetch(database, "SELECT revision FROM tenants WHERE tenant_id = 1")[0]["revision"] > before
+    assert audit(database)[-1] == "tenant.rename"
+    status, _, errors = run("tenant rename acme-ltd other")
+    assert (status, errors) == (2, "nocontent: Another tenant has that name.\n")
+    status, _, errors = run("tenant rename acme-ltd sk-proj-Zm9vYmFyYmF6cXV4")
+    assert (status, "Zm9v" in errors) == (2, False)
+    assert run("tenant rename acme whatever")[0] == 2
+    assert audit(database)[-1] == "tenant.rename"
