@@ -39,6 +39,7 @@ FAMILIES = {
     "jobs": ("jobs",),
     "control": ("tenant", "token", "reader", "vocabulary", "tags"),
     "annotate": ("annotate",),
+    "access": ("access",),
     "retention": ("retention",),
     "plan": ("plan",),
     "invoice": ("invoice",),

@@ -289,3 +289,5 @@ GRANT EXECUTE ON FUNCTION nocontent.trim_annotations(integer) TO nocontent_maint
 GRANT EXECUTE ON FUNCTION nocontent.erase_annotations(integer, uuid, integer) TO nocontent_eraser;
 
 GRANT SELECT (tenant_id) ON nocontent.annotations TO nocontent_eraser;
+
+GRANT SELECT ON nocontent.annotations, nocontent.readable_events TO nocontent_exporter;

@@ -17,7 +17,7 @@ _COMMANDS = (
     "tenant quota", "tenant diagnostics", "tenant disable", "tenant enable",
     "token", "token issue", "token rotate", "token revoke",
     "token list", "reader", "reader add", "reader remove", "reader list",
-    "usage", "annotate", "export", "tenant rename",
+    "usage", "access", "annotate", "export", "tenant rename",
     "vocabulary", "vocabulary add", "vocabulary remove", "vocabulary import", "vocabulary list", "tags", "tags declare",
     "prices", "prices show", "prices list", "prices set", "prices end", "prices remove", "prices import",
     "prices check", "prices unpriced",

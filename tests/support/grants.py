@@ -199,6 +199,7 @@ _ANNOTATIONS = {  # Of migration 0028.
     "nocontent_biller": {"annotations": "SELECT"},
     "nocontent_maintainer": {"trim_annotations": "EXECUTE"},
     "nocontent_eraser": {"annotations.tenant_id": "SELECT", "erase_annotations": "EXECUTE"},
+    "nocontent_exporter": {"annotations": "SELECT", "readable_events": "SELECT"},
 }
 for _family in (_BILLING, _PAYMENTS, _ERASURES, _EXPORTS, _ORDERS, _RETENTION, _ANNOTATIONS):
     for _role, _things in _family.items():
