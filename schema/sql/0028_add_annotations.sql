@@ -123,6 +123,7 @@ BEGIN
         LEFT JOIN nocontent.tenants own ON own.tenant_id = frozen.tenant_id
         WHERE known.retention_id = 1
             AND frozen.occurred_at < greatest(known.usage_frozen_before, own.usage_frozen_before)::timestamptz
+            AND frozen.occurred_at < nocontent.kept_since(frozen.tenant_id)::timestamptz
         LIMIT count_max
     ) AS old
     WHERE annotation.tenant_id = old.tenant_id AND annotation.occurred_at = old.occurred_at

@@ -133,6 +133,8 @@ async def test_an_annotation_is_dropped_with_its_day(database: str, writer: Conn
     async with connections.connected(database, "nocontent_maintainer") as maintainer:
         assert await maintainer.fetchval(trimmed) == 0
         await owner.execute("UPDATE nocontent.retention SET usage_frozen_before = $1 WHERE retention_id = 1", day)
+        assert await maintainer.fetchval(trimmed) == 0  # The horizon is the guard.
+        await owner.execute("UPDATE nocontent.retention SET horizon = $1 WHERE retention_id = 1", day)
         assert await maintainer.fetchval(trimmed) == 1
     assert await owner.fetchval("SELECT event_id FROM nocontent.annotations") == events[1].event_id
 
