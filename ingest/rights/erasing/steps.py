@@ -158,6 +158,8 @@ async def delete_rows(work: Work, erasure: Erasure) -> Progress:
         tables = {"stream": {"batches": "delete"}, "range": {"usage": "delete"}}.get(wanted.scope, {})
     await erasing.erase_word(work.connection, erasure)
     await _repeat(work, lambda: erasing.reduce_audit(work.connection, erasure))
+    if wanted.scope in {"range", "tag", "events"}:
+        rows += await _repeat(work, lambda: erasing.erase_annotations(work.connection, erasure))
     for table, act in tables.items():
         if act != "delete":
             await erasing.count_kept(work.connection, erasure, table)

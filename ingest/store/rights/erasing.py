@@ -48,6 +48,7 @@ _BAR = "SELECT nocontent.bar_writers($1, $2)"
 _ERASE_EVENTS = "SELECT seen, erased, last_at, last_id FROM nocontent.erase_events($1, $2, $3, $4, $5, $6)"
 _ERASE_ROWS = "SELECT nocontent.erase_rows($1, $2, $3, $4)"
 _REDUCE_AUDIT = "SELECT nocontent.reduce_audit($1, $2, $3)"
+_ERASE_ANNOTATIONS = "SELECT nocontent.erase_annotations($1, $2, $3)"
 _ERASE_WORD = "SELECT nocontent.erase_word($1, $2)"
 _COUNT_KEPT = "SELECT nocontent.count_kept($1, $2, $3)"
 _VACUUM_SOON = "SELECT nocontent.vacuum_soon($1, $2, $3)"
@@ -111,6 +112,11 @@ async def erase_events(connection: Connection, erasure: Erasure, day: date, afte
 async def erase_rows(connection: Connection, erasure: Erasure, table: str) -> int:
     """Delete some rows of a table, and return their number; 0 at the end."""
     return int(await connection.fetchval(_ERASE_ROWS, *_key(erasure), table, ROWS_A_SLICE))
+
+
+async def erase_annotations(connection: Connection, erasure: Erasure) -> int:
+    """Delete some annotations of events that are gone, and return their number; 0 at the end."""
+    return int(await connection.fetchval(_ERASE_ANNOTATIONS, *_key(erasure), ROWS_A_SLICE))
 
 
 async def reduce_audit(connection: Connection, erasure: Erasure) -> int:

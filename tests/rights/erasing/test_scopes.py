@@ -61,6 +61,24 @@ async def is_exact(owner: Connection) -> bool:
     return not differing and await sums.stored(owner) == await sums.from_rows(owner)
 
 
+async def test_annotations_go_with_their_events(database: str) -> None:
+    events = await erasing.fill(database)
+    ids, times = [UUID(str(event["event_id"])) for event in events], [erasing.at(event) for event in events]
+    async with operator(database) as owner:
+        for tenant_id in (ONE, OTHER):
+            await owner.execute("SELECT annotate_events($1, $2, $3, 1::smallint)", tenant_id, ids, times)
+        assert await erased(database, Subject(ONE, "range", times[0], times[4])) == {
+            "events": (5, 0, 0), "annotations": (5, 0, 0),
+        }  # fmt: skip
+        assert await erased(database, Subject(ONE, "events", times[5], times[6]), *ids[5:7]) == {
+            "events": (2, 0, 0), "annotations": (2, 0, 0),
+        }  # fmt: skip
+        assert (await erased(database, Subject(ONE, "tenant")))["annotations"] == (EVENTS - 7, 0, 0)
+        assert [row[0] for row in await owner.fetch("SELECT DISTINCT tenant_id FROM annotations")] == [OTHER]
+        await erasing.roll_up(database)
+        assert await is_exact(owner)
+
+
 async def stored(owner: Connection) -> int:
     return int(await owner.fetchval("SELECT count(*) FROM events WHERE tenant_id = $1", ONE))
 
