@@ -86,13 +86,13 @@ class Cluster:
 
 
 @contextmanager
-def started(folder: Path) -> Iterator[Cluster]:
+def started(folder: Path, settings: Mapping[str, str] = SETTINGS) -> Iterator[Cluster]:
     """Start PostgreSQL on fresh data in a folder, and remove the data at the end."""
     folder.mkdir(parents=True, exist_ok=True)
     made, _ = settle(folder.resolve() / _DATA)  # Another folder if PostgreSQL's account cannot reach this one.
     shutil.rmtree(made, ignore_errors=True)
     try:
-        with embedded.start(made, settings=SETTINGS) as server:
+        with embedded.start(made, settings=settings) as server:
             _make_segments(server.dsn)
             yield Cluster(server.dsn, server.pid, made)
     finally:

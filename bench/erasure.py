@@ -35,6 +35,7 @@ from ingest.store.rights import erasures
 from ingest.store.rights.erasures import Erasure, Subject
 
 WARM_REQUESTS = 100
+SETTINGS = cluster.SETTINGS | {"autovacuum": "on", "autovacuum_naptime": "5s"}
 VICTIM, NAME = 1, "victim-of-the-measure"  # `filling` makes the first the largest: it has a fifth of all rows.
 _OTHERS = """
 SELECT tenant_id, count(*), sum(input_tokens), sum(cost_nanousd) FROM nocontent.events
@@ -64,7 +65,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=120.0, help="of each measurement (default: 120)")
     parser.add_argument("--data-dir", type=Path, default=ROOT / ".bench", help="folder for PostgreSQL's data")
     args = parser.parse_args()
-    with cluster.started(args.data_dir) as running, tempfile.TemporaryDirectory() as made:
+    with cluster.started(args.data_dir, SETTINGS) as running, tempfile.TemporaryDirectory() as made:
         stage = _filled(running, args)
         faults = _measure(running, stage, args, Path(made))
     print("\n".join(faults) or "all of it holds")
@@ -73,9 +74,6 @@ def main() -> int:
 
 def _filled(running: Cluster, args: argparse.Namespace) -> Stage:
     dsn = running.migrated("erasure")
-    for setting in ("autovacuum = on", "autovacuum_naptime = '5s'"):
-        cluster.execute(running.dsn, f"ALTER SYSTEM SET {setting}")
-    cluster.execute(running.dsn, "SELECT pg_reload_conf()")
     tokens = accounts.enroll(dsn, args.tenants, TAGS)
     cluster.execute(dsn, f"UPDATE nocontent.tenants SET name = '{NAME}' WHERE tenant_id = {VICTIM}")
     with tqdm(total=args.rows, unit="row", unit_scale=True, disable=not sys.stderr.isatty()) as bar:

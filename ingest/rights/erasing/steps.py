@@ -183,6 +183,7 @@ async def sum_up(work: Work, erasure: Erasure) -> Progress:
     """Wait until the sums of the erased hours are made again, and have autovacuum come to the tables."""
     if not await erasing.is_summed(work.connection, erasure.subject):
         return Progress(0, is_done=False)
+    await erasing.flush_statistics(work.connection)
     for table in await erasing.touched(work.connection, erasure):
         await erasing.vacuum_soon(work.connection, erasure, table)
     await erasing.advance(work.connection, erasure, "summed")
@@ -194,7 +195,9 @@ async def free(work: Work, erasure: Erasure) -> Progress:
     tables = await erasing.touched(work.connection, erasure)
     now = await work.connection.fetchval("SELECT clock_timestamp()")
     is_late = now - erasure.step_at > VACUUM_WAIT
-    is_free = not await erasing.unvacuumed(work.connection, tables, erasure.step_at)
+    assert erasure.ordered_at is not None
+    # Autovacuum may have come before this step; without dead rows it does not come again.
+    is_free = not await erasing.unvacuumed(work.connection, tables, erasure.ordered_at)
     if not is_free and not is_late:
         return Progress(0, is_done=False)
     if is_free:

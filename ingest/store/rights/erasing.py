@@ -165,6 +165,11 @@ async def touched(connection: Connection, erasure: Erasure) -> list[str]:
     return [row["name"] for row in await connection.fetch(_TOUCHED, *_key(erasure))]
 
 
+async def flush_statistics(connection: Connection) -> None:
+    """Report what this session deleted, which autovacuum and `unvacuumed` go by; others report when they end."""
+    await connection.execute("SELECT pg_stat_force_next_flush()")
+
+
 async def vacuum_soon(connection: Connection, erasure: Erasure, table: str) -> None:
     """Have autovacuum come to a table at its next turn."""
     await connection.execute(_VACUUM_SOON, *_key(erasure), table)
