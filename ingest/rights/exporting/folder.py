@@ -7,7 +7,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 import msgspec
 
@@ -44,6 +44,15 @@ class Output:
         self._digest.update(piece)
         self._bytes += len(piece)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        """Delete what was written, unless it was kept."""
+        if not self._file.closed:
+            self._file.close()
+            self._draft.unlink(missing_ok=True)
+
     def keep(self) -> Written:
         """Give the file its name, once it is on disk."""
         self._file.flush()
@@ -52,11 +61,6 @@ class Output:
         self._draft.replace(self._path)
         _sync(self._path.parent)
         return Written(self._bytes, self._digest.hexdigest())
-
-    def drop(self) -> None:
-        """Delete what was written."""
-        self._file.close()
-        self._draft.unlink(missing_ok=True)
 
 
 class Folder:
@@ -121,9 +125,9 @@ class Folder:
         return Output(self.path / name)
 
     def _write(self, name: str, value: Progress | Manifest) -> None:
-        output = Output(self.path / name)
-        output.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
-        output.keep()
+        with Output(self.path / name) as output:
+            output.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+            output.keep()
 
     def _read(self, name: str, kind: type[_T]) -> _T:
         try:

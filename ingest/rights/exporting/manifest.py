@@ -132,6 +132,8 @@ def compare(progress: Progress, *, is_erased: bool, first_day: date | None) -> t
         is_gone = first_day is not None and day < first_day
         if moment.first_day is not None and day < moment.first_day:
             continue  # Only its sums were left at the moment.
+        if part is None and wanted is not None and not wanted.is_comparable and not any(wanted.sums.values()):
+            continue  # To be summed again, and nothing there.
         is_comparable = _is_whole(progress.request, day) and not is_gone and (wanted is None or wanted.is_comparable)
         verdict: Verdict = "not-comparable"
         if is_comparable:

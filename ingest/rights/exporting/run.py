@@ -140,8 +140,7 @@ class Export:
         skips_empty: bool = False,
     ) -> Part:
         """Write a file, each block in a thread; a file without rows may be left out."""
-        output = self._folder.output(file)
-        try:
+        with self._folder.output(file) as output:
             writer = _writer(file, fields)
             rows, sums = 0, dict.fromkeys(_SUMMED if fields is EVENT_FIELDS else (), 0)
             await asyncio.to_thread(output.write, writer.head())
@@ -155,11 +154,6 @@ class Export:
             await asyncio.to_thread(output.write, writer.end())
             is_kept = rows > 0 or not skips_empty
             written = await asyncio.to_thread(output.keep) if is_kept else Written(0, "")
-        except BaseException:
-            output.drop()
-            raise
-        if not is_kept:
-            output.drop()
         name = file.partition("/")[0].partition(".")[0]
         return Part(
             file=file, data=next((each.data for each in datasets.STANDING if each.name == name), name), day=day,

@@ -1,7 +1,7 @@
 """Reads at the moment what an export must come to: sums of rollups by day, and what changed until its end."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -45,8 +45,11 @@ async def days(connection: Connection, wanted: Slice) -> dict[date, Day]:
             known = found.get(day, empty)
             found[day] = known._replace(pending=known.pending + mark["events"])
         else:
-            first, last = mark["first"].astimezone(UTC).date(), mark["last"].astimezone(UTC).date()
-            found |= {day: known._replace(is_recounted=True) for day, known in found.items() if first <= day <= last}
+            first = max(mark["first"], wanted.first).astimezone(UTC).date()
+            last = min(mark["last"], wanted.before).astimezone(UTC).date()
+            for place in range((last - first).days + 1):
+                day = first + timedelta(days=place)
+                found[day] = found.get(day, empty)._replace(is_recounted=True)
     return found
 
 

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest import embedded
 from ingest.store import batches, connections
 from ingest.store.batches import Entry
 from ingest.store.connections import Connection
 from ingest.store.rights import exporting, moments
 from ingest.store.rights.exporting import Slice
 from ingest.store.rights.moments import InvalidMoment, Moment
-from tests.support import entries, sample
+from tests.support import cluster, entries, sample
 from tests.support.cluster import operator
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -123,3 +124,28 @@ async def test_the_rows_are_those_of_the_moment_among_concurrent_writers(databas
         for moment, ids in taken[1:]:
             place = ids[len(ids) // 2]
             assert await _exported(exporter, moment, after=place) == ids[len(ids) // 2 + 1 :]
+
+
+def test_the_moment_outlives_a_restart_of_the_server() -> None:
+    async def begin(dsn: str) -> tuple[Moment, list[str]]:
+        await cluster.make_tables(dsn)
+        async with connections.connected(dsn, "nocontent_writer") as writer, operator(dsn) as looking:
+            await batches.store(writer, _entries(3))
+            late = await _hold(dsn)
+            async with looking.transaction(isolation="repeatable_read"):
+                taken = await moments.take(looking), await _true(looking)
+            await late.execute("COMMIT")
+            await connections.close(late)
+            await batches.store(writer, _entries(3))
+        return taken
+
+    async def go_on(dsn: str, moment: Moment) -> list[str]:
+        async with connections.connected(dsn, "nocontent_exporter") as exporter:
+            return await _exported(exporter, moment)
+
+    with cluster.open_folder() as folder:
+        with cluster.start(folder / "pg") as server:
+            moment, ids = asyncio.run(begin(server.dsn))
+        with embedded.start(folder / "pg", settings=cluster.SETTINGS) as server:
+            assert asyncio.run(go_on(server.dsn, moment)) == ids
+    assert ids
