@@ -3,7 +3,6 @@
 ATTRIBUTES_ALLOWED = {
     "ingest/knowledge/billing.py:Invoice": "an issued document; its fields are its columns",
     "ingest/rights/exporting/manifest.py:Manifest": "a document that tenants read",
-    "ingest/rights/exporting/manifest.py:Moment": "a document: the state that an export goes on with",
     "ingest/intake/litellm/records.py:_Record": "a document of LiteLLM's: a field for each member that is read",
     "ingest/intake/projection.py:Projected": "the contract: a field for each column",
     "ingest/intake/policy.py:Policy": "a document that senders read: a field for each member",
