@@ -35,7 +35,7 @@ WHERE tenant_id = $1 AND ($2::uuid IS NULL OR stream_id = $2 AND sequence BETWEE
 _COUNT_FROZEN = """
 SELECT count(*) FROM nocontent.usage
 WHERE tenant_id = $1 AND at >= $2
-    AND at < (SELECT usage_frozen_before::timestamp AT TIME ZONE 'UTC' FROM nocontent.retention WHERE retention_id = 1)
+    AND at < nocontent.frozen_before($1)::timestamp AT TIME ZONE 'UTC'
     AND at + (ARRAY['15 minutes', '1 hour', '1 day', '1 hour', '1 day'])[grain]::interval
         <= $3::timestamptz + interval '1 microsecond'
 """

@@ -60,7 +60,7 @@ class Facts(NamedTuple):
     schema: str  # The last migration.
     first_day: date | None  # The first that still has events.
     next_day: date | None
-    frozen_before: date | None  # Rows of days before it were dropped, even if a day is there again.
+    frozen_before: date | None  # Rows of days before it were deleted, even if a day is there again.
     first_batch: date | None
     last_batch: date | None
     ledger_accepted: int
@@ -73,7 +73,10 @@ SELECT transaction_timestamp() AS at, (SELECT max(name) FROM nocontent.migration
         WHERE inhparent = 'nocontent.events'::regclass AND relname ~ '^events_[0-9]{8}$') AS first_day,
     (SELECT max(to_date(right(relname, 8), 'YYYYMMDD')) + 1 FROM pg_inherits JOIN pg_class ON oid = inhrelid
         WHERE inhparent = 'nocontent.events'::regclass AND relname ~ '^events_[0-9]{8}$') AS next_day,
-    (SELECT usage_frozen_before FROM nocontent.retention WHERE retention_id = 1) AS frozen_before,
+    greatest(
+        (SELECT usage_frozen_before FROM nocontent.retention WHERE retention_id = 1),
+        (SELECT usage_frozen_before FROM nocontent.tenants WHERE tenant_id = $1)
+    ) AS frozen_before,
     (SELECT min(received_at AT TIME ZONE 'UTC')::date FROM nocontent.batches WHERE tenant_id = $1) AS first_batch,
     (SELECT max(received_at AT TIME ZONE 'UTC')::date FROM nocontent.batches WHERE tenant_id = $1) AS last_batch,
     (SELECT coalesce(sum(accepted), 0)::bigint FROM nocontent.batches WHERE tenant_id = $1) AS ledger_accepted,
