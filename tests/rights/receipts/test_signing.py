@@ -174,6 +174,7 @@ _CURVE = ec.generate_private_key(ec.SECP256R1()).private_bytes(
         (_CURVE, 0o600, "not an Ed25519"),
         (b"-----BEGIN PRIVATE KEY-----\nsecret", 0o600, "not an Ed25519"),
     ],
+    ids=["readable", "empty", "cut", "curve", "garbage"],  # The keys are random, and workers must agree on names.
 )
 def test_a_bad_key_file_is_refused_without_its_path_or_content(
     content: bytes, mode: int, why: str, tmp_path: Path
