@@ -36,6 +36,7 @@ def filled(postgres: Cluster) -> Iterator[str]:
     for tenant_id in (1, 2):
         exports.words(dsn, tenant_id)
         exports.store(dsn, tenant_id, _ROWS)
+    exports.annotate(dsn, 1)
     exports.roll_up(dsn)
     yield dsn
     postgres.drop(dsn)
@@ -147,6 +148,8 @@ def test_the_manifest_proves_the_export(run_filled: Run, filled: str, tmp_path: 
     own = found["sums"]
     assert isinstance(own, dict)
     assert (own["input_tokens"], own["cost_nanousd"]) == (sums["input"], sums["cost"])
+    annotations = (tmp_path / "all" / "annotations.jsonl").read_text().splitlines()
+    assert [json.loads(line)["reason"] for line in annotations] == ["test-traffic"] * 7
     assert found["ledger"] == {"accepted": _ROWS, "exported_events": _ROWS}
 
 

@@ -6,6 +6,7 @@ A test compares the list with the catalog: a table or a column of a tenant that 
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from ingest.store.rights.annotations import Reason
 from ingest.store.rights.columns import Field, Kind
 from ingest.store.usage.columns import ARRAYS, SUMS
 from schema.event import Kind as TermKind
@@ -18,6 +19,7 @@ _WORDS: Mapping[str, tuple[str | None, ...]] = {
     "erased_words.kind": (None, "task_category", "provider", "model", "tag_key", "tag_value"),
     "usage.grain": (None, "quarter", "hour_model", "day_model", "hour", "day"),
     "usage.status": ("ok", "error", "timeout", "rate_limited", "cancelled", "refused"),
+    "annotations.reason": (None, *(reason.word for reason in Reason)),
     "invoices.kind": (None, "invoice", "credit_note"),
     "invoices.state": (None, "finalized", "paid", "void"),
     "invoice_lines.kind": (None, "events", "savings", "flat", "minimum"),
@@ -99,6 +101,8 @@ STANDING = (
         *(f"{name}:ints" for name in ARRAYS),
     ]), "grain, at, provider, requested_model, routed_model, status, task_category, tag_1, tag_2, tag_3, tag_4; at"),
     _table("usage_pending", "usage", "usage_marks", "first:time last:time marked_at:time events", "first, last; first"),
+    _table("annotations", "annotations", "annotations", "event_id:id occurred_at:time reason at:time",
+           "occurred_at, event_id; occurred_at"),
     _table("invoices", "invoices", "invoices", "issuer:text number kind state month:day period_start:time"
            " period_end:time time_zone:text currency:text total_cents credits waived:bool finalized_at:time"
            " paid_at:time voided_at:time", "issuer, number"),
@@ -114,7 +118,8 @@ STANDING = (
            " retired_at:time", "kind, term_id"),
     _table("audit", "audit", "audit", "audit_id at:time act:text kind term_id token_id:text rule:text", "audit_id; at"),
     _table("tenant", "account", "tenants", "name:text task_category_mode provider_mode model_mode tag_value_mode"
-           " events_per_minute_max diagnostics disabled:bool created_at:time", "tenant_id"),
+           " events_per_minute_max diagnostics disabled:bool retention_days retention_changed:day"
+           " usage_frozen_before:day created_at:time", "tenant_id"),
     _table("tokens", "account", "ingest_tokens", "token_id:text scopes:texts created_at:time expires_at:time"
            " revoked_at:time", "token_id"),
     _table("readers", "account", "readers", "login:text created_at:time", "login"),

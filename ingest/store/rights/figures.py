@@ -26,6 +26,14 @@ SELECT (at AT TIME ZONE 'UTC')::date AS day, {_ADDED},
     sum(reported_cost_nanousd)::bigint AS cost_nanousd
 FROM nocontent.usage WHERE tenant_id = $1 AND grain = 2 AND at >= $2 AND at < $3 GROUP BY 1
 """  # noqa: S608 (the names are our own)
+# Rollups leave annotated events out.
+_ANNOTATED = f"""
+SELECT (event.occurred_at AT TIME ZONE 'UTC')::date AS day, count(*) AS events,
+    {", ".join(f"sum({name})::bigint AS {name}" for name in TOKENS)},
+    sum(greatest(cost_nanousd, 0))::bigint AS cost_nanousd
+FROM nocontent.annotations annotation JOIN nocontent.events event USING (tenant_id, occurred_at, event_id)
+WHERE tenant_id = $1 AND occurred_at >= $2 AND occurred_at < $3 GROUP BY 1
+"""  # noqa: S608 (the names are our own)
 _PENDING = """
 SELECT first, last, events FROM nocontent.usage_marks WHERE tenant_id = $1 AND last >= $2 AND first < $3
 """
@@ -39,6 +47,9 @@ async def days(connection: Connection, wanted: Slice) -> dict[date, Day]:
         for row in await connection.fetch(_SUMMED, *values)
     }
     empty = Day(dict.fromkeys(SUMS, 0), 0, is_recounted=False)
+    for row in await connection.fetch(_ANNOTATED, *values):
+        known = found.get(row["day"], empty)
+        found[row["day"]] = known._replace(sums={name: known.sums[name] + row[name] for name in SUMS})
     for mark in await connection.fetch(_PENDING, *values):
         if mark["events"]:
             day = mark["first"].astimezone(UTC).date()
