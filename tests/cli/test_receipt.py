@@ -39,10 +39,10 @@ def files(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_example_of_the_page_verifies_with_the_words_of_the_page(run: Run) -> None:
+def test_the_example_of_the_page_verifies_with_the_words_of_the_page(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     (block,) = re.findall(r"^```text\n(valid.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    line = f"receipt verify {EXAMPLES}/receipt.json --key {EXAMPLES}/receipt-keys.json --order {EXAMPLES}/order.json"
-    assert run(line) == (0, block, "")
+    monkeypatch.chdir(EXAMPLES)  # Whose path may have a space, where a line is split.
+    assert run("receipt verify receipt.json --key receipt-keys.json --order order.json") == (0, block, "")
 
 
 def test_the_program_of_the_page_verifies_the_example_and_notices_a_change(tmp_path: Path) -> None:
