@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from ingest.store import connections
@@ -82,12 +83,11 @@ async def run(dsn: str, wanted: PaymentSettings) -> handing.Handed:
     return handed
 
 
-if __name__ == "__main__":
-    _dsn, _base, _path = sys.argv[1:]
-    _wanted = PaymentSettings(
-        payment_processor="stripe",
-        stripe_key_path=_path,
-        stripe_api_base=_base,
+def hand_over(go: "Connection[str, str]", dsn: str, base: str, path: str) -> None:
+    """Hand over in a process of its own, once its parent says so, and end it: with 0 if Stripe was reachable."""
+    assert go.poll(60)
+    wanted = PaymentSettings(
+        payment_processor="stripe", stripe_key_path=path, stripe_api_base=base,
         stripe_collection="charge_automatically",
-    )
-    sys.exit(0 if asyncio.run(run(_dsn, _wanted)).is_reachable else 3)
+    )  # fmt: skip
+    sys.exit(0 if asyncio.run(run(dsn, wanted)).is_reachable else 3)
