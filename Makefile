@@ -2,7 +2,7 @@
 
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz fuzz-properties fuzz-coverage usage-histories prove prove-breaks api-check faults soak erasure hostile check fmt lock catalogue clean clean-data
+.PHONY: help run test fuzz fuzz-properties fuzz-coverage usage-histories prove prove-breaks api-check focus-check faults soak erasure hostile check fmt lock catalogue clean clean-data
 .PHONY: bench bench-full clients instructions plots observe generate k8s-check image reporter sbom
 
 VENV := .venv
@@ -60,6 +60,9 @@ prove-breaks: $(VENV)/.dev ## run the kit against copies of the service that lac
 
 api-check: $(VENV)/.dev .venv-api/.done ## have schemathesis generate requests from /openapi.json, and check each response by it
 	$(BIN)/python -m tests.openapi $(ARGS)
+
+focus-check: $(VENV)/.dev .venv-focus/.done ## have the FinOps Foundation's validator check a FOCUS file of ours, offline (needs Python 3.12)
+	$(BIN)/python -m tests.focus $(ARGS)
 
 faults: $(VENV)/.dev ## kill proxies, the service and PostgreSQL 200 times under load: nothing may be lost (KILLS=20: fewer)
 	$(BIN)/python -m tests.faults --kills $(or $(KILLS),200) $(ARGS)
@@ -145,6 +148,7 @@ lock: $(VENV)/.dev ## pin the dependencies of pyproject.toml again (UPGRADE=1: t
 	for name in k8s/requirements-sbom tests/clients/requirements-clients tests/clients/requirements-clients-otlp \
 	  tests/fuzz/requirements-fuzz tests/k8s/requirements-k8s tests/openapi/requirements-api; do \
 	  $(LOCK) $$name.in --output-file $$name.lock || exit 1; done
+	$(subst 3.11,3.12,$(LOCK)) tests/focus/requirements-focus.in --output-file tests/focus/requirements-focus.lock
 	$(LOCK) --no-strip-extras bench/requirements-bench.in --output-file bench/requirements-bench.lock
 	$(LOCK) --no-strip-extras bench/requirements-phoenix.in --output-file bench/requirements-phoenix.lock
 
@@ -153,7 +157,7 @@ catalogue: $(VENV)/.dev ## add the model ids of the newest public price tables, 
 	$(BIN)/python -m ingest.catalogue.prices
 
 clean: ## remove .venv, caches and builds
-	rm -rf $(VENV) .venv-api .venv-bench .venv-clients .venv-clients-otlp .venv-image .venv-k8s .venv-phoenix .venv-sbom .bench .observe build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-api .venv-bench .venv-clients .venv-clients-otlp .venv-focus .venv-image .venv-k8s .venv-phoenix .venv-sbom .bench .observe build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-data: ## remove the database that `make run` keeps in .nocontent
@@ -177,6 +181,17 @@ vpath requirements-%.lock bench k8s tests/clients tests/k8s tests/openapi
 	@echo "installing requirements-$*.lock into .venv-$* ..."
 	@$(BIN)/python -m venv --clear --without-pip .venv-$*
 	@$(BIN)/python -m pip --python .venv-$*/bin/python install $(PIP_FLAGS) --no-deps -r $<
+	@touch $@
+
+# The validator needs 3.12, and its numpy has no wheel for 3.13. It and pandasql have no wheels: they are built with
+# what the lock pins.
+.venv-focus/.done: tests/focus/requirements-focus.lock $(BIN)/python
+	@echo "installing requirements-focus.lock into .venv-focus ..."
+	@$(or $(PYTHON312),python3.12) -m venv --clear --without-pip .venv-focus
+	@awk '/^[^ ]/ { skip = /^(focus-validator|pandasql)==/ } !skip' $< > .venv-focus/others.txt
+	@$(BIN)/python -m pip --python .venv-focus/bin/python install $(PIP_FLAGS) --no-deps -r .venv-focus/others.txt
+	@$(BIN)/python -m pip --python .venv-focus/bin/python install $(PIP_FLAGS) --no-binary focus-validator,pandasql --no-build-isolation \
+	  --no-deps -r $<
 	@touch $@
 
 .bench/node/.done: bench/peers/node/package.json bench/peers/node/package-lock.json bench/peers/node/server.js
