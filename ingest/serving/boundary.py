@@ -16,6 +16,7 @@ from ingest.serving.problems import Faces, Renderer
 RULES_LOGGED_MAX = 5
 COUNTED = ("/v1/", "/api/v1/")  # Paths of the API, whose answers are counted; no probe is.
 FIELDS = "fields"  # In a scope's state: the application's function that returns fields for every answer but a bug's.
+_ANSWERED = "is_answered"  # In a scope's state: the answer has begun.
 _PATHLESS = {HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED}  # Never of such a path.
 
 
@@ -44,13 +45,11 @@ class Boundary:
             return
         request_id = str(uuid.uuid4())
         scope["state"]["request_id"] = request_id
-        is_answered = False
 
         async def send_with_id(message: Message) -> None:
-            nonlocal is_answered
             if message["type"] == "http.response.start":
                 fields = scope["state"].get(FIELDS, list)()
-                is_answered = True
+                scope["state"][_ANSWERED] = True
                 if scope["path"].startswith(COUNTED):
                     metrics.responses.labels(str(message["status"])).inc()
                 message["headers"] = [
@@ -68,7 +67,7 @@ class Boundary:
             # The message may quote the request, so neither the sender, nor the log, nor the server gets it.
             logs.error("bug", request_id=request_id, error=type(error).__name__, place=logs.place_of(error))
             scope["state"].pop(FIELDS, None)  # The bug may be in that function.
-            if not is_answered:
+            if _ANSWERED not in scope["state"]:
                 await self._answer(scope, Bug())(scope, receive, send_with_id)
         finally:
             scope["app"].state.rebalancer.leave()
@@ -90,9 +89,12 @@ class Boundary:
                 raise scope["state"]["fault"]
             await self._app(scope, receive, send)
         except IngestError as error:
-            await self._answer(scope, error)(scope, receive, send)
+            answer = self._answer(scope, error)
+            if _ANSWERED not in scope["state"]:  # Otherwise an answer in chunks is cut short.
+                await answer(scope, receive, send)
         except ClientGone:
-            await Response(status_code=HTTPStatus.REQUEST_TIMEOUT)(scope, receive, send)  # Nobody receives it.
+            if _ANSWERED not in scope["state"]:
+                await Response(status_code=HTTPStatus.REQUEST_TIMEOUT)(scope, receive, send)  # Nobody receives it.
 
 
 def _close_fields(scope: Scope) -> list[tuple[bytes, bytes]]:

@@ -128,6 +128,9 @@ class Connection:
         exchange = Exchange(self._wire, head, self._buffer, self._connections.fields)
         await self._app(self._scope(head, state), exchange.receive, exchange.send)
         self.is_known = bool(state.get(KNOWN))
+        if exchange.is_streaming:  # Cut short: the sender must not take it for the whole.
+            self._wire.cut()
+            return False
         if not exchange.is_last:
             if self._buffer:
                 await self._connections.take_turn()

@@ -7,12 +7,13 @@ from http import HTTPStatus
 
 from starlette.types import Message
 
-from ingest.serving.errors import BadRequest
+from ingest.serving.errors import BadRequest, ClientGone
 from ingest.serving.http1 import Chunks, Fields, Head
 from ingest.serving.wire import RECEIVE_BYTES, Wire
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _CLOSE = (b"connection", b"close")
+_CHUNKED = (b"transfer-encoding", b"chunked")
 
 
 class Exchange:
@@ -29,6 +30,7 @@ class Exchange:
         self._start: Message | None = None
         self.is_last = head.is_last
         self.is_broken = False  # The start of the next request is unknown.
+        self.is_streaming = False  # The answer has begun and has not ended.
 
     @property
     def may_send_more(self) -> bool:
@@ -62,23 +64,52 @@ class Exchange:
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(self, message: Message) -> None:
-        """Send an answer, whose body is one message."""
+        """Send an answer of one message, or in chunks; raise ClientGone if one of several cannot be sent in time."""
         if message["type"] == "http.response.start":
             self._start = message
             return
+        body = b"" if self._head.method == "HEAD" else message.get("body", b"")
+        has_more = bool(message.get("more_body", False))
+        if self.is_streaming:
+            await self._stream(body, has_more=has_more)
+            return
         start, self._start = self._start, None
-        assert start is not None, "an answer of several parts"
-        assert not message.get("more_body", False), "an answer of several parts"
+        assert start is not None, "an answer without a start"
+        fields = self._complete(start["headers"])
+        if has_more:
+            self.is_streaming = True
+            # HTTP/1.0 has no chunks: the end of the connection is that of the answer, cut short or not.
+            head = _encoded(start["status"], [*fields, _CHUNKED] if self._head.reads_chunks else fields)
+            await self._write(head, self._chunk(body))
+            self._require_open()
+        else:
+            await self._write(_encoded(start["status"], fields), body)
+
+    async def _stream(self, body: bytes, *, has_more: bool) -> None:
+        self._require_open()
+        end = b"" if has_more or not self._head.reads_chunks or self._head.method == "HEAD" else b"0\r\n\r\n"
+        if data := self._chunk(body) + end:
+            await self._write(data)
+        self._require_open()
+        self.is_streaming = has_more
+
+    def _chunk(self, body: bytes) -> bytes:
+        return b"%x\r\n%b\r\n" % (len(body), body) if body and self._head.reads_chunks else body
+
+    def _require_open(self) -> None:
+        if self.is_broken:
+            raise ClientGone
+
+    def _complete(self, given: Fields) -> Fields:
+        """Return the fields of an answer, with our own."""
         if not self._has_all():
             self._drop()
-        fields: Fields = list(start["headers"])
+        fields: Fields = list(given)
         self.is_last = self.is_last or not self._has_all() or _CLOSE in fields
         if self.is_last and _CLOSE not in fields:
             fields.append(_CLOSE)
-        body = b"" if self._head.method == "HEAD" else message.get("body", b"")
         own = {name for name, _ in fields}
-        fields += [field for field in self._fields() if field[0] not in own]
-        await self._write(_encoded(start["status"], fields), body)
+        return fields + [field for field in self._fields() if field[0] not in own]
 
     def _take(self) -> bytes:
         """Take the part of the body that is in the buffer."""

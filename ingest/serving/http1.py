@@ -46,6 +46,7 @@ class Head(NamedTuple):
     length: int | None  # Of the body; None if it comes in chunks.
     expects_continue: bool
     is_last: bool  # The connection closes after its answer.
+    reads_chunks: bool = True
 
     @property
     def path(self) -> str:
@@ -92,6 +93,7 @@ def _head(whole: bytes) -> Head:
         length=_length(fields, version),
         expects_continue=version == b"1.1" and b"100-continue" in {each.lower() for each in _all(fields, b"expect")},
         is_last=version == b"1.0" or b"close" in options or method == b"CONNECT",
+        reads_chunks=version == b"1.1",
     )
 
 

@@ -11,14 +11,13 @@ from typing import NamedTuple
 
 import orjson
 
+from ingest.rights.exporting.writers import guarded
 from ingest.store.rights.focus import DayOfUse
 
 VERSION = "1.2"
 CURRENCY = "USD"
 _NANO = 1_000_000_000
 _TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens")
-# Of a spreadsheet that reads them as the start of a formula; a term may begin with "@".
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS = (
     "BilledCost",
     "BillingAccountId",
@@ -204,11 +203,6 @@ def _own(day: DayOfUse) -> dict[str, str]:
         "x_TaskCategory": guarded(day.task_category),
         "x_UnpricedRequests": str(measures["unpriced_events"]),
     }
-
-
-def guarded(term: str) -> str:
-    """Return a term that a spreadsheet takes for text."""
-    return f"'{term}" if term.startswith(_FORMULA) else term
 
 
 def _time(at: datetime) -> str:
