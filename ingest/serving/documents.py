@@ -43,16 +43,16 @@ def is_known(request: Request, tag: str) -> bool:
 
 def response(request: Request, document: Document) -> Response:
     """Return the answer with the document."""
-    takes_gzip = _takes_gzip(request)
-    headers = _headers(document.tag, takes_gzip=takes_gzip)
-    if takes_gzip:
+    is_gzip = takes_gzip(request)
+    headers = _headers(document.tag, is_gzip=is_gzip)
+    if is_gzip:
         return Response(document.compressed, 200, headers | {"Content-Encoding": "gzip"}, "application/json")
     return Response(_inflated(document.compressed), 200, headers, "application/json")
 
 
 def not_modified(request: Request, tag: str) -> Response:
     """Return the answer for a sender that has this content."""
-    return Response(status_code=304, headers=_headers(tag, takes_gzip=_takes_gzip(request)))
+    return Response(status_code=304, headers=_headers(tag, is_gzip=takes_gzip(request)))
 
 
 @lru_cache(maxsize=PLAIN_MAX)
@@ -61,11 +61,11 @@ def _inflated(compressed: bytes) -> bytes:
     return zlib.decompress(compressed, _GZIP)
 
 
-def _headers(tag: str, *, takes_gzip: bool) -> dict[str, str]:
-    return {"ETag": f'"{tag}-gzip"' if takes_gzip else f'"{tag}"', "Vary": _VARY}
+def _headers(tag: str, *, is_gzip: bool) -> dict[str, str]:
+    return {"ETag": f'"{tag}-gzip"' if is_gzip else f'"{tag}"', "Vary": _VARY}
 
 
-def _takes_gzip(request: Request) -> bool:
+def takes_gzip(request: Request) -> bool:
     """Read Accept-Encoding (RFC 9110, section 12.5.3) for gzip, the only coding."""
     weights = {}
     for each in ",".join(request.headers.getlist("accept-encoding")).lower().split(","):

@@ -13,6 +13,7 @@ from ingest.serving.wire import RECEIVE_BYTES, Wire
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _CLOSE = (b"connection", b"close")
+_BODILESS = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
 _CHUNKED = (b"transfer-encoding", b"chunked")
 
 
@@ -83,6 +84,9 @@ class Exchange:
             await self._write(head, self._chunk(body))
             self._require_open()
         else:
+            if self._head.method != "HEAD" and start["status"] not in _BODILESS:
+                own = (b"content-length", str(len(body)).encode())
+                fields = [*(field for field in fields if field[0] != own[0]), own]
             await self._write(_encoded(start["status"], fields), body)
 
     async def _stream(self, body: bytes, *, has_more: bool) -> None:
