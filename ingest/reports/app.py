@@ -13,7 +13,7 @@ from ingest.intake.extension import Extension
 from ingest.intake.settings import IntakeSettings
 from ingest.intake.throttle import Throttle
 from ingest.jobs import runner
-from ingest.reports import invoices, lanes, openapi, receipt_keys, usage
+from ingest.reports import exports, invoices, lanes, openapi, receipt_keys, usage
 from ingest.reports.problems import REPORTS
 from ingest.rights.receipts import settings
 from ingest.rights.receipts.settings import ReceiptSettings
@@ -30,6 +30,10 @@ EXTENSION = Extension(
         Route("/v1/usage", usage.get_usage, methods=["GET"]),
         Route("/v1/invoices", invoices.get_invoices, methods=["GET"]),
         Route("/v1/invoices/{number}", invoices.get_invoice, methods=["GET"]),
+        Route("/v1/exports", exports.get_manifest, methods=["GET"]),
+        Route("/v1/exports/focus.csv", exports.get_focus, methods=["GET"]),
+        Route("/v1/exports/{file}", exports.get_table, methods=["GET"]),
+        Route("/v1/exports/{data}/{file}", exports.get_day, methods=["GET"]),
         Route(receipt_keys.PATH, receipt_keys.get_receipt_keys, methods=["GET"]),
     ),
     faces=REPORTS,
@@ -56,6 +60,7 @@ def create(shared: object = None) -> Starlette:
     async def lifespan(within: Starlette) -> AsyncIterator[None]:
         dsn = require_dsn(config.load_own(IntakeSettings))
         within.state.read_connections = ReadConnections(dsn)
+        within.state.exports = exports.Exports(dsn)
         async with inner(within):
             guarded = _watch_restores(within, dsn)
             if config.load_own(JobsSettings).jobs:
@@ -63,6 +68,7 @@ def create(shared: object = None) -> Starlette:
                     within.state.tasks.start(lane.name, guarded(partial(runner.run, dsn, lane)))
             yield
         await within.state.read_connections.close()
+        await within.state.exports.close()
 
     application.router.lifespan_context = lifespan
     return application

@@ -27,6 +27,10 @@ class ParameterInvalid(_OfQuery, IngestError):
     """A parameter's value is not of its form."""
 
 
+class ParameterMissing(_OfQuery, IngestError):
+    """A parameter that the path needs is not there."""
+
+
 class TimeMisaligned(_OfQuery, IngestError):
     """A time is not the start of an hour, or of the day that the granularity needs."""
 
@@ -61,3 +65,11 @@ class RendererMissing(IngestError):
 
 class InvoiceNotFound(IngestError):
     """The tenant has no such invoice."""
+
+
+class ExportNotFound(IngestError):
+    """There is no such data set, format or day."""
+
+
+class ExportUnavailable(IngestError):
+    """The database cannot tell which rows a moment had."""

@@ -1,13 +1,18 @@
 """The part of `/openapi.json` about this room's doors."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ingest.intake.openapi import problem, ref
 from ingest.reports import receipt_keys
 from ingest.reports.answers import Usage
+from ingest.reports.export_answers import ExportManifest
+from ingest.reports.export_query import DAYS_MAX
 from ingest.reports.invoice_answers import Drafts, Invoice, InvoiceList
 from ingest.reports.query import GROUPS_MAX, LIMIT_DEFAULT, LIMIT_MAX, SPANS_MAX
+from ingest.rights.exporting.writers import FORMATS, MEDIA_TYPES
 from ingest.rights.receipts.keys import KeySet
+from ingest.store.rights.datasets import BY_DAY, DATA, STANDING
+from ingest.store.rights.moments import CHARS_MAX
 from ingest.store.usage.reads import COLUMNS
 from ingest.usage.processor import signature, webhook
 
@@ -97,15 +102,86 @@ _KEYS = {
         "default": problem(),
     },
 }
+_DAY: _Document = {"type": "string", "format": "date"}
+_RANGE = [
+    _parameter("from", _DAY, "The first day, UTC.") | {"required": True},
+    _parameter("before", _DAY, f"The day after the last; {DAYS_MAX} days at most.") | {"required": True},
+]
+_DATA: _Document = {
+    "type": "array", "items": {"enum": list(DATA)}, "minItems": 1, "maxItems": len(DATA), "uniqueItems": True,
+}  # fmt: skip
+_MOMENT: _Document = {"type": "string", "pattern": r"^[0-9]+:[0-9]+:[0-9,]*$", "maxLength": CHARS_MAX}
+_MANIFEST = {
+    "summary": "The parts of an export of this tenant's data, and the moment of those by day",
+    "security": [{"token": ["exports:read"]}],
+    "parameters": [
+        *_RANGE,
+        _parameter("data", _DATA, "Data sets; all by default.") | {"style": "form", "explode": False},
+    ],
+    "responses": {
+        "200": {"description": "OK", "content": {"application/json": {"schema": ref(ExportManifest)}}},
+        "default": problem(),
+    },
+}
+
+
+def _part(summary: str, formats: Sequence[str], parameters: list[_Document]) -> _Document:
+    content = {MEDIA_TYPES[form]: {"schema": {"type": "string"}} for form in formats}
+    return {
+        "summary": summary,
+        "security": [{"token": ["exports:read"]}],
+        "parameters": parameters,
+        "responses": {
+            "200": {"description": "OK, in chunks, until the end or a cut", "content": content},
+            "default": problem(),
+        },
+    }
+
+
+def _file(pattern: str) -> _Document:
+    ending = rf"\.({'|'.join(FORMATS)})$"
+    return {"name": "file", "in": "path", "required": True, "schema": {"type": "string", "pattern": pattern + ending}}
+
+
+_TABLES = "|".join(sorted(table.name for table in STANDING))
+_BY_DAY: _Document = {"name": "data", "in": "path", "required": True, "schema": {"enum": list(BY_DAY)}}
+_EXPORTS: Mapping[str, _Document] = {
+    "/v1/exports": {"get": _MANIFEST},
+    "/v1/exports/focus.csv": {"get": _part("Usage by day as rows of FOCUS 1.2", ["csv"], _RANGE)},
+    "/v1/exports/{file}": {
+        "get": _part(
+            "The rows of a table as they are; of a range of days where the manifest's link names one",
+            [*FORMATS],
+            [_file(f"^({_TABLES})"), *(each | {"required": False} for each in _RANGE)],
+        )
+    },
+    "/v1/exports/{data}/{file}": {
+        "get": _part(
+            "The rows of a day as of the moment of a manifest",
+            [*FORMATS],
+            [
+                _BY_DAY,
+                _file("^[0-9]{4}-[0-9]{2}-[0-9]{2}"),
+                _parameter("snapshot", _MOMENT, "Of the manifest.") | {"required": True},
+                _parameter(
+                    "after",
+                    {"type": "string"},
+                    "The event id of the last row that you have, to go on; not for Parquet.",
+                ),
+            ],
+        )
+    },
+}
 _IN_PATH: _Document = {"name": "number", "in": "path", "required": True, "schema": _NUMBER}
 PATHS: Mapping[str, _Document] = {
     "/v1/usage": {"get": _USAGE},
     "/v1/invoices": {"get": _LIST},
     "/v1/invoices/draft": {"get": _document("The invoice of the month in progress, as things stand", Drafts, [])},
     "/v1/invoices/{number}": {"get": _document("An invoice or credit note of this tenant", Invoice, [_IN_PATH])},
+    **_EXPORTS,
     receipt_keys.PATH: {"get": _KEYS},
 }
-TYPES: tuple[type, ...] = (Usage, InvoiceList, Invoice, Drafts, KeySet)
+TYPES: tuple[type, ...] = (Usage, InvoiceList, Invoice, Drafts, ExportManifest, KeySet)
 # Only where there are secrets to check a signature with.
 WEBHOOK: Mapping[str, _Document] = {
     webhook.PATH: {

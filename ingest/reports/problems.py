@@ -4,8 +4,11 @@ from http import HTTPStatus
 
 from ingest.intake import problems
 from ingest.reports import errors
+from ingest.rights.exporting.errors import FormatMissing
 from ingest.serving.problems import Face, Faces
 from ingest.store.errors import ReadTooLarge, RoleMissing
+from ingest.store.rights.exporting import InvalidPlace
+from ingest.store.rights.moments import InvalidMoment
 from ingest.usage.processor import webhook
 
 _BAD = HTTPStatus.BAD_REQUEST
@@ -14,6 +17,7 @@ REPORTS: Faces = {
     errors.ParameterUnknown: Face(_BAD, "parameter-unknown", "The path has no such parameter: see /openapi.json"),
     errors.ParameterRepeated: Face(_BAD, "parameter-repeated", "Send each parameter once"),
     errors.ParameterInvalid: Face(_BAD, "parameter-invalid", "The parameter's value is not of its form"),
+    errors.ParameterMissing: Face(_BAD, "parameter-missing", "The path needs this parameter: see /openapi.json"),
     errors.TimeMisaligned: Face(
         _BAD, "time-misaligned", "Send the start of an hour in UTC, or of a day unless the granularity is hour or total"
     ),
@@ -31,8 +35,26 @@ REPORTS: Faces = {
         HTTPStatus.NOT_IMPLEMENTED, "renderer-missing", "This service makes no pages: accept application/json"
     ),
     errors.InvoiceNotFound: Face(HTTPStatus.NOT_FOUND, "invoice-not-found", "This tenant has no such invoice"),
+    errors.ExportNotFound: Face(
+        HTTPStatus.NOT_FOUND, "export-not-found", "There is no such part of an export: see its manifest"
+    ),
+    errors.ExportUnavailable: Face(
+        HTTPStatus.NOT_IMPLEMENTED, "export-unavailable", "This service's database has no moments that last"
+    ),
+    InvalidMoment: Face(
+        _BAD, "snapshot-invalid", "Send the snapshot of a manifest of this service, or get a new manifest"
+    ),
+    InvalidPlace: Face(_BAD, "after-invalid", "Send the key of a row of this part, as the part has it"),
+    FormatMissing: Face(
+        HTTPStatus.NOT_ACCEPTABLE,
+        "format-missing",
+        "This service writes no Parquet (extra export): ask for jsonl or csv",
+    ),
     RoleMissing: Face(
-        HTTPStatus.SERVICE_UNAVAILABLE, "role-missing", "The service's login may not read usage and invoices", 60
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "role-missing",
+        "The service's login may not read usage, invoices or exports",
+        60,
     ),
     ReadTooLarge: Face(
         HTTPStatus.SERVICE_UNAVAILABLE,

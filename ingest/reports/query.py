@@ -39,9 +39,9 @@ class Question(NamedTuple):
     percentiles: bool
 
 
-def parameters(query: bytes, known: tuple[str, ...]) -> dict[str, str]:
+def parameters(query: bytes, known: tuple[str, ...], bytes_max: int = QUERY_BYTES_MAX) -> dict[str, str]:
     """Return the parameters of a query string; an error names only those that are known."""
-    if len(query) > QUERY_BYTES_MAX:
+    if len(query) > bytes_max:
         raise errors.QueryTooLong
     found: dict[str, str] = {}
     for part in query.split(b"&") if query else []:

@@ -7,6 +7,7 @@ Whatever readers ask for, ingestion keeps its connections; PostgreSQL ends a sta
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 import asyncpg
 
@@ -25,18 +26,35 @@ WAITING_MAX = 8  # Requests of one tenant that wait.
 WAIT_S = 3.0
 
 
+class Bounds(NamedTuple):
+    """A role, the numbers of its connections of a worker and of one tenant, and the tenant's requests that wait."""
+
+    role: Role
+    open_max: int
+    tenant_max: int
+    waiting_max: int
+    wait_s: float
+
+
+# Of exports: their blocks, each of which is a short transaction, and tables that are read as a whole while a sender
+# takes them.
+BLOCKS = Bounds("nocontent_exporter", 2, 1, 8, 20.0)
+TABLES = Bounds("nocontent_exporter", 2, 1, 2, WAIT_S)
+
+
 class ReadConnections:
     """Lends read-only transactions; tenants take turns. Connections stay open for the next reader."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, bounds: Bounds | None = None) -> None:
         self._dsn = dsn
-        self._turns = FairSemaphore(OPEN_MAX, TENANT_MAX, WAITING_MAX)
+        self._bounds = bounds or Bounds(ROLE, OPEN_MAX, TENANT_MAX, WAITING_MAX, WAIT_S)
+        self._turns = FairSemaphore(*self._bounds[1:4])
         self._idle: list[Connection] = []
 
     @asynccontextmanager
     async def begin(self, tenant_id: int) -> AsyncIterator[Connection]:
         """Lend a transaction in which all statements see one state; raises Overloaded, Unavailable, ReadTooLarge."""
-        async with self._turns.turn_within(tenant_id, WAIT_S), self._transaction() as connection:
+        async with self._turns.turn_within(tenant_id, self._bounds.wait_s), self._transaction() as connection:
             yield connection
 
     @asynccontextmanager
@@ -63,7 +81,7 @@ class ReadConnections:
             connection = self._idle.pop()
             if not connection.is_closed():
                 return connection
-        return await connections.connect(self._dsn, ROLE)
+        return await connections.connect(self._dsn, self._bounds.role)
 
     async def close(self) -> None:
         """Close the connections that nobody uses."""

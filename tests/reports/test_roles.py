@@ -7,16 +7,23 @@ from ingest.store import connections
 from tests.support import customers, logins, sample, service
 from tests.support.customers import CustomerSpec
 
+_EXPORTS = (
+    "/v1/exports?from=2026-03-01&before=2026-04-01",
+    "/v1/exports/focus.csv?from=2026-03-01&before=2026-04-01",
+    "/v1/exports/vocabulary.csv",
+    "/v1/exports/events/2026-03-01.jsonl?snapshot=10:20:",
+)
+
 
 async def test_without_the_role_events_are_stored_and_usage_is_unavailable(database: str, tmp_path: Path) -> None:
     login = await logins.made(database, "nocontent_writer", "nocontent_maintainer")
-    scopes = ("events:write", "usage:read", "invoices:read")
+    scopes = ("events:write", "usage:read", "invoices:read", "exports:read")
     async with connections.connected(database, "nocontent_control") as connection:
         token = (await customers.add(connection, "main", CustomerSpec(scopes=scopes))).token
     with service.serving(logins.dsn_of(database, login), tmp_path / "serve.log") as server:
         sender = server.sender(token)
         assert sender.post(sample.body()).status == 200
-        for path in ("/v1/usage", "/v1/invoices", "/v1/invoices/draft"):
+        for path in ("/v1/usage", "/v1/invoices", "/v1/invoices/draft", *_EXPORTS):
             answer = sender.get(path)
             assert (answer.status, answer.problem) == (503, "role-missing")
             assert int(answer.headers["retry-after"]) > 0

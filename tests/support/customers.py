@@ -60,6 +60,8 @@ PREPARED = {
     "reviewer": CustomerSpec(scopes=("events:write", "usage:read")),
     "usage-only": CustomerSpec(scopes=("usage:read",)),
     "invoices-only": CustomerSpec(scopes=("invoices:read",)),
+    "exporter": CustomerSpec(scopes=("events:write", "exports:read")),
+    "mover": CustomerSpec(scopes=("events:write", "exports:read")),
     "revoked": CustomerSpec(),
     "switched": CustomerSpec(),
 }

@@ -33,6 +33,8 @@ _KINDS = {"task_category": 1, "provider": 2, "requested_model": 3, "routed_model
 class InvalidPlace(IngestError):
     """A place in an export to go on after is not of its form."""
 
+    parameter = "after"
+
 
 class Slice(NamedTuple):
     """Rows of a tenant from a time on and before another; of events only those with a tag's value, if one is named."""

@@ -27,6 +27,8 @@ _LATEST = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
 class InvalidMoment(IngestError):
     """A snapshot is not one of PostgreSQL's, or not one of this database's, or 2³¹ transactions old."""
 
+    parameter = "snapshot"
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
