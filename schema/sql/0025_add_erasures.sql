@@ -466,6 +466,22 @@ BEGIN
 END
 $$;
 
+-- PostgreSQL keeps samples of a column's values for its planner, also of values that are gone, until it samples again.
+-- No query needs samples of names. Those of terms are renewed.
+ALTER TABLE nocontent.tenants ALTER COLUMN name SET STATISTICS 0;
+
+ALTER TABLE nocontent.readers ALTER COLUMN login SET STATISTICS 0;
+
+CREATE FUNCTION nocontent.sample_again(tenant integer, erasure uuid) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
+SET client_min_messages = error
+AS $$
+BEGIN
+    PERFORM nocontent.erasure_in_progress(tenant, erasure);
+    ANALYZE nocontent.vocabulary;
+END
+$$;
+
 CREATE FUNCTION nocontent.note_vacuumed(tenant integer, erasure uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
 SET client_min_messages = error
@@ -518,11 +534,12 @@ REVOKE EXECUTE ON FUNCTION nocontent.time_of_event, nocontent.erasure_in_progres
     nocontent.count_erased,
     nocontent.advance_erasure, nocontent.bar_writers, nocontent.erase_events, nocontent.erase_rows,
     nocontent.reduce_audit, nocontent.erase_word, nocontent.count_kept, nocontent.vacuum_soon,
-    nocontent.vacuum_as_usual, nocontent.note_vacuumed, nocontent.trim_erasures FROM PUBLIC;
+    nocontent.vacuum_as_usual, nocontent.sample_again, nocontent.note_vacuumed, nocontent.trim_erasures FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION nocontent.time_of_event, nocontent.subject_of_erasure, nocontent.advance_erasure, nocontent.bar_writers,
     nocontent.erase_events, nocontent.erase_rows, nocontent.reduce_audit, nocontent.erase_word, nocontent.count_kept,
-    nocontent.vacuum_soon, nocontent.vacuum_as_usual, nocontent.note_vacuumed, nocontent.trim_erasures,
+    nocontent.vacuum_soon, nocontent.vacuum_as_usual, nocontent.sample_again, nocontent.note_vacuumed,
+    nocontent.trim_erasures,
     nocontent.begin_job(text, interval), nocontent.finish_job(text, interval, boolean, text[], bigint[])
     TO nocontent_eraser;
 
@@ -568,8 +585,8 @@ BEGIN
     END LOOP;
     FOREACH made IN ARRAY ARRAY[
         'time_of_event', 'erasure_in_progress', 'subject_of_erasure', 'count_erased', 'advance_erasure', 'bar_writers', 'erase_events',
-        'erase_rows', 'reduce_audit', 'erase_word', 'count_kept', 'vacuum_soon', 'vacuum_as_usual', 'note_vacuumed',
-        'trim_erasures'
+        'erase_rows', 'reduce_audit', 'erase_word', 'count_kept', 'vacuum_soon', 'vacuum_as_usual', 'sample_again',
+        'note_vacuumed', 'trim_erasures'
     ] LOOP
         EXECUTE format('ALTER FUNCTION nocontent.%I OWNER TO nocontent_owner', made);
     END LOOP;

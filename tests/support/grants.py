@@ -131,7 +131,7 @@ _ERASURES = {  # Of migration 0025.
     )
     | dict.fromkeys(
         "time_of_event subject_of_erasure advance_erasure bar_writers erase_events erase_rows reduce_audit erase_word"
-        " count_kept vacuum_soon vacuum_as_usual note_vacuumed trim_erasures begin_job finish_job".split(),
+        " count_kept vacuum_soon vacuum_as_usual sample_again note_vacuumed trim_erasures begin_job finish_job".split(),
         "EXECUTE",
     )
     | {

@@ -183,6 +183,7 @@ async def sum_up(work: Work, erasure: Erasure) -> Progress:
     """Wait until the sums of the erased hours are made again, and have autovacuum come to the tables."""
     if not await erasing.is_summed(work.connection, erasure.subject):
         return Progress(0, is_done=False)
+    await erasing.sample_again(work.connection, erasure)
     await erasing.flush_statistics(work.connection)
     for table in await erasing.touched(work.connection, erasure):
         await erasing.vacuum_soon(work.connection, erasure, table)

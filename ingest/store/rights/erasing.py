@@ -53,6 +53,7 @@ _ERASE_WORD = "SELECT nocontent.erase_word($1, $2)"
 _COUNT_KEPT = "SELECT nocontent.count_kept($1, $2, $3)"
 _VACUUM_SOON = "SELECT nocontent.vacuum_soon($1, $2, $3)"
 _VACUUM_AS_USUAL = "SELECT nocontent.vacuum_as_usual($1)"
+_SAMPLE_AGAIN = "SELECT nocontent.sample_again($1, $2)"
 _NOTE_VACUUMED = "SELECT nocontent.note_vacuumed($1, $2)"
 _TRIM = "SELECT nocontent.trim_erasures()"
 
@@ -168,6 +169,11 @@ async def touched(connection: Connection, erasure: Erasure) -> list[str]:
 async def flush_statistics(connection: Connection) -> None:
     """Report what this session deleted, which autovacuum and `unvacuumed` go by; others report when they end."""
     await connection.execute("SELECT pg_stat_force_next_flush()")
+
+
+async def sample_again(connection: Connection, erasure: Erasure) -> None:
+    """Have PostgreSQL replace its samples of terms, which keep words that are gone."""
+    await connection.execute(_SAMPLE_AGAIN, *_key(erasure))
 
 
 async def vacuum_soon(connection: Connection, erasure: Erasure, table: str) -> None:
