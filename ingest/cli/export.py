@@ -45,7 +45,7 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     command.add_argument("--tag", metavar="KEY=VALUE", help="only events with this tag; with --data events")
     command.add_argument(
         "--rows-per-second", type=int, default=_ROWS_PER_SECOND, metavar="N",
-        help="the pace, so that ingestion does not notice (default: %(default)s)",
+        help="the pace, so that ingestion has the rest of the machine (default: %(default)s)",
     )  # fmt: skip
     command.set_defaults(run=lambda args: asyncio.run(_export(args)))
 

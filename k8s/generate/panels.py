@@ -261,18 +261,14 @@ USAGE = Board(
     "nocontent: usage and invoices",
     "Whether rollups are complete and right, whether costs agree with the price book, and whether invoices go out.",
     (
-        Row(
-            "Now",
-            (
+        Row("Now", (
                 _stat("Lag of rollups", "s", 'max(ingest_job_age_seconds{task="rollup"})'),
                 _stat("Hours that differ", "none", "max(ingest_rollup_differing_hours)"),
                 _stat("Cost against the price book", "percentunit", "max(ingest_cost_mismatch_ratio)"),
                 _stat("Events without a price", "suffix: events", "max(ingest_unpriced_events)"),
                 _stat("Months to invoice, not summed", "none", "max(ingest_invoices_overdue)"),
                 _stat("Hand-overs that fail", "none", "max(ingest_hand_overs_failing)"),
-            ),
-            4,
-        ),
+        ), 4),
         Row(
             "Rollups",
             (
@@ -299,14 +295,18 @@ USAGE = Board(
                 _line("Events without a price", "suffix: events", "max(ingest_unpriced_events)", "unpriced"),
             ),
         ),
-        Row(
-            "Invoices",
-            (
+        Row("Invoices", (
                 _line("Issued", "suffix: documents", f"max(increase(ingest_documents[{WINDOW}]))", "issued"),
                 _line("Handed over", "suffix: documents", f"max(increase(ingest_hand_overs[{WINDOW}]))", "handed over"),
                 _line("Since a round of each job", "s", "max by (task) (ingest_job_age_seconds)", "{{task}}"),
-            ),
-        ),
+        )),
+        Row("Exports", (
+                _line(
+                    "Parts", "suffix: parts", f"sum by (outcome) (increase(ingest_export_streams_total[{WINDOW}]))",
+                    "{{outcome}}",
+                ),
+                _line("Sent", "binBps", f"sum(rate(ingest_export_bytes_total[{WINDOW}]))", "sent"),
+        )),
         Row("Erasures", (
                 _stat("Came again", "suffix: events", f"sum(increase(ingest_erased_events_ignored_total[{RANGE}]))"),
                 _line("Rows erased", "suffix: rows/s", f"max(rate(ingest_erased_rows[{WINDOW}]))", "erased"),

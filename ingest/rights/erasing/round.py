@@ -13,7 +13,7 @@ from ingest.rights.erasing.settings import ErasingSettings
 from ingest.rights.erasing.steps import Register, Release, Work
 from ingest.rights.erasing.throttle import Throttle
 from ingest.rights.receipts.errors import AlreadyWritten, FolderUnusable, InvalidReceipt
-from ingest.store.connections import Connection, Role
+from ingest.store.connections import Connection, PostgresError, Role, sqlstate
 from ingest.store.jobs import Figure
 from ingest.store.rights import erasing, erasures
 from ingest.store.rights.erasures import Erasure
@@ -25,6 +25,7 @@ REST_S = 2.0
 TROUBLE_REST_S = 30.0
 # An operator has to look at these; erasing goes on once they are mended.
 _TROUBLE = (CannotStart, AlreadyWritten, FolderUnusable, InvalidReceipt, SubjectChanged)
+_NOT_IN_PROGRESS = "55000"  # Of the functions of 0025.
 MakeRelease = Callable[[], Release]
 
 
@@ -76,7 +77,12 @@ async def _go_on(work: Work, erasure: Erasure) -> tuple[int, Erasure]:
     """Do the steps of an erasure until one has to wait or the round is over; return the rows, and how far it is."""
     rows = 0
     while erasure.step != "finished" and not work.is_over:
-        done = await steps.NEXT[erasure.step](work, erasure)
+        try:
+            done = await steps.NEXT[erasure.step](work, erasure)
+        except PostgresError as refused:
+            if sqlstate(refused) != _NOT_IN_PROGRESS:
+                raise
+            break  # Another process has done the step: one that led before, and hung.
         rows += done.rows
         if not done.is_done:
             break

@@ -1,4 +1,4 @@
-"""Bounds the share of the time that an erasure works, so that ingestion does not notice it."""
+"""Bounds the share of the time that an erasure works, so that ingestion has the rest of the time."""
 
 import asyncio
 import time

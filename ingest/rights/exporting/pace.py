@@ -1,4 +1,4 @@
-"""Bounds the rows that an export reads in a second, so that ingestion does not notice it."""
+"""Bounds the rows that an export reads in a second, so that ingestion has the rest of the machine."""
 
 import asyncio
 import time
