@@ -30,6 +30,7 @@ STREAMS_MAX = 4  # Of a worker: each may hold a block of rows.
 TENANT_STREAMS_MAX = 2
 _WAITING_MAX = 8
 _WAIT_S = 3.0
+_BLOCK_ROWS_MAX = 8_192  # Of a stream: a block becomes columns on the loop, which batches wait for.
 _REST_S_MAX = 0.25  # Between blocks, so that streams take at most half of a core.
 _SCOPE = "exports:read"
 _encoder = msgspec.json.Encoder()
@@ -118,7 +119,7 @@ def _stream(request: Request, pieces: Pieces, name: str, form: str) -> Stream:
 
 
 async def _day(exports: Exports, tenant_id: int, part: DayPart, writer: Writer) -> Pieces:
-    wanted = Slice(tenant_id, *Days(part.day, part.day + timedelta(days=1)).times)
+    wanted = Slice(tenant_id, *Days(part.day, part.day + timedelta(days=1)).times, rows_max=_BLOCK_ROWS_MAX)
     async with exports.turn(tenant_id):
         head, place = b"" if part.is_resumed else writer.head(), part.after
         words = await _words(exports, tenant_id, part)

@@ -37,12 +37,16 @@ class InvalidPlace(IngestError):
 
 
 class Slice(NamedTuple):
-    """Rows of a tenant from a time on and before another; of events only those with a tag's value, if one is named."""
+    """Rows of a tenant from a time on and before another; of events only those with a tag's value, if one is named.
+
+    A block has `rows_max` of them: more are read faster, and keep the event loop longer.
+    """
 
     tenant_id: int
     first: datetime
     before: datetime
     term_id: int | None = None
+    rows_max: int = ROWS_MAX
 
 
 class Names(NamedTuple):
@@ -87,7 +91,7 @@ _EVENTS = f"""
 SELECT {", ".join(_EVENT_TYPES)}, xmin FROM nocontent.events
 WHERE tenant_id = $1 AND occurred_at >= $2 AND occurred_at < $3 AND (occurred_at, event_id) > ($4, $5)
     AND ($6::smallint IS NULL OR $6 IN (tag_1, tag_2, tag_3, tag_4))
-ORDER BY occurred_at, event_id LIMIT {ROWS_MAX}
+ORDER BY occurred_at, event_id LIMIT $7
 """  # noqa: S608 (the names are our own)
 _TOKENS = (
     "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens",
@@ -118,15 +122,16 @@ async def events(
     place, at = _place(after)
     while True:
         found = await _copy(
-            connection, _EVENT, _EVENTS, wanted.tenant_id, wanted.first, wanted.before, at, place, wanted.term_id
-        )
+            connection, _EVENT, _EVENTS, wanted.tenant_id, wanted.first, wanted.before, at, place, wanted.term_id,
+            wanted.rows_max,
+        )  # fmt: skip
         if not len(found):
             return
         place = UUID(bytes=found["event_id"][-1].tobytes())
         at = _EPOCH + timedelta(microseconds=int(found["occurred_at"][-1]) + _POSTGRES_EPOCH_US)
         seen = found[await _has(connection, moment, found)]
         yield Block(EVENT_FIELDS, _event_columns(seen, words), len(seen), str(place))
-        if len(found) < ROWS_MAX:
+        if len(found) < wanted.rows_max:
             return
 
 
@@ -210,7 +215,7 @@ _BATCH = _copied(_BATCH_TYPES)
 _BATCHES = f"""
 SELECT {", ".join(_BATCH_TYPES)}, xmin FROM nocontent.batches
 WHERE tenant_id = $1 AND received_at >= $2 AND received_at < $3 AND (stream_id, sequence) > ($4, $5)
-ORDER BY stream_id, sequence LIMIT {ROWS_MAX}
+ORDER BY stream_id, sequence LIMIT $6
 """  # noqa: S608 (the names are our own)
 _COUNTS = tuple(_BATCH_TYPES)[4:]
 BATCH_FIELDS = (
@@ -233,14 +238,15 @@ async def batches(
     stream, sequence = _batch_place(after)
     while True:
         found = await _copy(
-            connection, _BATCH, _BATCHES, wanted.tenant_id, wanted.first, wanted.before, stream, sequence
-        )
+            connection, _BATCH, _BATCHES, wanted.tenant_id, wanted.first, wanted.before, stream, sequence,
+            wanted.rows_max,
+        )  # fmt: skip
         if not len(found):
             return
         stream, sequence = UUID(bytes=found["stream_id"][-1].tobytes()), int(found["sequence"][-1])
         seen = found[await _has(connection, moment, found)]
         yield Block(BATCH_FIELDS, _batch_columns(seen), len(seen), f"{stream}:{sequence}")
-        if len(found) < ROWS_MAX:
+        if len(found) < wanted.rows_max:
             return
 
 

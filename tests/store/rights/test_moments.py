@@ -20,7 +20,8 @@ from tests.support import cluster, entries, sample
 from tests.support.cluster import operator
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SOME = Slice(1, datetime.now(UTC) - timedelta(days=2), datetime.now(UTC) + timedelta(days=2))
+# In many blocks.
+_SOME = Slice(1, datetime.now(UTC) - timedelta(days=2), datetime.now(UTC) + timedelta(days=2), rows_max=50)
 
 
 @pytest.mark.parametrize("text", ["3:3:", "10:20:", "10:20:10,12,19", "7400000000:7400000002:7400000001"])
