@@ -9,14 +9,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ingest.cli import processes
+from ingest.cli import acts
 from ingest.cli.arguments import Subparsers
 from ingest.errors import CannotStart
 from ingest.rights.access import archive
 from ingest.rights.access.archive import Wanted
-from ingest.store import connections, tenants
+from ingest.store import tenants
 from ingest.store.connections import Connection
-from ingest.store.database import require_dsn
 from ingest.store.rights import holdings
 
 _EXAMPLES = """\
@@ -38,15 +37,8 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
 
 
 async def _access(args: argparse.Namespace) -> int:
-    connection = await connections.connect_as_operator(require_dsn(processes.load()), holdings.ROLE)
-    try:
+    async with acts.operator(holdings.ROLE, "; see docs/rights.md.") as connection:
         return await _write(connection, await _wanted(connection, args), args.folder)
-    except connections.PostgresError as refused:
-        raise CannotStart(
-            f"PostgreSQL refused (SQLSTATE {connections.sqlstate(refused)}); see docs/rights.md."
-        ) from None
-    finally:
-        await connections.close(connection)
 
 
 async def _wanted(connection: Connection, args: argparse.Namespace) -> Wanted:

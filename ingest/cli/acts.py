@@ -2,7 +2,8 @@
 
 import argparse
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from ingest.cli import processes
@@ -36,13 +37,20 @@ class Acts(NamedTuple):
         return self.parser
 
     async def _run(self, act: Act, args: argparse.Namespace) -> int:
-        connection = await connections.connect_as_operator(require_dsn(processes.load()), self.role)
-        try:
+        async with operator(self.role, self.advice) as connection:
             return await act(connection, args)
-        except connections.PostgresError as refused:
-            raise CannotStart(f"PostgreSQL refused (SQLSTATE {connections.sqlstate(refused)}){self.advice}") from None
-        finally:
-            await connections.close(connection)
+
+
+@asynccontextmanager
+async def operator(role: connections.Role, advice: str) -> AsyncIterator[Connection]:
+    """Open a connection of an operator for the block; raises CannotStart for what PostgreSQL refuses."""
+    connection = await connections.connect_as_operator(require_dsn(processes.load()), role)
+    try:
+        yield connection
+    except connections.PostgresError as refused:
+        raise CannotStart(f"PostgreSQL refused (SQLSTATE {connections.sqlstate(refused)}){advice}") from None
+    finally:
+        await connections.close(connection)
 
 
 def family(

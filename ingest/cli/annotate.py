@@ -4,19 +4,17 @@ import argparse
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from tqdm import tqdm
 
-from ingest.cli import processes
+from ingest.cli import acts
 from ingest.cli.arguments import Subparsers
 from ingest.errors import CannotStart
-from ingest.store import connections, tenants
+from ingest.store import tenants
 from ingest.store.connections import Connection
-from ingest.store.database import require_dsn
 from ingest.store.rights import annotations
 from ingest.store.rights.annotations import Found, Money, Reason, Selection
 
@@ -29,7 +27,7 @@ examples:
   nocontent annotate --tenant acme --remove --from 2026-11-02 --before 2026-11-03 --yes
   nocontent annotate --tenant acme --list
 """
-_REFUSED = "PostgreSQL refused (SQLSTATE {}); see docs/corrections.md."
+_ADVICE = "; see docs/corrections.md."
 
 
 def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
@@ -69,17 +67,12 @@ class _Sum(NamedTuple):
 
 
 async def _run(args: argparse.Namespace) -> int:
-    dsn = require_dsn(processes.load())
-    async with AsyncExitStack() as stack:
-        control = await connections.connect_as_operator(dsn, "nocontent_control")
-        stack.push_async_callback(connections.close, control)
-        reader = await connections.connect_as_operator(dsn, "nocontent_analyst")
-        stack.push_async_callback(connections.close, reader)
-        try:
-            sides = _Sides(reader, control, await tenants.find(control, args.tenant))
-            return await (_list if args.list else _change)(sides, args)
-        except connections.PostgresError as refused:
-            raise CannotStart(_REFUSED.format(connections.sqlstate(refused))) from None
+    async with (
+        acts.operator("nocontent_control", _ADVICE) as control,
+        acts.operator("nocontent_analyst", _ADVICE) as reader,
+    ):
+        sides = _Sides(reader, control, await tenants.find(control, args.tenant))
+        return await (_list if args.list else _change)(sides, args)
 
 
 async def _list(sides: _Sides, args: argparse.Namespace) -> int:

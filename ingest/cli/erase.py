@@ -3,22 +3,20 @@
 import argparse
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
 from typing import NamedTuple
 
-from ingest.cli import erasure_status, processes, replay
-from ingest.cli.acts import Acts
+from ingest.cli import erasure_status, replay
+from ingest.cli.acts import Acts, operator
 from ingest.cli.arguments import Subparsers
 from ingest.cli.erasure_subjects import SUBJECTS, Found, NothingFound, Refused
 from ingest.errors import CannotStart
-from ingest.store import connections
 from ingest.store.connections import Connection
-from ingest.store.database import require_dsn
 from ingest.store.errors import UnknownTenant
 from ingest.store.rights import counting, erasures
 from ingest.store.rights.errors import SubjectChanged
 
 NOTHING_FOUND = 3  # The exit status if there is nothing to erase.
+_ADVICE = "; see docs/roles.md."
 _EXAMPLES = """\
 examples:
   nocontent erase range acme --from 2026-11-01 --before 2026-11-02        count, and delete nothing
@@ -58,7 +56,7 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     wait = _declare(family, "wait", _of_status(erasure_status.wait), says)
     for command in (show, wait):
         command.add_argument("erasure", type=erasure_status.erasure_id, help="its id, as `erase list` prints it")
-    replay.add(Acts(parser, family, "; see docs/roles.md."))
+    replay.add(Acts(parser, family, _ADVICE))
     wait.add_argument("--seconds", type=float, default=86_400.0, help="how long to wait (default: a day)")
 
 
@@ -76,18 +74,9 @@ def _of_status(act: Callable[[Connection, argparse.Namespace], Awaitable[int]]) 
 
 
 async def _run(act: _Act, args: argparse.Namespace) -> int:
-    dsn = require_dsn(processes.load())
-    async with AsyncExitStack() as stack:
-        control = await connections.connect_as_operator(dsn, "nocontent_control")
-        stack.push_async_callback(connections.close, control)
-        eraser = await connections.connect_as_operator(dsn, "nocontent_eraser")
-        stack.push_async_callback(connections.close, eraser)
+    async with operator("nocontent_control", _ADVICE) as control, operator("nocontent_eraser", _ADVICE) as eraser:
         try:
             return await act(Connections(control, eraser), args)
-        except connections.PostgresError as refused:
-            raise CannotStart(
-                f"PostgreSQL refused (SQLSTATE {connections.sqlstate(refused)}); see docs/roles.md."
-            ) from None
         except Refused as fault:
             raise CannotStart(str(fault)) from None
         except (NothingFound, UnknownTenant):

@@ -10,16 +10,15 @@ from datetime import UTC, datetime
 import msgspec
 from tqdm import tqdm
 
-from ingest.cli import processes
+from ingest.cli import acts
 from ingest.cli.arguments import Subparsers
 from ingest.errors import CannotStart, IngestError
 from ingest.reports import cursor, query, summing
 from ingest.reports.answers import Row, Usage
 from ingest.reports.problems import FACES
 from ingest.reports.query import LIMIT_MAX, Question
-from ingest.store import connections, read_connections, tenants, vocabulary
+from ingest.store import read_connections, tenants, vocabulary
 from ingest.store.connections import Connection
-from ingest.store.database import require_dsn
 from ingest.store.usage.reads import Page
 
 _BY = {
@@ -47,18 +46,10 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
 
 
 async def _usage(args: argparse.Namespace) -> int:
-    dsn = require_dsn(processes.load())
-    connection = await connections.connect_as_operator(dsn, read_connections.ROLE)
-    try:
-        async with read_connections.patiently(connection):
-            tenant = await tenants.find(connection, args.tenant)
-            found = await _read(connection, tenant, await _question(connection, tenant, args))
-    except connections.PostgresError as refused:
-        raise CannotStart(
-            f"PostgreSQL refused (SQLSTATE {connections.sqlstate(refused)}); see docs/roles.md."
-        ) from None
-    finally:
-        await connections.close(connection)
+    role = read_connections.ROLE
+    async with acts.operator(role, "; see docs/roles.md.") as connection, read_connections.patiently(connection):
+        tenant = await tenants.find(connection, args.tenant)
+        found = await _read(connection, tenant, await _question(connection, tenant, args))
     if args.json:
         print(msgspec.json.encode(found).decode())
     elif args.csv:

@@ -22,7 +22,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Replay(NamedTuple):
-    """What became of the orders that the database lacked."""
+    """The orders that the database lacked, by what was done with each."""
 
     recorded: list[UUID]
     absent: list[UUID]  # Their tenant or word is not in this database, so there is nothing to erase.

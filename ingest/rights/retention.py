@@ -31,7 +31,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Periods(NamedTuple):
-    """What is set in the database; None is for ever."""
+    """The retentions that are set in the database; None is for ever."""
 
     event_days: int | None
     usage_days: int | None

@@ -105,34 +105,6 @@ CREATE TABLE nocontent.erasure_counts (
     PRIMARY KEY (tenant_id, erasure_id, table_name, day)
 );
 
--- As in 0006, and erased rows and lines count as if they were there. `erased` is their balance.
-CREATE OR REPLACE VIEW nocontent.reconciliation WITH (security_invoker = true) AS
-SELECT
-    tenant_id,
-    coalesce(ledger.accepted, 0) AS accepted,
-    coalesce(kept.stored, 0) AS stored,
-    coalesce(kept.stored, 0) + coalesce(gone.erased, 0) - coalesce(ledger.accepted, 0) AS difference,
-    ledger.first_received_at,
-    coalesce(gone.erased, 0) AS erased
-FROM (
-    SELECT tenant_id, sum(accepted)::bigint AS accepted, min(received_at) AS first_received_at
-    FROM nocontent.batches
-    GROUP BY tenant_id
-) AS ledger
-FULL JOIN (
-    SELECT tenant_id, count(*) AS stored
-    FROM nocontent.events
-    GROUP BY tenant_id
-) AS kept USING (tenant_id)
-LEFT JOIN (
-    SELECT tenant_id,
-        sum(CASE table_name WHEN 'events' THEN counted.erased WHEN 'batches' THEN -counted.events END)::bigint AS erased
-    FROM nocontent.erasure_counts AS counted
-    WHERE table_name IN ('events', 'batches')
-        AND day >= (SELECT coalesce(horizon, '-infinity') FROM nocontent.retention WHERE retention_id = 1)
-    GROUP BY tenant_id
-) AS gone USING (tenant_id);
-
 -- The time of an event, which its id begins with.
 CREATE FUNCTION nocontent.time_of_event(event_id uuid) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -292,8 +264,8 @@ BEGIN
 END
 $$;
 
--- Of a tenant: rows of a table on the list, `tenants` only when nothing else is left to delete. Of a stream: its lines
--- of the ledger. Of a range: sums of frozen days (nothing is left of those but sums), of periods that lie within it.
+-- Of a tenant: rows of a table on the list; the job comes to `tenants` last. Of a stream: its lines of the ledger. Of a
+-- range: sums of frozen days (nothing is left of those but sums), of periods that lie within it.
 CREATE FUNCTION nocontent.erase_rows(tenant integer, erasure uuid, its_table text, rows_max integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
 SET client_min_messages = error SET timezone = 'UTC'

@@ -210,7 +210,8 @@ BEGIN
 END
 $$;
 
--- As before (0025), by each tenant's own retention.
+-- As in 0006, and erased rows and lines count as if they were there, for as long as the tenant's own retention keeps
+-- rows. `erased` is their balance.
 CREATE OR REPLACE VIEW nocontent.reconciliation WITH (security_invoker = true) AS
 SELECT
     tenant_id,

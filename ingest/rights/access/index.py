@@ -29,7 +29,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Index(msgspec.Struct, frozen=True, kw_only=True):
-    """What an archive says of itself."""
+    """The contents of an archive, by table and file."""
 
     tenant: str
     tenant_id: int

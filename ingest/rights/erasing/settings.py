@@ -13,7 +13,7 @@ SHARE = f"{PREFIX}ERASURE_PERCENT"
 
 @dataclass(frozen=True, kw_only=True)
 class ErasingSettings(ReceiptSettings):
-    """Where receipts are kept, and how much of the time an erasure may work."""
+    """The settings of receipts, and the share of the time that an erasure may work."""
 
     erasure_percent: Annotated[
         int, Meta(ge=1, le=100, description="percent of the time that an erasure may work; it rests in between")

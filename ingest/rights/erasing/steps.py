@@ -43,14 +43,14 @@ class Register(Protocol):
 
 
 class Release(NamedTuple):
-    """What a receipt says of the program that erased."""
+    """The program that erased, as a receipt names it."""
 
     policy_digest: str
     schema_version: int
 
 
 class Work(NamedTuple):
-    """What the steps of an erasure need."""
+    """The dependencies of the steps of an erasure, and the end of the round."""
 
     connection: Connection
     register: Register

@@ -54,7 +54,7 @@ class Output:
             self._draft.unlink(missing_ok=True)
 
     def keep(self) -> Written:
-        """Give the file its name, once it is on disk."""
+        """Rename the file to its final name, once it is on disk."""
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()

@@ -1,4 +1,4 @@
-"""What a document states, and what its signature proves and does not prove, in words for a person."""
+"""Puts into words what a document states, and what its signature proves and does not prove."""
 
 from collections.abc import Iterator
 from datetime import datetime
