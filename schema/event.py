@@ -38,7 +38,7 @@ OWN_IDS = {
 assert all(ids.stop <= TERMS_MAX[kind] for kind, ids in OWN_IDS.items())
 assert len(OWN_IDS[Kind.TAG_KEY]) >= limits.TAGS_MAX
 
-# ingest.intake.capacity reads `extra`; decode enforces it: a UUIDv7 in the window, a term of that kind.
+# ingest.knowledge.capacity reads `extra`; decode enforces it: a UUIDv7 in the window, a term of that kind.
 EventId = Annotated[str, Meta(min_length=36, max_length=36, extra={"uuid": 7}, extra_json_schema={"format": "uuid"})]
 _TERM = Meta(max_length=limits.STRING_CHARS_MAX)
 TaskCategory = Annotated[str, _TERM, Meta(extra={"kind": Kind.TASK_CATEGORY})]

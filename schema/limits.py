@@ -45,5 +45,5 @@ LEARN_PER_DAY_MAX = 50  # New terms of one kind that one tenant's traffic may re
 LEARN_TOTAL_MAX = 500  # and in total. Beyond that: `nocontent vocabulary add`.
 assert LEARN_PER_DAY_MAX <= LEARN_TOTAL_MAX <= MODELS_MAX // 2
 
-EVENT_BITS_MAX = 465  # What one stored event can hold; `ingest.intake.capacity` computes it.
+EVENT_BITS_MAX = 465  # What one stored event can hold; `ingest.knowledge.capacity` computes it.
 BATCH_BITS_MAX = 460  # What the ledger's row for a batch can hold.

@@ -3,8 +3,8 @@
 import argparse
 
 from ingest.cli.arguments import Subparsers
-from ingest.intake import capacity
-from ingest.intake.policy import digest
+from ingest.knowledge import capacity
+from ingest.knowledge.contract import digest
 from schema import limits
 from schema.rules import RULES
 from schema.vocabulary import GRAMMAR

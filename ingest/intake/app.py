@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ingest import config, logs
-from ingest.intake import cloudevents, events, health, metrics, openapi, policies, policy, streams
+from ingest.intake import cloudevents, events, health, metrics, openapi, policies, streams
 from ingest.intake.extension import NOTHING, Extension
 from ingest.intake.litellm import door as litellm
 from ingest.intake.otlp import doors, replies
@@ -20,6 +20,7 @@ from ingest.intake.problems import FACES
 from ingest.intake.quota_table import Table
 from ingest.intake.service import Service
 from ingest.intake.settings import IntakeSettings
+from ingest.knowledge import contract
 from ingest.serving import boundary
 from ingest.serving.boundary import Boundary
 from ingest.serving.errors import MethodNotAllowed, NotFound
@@ -77,7 +78,7 @@ async def _refuse_route(_request: Request, error: Exception) -> Response:
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     logs.capture_libraries()
     logs.capture_loop()
-    metrics.build.labels(openapi.VERSION, policy.digest()).set(1)
+    metrics.build.labels(openapi.VERSION, contract.digest()).set(1)
     app.state.service = Service(config.load_own(IntakeSettings), app.state.quotas, app.state.tasks)
     await app.state.service.start()
     # Objects that exist now live as long as the process, so the collector may skip them.

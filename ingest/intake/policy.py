@@ -1,21 +1,15 @@
 """The policy of a tenant: the rules, bounds and terms in force, and the most that an event can hold."""
 
-import hashlib
-from functools import cache
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 
-from ingest.intake import capacity
+from ingest.knowledge import capacity, contract
 from ingest.knowledge.diagnostics import Diagnostics
 from ingest.knowledge.snapshot import Tenant
-from schema import composition, limits
-from schema.event import DROP_REASONS, TERMS_MAX, Batch, Event, Kind
+from schema.event import DROP_REASONS, Event, Kind
 from schema.rules import RULES
 from schema.vocabulary import GRAMMAR
-
-_BOUNDS = {name.lower(): value for name, value in vars(limits).items() if name.isupper()}
 
 
 class Policy(Struct, frozen=True):
@@ -45,41 +39,17 @@ class Policy(Struct, frozen=True):
     tags: Annotated[dict[str, list[str]], Meta(description="Declared tag keys and their values.")]
 
 
-@cache
-def digest() -> str:
-    """Return the SHA-256 of what every tenant's policy shares: contract, bounds, grammar, rules and spellings."""
-    schemas = msgspec.json.schema_components([Batch], ref_template="{name}")
-    grammar = {kind.name: pattern for kind, pattern in GRAMMAR.items()}
-    sizes = {kind.name: size for kind, size in TERMS_MAX.items()}
-    rules = [(rule.id, rule.pattern and rule.pattern.pattern, sorted(rule.names)) for rule in RULES.values()]
-    whole = (schemas, _BOUNDS, grammar, sizes, rules, spellings())
-    return hashlib.sha256(msgspec.json.encode(whole, order="deterministic")).hexdigest()
-
-
-@cache
-def spellings() -> dict[str, list[str]]:
-    """Return the closed lists and patterns by which an id is read as a term."""
-    named = {kind: composition.aliases(kind) for kind in (Kind.TASK_CATEGORY, Kind.PROVIDER)}
-    return {
-        "before": sorted(composition.heads()),
-        "before_patterns": [composition.ARN.pattern, composition.HEADS.pattern],
-        "behind": sorted(composition.tails()),
-        "behind_patterns": [composition.TAILS.pattern],
-        **{f"{kind.name.lower()}_names": sorted(f"{a} {b}" for a, b in names.items()) for kind, names in named.items()},
-    }
-
-
 def of(tenant: Tenant, retention_days: int) -> Policy:
     """Return the policy of a tenant."""
     vocabulary = tenant.vocabulary
     held = capacity.of_event(retention_days)
     kinds = (Kind.TASK_CATEGORY, Kind.PROVIDER, Kind.MODEL)
     return Policy(
-        digest=digest(),
+        digest=contract.digest(),
         retention_days=retention_days,
         fields=list(Event.__struct_fields__),
         drop_reasons=list(DROP_REASONS),
-        bounds=_BOUNDS,
+        bounds=contract.BOUNDS,
         grammar={kind.name.lower(): pattern for kind, pattern in GRAMMAR.items()},
         rules={rule.id: rule.says for rule in RULES.values()},
         event_bits_max=round(capacity.total(held), 1),
@@ -90,6 +60,6 @@ def of(tenant: Tenant, retention_days: int) -> Policy:
             kind.name.lower(): sorted(vocabulary.kinds[kind].own.keys() | vocabulary.kinds[kind].shipped.keys())
             for kind in kinds
         },
-        spellings=spellings(),
+        spellings=contract.spellings(),
         tags={key: sorted(vocabulary.tag_values[key_id]) for key, key_id in sorted(vocabulary.tag_keys.items())},
     )

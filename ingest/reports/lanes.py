@@ -1,6 +1,6 @@
 """The lanes of all jobs that the service runs, and `nocontent jobs`."""
 
-from ingest.intake import policy
+from ingest.knowledge import contract
 from ingest.rights.erasing import round as erasing
 from ingest.rights.erasing.steps import Release
 from ingest.store import migrate
@@ -8,7 +8,7 @@ from ingest.usage import rounds
 
 
 def _release() -> Release:
-    return Release(policy.digest(), migrate.migrations()[-1].number)
+    return Release(contract.digest(), migrate.migrations()[-1].number)
 
 
 LANES = (*rounds.LANES, erasing.lane(_release))

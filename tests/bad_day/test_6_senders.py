@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.intake import capacity
+from ingest.knowledge import capacity
 from ingest.store import rows
 from schema import limits
 from schema.decode import decode

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import cast
 
-from ingest.intake import capacity, policy
+from ingest.knowledge import capacity, contract
 from schema import limits
 from schema.event import Event
 from schema.rules import RULES
@@ -19,7 +19,7 @@ def test_the_policy_names_the_contract(sender: Sender) -> None:
     assert document["fields"] == list(Event.__struct_fields__)
     assert document["rules"] == {rule.id: rule.says for rule in RULES.values()}
     assert cast("dict[str, int]", document["bounds"])["events_max"] == limits.EVENTS_MAX
-    assert document["digest"] == policy.digest()
+    assert document["digest"] == contract.digest()
 
 
 def test_the_policy_lists_what_the_tenant_may_send(sender: Sender) -> None:

@@ -3,7 +3,8 @@
 import time
 from pathlib import Path
 
-from ingest.intake import openapi, policy
+from ingest.intake import openapi
+from ingest.knowledge import contract
 from k8s.generate.panels import BOARDS
 from tests.observe import prometheus, sheets
 from tests.observe.install import Programs
@@ -51,7 +52,7 @@ def test_prometheus_answers_with_what_was_sent(programs: Programs, postgres: Clu
 
         wait_until(lambda: answered() == expected, lambda: str(answered()))
         build = watching.at_once("ingest_build_info")
-        assert build == {f'policy_digest="{policy.digest()}",version="{openapi.VERSION}"': 1}
+        assert build == {f'policy_digest="{contract.digest()}",version="{openapi.VERSION}"': 1}
         # The first refusal is a rise from 0, so the alert that looks at it is there.
         now = time.time()
         graphs = [sheets.graph(watching, panel, Span(now - 60, now)) for board in BOARDS for panel in board.panels]

@@ -157,7 +157,7 @@ def assert_same(body: bytes, mode: Mode) -> None:
 
 
 def test_the_order_of_lists_and_names_holds_no_bits() -> None:
-    """So columns add none to what `ingest.intake.capacity` computes of an event."""
+    """So columns add none to what `ingest.knowledge.capacity` computes of an event."""
     for seed in range(20):
         chance = random.Random(seed)
         body = columns.body(*(random_event(seed * 100 + place) for place in range(9)))

@@ -1,6 +1,6 @@
 """A policy as a server returns it, made without a server."""
 
-from ingest.intake.policy import spellings
+from ingest.knowledge.contract import spellings
 from ingest.prove.kit import Kit, Policy
 from schema import limits
 from schema.event import DROP_REASONS, Event, Kind

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec import inspect
 
-from ingest.intake import capacity
+from ingest.knowledge import capacity
 from schema import limits
 from schema.event import (
     DROP_REASONS,

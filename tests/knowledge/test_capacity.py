@@ -9,7 +9,7 @@ import pytest
 from msgspec import Meta
 
 from ingest.__main__ import main
-from ingest.intake import capacity
+from ingest.knowledge import capacity
 from schema import limits
 from schema.event import Event
 
