@@ -11,15 +11,14 @@ from ingest.cli.arguments import Subparsers
 from ingest.cli.registration import Given, register, say_refused
 from ingest.errors import CannotStart
 from ingest.knowledge.diagnostics import Diagnostics
-from ingest.store import readers, tenants, tokens, vocabulary
+from ingest.store import readers, registration, tenants, tokens, vocabulary
 from ingest.store.connections import Connection
 from schema.event import Kind
 from schema.learning import Candidate
 from schema.vocabulary import Mode
 
 _ADVICE = ": does a name break the grammar?"  # The tables have CHECKs on names.
-_KINDS = {"category": Kind.TASK_CATEGORY, "provider": Kind.PROVIDER, "model": Kind.MODEL}
-_MODED = {**_KINDS, "tag": Kind.TAG_VALUE}
+_MODED = {**registration.KINDS, "tag": Kind.TAG_VALUE}
 _SPAN_MAX = 36_500.0  # Days: a century, which PostgreSQL's and Python's times can hold.
 _ID_HELP = "the 12 characters after nct_, as `token list` shows them"
 _MISSING = "nocontent: no {}token has that id; see `nocontent token list`"
@@ -271,11 +270,9 @@ async def _vocabulary_list(connection: Connection, args: argparse.Namespace) -> 
 
 
 async def _kind(connection: Connection, tenant_id: int, name: str) -> tuple[Kind, int]:
-    if name in _KINDS:
-        return _KINDS[name], 0
+    found = await registration.kind_named(connection, tenant_id, name)
+    if found is not None:
+        return found
     if not name.startswith("tag:"):
         raise CannotStart(f"A kind is {_KIND_HELP}.")
-    parent = await vocabulary.tag_key_id(connection, tenant_id, name.removeprefix("tag:"))
-    if parent is None:
-        raise CannotStart("This tenant has not declared that tag key: `nocontent tags declare` first.")
-    return Kind.TAG_VALUE, parent
+    raise CannotStart("This tenant has not declared that tag key: `nocontent tags declare` first.")
