@@ -20,8 +20,8 @@ from grafana_foundation_sdk.models.dashboard import DashboardCursorSync, DataSou
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from k8s.generate.alerts import RULES
+from k8s.generate.board import Board, Panel, Query
 from k8s.generate.metrics import by_series, series
-from k8s.generate.panels import Board, Panel, Query
 
 _SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 _WIDTH = 24  # Of Grafana's grid.

@@ -4,7 +4,8 @@ import math
 
 import msgspec
 
-from k8s.generate.panels import BOARDS, RANGE, WINDOW, Panel
+from k8s.generate.board import RANGE, WINDOW, Panel
+from k8s.generate.panels import BOARDS
 from tests.observe import install
 from tests.observe.prometheus import Prometheus, Series, Span
 from tests.observe.sheet import Graph, Line, Sheet, Strip

@@ -11,8 +11,9 @@ from msgspec import Struct
 
 from k8s.generate import dashboards
 from k8s.generate.__main__ import files
+from k8s.generate.board import RANGE, WINDOW, Board, Panel
 from k8s.generate.metrics import by_series, listed, series
-from k8s.generate.panels import BOARDS, RANGE, WINDOW, Board, Panel
+from k8s.generate.panels import BOARDS
 from tests.observe import queries
 from tests.observe.install import Programs
 from tests.support.service import ROOT
