@@ -21,6 +21,7 @@ import msgspec
 from tqdm import tqdm
 
 from bench import filling
+from bench.filling import Shape
 from bench.results import ROOT
 from ingest import embedded
 from ingest.rights.exporting.manifest import Manifest
@@ -74,7 +75,7 @@ async def _fill(dsn: str, rows: int) -> None:
     finally:
         await connection.close()
     with tqdm(total=rows, unit="row", unit_scale=True, disable=not sys.stderr.isatty()) as bar:
-        await filling.fill(dsn, rows, _DAYS, 1, bar.update)
+        await filling.fill(dsn, rows, Shape(_DAYS, 1), bar.update)
 
 
 async def _ingested(dsn: str, seconds: float, process: "subprocess.Popen[bytes] | None" = None) -> float:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import NamedTuple
 
 import asyncpg
 
@@ -19,11 +20,11 @@ SELECT
     uuid_extract_timestamp(event_id), event_id, (luck * 40e6)::bigint, (luck * 90e6)::bigint,
     ceil($5 * power(random(), 3))::integer, (luck * 4e3)::integer, (luck * 600)::integer,
     0, 0, 0, 0, 200 + (luck * 9e3)::integer, 200,
-    1 + number % 10, 1 + (number * 7) % 23 % 7, 1 + number % 5, 1 + (number * 7) % 23,
-    200, 1 << 8, 8192 + number % 9, 0, 0, 0
+    1 + kind % 10, 1 + (kind * 7) % 23 % 7, 1 + kind % 5, 1 + (kind * 7) % 23,
+    200, 1 << 8, 8192 + kind % 9, 0, 0, 0
 FROM (
     SELECT
-        number,
+        number % $6 AS kind,
         random() * random() AS luck,
         uuidv7($2::timestamptz + ($3::timestamptz - $2) * (number::float8 / $4) - clock_timestamp()) AS event_id
     FROM generate_series(1, $1::integer) AS number
@@ -31,8 +32,17 @@ FROM (
 """
 
 
-async def fill(dsn: str, rows: int, days: int, tenants: int, step: Callable[[int], object]) -> None:
+class Shape(NamedTuple):
+    """A history of so many days up to now; its events have at most so many kinds, by which they are summed."""
+
+    days: int
+    tenants: int
+    kinds: int = 2_147_483_647  # As many as there are, about 10,000: most rows are a sum of their own.
+
+
+async def fill(dsn: str, rows: int, shape: Shape, step: Callable[[int], object]) -> None:
     """Fill the last days up to now; call `step` with the number of rows of each finished window."""
+    days, tenants, kinds = shape
     windows = max(days, -(-rows // WINDOW_ROWS_MAX))
     places = iter(range(windows))
 
@@ -43,7 +53,7 @@ async def fill(dsn: str, rows: int, days: int, tenants: int, step: Callable[[int
             for place in places:
                 count = rows * (place + 1) // windows - rows * place // windows
                 begin, end = (await connection.fetchrow(_WINDOW, days, place, windows)) or (None, None)
-                await connection.execute(_FILL, count, begin, end, float(count), tenants)
+                await connection.execute(_FILL, count, begin, end, float(count), tenants, kinds)
                 step(count)
         finally:
             await connection.close()

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from bench import accounts, cluster, filling, machine, results, trial
 from bench.cluster import Cluster, Stage
+from bench.filling import Shape
 from bench.results import ROOT, Growth, Point, Size
 from bench.scenario import Scenario
 from bench.summary import spread
@@ -90,7 +91,7 @@ def _grow(running: Cluster, name: str, size: Size) -> Stage:
     tokens = accounts.enroll(dsn, size.tenants, tags)
     if size.rows:
         with tqdm(total=size.rows, unit="row", unit_scale=True, desc=name, disable=not sys.stderr.isatty()) as bar:
-            asyncio.run(filling.fill(dsn, size.rows, retention_days, size.tenants, bar.update))
+            asyncio.run(filling.fill(dsn, size.rows, Shape(retention_days, size.tenants), bar.update))
     return Stage(dsn, tokens, tags, retention_days, keeps_rows=size.rows > 0)
 
 

@@ -12,6 +12,7 @@ import asyncpg
 from tqdm import tqdm
 
 from bench import accounts, cluster, filling, machine, results
+from bench.filling import Shape
 from bench.questions import QUESTIONS, Question
 from bench.results import ROOT, Read, Reads
 from bench.workload import TAGS
@@ -37,7 +38,7 @@ def main() -> int:
         dsn = running.migrated("reads")
         accounts.enroll(dsn, TENANTS, TAGS)
         with tqdm(total=args.rows, unit="row", unit_scale=True, disable=not sys.stderr.isatty()) as bar:
-            asyncio.run(filling.fill(dsn, args.rows, DAYS, TENANTS, bar.update))
+            asyncio.run(filling.fill(dsn, args.rows, Shape(DAYS, TENANTS), bar.update))
         rollup_s = asyncio.run(sum_all(dsn))
         found = asyncio.run(ask(dsn))
     command = shlex.join(["python", "-m", "bench.reads", *sys.argv[1:]])

@@ -3,6 +3,7 @@
 import asyncio
 
 from bench import accounts, cluster, filling, reads
+from bench.filling import Shape
 from bench.questions import QUESTIONS
 from bench.workload import TAGS
 
@@ -14,7 +15,7 @@ def test_accounts_a_history_and_the_queries_fit_the_tables(database: str) -> Non
     assert len(set(tokens)) == TENANTS
     asyncio.run(cluster.migrate_database(database, DAYS))
     filled: list[int] = []
-    asyncio.run(filling.fill(database, ROWS, DAYS, TENANTS, filled.append))
+    asyncio.run(filling.fill(database, ROWS, Shape(DAYS, TENANTS), filled.append))
     assert sum(filled) == cluster.count(database, cluster.EVENTS) == ROWS
     asyncio.run(reads.sum_all(database))
     found = asyncio.run(reads.ask(database))
