@@ -8,11 +8,13 @@ from typing import NamedTuple
 from ingest.cli import erasure_status, replay
 from ingest.cli.acts import Acts, operator
 from ingest.cli.arguments import Subparsers
-from ingest.cli.erasure_subjects import SUBJECTS, Found, NothingFound, Refused
+from ingest.cli.erasure_subjects import SUBJECTS
 from ingest.errors import CannotStart
+from ingest.rights.erasing.subjects import Finder, Found, NothingFound, Refused
+from ingest.store import tenants
 from ingest.store.connections import Connection
 from ingest.store.errors import UnknownTenant
-from ingest.store.rights import counting, erasures
+from ingest.store.rights import erasures
 from ingest.store.rights.errors import SubjectChanged
 
 NOTHING_FOUND = 3  # The exit status if there is nothing to erase.
@@ -85,11 +87,9 @@ async def _run(act: _Act, args: argparse.Namespace) -> int:
 
 
 async def _erase(opened: Connections, args: argparse.Namespace) -> int:
-    found: Found = await args.subject.find(opened.control, opened.eraser, args)
-    counts = await counting.count(opened.eraser, found.subject, found.event_ids)
-    if not any(counts.values()):
-        raise NothingFound
-    erasure_status.print_counts(counts)
+    finder = Finder(await tenants.find(opened.control, args.tenant), opened.control, opened.eraser)
+    found: Found = await args.subject.find(finder, args)
+    erasure_status.print_counts(await finder.counted(found))
     for note in found.notes:
         print(note)
     if not args.yes:

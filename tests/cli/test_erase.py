@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.cli.erasure_subjects import FAULTS
+from ingest.rights.erasing.subjects import FAULTS
 from tests.support import cluster, erasing
 from tests.support.command import Run
 

@@ -136,15 +136,15 @@ async def record_as(
             raise SubjectChanged
         if await of_tenant(connection, wanted.tenant_id) is not None:
             raise SubjectChanged
-        if wanted.scope == "tenant":
-            await connection.execute(_DISABLE, wanted.tenant_id, act.revision)
-            await connection.execute(_REVOKE, wanted.tenant_id, act.revision)
         row = await connection.fetchrow(_RECORD, erasure_id, *wanted, act.revision)
         if event_ids:
             await connection.execute(_RECORD_EVENTS, wanted.tenant_id, erasure_id, list(event_ids))
         if wanted.has_word:
             await _record_word(connection, wanted, erasure_id)
         await act.note(wanted.tenant_id, "erasure.request")
+        if wanted.scope == "tenant":  # Last, since it ends the session of a person who asked for it.
+            await connection.execute(_REVOKE, wanted.tenant_id, act.revision)
+            await connection.execute(_DISABLE, wanted.tenant_id, act.revision)
     return _erasure(row)
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ingest.errors import IngestError
 from ingest.store import rows
 from ingest.store.connections import Connection
+from ingest.store.prefixes import ALL, Prefix
 from ingest.store.rights import moments
 from ingest.store.rights.columns import Block, Field, Ids, Kind, Numbers, Tags, Times, Values, named
 from ingest.store.rights.moments import Moment
@@ -47,6 +48,7 @@ class Slice(NamedTuple):
     before: datetime
     term_id: int | None = None
     rows_max: int = ROWS_MAX
+    prefix: Prefix = ALL
 
 
 class Names(NamedTuple):
@@ -88,7 +90,7 @@ def _copied(types: dict[str, str]) -> "np.dtype[np.void]":
 _EVENT_TYPES = {name: rows.ROW[name].str.replace("|", "") for name in rows.COLUMNS if name != "tenant_id"}
 _EVENT = _copied(_EVENT_TYPES)
 _EVENTS = f"""
-SELECT {", ".join(_EVENT_TYPES)}, xmin FROM nocontent.events
+SELECT {", ".join(_EVENT_TYPES)}, xmin FROM {{prefix}}events
 WHERE tenant_id = $1 AND occurred_at >= $2 AND occurred_at < $3 AND (occurred_at, event_id) > ($4, $5)
     AND ($6::smallint IS NULL OR $6 IN (tag_1, tag_2, tag_3, tag_4))
 ORDER BY occurred_at, event_id LIMIT $7
@@ -120,9 +122,10 @@ async def events(
 ) -> AsyncIterator[Block]:
     """Yield the events of a slice, in the order of time and id, after the event with an id."""
     place, at = _place(after)
+    query = _EVENTS.format(prefix=wanted.prefix)
     while True:
         found = await _copy(
-            connection, _EVENT, _EVENTS, wanted.tenant_id, wanted.first, wanted.before, at, place, wanted.term_id,
+            connection, _EVENT, query, wanted.tenant_id, wanted.first, wanted.before, at, place, wanted.term_id,
             wanted.rows_max,
         )  # fmt: skip
         if not len(found):
@@ -213,7 +216,7 @@ _BATCH_TYPES = {
 }  # fmt: skip
 _BATCH = _copied(_BATCH_TYPES)
 _BATCHES = f"""
-SELECT {", ".join(_BATCH_TYPES)}, xmin FROM nocontent.batches
+SELECT {", ".join(_BATCH_TYPES)}, xmin FROM {{prefix}}batches
 WHERE tenant_id = $1 AND received_at >= $2 AND received_at < $3 AND (stream_id, sequence) > ($4, $5)
 ORDER BY stream_id, sequence LIMIT $6
 """  # noqa: S608 (the names are our own)
@@ -236,9 +239,10 @@ async def batches(
     A batch without a stream has its digest as its stream, and an unknown sequence.
     """
     stream, sequence = _batch_place(after)
+    query = _BATCHES.format(prefix=wanted.prefix)
     while True:
         found = await _copy(
-            connection, _BATCH, _BATCHES, wanted.tenant_id, wanted.first, wanted.before, stream, sequence,
+            connection, _BATCH, query, wanted.tenant_id, wanted.first, wanted.before, stream, sequence,
             wanted.rows_max,
         )  # fmt: skip
         if not len(found):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from ingest.store.connections import Connection
+from ingest.store.prefixes import ALL, Prefix
 from ingest.store.rights.exporting import Slice
 from ingest.store.usage.columns import TOKENS
 
@@ -26,13 +27,17 @@ SELECT (at AT TIME ZONE 'UTC')::date AS day, {_ADDED},
     sum(reported_cost_nanousd)::bigint AS cost_nanousd
 FROM nocontent.usage WHERE tenant_id = $1 AND grain = 2 AND at >= $2 AND at < $3 GROUP BY 1
 """  # noqa: S608 (the names are our own)
-# Rollups leave annotated events out.
+# Rollups leave annotated events out. OFFSET 0: as in `counting`.
 _ANNOTATED = f"""
 SELECT (event.occurred_at AT TIME ZONE 'UTC')::date AS day, count(*) AS events,
     {", ".join(f"sum({name})::bigint AS {name}" for name in TOKENS)},
     sum(greatest(cost_nanousd, 0))::bigint AS cost_nanousd
-FROM nocontent.annotations annotation JOIN nocontent.events event USING (tenant_id, occurred_at, event_id)
-WHERE tenant_id = $1 AND occurred_at >= $2 AND occurred_at < $3 GROUP BY 1
+FROM nocontent.annotations annotation
+CROSS JOIN LATERAL (
+    SELECT occurred_at, cost_nanousd, {", ".join(TOKENS)} FROM {{prefix}}events
+    WHERE tenant_id = $1 AND occurred_at = annotation.occurred_at AND event_id = annotation.event_id OFFSET 0
+) AS event
+WHERE annotation.tenant_id = $1 AND annotation.occurred_at >= $2 AND annotation.occurred_at < $3 GROUP BY 1
 """  # noqa: S608 (the names are our own)
 _PENDING = """
 SELECT first, last, events FROM nocontent.usage_marks WHERE tenant_id = $1 AND last >= $2 AND first < $3
@@ -47,7 +52,7 @@ async def days(connection: Connection, wanted: Slice) -> dict[date, Day]:
         for row in await connection.fetch(_SUMMED, *values)
     }
     empty = Day(dict.fromkeys(SUMS, 0), 0, is_recounted=False)
-    for row in await connection.fetch(_ANNOTATED, *values):
+    for row in await connection.fetch(_ANNOTATED.format(prefix=wanted.prefix), *values):
         known = found.get(row["day"], empty)
         found[row["day"]] = known._replace(sums={name: known.sums[name] + row[name] for name in SUMS})
     for mark in await connection.fetch(_PENDING, *values):
@@ -81,16 +86,16 @@ class Facts(NamedTuple):
 _FACTS = """
 SELECT transaction_timestamp() AS at, (SELECT max(name) FROM nocontent.migrations) AS schema,
     (SELECT min(to_date(right(relname, 8), 'YYYYMMDD')) FROM pg_inherits JOIN pg_class ON oid = inhrelid
-        WHERE inhparent = 'nocontent.events'::regclass AND relname ~ '^events_[0-9]{8}$') AS first_day,
+        WHERE inhparent = 'nocontent.events'::regclass AND relname ~ '^events_[0-9]{{8}}$') AS first_day,
     (SELECT max(to_date(right(relname, 8), 'YYYYMMDD')) + 1 FROM pg_inherits JOIN pg_class ON oid = inhrelid
-        WHERE inhparent = 'nocontent.events'::regclass AND relname ~ '^events_[0-9]{8}$') AS next_day,
+        WHERE inhparent = 'nocontent.events'::regclass AND relname ~ '^events_[0-9]{{8}}$') AS next_day,
     greatest(
         (SELECT usage_frozen_before FROM nocontent.retention WHERE retention_id = 1),
         (SELECT usage_frozen_before FROM nocontent.tenants WHERE tenant_id = $1)
     ) AS frozen_before,
-    (SELECT min(received_at AT TIME ZONE 'UTC')::date FROM nocontent.batches WHERE tenant_id = $1) AS first_batch,
-    (SELECT max(received_at AT TIME ZONE 'UTC')::date FROM nocontent.batches WHERE tenant_id = $1) AS last_batch,
-    (SELECT coalesce(sum(accepted), 0)::bigint FROM nocontent.batches WHERE tenant_id = $1) AS ledger_accepted,
+    (SELECT min(received_at AT TIME ZONE 'UTC')::date FROM {prefix}batches WHERE tenant_id = $1) AS first_batch,
+    (SELECT max(received_at AT TIME ZONE 'UTC')::date FROM {prefix}batches WHERE tenant_id = $1) AS last_batch,
+    (SELECT coalesce(sum(accepted), 0)::bigint FROM {prefix}batches WHERE tenant_id = $1) AS ledger_accepted,
     ARRAY(SELECT erasure_id FROM nocontent.erasures WHERE tenant_id = $1 AND step <> 'finished') AS open_erasures
 """
 _IS_CITUS = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')"
@@ -100,9 +105,9 @@ WHERE tenant_id = $1 AND (requested_at >= $2 OR erasure_id = ANY($3)) ORDER BY r
 """
 
 
-async def facts(connection: Connection, tenant_id: int) -> Facts:
+async def facts(connection: Connection, tenant_id: int, prefix: Prefix = ALL) -> Facts:
     """Return the facts as of the connection's transaction."""
-    row = await connection.fetchrow(_FACTS, tenant_id)
+    row = await connection.fetchrow(_FACTS.format(prefix=prefix), tenant_id)
     assert row is not None
     return Facts(*row.values())._replace(open_erasures=tuple(row["open_erasures"]))
 
