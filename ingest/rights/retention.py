@@ -9,9 +9,10 @@ import msgspec
 from ingest.store import clocks, retention
 from ingest.store.clocks import Clock
 from ingest.store.connections import Connection
+from ingest.store.prefixes import ALL, Prefix
 from ingest.store.tenant_tables import TENANT_FILES, TENANT_TABLES, TenantFile, TenantTable
 
-_OLDEST = "SELECT nocontent.oldest_row($1, $2)"
+_OLDEST = "SELECT {prefix}oldest_row($1, $2)"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +39,7 @@ class Periods(NamedTuple):
     invoice_years: int | None
 
 
-async def read(connection: Connection) -> list[Entry]:
+async def read(connection: Connection, prefix: Prefix = ALL) -> list[Entry]:
     """Return all entries, as of now."""
     known = await retention.read(connection)
     periods = Periods(
@@ -47,7 +48,7 @@ async def read(connection: Connection) -> list[Entry]:
         await retention.invoice_years(connection),
     )
     oldest = {
-        table.name: await connection.fetchval(_OLDEST, table.name, table.oldest)
+        table.name: await connection.fetchval(_OLDEST.format(prefix=prefix), table.name, table.oldest)
         for table in TENANT_TABLES
         if table.oldest
     }

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ingest.errors import CannotStart
 from ingest.store import acts, retention
 from ingest.store.connections import Connection
+from ingest.store.prefixes import ALL, Prefix
 
 
 class TenantRetention(NamedTuple):
@@ -28,9 +29,9 @@ class Expiring(NamedTuple):
 
 
 _READ = """
-SELECT retention_days, nocontent.kept_since(tenant_id), usage_frozen_before FROM nocontent.tenants WHERE tenant_id = $1
+SELECT retention_days, {prefix}kept_since(tenant_id), usage_frozen_before FROM nocontent.tenants WHERE tenant_id = $1
 """
-_EXPIRING = "SELECT events, first, last FROM nocontent.count_expiring($1, $2)"
+_EXPIRING = "SELECT events, first, last FROM {prefix}count_expiring($1, $2)"
 _WRITE = """
 UPDATE nocontent.tenants SET retention_days = $2, revision = $3, retention_changed = (
     SELECT horizon + retention.retention_days FROM nocontent.retention WHERE retention_id = 1
@@ -39,15 +40,15 @@ WHERE tenant_id = $1
 """
 
 
-async def read(connection: Connection, tenant_id: int) -> TenantRetention:
+async def read(connection: Connection, tenant_id: int, prefix: Prefix = ALL) -> TenantRetention:
     """Return the retention of a tenant."""
-    (known,) = await connection.fetch(_READ, tenant_id)
+    (known,) = await connection.fetch(_READ.format(prefix=prefix), tenant_id)
     return TenantRetention(*known.values())
 
 
-async def expiring(connection: Connection, tenant_id: int, days: int) -> Expiring:
+async def expiring(connection: Connection, tenant_id: int, days: int, prefix: Prefix = ALL) -> Expiring:
     """Count the events that would be deleted if the tenant had so many days."""
-    (found,) = await connection.fetch(_EXPIRING, tenant_id, days)
+    (found,) = await connection.fetch(_EXPIRING.format(prefix=prefix), tenant_id, days)
     return Expiring(*found.values())
 
 
