@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from k8s.generate.alerts import GROUPS, Group, Rule, RuleFile
+from k8s.generate.alerts import RULES, Group, Rule, RuleFile
 from tests.support.service import ROOT
 
 TESTS_FILE = ROOT / "tests/observe/alerts_test.yml"
@@ -98,20 +98,33 @@ def _moved(rule: Rule, way: int) -> Rule:
     return msgspec.structs.replace(rule, expr=rule.expr[: found.start(2)] + f"{moved:g}")
 
 
-def changed(change: Change, folder: Path) -> Path:
-    """Write the rules with a change in each, and their promtool tests, and return the tests."""
-    groups = [Group(group.name, [change(rule) for rule in group.rules]) for group in GROUPS]
-    (folder / "alerts.yml").write_bytes(msgspec.json.encode(RuleFile(groups)))  # JSON is YAML.
-    tests = msgspec.structs.replace(TESTS, rule_files=["alerts.yml"])
-    written = folder / "alerts_test.yml"
+def changed(change: Change, folder: Path) -> list[Path]:
+    """Write for each alert its rule with a change, without any others, and its promtool tests; return the tests.
+
+    promtool evaluates every rule of a file in every test of it.
+    """
+    return [_alone(change(rule), folder) for rule in RULES.values()]
+
+
+def _alone(rule: Rule, folder: Path) -> Path:
+    rules, written = folder / f"{rule.alert}.yml", folder / f"{rule.alert}_test.yml"
+    rules.write_bytes(msgspec.json.encode(RuleFile([Group("alone", [rule])])))  # JSON is YAML.
+    cases = [_only(case, rule.alert) for case in TESTS.tests]
+    tests = msgspec.structs.replace(TESTS, rule_files=[rules.name], tests=[case for case in cases if case])
     written.write_bytes(msgspec.json.encode(tests))
     return written
 
 
-def failing(promtool: Path, tests: Path) -> set[str]:
+def _only(case: Case, alert: str) -> Case | None:
+    """Return a case with the moments of one alert, or None if it has none."""
+    moments = [moment for moment in case.alert_rule_test if moment.alertname == alert]
+    return msgspec.structs.replace(case, alert_rule_test=moments) if moments else None
+
+
+def failing(promtool: Path, *tests: Path) -> set[str]:
     """Run promtool's tests, and return the alerts for which one fails."""
     ended = subprocess.run(
-        [promtool, "test", "rules", tests], capture_output=True, encoding="utf-8", timeout=100, check=False
+        [promtool, "test", "rules", *tests], capture_output=True, encoding="utf-8", timeout=100, check=False
     )
     said = ended.stdout + ended.stderr
     alerts = set(_FAILED_OF.findall(said))

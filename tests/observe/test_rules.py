@@ -44,5 +44,5 @@ def test_promtool_agrees(programs: Programs) -> None:
 @pytest.mark.parametrize("change", [rules.stricter, rules.laxer, rules.longer, rules.shorter])
 def test_a_rule_that_is_off_by_a_little_fails(programs: Programs, change: Change, tmp_path: Path) -> None:
     touched = {alert for alert, rule in RULES.items() if change(rule) != rule}
-    assert rules.failing(programs.promtool, rules.changed(change, tmp_path)) == touched
+    assert rules.failing(programs.promtool, *rules.changed(change, tmp_path)) == touched
     assert touched == set(RULES) or change is rules.shorter
