@@ -27,7 +27,7 @@ TYPE_IGNORE = re.compile(r"#\s*type:\s*ignore\b(?!\[[a-z, -]+\]\s*#\s*\w)")
 PINNED = re.compile(r"^([a-z0-9-]+)==(\S+)", re.MULTILINE)
 REQUIRED = re.compile(r"[A-Za-z0-9._-]+")
 # Their bytes are the point, so they may break what a text file must keep.
-BYTES = ("tests/corpus/", "ingest/demo/trace/")
+BYTES = ("tests/corpus/", "ingest/demo/trace/", "ingest/console/static/vendor/")
 BINARY = (".gz", ".zst", ".png", ".ico")
 ENVIRONMENT = {"os.environ", "os.environb", "os.getenv", "os.getenvb"}
 

@@ -4,9 +4,8 @@ import asyncio
 from functools import partial
 
 from ingest import logs
-from ingest.intake import metrics
+from ingest.intake import heartbeat, metrics
 from ingest.intake.callers import Callers
-from ingest.intake.heartbeat import Heartbeat
 from ingest.intake.learning import Learning
 from ingest.intake.queue import Queue
 from ingest.intake.quota import Quotas
@@ -43,8 +42,8 @@ class Service:
 
     async def start(self) -> None:
         """Start the tasks, and wait a while for the first snapshot."""
-        heartbeat = Heartbeat(self.queue, self.tasks.broken, lambda: self.refresher.age_s)
-        self.tasks.start("pulse", heartbeat.run)
+        beating = heartbeat.make(self.queue, self.tasks.broken, lambda: self.refresher.age_s)
+        self.tasks.start("pulse", beating.run)
         self.tasks.start("refresher", self.refresher.run)
         if self._settings.maintain:
             work = partial(maintenance.run, self._dsn, self._settings.retention_days)

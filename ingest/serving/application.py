@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # The parent needs it for nothing else.
@@ -26,8 +26,10 @@ class Application:
     Only workers call `create` and `check`, so that the parent need not import the application itself.
     The parent calls `share` once and passes the result to `create` in each worker, which returns an application whose
     state has `tasks` (`serving.tasks.Tasks`). `check` raises CannotStart if a worker could not run with its settings.
+    `headers` are those of every answer that does not set its own.
     """
 
     create: Callable[[object], Starlette]
     share: Callable[[], object]
     check: Callable[[], None]
+    headers: Headers = field(default_factory=lambda: API_HEADERS)

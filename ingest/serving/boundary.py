@@ -34,10 +34,13 @@ class Boundary:
     For a request that it cannot read, `serving.connection` passes the error as `fault` in the scope's state.
     """
 
-    def __init__(self, app: ASGIApp, faces: Faces, renderers: Mapping[str, Renderer]) -> None:
+    def __init__(
+        self, app: ASGIApp, faces: Faces, renderers: Mapping[str, Renderer], default: Renderer = problems.render
+    ) -> None:
         self._app = app
         self._faces = faces
-        self._renderers = renderers  # By path; errors of all other paths are problems.
+        self._renderers = renderers  # By path; errors of all other paths are rendered by the default.
+        self._default = default
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -79,9 +82,7 @@ class Boundary:
         metrics.problems.labels(face.problem).inc()
         rules = list(dict.fromkeys(violation.rule for violation in error.violations))[:RULES_LOGGED_MAX]
         logs.info("refused", request_id=request_id, problem=face.problem, rules=rules)
-        if (render := self._renderers.get(scope["path"])) is not None:
-            return render(scope, error, face, request_id)
-        return problems.response(error, face, request_id)
+        return self._renderers.get(scope["path"], self._default)(scope, error, face, request_id)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

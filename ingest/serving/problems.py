@@ -124,6 +124,11 @@ def response(error: IngestError, face: Face, request_id: str) -> Response:
     return Response(msgspec.json.encode(problem), face.status, headers_of(error, face), MEDIA_TYPE)
 
 
+def render(_scope: Scope, error: IngestError, face: Face, request_id: str) -> Response:
+    """Return the answer as `response` does, for any path."""
+    return response(error, face, request_id)
+
+
 def headers_of(error: IngestError, face: Face) -> dict[str, str]:
     """Return the headers of an error's answer, whatever its body is."""
     headers = {}

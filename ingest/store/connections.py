@@ -27,6 +27,7 @@ Role = Literal[
     "nocontent_usage_reader",
     "nocontent_eraser",
     "nocontent_exporter",
+    "nocontent_console",
 ]
 CONNECT_TIMEOUT_S = 5.0  # For each host.
 STATEMENT_TIMEOUT_S = 10.0  # For each statement, COMMIT included.
@@ -34,6 +35,7 @@ STATEMENT_TIMEOUT_S = 10.0  # For each statement, COMMIT included.
 _LOCK_TIMEOUT = "1s"
 # In PostgreSQL itself, so that a reader who has left keeps it busy no longer than one who waits.
 _READ_TIMEOUT = "3s"
+_IMPATIENT = ("nocontent_usage_reader", "nocontent_console")
 # Of SET ROLE: there is no such role, or the login is not a member of it.
 _NO_ROLE = (asyncpg.InvalidParameterValueError, asyncpg.UndefinedObjectError, asyncpg.InsufficientPrivilegeError)
 # Holds a group's rows, so that PostgreSQL need not wait for a round of the event loop between two parts of them.
@@ -88,7 +90,7 @@ def _session_settings(role: Role | None) -> dict[str, str]:
     own = {"role": role, "search_path": "nocontent"}
     if role == "nocontent_writer":
         return own | {"lock_timeout": _LOCK_TIMEOUT, "default_transaction_isolation": session.ISOLATION}
-    return own | {"statement_timeout": _READ_TIMEOUT} if role == "nocontent_usage_reader" else own
+    return own | {"statement_timeout": _READ_TIMEOUT} if role in _IMPATIENT else own
 
 
 def _enlarge_send_buffer(connection: Connection) -> None:

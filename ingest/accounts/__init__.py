@@ -1,0 +1,1 @@
+"""The people of a tenant: sign-in, sessions, invitations and what each role may do."""

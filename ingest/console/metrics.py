@@ -1,0 +1,23 @@
+"""Metrics of the console; docs/metrics.md has a row for each. No label names a tenant, a person or a page's subject."""
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Literal
+
+from prometheus_client import Counter, Histogram
+
+from ingest.metrics import SECONDS
+
+Task = Literal["database", "page-counts", "pulse"]
+
+console_responses = Counter("ingest_console_responses", "Responses of the console, static files included.", ["status"])
+console_page_seconds = Histogram(
+    "ingest_console_page_seconds", "Time from the head of a request for a page to its answer.", buckets=SECONDS
+)
+
+
+def declare(statuses: Iterable[HTTPStatus]) -> None:
+    """Create the series of all statuses, at 0."""
+    own = {HTTPStatus.OK, HTTPStatus.SEE_OTHER, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.TOO_MANY_REQUESTS}
+    for status in {*own, *statuses}:
+        console_responses.labels(str(status.value))

@@ -1,0 +1,1 @@
+"""The pages, one file for each subject; each exports `PAGES`, which `ingest.console.routes` adds up."""

@@ -1,0 +1,12 @@
+"""Adds up the pages, and makes routes of them. A subject's file of `pages` exports `PAGES`; add it here."""
+
+from collections.abc import Sequence
+
+from ingest.console.page import Page, PublicPage
+from ingest.console.pages import account, home, sign_in
+
+# In the order of the navigation.
+PAGES: Sequence[Page] = (*home.PAGES, *account.PAGES)
+PUBLIC: Sequence[PublicPage] = sign_in.PAGES
+NAMES = frozenset((*(page.name for page in PAGES), *(page.name for page in PUBLIC)))
+assert len(NAMES) == len(PAGES) + len(PUBLIC)  # Each has a name of its own.

@@ -1,0 +1,69 @@
+"""Tables of pages, which the macro `table` draws and which download as CSV."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Literal, NamedTuple
+
+# money: whole nano-USD; share: of 1, drawn in percent; ms: whole milliseconds; code: an id or term of ours.
+Kind = Literal["text", "code", "count", "money", "share", "ms", "when", "day", "bytes"]
+NUMBERS: frozenset[Kind] = frozenset(("count", "money", "share", "ms", "bytes"))
+_NANO = Decimal(1_000_000_000)
+# A spreadsheet runs a cell that begins with one of these as a formula, some after a line end or in full width.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 (they are meant)
+
+
+class Link(NamedTuple):
+    """A cell with a link to another page of the console; CSV has its text."""
+
+    text: str
+    href: str
+
+
+Cell = str | int | float | datetime | date | Link | None
+
+
+class Column(NamedTuple):
+    """A column: its name in CSV, its title on the page, and how its cells are drawn."""
+
+    name: str
+    title: str
+    kind: Kind = "text"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under a caption; `name` is that of the file, unique on its page. Without rows the page says `empty`."""
+
+    name: str
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    empty: str = "There are no rows."
+
+
+def to_csv(table: Table) -> bytes:
+    """Return a table as CSV (RFC 4180), in which no cell is a formula."""
+    written = io.StringIO(newline="")
+    out = csv.writer(written)
+    out.writerow([column.name for column in table.columns])
+    for row in table.rows:
+        out.writerow([_cell(column.kind, cell) for column, cell in zip(table.columns, row, strict=True)])
+    return written.getvalue().encode("utf-8")
+
+
+def _cell(kind: Kind, cell: Cell) -> str:
+    if isinstance(cell, Link):
+        cell = cell.text
+    if cell is None:
+        return ""
+    if isinstance(cell, str):
+        return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    if isinstance(cell, datetime):
+        return cell.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(cell, int) and kind == "money":
+        return f"{Decimal(cell) / _NANO:f}"
+    return str(cell)

@@ -1,0 +1,102 @@
+"""Lends connections to the console, each transaction bound to a session, of which row security reads the tenant.
+
+Without a live session `nocontent.session_tenant()` is null, and the role sees no row of any tenant.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from ingest import logs
+from ingest.errors import Unavailable
+from ingest.store import connections
+from ingest.store.connections import Connection, Role
+from ingest.store.endings import LOST
+from ingest.store.errors import ReadTooLarge
+from ingest.store.fairness import FairSemaphore
+
+ROLE: Role = "nocontent_console"
+OPEN_MAX = 6  # Connections of a worker.
+TENANT_MAX = 4  # Of which one tenant's people use at once.
+WAITING_MAX = 64  # Requests of one tenant that wait.
+WAIT_S = 3.0
+NOBODY = 0  # Those who are not signed in yet take turns as one tenant.
+_BIND = "SELECT set_config('nocontent.session', $1, true)"
+# Of classes that a bug of ours causes: a missing privilege, a broken constraint, a wrong statement.
+_BUGS = ("22", "23", "42")
+
+
+class Visits:
+    """Lends transactions; tenants take turns. Connections stay open for the next request."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._turns = FairSemaphore(OPEN_MAX, TENANT_MAX, WAITING_MAX)
+        self._idle: list[Connection] = []
+
+    @asynccontextmanager
+    async def read(self, tenant_id: int, session: bytes) -> AsyncIterator[Connection]:
+        """Lend a transaction in which all statements see one state and none writes.
+
+        Raises Overloaded, Unavailable, ReadTooLarge.
+        """
+        async with (
+            self._lent(tenant_id) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            await connection.execute(_BIND, session.hex())
+            yield connection
+
+    @asynccontextmanager
+    async def act(self, tenant_id: int, session: bytes) -> AsyncIterator[Connection]:
+        """Lend a transaction that writes, and commit it at the end; raises as `read`."""
+        async with self._lent(tenant_id) as connection, connection.transaction():
+            await connection.execute(_BIND, session.hex())
+            yield connection
+
+    @asynccontextmanager
+    async def call(self) -> AsyncIterator[Connection]:
+        """Lend a transaction without a session, which sees no row of a tenant but calls functions; raises as `read`."""
+        async with self._lent(NOBODY) as connection, connection.transaction():
+            yield connection
+
+    @asynccontextmanager
+    async def _lent(self, tenant_id: int) -> AsyncIterator[Connection]:
+        async with self._turns.turn_within(tenant_id, WAIT_S):
+            connection = await self._take()
+            try:
+                yield connection
+            except asyncpg.QueryCanceledError:
+                raise ReadTooLarge from None
+            except asyncpg.PostgresError as refused:
+                if connections.sqlstate(refused).startswith(_BUGS):
+                    raise
+                _lose(connection, refused)
+            except LOST as lost:
+                _lose(connection, lost)
+            except asyncio.CancelledError:  # Its statement may still run.
+                connection.terminate()
+                raise
+            finally:
+                if not connection.is_closed():
+                    self._idle.append(connection)
+
+    async def _take(self) -> Connection:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+        return await connections.connect(self._dsn, ROLE)
+
+    async def close(self) -> None:
+        """Close the connections that nobody uses."""
+        while self._idle:
+            await connections.close(self._idle.pop())
+
+
+def _lose(connection: Connection, lost: Exception) -> None:
+    logs.warning("database-lost", error=type(lost).__name__, sqlstate=connections.sqlstate(lost))
+    connection.terminate()
+    raise Unavailable from None
