@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from nocontent_reporter import Options, Reporter
 from tests.reporter.reported import QUICK, event, reporting
 from tests.reporter.scripted import Scripted, html, problem, scripted
 from tests.support.certificates import Authority
-from tests.support.service import wait_until
+from tests.support.service import ROOT, wait_until
 
 
 def test_many_threads_report_each_event_once(script: Scripted, tmp_path: Path) -> None:
@@ -209,6 +210,8 @@ def test_requests_say_who_sends_and_no_more(script: Scripted) -> None:
         "Accept-Encoding", "Authorization", "Content-Encoding", "Content-Length", "Content-Type", "Host", "User-Agent",
     }  # fmt: skip
     assert sent.headers["Authorization"] == "Bearer nct_secret"
+    version = tomllib.loads((ROOT / "reporter" / "pyproject.toml").read_text())["project"]["version"]
+    assert sent.headers["User-Agent"] == f"nocontent-reporter/{version}"
 
 
 def test_the_log_names_faults_and_no_values(script: Scripted, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

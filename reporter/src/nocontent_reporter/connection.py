@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+VERSION = "0.1.0"  # As in pyproject.toml; the package may run from a folder, without metadata.
 CONNECT_S = 10.0
 ANSWER_S = 40.0  # The server answers within 25 s, after a second in its queue.
 ANSWER_BYTES_MAX = 4_194_304  # A policy has some 300 KB, a refusal 20 KB.
@@ -59,7 +60,7 @@ class Connection:
         if not token or not token.isascii() or not token.isprintable() or " " in token:
             raise ValueError("token has characters that no token has")
         self._prefix = parts.path.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {token}", "User-Agent": "nocontent-reporter"}
+        self._headers = {"Authorization": f"Bearer {token}", "User-Agent": f"nocontent-reporter/{VERSION}"}
         self._address = parts.hostname, parts.port
         self._trust = trust or ssl.create_default_context() if parts.scheme == "https" else None
         self._http = self._made()
