@@ -6,11 +6,12 @@ from starlette.requests import Request
 
 from ingest.intake.callers import Caller
 from ingest.intake.service import Service
-from ingest.knowledge.errors import BadToken, NoToken, ScopeMissing
+from ingest.knowledge.errors import BadToken, ExpiredToken, NoToken, RevokedToken, ScopeMissing, TenantDisabled
 from ingest.knowledge.tokens import Credential
 from ingest.serving.connection import KNOWN
 from ingest.serving.errors import QueryNotEmpty
 
+SENDER = "sender"  # In a scope's state: the token, once its secret was verified; it may be one that no longer works.
 _BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([!-~]*)\Z")
 
 
@@ -36,8 +37,14 @@ def identify(request: Request, scope: str) -> Caller:
     credential = Credential.parse(bearer[1]) if bearer else None
     if credential is None:
         raise BadToken
-    caller = service_of(request).callers.resolve(credential.token_id, credential.secret)
-    request.scope["state"][KNOWN] = True
+    service, state = service_of(request), request.scope["state"]
+    try:
+        caller = service.callers.resolve(credential.token_id, credential.secret)
+    except (ExpiredToken, RevokedToken, TenantDisabled):
+        state[SENDER] = service.snapshot.tokens.get(credential.token_id)
+        raise
+    state[SENDER] = caller.token
+    state[KNOWN] = True
     if not caller.has_scope(scope):
         raise ScopeMissing
     return caller

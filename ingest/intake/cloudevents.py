@@ -58,7 +58,7 @@ _event = msgspec.json.Decoder(_CloudEvent)
 
 async def post_cloudevents(request: Request) -> Response:
     """Store events; reply 200 after COMMIT with how many were stored and how many rejected."""
-    with door.measured(), door.answering_503():
+    with door.measured(request, "cloudevents") as passage, door.answering_503():
         intake, caller = door.enter(request)
         async with intake.admit(caller, body.announced(request, FORM)) as seat:
             sent = await seat.read(request, FORM)
@@ -66,7 +66,9 @@ async def post_cloudevents(request: Request) -> Response:
             if records.is_array(sent) != is_batch:
                 raise Rejected((Violation("shape.wrong-type", ""),))
             outcome = await _store(seat, sent, EVENTS_MAX if is_batch else 1)
-        return Response(_encoder.encode(await outcome.answer()), media_type="application/json")
+        answer = await outcome.answer()
+        passage.note(*outcome)
+        return Response(_encoder.encode(answer), media_type="application/json")
 
 
 async def _store(seat: Seat, sent: bytes, events_max: int) -> partial.Outcome:

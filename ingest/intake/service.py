@@ -13,6 +13,7 @@ from ingest.intake.quota_table import Table
 from ingest.intake.refresher import Refresher
 from ingest.intake.seat import ANSWER_TIMEOUT_S, Intake
 from ingest.intake.settings import IntakeSettings
+from ingest.intake.traffic import Traffic
 from ingest.intake.validation import Validation
 from ingest.intake.writer import Writer
 from ingest.knowledge.snapshot import Snapshot
@@ -36,6 +37,7 @@ class Service:
         self.quotas = Quotas(self._quota_of, table, lambda: self.snapshot.clock.now_s)
         self.refresher = Refresher(self._dsn, self.snapshot, self.quotas)
         self.callers = Callers(self.refresher)
+        self.traffic = Traffic(self._dsn)
         learning = Learning(self.connections, self.snapshot)
         validation = Validation(self.callers.require, self.snapshot.window, learning)
         self.intake = Intake(self.callers, self.snapshot.clock, self.quotas, validation, self.queue)
@@ -45,6 +47,7 @@ class Service:
         beating = heartbeat.make(self.queue, self.tasks.broken, lambda: self.refresher.age_s)
         self.tasks.start("pulse", beating.run)
         self.tasks.start("refresher", self.refresher.run)
+        self.tasks.start("traffic", self.traffic.run)
         if self._settings.maintain:
             work = partial(maintenance.run, self._dsn, self._settings.retention_days)
             self.tasks.start("maintainer", work)
@@ -60,6 +63,7 @@ class Service:
         self.queue.close()
         if self._writers:
             await asyncio.wait(self._writers, timeout=ANSWER_TIMEOUT_S)
+        await self.traffic.stop()
         await self.tasks.stop()
 
     def _quota_of(self, tenant_id: int) -> int | None:

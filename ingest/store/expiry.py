@@ -21,7 +21,13 @@ _NEXT_OF_USAGE = "SELECT nocontent.next_tenant_of_usage($1)"
 _TRIM_USAGE = "SELECT nocontent.trim_usage($1, $2)"
 _TRIM_MARKS = "SELECT nocontent.trim_usage_marks()"
 _TRIM_ANNOTATIONS = "SELECT nocontent.trim_annotations($1)"
+_TRIM_TRAFFIC = "SELECT nocontent.trim_traffic($1)"
 _TRIM_INVOICES = "SELECT nocontent.trim_invoices($1)"
+_OF_ALL_TENANTS = (
+    (_TRIM_ANNOTATIONS, ROWS_PER_DELETE),
+    (_TRIM_TRAFFIC, ROWS_PER_DELETE),
+    (_TRIM_INVOICES, DOCUMENTS_PER_DELETE),
+)
 
 
 async def trim(connection: Connection) -> int:
@@ -33,13 +39,12 @@ async def trim(connection: Connection) -> int:
         while await connection.fetchval(_TRIM_LEDGER, tenant_id, ROWS_PER_DELETE) == ROWS_PER_DELETE:
             pass
     await connection.fetchval(_TRIM_MARKS)
-    while await connection.fetchval(_TRIM_ANNOTATIONS, ROWS_PER_DELETE) == ROWS_PER_DELETE:
-        pass
     async for tenant_id in _tenants(connection, _NEXT_OF_USAGE):
         while await connection.fetchval(_TRIM_USAGE, tenant_id, ROWS_PER_DELETE) == ROWS_PER_DELETE:
             pass
-    while await connection.fetchval(_TRIM_INVOICES, DOCUMENTS_PER_DELETE) >= DOCUMENTS_PER_DELETE:
-        pass
+    for trim_slice, count_max in _OF_ALL_TENANTS:
+        while await connection.fetchval(trim_slice, count_max) >= count_max:
+            pass
     return postponed
 
 

@@ -38,6 +38,8 @@ _NUMBERS = {
     if name in NAMES and name not in {"event_id", "latency_ms", "ttft_ms"}
 }
 ROW_BYTES = ROW.itemsize
+_AT = struct.Struct(">q")
+_AT_PLACE = ROW.fields["occurred_at"][1] if ROW.fields else 0
 _blank = np.zeros(EVENTS_MAX, ROW)
 _blank["fields"] = len(COLUMNS)
 for _name in COLUMNS:
@@ -127,6 +129,12 @@ def digest(decoded: Decoded) -> UUID:
     dropped = decoded.dropped or {}
     losses = struct.pack(f">{len(DROP_REASONS)}q", *(dropped.get(reason, 0) for reason in DROP_REASONS))
     return UUID(bytes=hashlib.sha256(decoded.event_ids or losses).digest()[:16])
+
+
+def last_ms(encoded: bytes) -> int:
+    """Return the time of the last of some rows, in milliseconds since 1970."""
+    (at_us,) = _AT.unpack_from(encoded, len(encoded) - ROW_BYTES + _AT_PLACE)
+    return int(at_us) // 1_000 + _POSTGRES_EPOCH_MS
 
 
 def merge(parts: Sequence[bytes]) -> bytes:

@@ -22,6 +22,7 @@ class Data(Enum):
     VOCABULARY = "vocabulary"
     EVENTS = "events"
     LEDGER = "ledger"
+    TRAFFIC = "traffic"
     AUDIT = "audit"
     USAGE = "usage"
     BILLING = "billing"
@@ -124,6 +125,21 @@ TENANT_TABLES = (
         clocks.LEDGER, Erased.DELETE, "received_at",
         ("tenant_id", "received_at", "stream_id", "sequence", "digest", "accepted", "duplicates", "coarsened",
          "dropped_queue_full", "dropped_retries_exhausted", "dropped_refused", "dropped_shutdown"),
+    ),
+    TenantTable(
+        "refusals", "tenant_id", Data.TRAFFIC,
+        "how many requests and records were refused, by day, door, rule and field of the contract; no value",
+        "to show whoever runs a proxy what to change: the contract",
+        clocks.TRAFFIC, Erased.DELETE, "first_at",
+        ("tenant_id", "day", "door", "cause", "field", "requests", "records", "first_at", "last_at"),
+    ),
+    TenantTable(
+        "arrivals", "tenant_id", Data.TRAFFIC,
+        "how many requests and events came, by day, token, door and version of our reporter, and the least delay",
+        "to show which proxies send, and whose clock is wrong: the contract",
+        clocks.TRAFFIC, Erased.DELETE, "first_at",
+        ("tenant_id", "day", "token_id", "door", "reporter_version", "requests", "refused", "events", "lag_ms",
+         "first_at", "last_at"),
     ),
     TenantTable(
         "usage", "tenant_id", Data.USAGE,

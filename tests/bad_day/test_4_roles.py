@@ -66,6 +66,8 @@ _EXPECTED = {
     "erasure_counts.table_name": [],
     "tenant_tables.table_name": [],
     "tenant_tables.erased": [],
+    "refusals.cause": [],  # Functions count, by what the lists have.
+    "arrivals.token_id": [],
     "erased_words.digest": [_CONTROL],
     "erased_words.salt": [_CONTROL],
 }
@@ -129,6 +131,8 @@ _ROWS = {
     "erasure_counts.table_name": f"INSERT INTO erasure_counts VALUES (1, {_ID}, $1)",
     "tenant_tables.table_name": "INSERT INTO tenant_tables VALUES ($1, 'keep')",
     "tenant_tables.erased": "INSERT INTO tenant_tables VALUES ('notes', $1)",
+    "refusals.cause": "INSERT INTO refusals VALUES (now(), now(), 1, 0, 1, '2026-01-01', 1, 0, $1)",
+    "arrivals.token_id": "INSERT INTO arrivals VALUES (now(), now(), 1, 0, 1, 1, '2026-01-01', 0, 0, 1, $1)",
     "erased_words.digest": _WORD.format(digest="convert_to($1, 'UTF8')", salt=_DIGEST),
     "erased_words.salt": _WORD.format(digest=_DIGEST, salt="convert_to($1, 'UTF8')"),
 }

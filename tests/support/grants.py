@@ -201,6 +201,12 @@ _ANNOTATIONS = {  # Of migration 0028.
     "nocontent_eraser": {"annotations.tenant_id": "SELECT", "erase_annotations": "EXECUTE"},
     "nocontent_exporter": {"annotations": "SELECT", "readable_events": "SELECT"},
 }
-for _family in (_BILLING, _PAYMENTS, _ERASURES, _EXPORTS, _ORDERS, _RETENTION, _ANNOTATIONS):
+_TRAFFIC = {  # Of migration 0031.
+    "nocontent_writer": dict.fromkeys(["count_refusals", "count_arrivals"], "EXECUTE"),
+    "nocontent_maintainer": {"trim_traffic": "EXECUTE"},
+    "nocontent_eraser": dict.fromkeys(["refusals.tenant_id", "arrivals.tenant_id"], "SELECT"),
+    **dict.fromkeys(("nocontent_analyst", "nocontent_exporter"), dict.fromkeys(["refusals", "arrivals"], "SELECT")),
+}
+for _family in (_BILLING, _PAYMENTS, _ERASURES, _EXPORTS, _ORDERS, _RETENTION, _ANNOTATIONS, _TRAFFIC):
     for _role, _things in _family.items():
         GRANTS.setdefault(_role, {}).update(_things)

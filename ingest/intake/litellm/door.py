@@ -33,11 +33,13 @@ _encoder = msgspec.json.Encoder()
 
 async def post_litellm(request: Request) -> Response:
     """Store records; reply 200 after COMMIT with how many were stored and how many rejected."""
-    with door.measured(), door.answering_503():
+    with door.measured(request, "litellm") as passage, door.answering_503():
         intake, caller = door.enter(request)
         async with intake.admit(caller, body.announced(request, FORM)) as seat:
             outcome = await _store(seat, await seat.read(request, FORM))
-        return Response(_encoder.encode(await outcome.answer()), media_type="application/json")
+        answer = await outcome.answer()
+        passage.note(*outcome)
+        return Response(_encoder.encode(answer), media_type="application/json")
 
 
 async def _store(seat: Seat, sent: bytes) -> partial.Outcome:

@@ -15,6 +15,7 @@ from ingest.knowledge.diagnostics import Diagnostics
 from ingest.serving import body
 from ingest.serving.body import Form
 from ingest.serving.steps import Steps
+from ingest.store.traffic import Door
 
 BYTES_MAX = 8 * 1024 * 1024  # A collector sends 8,192 spans at once, of some 600 bytes each.
 FORM = Form(replies.MEDIA_TYPES, BYTES_MAX, BYTES_MAX)
@@ -26,12 +27,12 @@ _NO_METRICS = "Metrics are not stored: send traces, or the log records of Claude
 
 async def post_traces(request: Request) -> Response:
     """Store the calls of models among spans; reply after COMMIT."""
-    return await _post(request, TRACES)
+    return await _post(request, TRACES, "otlp-traces")
 
 
 async def post_logs(request: Request) -> Response:
     """Store the calls among Claude Code's log records; reply after COMMIT."""
-    return await _post(request, LOGS)
+    return await _post(request, LOGS, "otlp-logs")
 
 
 async def post_metrics(request: Request) -> Response:
@@ -42,16 +43,16 @@ async def post_metrics(request: Request) -> Response:
     return replies.partial(body.media_type(request, FORM), "rejectedDataPoints", 0, _NO_METRICS)
 
 
-async def _post(request: Request, signal: Signal) -> Response:
-    with door.measured():
+async def _post(request: Request, signal: Signal, name: Door) -> Response:
+    with door.measured(request, name) as passage:
         intake, caller = door.enter(request)
         media_type = body.media_type(request, FORM)
         async with intake.admit(caller, body.announced(request, FORM)) as seat:
             content = await seat.read(request, FORM)
             found = await seat.run(_reading(seat, signal, _ENCODINGS[media_type], content), len(content))
             outcome = await _store(seat, found)
-        if outcome.ticket is not None:
-            await outcome.ticket.receipt()
+        await outcome.answer()
+        passage.note(*outcome)
         return _reply(media_type, signal, found, outcome)
 
 

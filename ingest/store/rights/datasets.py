@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ingest.store.rights.annotations import Reason
 from ingest.store.rights.columns import Field, Kind
+from ingest.store.traffic import DOORS, FIELDS
 from ingest.store.usage.columns import ARRAYS, SUMS
 from schema.event import Kind as TermKind
 
@@ -20,6 +21,9 @@ _WORDS: Mapping[str, tuple[str | None, ...]] = {
     "usage.grain": (None, "quarter", "hour_model", "day_model", "hour", "day"),
     "usage.status": ("ok", "error", "timeout", "rate_limited", "cancelled", "refused"),
     "annotations.reason": (None, *(reason.word for reason in Reason)),
+    "refusals.door": (None, *DOORS),
+    "refusals.field": FIELDS,
+    "arrivals.door": (None, *DOORS),
     "invoices.kind": (None, "invoice", "credit_note"),
     "invoices.state": (None, "finalized", "paid", "void"),
     "invoice_lines.kind": (None, "events", "savings", "flat", "minimum"),
@@ -103,6 +107,10 @@ STANDING = (
     _table("usage_pending", "usage", "usage_marks", "first:time last:time marked_at:time events", "first, last; first"),
     _table("annotations", "annotations", "annotations", "event_id:id occurred_at:time reason at:time",
            "occurred_at, event_id; occurred_at"),
+    _table("refusals", "traffic", "refusals", "day:day door cause:text field requests records"
+           " first_at:time last_at:time", "day, door, cause, field"),
+    _table("arrivals", "traffic", "arrivals", "day:day token_id:text door reporter_version requests refused events"
+           " lag_ms first_at:time last_at:time", "day, token_id, door, reporter_version"),
     _table("invoices", "invoices", "invoices", "issuer:text number kind state month:day period_start:time"
            " period_end:time time_zone:text currency:text total_cents credits waived:bool finalized_at:time"
            " paid_at:time voided_at:time", "issuer, number"),

@@ -12,6 +12,7 @@ from ingest.store import clocks
 from ingest.store.connections import Connection, Role
 from ingest.store.rights import annotations
 from ingest.store.tenant_tables import TenantTable
+from ingest.store.traffic import KEPT_DAYS
 from schema.event import Kind
 
 ROLE: Role = "nocontent_exporter"
@@ -118,6 +119,7 @@ _DAYS = {
     clocks.ANNOTATIONS: _EVENTS,
     clocks.LEDGER: _EVENTS,
     clocks.USAGE: "known.usage_days::integer",
+    clocks.TRAFFIC: str(KEPT_DAYS),
 }
 
 

@@ -1,0 +1,183 @@
+-- What was refused of a tenant's requests and why, and what came by which token: counts by closed lists. No value, and no
+-- name but the contract's. Workers count in memory and add every 10 s, so one that is killed loses what it had counted.
+-- Decision 0034. `cause` is a rule, or the problem of a request whose body was not examined; `door` and `field` are
+-- numbers of ingest/store/traffic.py. Days are UTC's.
+CREATE TABLE nocontent.refusals (
+    first_at timestamptz NOT NULL,
+    last_at timestamptz NOT NULL,
+    requests bigint NOT NULL CHECK (requests >= 0),
+    records bigint NOT NULL CHECK (records >= 0),
+    tenant_id integer NOT NULL CHECK (tenant_id > 0),
+    day date NOT NULL,
+    door smallint NOT NULL CHECK (door BETWEEN 1 AND 5),
+    field smallint NOT NULL CHECK (field BETWEEN 0 AND 28),
+    cause text NOT NULL CHECK (cause ~ '^[a-z]+[.]?[a-z0-9-]+$' AND length(cause) <= 64),
+    PRIMARY KEY (tenant_id, day, door, cause, field)
+);
+
+CREATE INDEX refusals_by_day ON nocontent.refusals (day);
+
+-- `reporter_version` is that of our own reporter, 1002003 for 1.2.3; 0 is any other client, or one that does not say.
+-- `lag_ms` is the least time of the day from a batch's last event to its arrival: below 0 the sender's clock is ahead.
+CREATE TABLE nocontent.arrivals (
+    first_at timestamptz NOT NULL,
+    last_at timestamptz NOT NULL,
+    requests bigint NOT NULL CHECK (requests >= 0),
+    refused bigint NOT NULL CHECK (refused >= 0),
+    events bigint NOT NULL CHECK (events >= 0),
+    tenant_id integer NOT NULL CHECK (tenant_id > 0),
+    day date NOT NULL,
+    reporter_version integer NOT NULL CHECK (reporter_version BETWEEN 0 AND 999999999),
+    lag_ms integer,
+    door smallint NOT NULL CHECK (door BETWEEN 1 AND 5),
+    token_id text NOT NULL CHECK (token_id ~ '^[0-9a-f]{12}$'),
+    PRIMARY KEY (tenant_id, day, token_id, door, reporter_version)
+);
+
+CREATE INDEX arrivals_by_day ON nocontent.arrivals (day);
+
+-- The causes that are not rules: problems of requests whose body was not examined, and `other`.
+CREATE FUNCTION nocontent.is_cause(given text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT given = ANY (ARRAY[
+        'other', 'scope-missing', 'revoked-token', 'expired-token', 'tenant-disabled', 'media-type-unsupported',
+        'encoding-unsupported', 'bad-encoding', 'wire-too-large', 'body-too-large', 'slow-body', 'batch-over-quota',
+        'quota-exceeded', 'quota-spent', 'sequence-reused', 'unstorable'
+    ]) OR EXISTS (SELECT FROM nocontent.rules WHERE rule = given)
+$$;
+
+-- No row for a tenant that is gone or is being erased. Counts that came too late for that are deleted when the erasure
+-- is verified.
+CREATE FUNCTION nocontent.is_counted(tenant integer) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM nocontent.tenants WHERE tenant_id = tenant)
+        AND NOT EXISTS (SELECT FROM nocontent.erasures WHERE tenant_id = tenant AND scope = 'tenant')
+$$;
+
+-- Adds to a day's counts, in the order of the key, so that no two workers wait for each other. A cause that this database
+-- does not know, and a new one of a tenant with 1,000 rows that day, is `other`.
+CREATE FUNCTION nocontent.count_refusals(
+    tenants integer[], doors smallint[], causes text[], fields smallint[], more_requests bigint[], more_records bigint[]
+) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
+SET client_min_messages = error
+AS $$
+DECLARE
+    today date := (clock_timestamp() AT TIME ZONE 'UTC')::date;
+    added integer;
+BEGIN
+    IF cardinality(tenants) > 10000 THEN
+        RAISE EXCEPTION 'not up to 10,000 counts' USING ERRCODE = 'program_limit_exceeded';
+    END IF;
+    INSERT INTO nocontent.refusals AS known (
+        tenant_id, day, door, cause, field, requests, records, first_at, last_at
+    )
+    SELECT tenant_id, today, door, cause, field, sum(requests), sum(records), now(), now()
+    FROM (
+        SELECT given.tenant_id, given.door, given.requests, given.records,
+            CASE WHEN kept.it THEN given.cause ELSE 'other' END AS cause,
+            CASE WHEN kept.it THEN given.field ELSE 0 END::smallint AS field
+        FROM unnest(tenants, doors, causes, fields, more_requests, more_records)
+            AS given (tenant_id, door, cause, field, requests, records)
+        CROSS JOIN LATERAL (
+            SELECT nocontent.is_cause(given.cause) AND ((
+                SELECT count(*) FROM nocontent.refusals own WHERE own.tenant_id = given.tenant_id AND own.day = today
+            ) < 1000 OR EXISTS (
+                SELECT FROM nocontent.refusals own WHERE own.tenant_id = given.tenant_id AND own.day = today
+                    AND own.door = given.door AND own.cause = given.cause AND own.field = given.field
+            )) AS it
+        ) AS kept
+        WHERE nocontent.is_counted(given.tenant_id)
+    ) AS closed
+    GROUP BY tenant_id, door, cause, field
+    ORDER BY tenant_id, door, cause, field
+    ON CONFLICT (tenant_id, day, door, cause, field) DO UPDATE SET
+        requests = known.requests + excluded.requests, records = known.records + excluded.records, last_at = now();
+    GET DIAGNOSTICS added = ROW_COUNT;
+    RETURN added;
+END
+$$;
+
+-- Likewise. A version that is new for a tenant with 1,000 rows that day is 0; a token has to be the tenant's.
+CREATE FUNCTION nocontent.count_arrivals(
+    tenants integer[], tokens text[], doors smallint[], versions integer[], more_requests bigint[],
+    more_refused bigint[], more_events bigint[], lags_ms integer[]
+) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
+SET client_min_messages = error
+AS $$
+DECLARE
+    today date := (clock_timestamp() AT TIME ZONE 'UTC')::date;
+    added integer;
+BEGIN
+    IF cardinality(tenants) > 10000 THEN
+        RAISE EXCEPTION 'not up to 10,000 counts' USING ERRCODE = 'program_limit_exceeded';
+    END IF;
+    INSERT INTO nocontent.arrivals AS known (
+        tenant_id, day, token_id, door, reporter_version, requests, refused, events, lag_ms, first_at, last_at
+    )
+    SELECT tenant_id, today, token_id, door, version, sum(requests), sum(refused), sum(events), min(lag_ms), now(), now()
+    FROM (
+        SELECT given.tenant_id, given.token_id, given.door, given.requests, given.refused, given.events, given.lag_ms,
+            CASE WHEN (
+                SELECT count(*) FROM nocontent.arrivals own WHERE own.tenant_id = given.tenant_id AND own.day = today
+            ) < 1000 OR EXISTS (
+                SELECT FROM nocontent.arrivals own WHERE own.tenant_id = given.tenant_id AND own.day = today
+                    AND own.token_id = given.token_id AND own.door = given.door
+                    AND own.reporter_version = given.version
+            ) THEN given.version ELSE 0 END AS version
+        FROM unnest(tenants, tokens, doors, versions, more_requests, more_refused, more_events, lags_ms)
+            AS given (tenant_id, token_id, door, version, requests, refused, events, lag_ms)
+        JOIN nocontent.ingest_tokens issued USING (tenant_id, token_id)
+        WHERE nocontent.is_counted(given.tenant_id)
+    ) AS closed
+    GROUP BY tenant_id, token_id, door, version
+    ORDER BY tenant_id, token_id, door, version
+    ON CONFLICT (tenant_id, day, token_id, door, reporter_version) DO UPDATE SET
+        requests = known.requests + excluded.requests, refused = known.refused + excluded.refused,
+        events = known.events + excluded.events, lag_ms = least(known.lag_ms, excluded.lag_ms), last_at = now();
+    GET DIAGNOSTICS added = ROW_COUNT;
+    RETURN added;
+END
+$$;
+
+-- Of days that are over for 90 days, by the horizon.
+CREATE FUNCTION nocontent.trim_traffic(count_max integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
+SET client_min_messages = error
+AS $$
+DECLARE
+    before date := (SELECT horizon + retention_days - 90 FROM nocontent.retention WHERE retention_id = 1);
+    of_refusals integer;
+    of_arrivals integer;
+BEGIN
+    DELETE FROM nocontent.refusals WHERE day < before AND ctid = ANY(ARRAY(
+        SELECT ctid FROM nocontent.refusals WHERE day < before LIMIT count_max
+    ));
+    GET DIAGNOSTICS of_refusals = ROW_COUNT;
+    DELETE FROM nocontent.arrivals WHERE day < before AND ctid = ANY(ARRAY(
+        SELECT ctid FROM nocontent.arrivals WHERE day < before LIMIT count_max
+    ));
+    GET DIAGNOSTICS of_arrivals = ROW_COUNT;
+    RETURN greatest(of_refusals, of_arrivals);
+END
+$$;
+
+INSERT INTO nocontent.tenant_tables (table_name, erased) VALUES ('refusals', 'delete'), ('arrivals', 'delete');
+
+REVOKE EXECUTE ON FUNCTION nocontent.is_cause(text), nocontent.is_counted(integer),
+    nocontent.count_refusals(integer[], smallint[], text[], smallint[], bigint[], bigint[]),
+    nocontent.count_arrivals(integer[], text[], smallint[], integer[], bigint[], bigint[], bigint[], integer[]),
+    nocontent.trim_traffic(integer) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION nocontent.count_refusals(integer[], smallint[], text[], smallint[], bigint[], bigint[]),
+    nocontent.count_arrivals(integer[], text[], smallint[], integer[], bigint[], bigint[], bigint[], integer[])
+    TO nocontent_writer;
+
+GRANT EXECUTE ON FUNCTION nocontent.trim_traffic(integer) TO nocontent_maintainer;
+
+GRANT SELECT (tenant_id) ON nocontent.refusals, nocontent.arrivals TO nocontent_eraser;
+
+GRANT SELECT ON nocontent.refusals, nocontent.arrivals TO nocontent_analyst, nocontent_exporter;
