@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import NamedTuple
 
+import asyncpg
+
 from ingest.errors import CannotStart
 from ingest.knowledge.diagnostics import Diagnostics
 from ingest.store import acts, names
@@ -37,11 +39,13 @@ RETURNING tenant_id
 """
 _RENAME = "UPDATE tenants SET name = $2, revision = $3 WHERE tenant_id = $1"
 _TENANT = "SELECT tenant_id FROM tenants WHERE name = $1"
-_LIST_TENANTS = """
+_COLUMNS = """
 SELECT tenant_id, name, task_category_mode, provider_mode, model_mode, tag_value_mode, events_per_minute_max,
     diagnostics, disabled, created_at
-FROM tenants ORDER BY tenant_id
+FROM tenants
 """
+_LIST_TENANTS = f"{_COLUMNS} ORDER BY tenant_id"
+_READ_TENANT = f"{_COLUMNS} WHERE tenant_id = $1"
 
 
 async def find(connection: Connection, name: str) -> int:
@@ -75,18 +79,26 @@ async def rename(connection: Connection, name: str, new: str) -> None:
 
 
 async def list_all(connection: Connection) -> list[TenantRow]:
-    return [
-        TenantRow(
-            row["tenant_id"],
-            row["name"],
-            {kind: Mode(row[column]) for kind, column in _MODE_COLUMNS.items()},
-            row["events_per_minute_max"],
-            Diagnostics(row["diagnostics"]),
-            row["disabled"],
-            row["created_at"],
-        )
-        for row in await connection.fetch(_LIST_TENANTS)
-    ]
+    return [_row(row) for row in await connection.fetch(_LIST_TENANTS)]
+
+
+async def read(connection: Connection, tenant_id: int) -> TenantRow:
+    """Return a tenant that there is."""
+    found = await connection.fetchrow(_READ_TENANT, tenant_id)
+    assert found is not None
+    return _row(found)
+
+
+def _row(row: asyncpg.Record) -> TenantRow:
+    return TenantRow(
+        row["tenant_id"],
+        row["name"],
+        {kind: Mode(row[column]) for kind, column in _MODE_COLUMNS.items()},
+        row["events_per_minute_max"],
+        Diagnostics(row["diagnostics"]),
+        row["disabled"],
+        row["created_at"],
+    )
 
 
 async def set_mode(connection: Connection, tenant_id: int, kind: Kind, mode: Mode) -> None:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import asyncpg
 
@@ -158,6 +158,12 @@ class Left(NamedTuple):
     daily: int
     total: int
 
+    @classmethod
+    def of(cls, kind: Kind, today: int, ever: int, next_id: int) -> Self:
+        """Return what the terms that were learned today and ever have left, before the ids are used up."""
+        total = min(limits.LEARN_TOTAL_MAX - ever, OWN_IDS[kind].stop - next_id)
+        return cls(max(0, min(limits.LEARN_PER_DAY_MAX - today, total)), max(0, total))
+
 
 _SPENT = """
 SELECT kind, max(today) AS today, max(ever) AS ever, max(next_id) AS next_id
@@ -185,13 +191,10 @@ async def budgets_left(connection: Connection) -> Mapping[Kind, Left]:
         spent = await connection.fetch(_SPENT, Mode.LEARN, timeout=BUDGETS_TIMEOUT_S)
     except (TimeoutError, asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError):
         return {}
-    return {**WHOLE, **{Kind(row["kind"]): _left(row) for row in spent}}
-
-
-def _left(row: asyncpg.Record) -> Left:
-    ids = OWN_IDS[Kind(row["kind"])].stop - row["next_id"]
-    ever = min(limits.LEARN_TOTAL_MAX - row["ever"], ids)
-    return Left(max(0, min(limits.LEARN_PER_DAY_MAX - row["today"], ever)), max(0, ever))
+    return {
+        **WHOLE,
+        **{Kind(row["kind"]): Left.of(Kind(row["kind"]), row["today"], row["ever"], row["next_id"]) for row in spent},
+    }
 
 
 async def audit_refusal(connection: Connection, tenant_id: int, rule: str) -> None:
