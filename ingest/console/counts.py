@@ -17,13 +17,13 @@ class PageCounts:
 
     def __init__(self, store: Store, *, is_on: bool) -> None:
         self._store = store
-        self._is_on = is_on
+        self.is_on = is_on
         self._views: Counter[tuple[date, str]] = Counter()
 
     def add(self, page: str) -> None:
         """Count a view of a page."""
         today = datetime.now(UTC).date()
-        if self._is_on and (len({day for day, _ in self._views} | {today}) <= DAYS_MAX):
+        if self.is_on and (len({day for day, _ in self._views} | {today}) <= DAYS_MAX):
             self._views[today, page] += 1
 
     async def run(self) -> None:

@@ -3,10 +3,18 @@
 from collections.abc import Sequence
 
 from ingest.console.page import Page, PublicPage
-from ingest.console.pages import account, home, sign_in
+from ingest.console.pages import account, audit, home, promise, sign_in, tokens, vocabulary, vocabulary_acts
 
 # In the order of the navigation.
-PAGES: Sequence[Page] = (*home.PAGES, *account.PAGES)
+PAGES: Sequence[Page] = (
+    *home.PAGES,
+    *vocabulary_acts.PAGES,  # Before `/vocabulary/{kind}`.
+    *vocabulary.PAGES,
+    *tokens.PAGES,
+    *audit.PAGES,
+    *promise.PAGES,
+    *account.PAGES,
+)
 PUBLIC: Sequence[PublicPage] = sign_in.PAGES
 NAMES = frozenset((*(page.name for page in PAGES), *(page.name for page in PUBLIC)))
 assert len(NAMES) == len(PAGES) + len(PUBLIC)  # Each has a name of its own.

@@ -17,3 +17,4 @@ class Services:
     visits: Visits
     memory: BodyMemory
     counts: PageCounts
+    proof_report: str | None = None  # The file of the last proof's report.

@@ -49,4 +49,7 @@ class ConsoleSettings(Settings):
             extra={"check": origin},
         ),
     ] = "http://127.0.0.1:8480"
+    proof_report: Annotated[
+        str | None, Meta(description="the report.json of `nocontent prove --report-dir` that the console shows")
+    ] = None
     page_counts: Annotated[bool, Meta(description="count views of the console's pages by day, and nothing else")] = True

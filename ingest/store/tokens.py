@@ -47,6 +47,26 @@ ORDER BY token.created_at
 """
 
 
+_SHOW = """
+SELECT token_id, scopes, created_at, expires_at, state
+FROM ingest_tokens, LATERAL (SELECT CASE
+    WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= now() THEN 'expired' ELSE 'good' END AS state) AS its
+WHERE tenant_id = $1
+ORDER BY state = 'good' DESC, created_at DESC, token_id LIMIT $2
+"""
+SHOWN_MAX = 1_000
+
+
+class TokenRow(NamedTuple):
+    """A token as its tenant sees it."""
+
+    token_id: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    state: str  # good, revoked or expired, by PostgreSQL's clock.
+
+
 class NewToken(NamedTuple):
     """A new token, and when it expires by PostgreSQL's clock; None for never."""
 
@@ -102,6 +122,11 @@ async def revoke(connection: Connection, token_id: str) -> bool:
         if tenant_id is not None:
             await act.note_token(tenant_id, "token.revoke", token_id)
     return tenant_id is not None
+
+
+async def show(connection: Connection, tenant_id: int) -> list[TokenRow]:
+    """Return a tenant's tokens: good ones first, and of each the newest first."""
+    return [TokenRow(*row.values()) for row in await connection.fetch(_SHOW, tenant_id, SHOWN_MAX)]
 
 
 async def list_all(connection: Connection, tenant_id: int | None) -> list[asyncpg.Record]:

@@ -1,0 +1,63 @@
+"""The audit of one tenant as its people read it: the last act first, page by page."""
+
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from ingest.store.connections import Connection
+from schema.event import Kind
+
+PAGE_LINES_MAX = 50
+FILE_LINES_MAX = 10_000
+_NEWEST = 2**63 - 1
+# A person or term that is gone has left its id alone.
+_LINES = """
+SELECT line.audit_id, line.at, line.act, line.kind, line.token_id, line.rule, line.days, line.person_id,
+    line.subject_id, actor.name AS person, subject.name AS subject, word.term
+FROM nocontent.audit line
+LEFT JOIN nocontent.people actor ON actor.tenant_id = line.tenant_id AND actor.person_id = line.person_id
+LEFT JOIN nocontent.people subject ON subject.tenant_id = line.tenant_id AND subject.person_id = line.subject_id
+LEFT JOIN nocontent.vocabulary word
+    ON word.tenant_id = line.tenant_id AND word.kind = line.kind AND word.term_id = line.term_id
+WHERE line.tenant_id = $1 AND line.audit_id < $2 AND ($3::text IS NULL OR line.act = $3)
+ORDER BY line.audit_id DESC LIMIT $4
+"""
+
+
+class Line(NamedTuple):
+    """Who did what to what; `person` is None for an operator or the service."""
+
+    audit_id: int
+    at: datetime
+    act: str
+    person_id: UUID | None
+    person: str | None
+    subject_id: UUID | None
+    subject: str | None
+    kind: Kind | None
+    term: str | None
+    token_id: str | None
+    rule: str | None
+    days: int | None
+
+
+class AuditPage(NamedTuple):
+    """Lines, and the id of the last if older ones follow."""
+
+    lines: list[Line]
+    next_before: int | None
+
+
+async def page(
+    connection: Connection, tenant_id: int, before: int | None, act: str | None, lines_max: int = PAGE_LINES_MAX
+) -> AuditPage:
+    """Return the lines before one, or the newest: of one act, or of all."""
+    rows = await connection.fetch(_LINES, tenant_id, _NEWEST if before is None else before, act, lines_max + 1)
+    lines = [
+        Line(
+            row["audit_id"], row["at"], row["act"], row["person_id"], row["person"], row["subject_id"], row["subject"],
+            None if row["kind"] is None else Kind(row["kind"]), row["term"], row["token_id"], row["rule"], row["days"],
+        )
+        for row in rows[:lines_max]
+    ]  # fmt: skip
+    return AuditPage(lines, lines[-1].audit_id if len(rows) > lines_max else None)
