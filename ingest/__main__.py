@@ -38,6 +38,7 @@ FAMILIES = {
     "upkeep": ("migrate", "maintain"),
     "jobs": ("jobs",),
     "control": ("tenant", "token", "reader", "vocabulary", "tags"),
+    "account": ("account",),
     "annotate": ("annotate",),
     "access": ("access",),
     "retention": ("retention",),

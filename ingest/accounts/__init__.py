@@ -1,1 +1,1 @@
-"""The people of a tenant: sign-in, sessions, invitations and what each role may do."""
+"""People who sign in: sessions, passwords, links, codes, and limits on attempts; the pages are not here."""

@@ -1,18 +1,19 @@
-"""A person who is signed in."""
+"""Somebody who uses the console."""
 
-from typing import NamedTuple
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from ingest.accounts.roles import Role
 
 
-class Person(NamedTuple):
-    """A person of one organisation."""
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person of an organisation, which is a tenant; neither address nor name is in the representation."""
 
     tenant_id: int
-    tenant_name: str
+    tenant_name: str = field(repr=False)
     person_id: UUID
-    email: str
-    name: str
+    email: str = field(repr=False)
+    name: str = field(repr=False)
     role: Role
     time_zone: str

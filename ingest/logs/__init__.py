@@ -30,7 +30,7 @@ Event = Literal[
     "database-not-verified", "lines-lost", "lines-suppressed", "counts-lost", "clock-adrift", "clock-agrees",
     "retention-withheld", "retention-differs", "session-lost", "role-missing", "job-failed", "job-slow",
     "hand-over-refused", "processor-unavailable", "erasure-failed", "erasure-finished", "erasure-space-pending",
-    "erasures-missing", "erasures-unreadable", "orders-absent",
+    "erasures-missing", "erasures-unreadable", "orders-absent", "session-keys-unreadable",
 ]  # fmt: skip
 
 

@@ -7,6 +7,23 @@ from schema.event import Kind
 from schema.rules import RULES
 
 ACTS = (
+    "account.accept",
+    "account.change-password",
+    "account.disable",
+    "account.enable",
+    "account.end-totp",
+    "account.invite",
+    "account.make-link",
+    "account.make-recovery-codes",
+    "account.remove",
+    "account.reset",
+    "account.set-details",
+    "account.set-role",
+    "account.set-totp",
+    "account.sign-in",
+    "account.sign-out",
+    "account.sign-out-everywhere",
+    "account.use-recovery-code",
     "tenant.add",
     "tenant.rename",
     "tenant.set-task-category-mode",

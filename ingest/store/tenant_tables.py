@@ -28,6 +28,7 @@ class Data(Enum):
     BILLING = "billing"
     PRICES = "prices"
     ERASURES = "erasures"
+    ACCOUNTS = "accounts"
 
 
 class Erased(Enum):
@@ -70,6 +71,7 @@ class TenantFile(NamedTuple):
 
 _TAX = "tax law: an issued document stays as it is until its own time is over; it has no name and no event"
 _REVISION = {"revision": "the number of an operator's act, which orders what workers read"}
+_DIGEST = {"digest": "the hash of a secret"}
 _DIMENSIONS = tuple("provider requested_model routed_model status task_category tag_1 tag_2 tag_3 tag_4".split())
 _TOKENS = tuple(
     "input_tokens output_tokens cache_read_tokens cache_write_5m_tokens cache_write_1h_tokens reasoning_tokens".split()
@@ -211,8 +213,41 @@ TENANT_TABLES = (
         "audit", "tenant_id", Data.AUDIT,
         "which act changed which id, when; no words and no names", "to prove who did what: a legitimate interest",
         clocks.DEPLOYMENT, Erased.REDUCE, "at",
-        ("tenant_id", "audit_id", "at", "act", "kind", "term_id", "token_id", "rule", "days"),
+        ("tenant_id", "audit_id", "at", "act", "kind", "term_id", "token_id", "rule", "days", "person_id",
+         "subject_id"),
         kept_because="that an act happened stays provable; the ids of what was erased go",
+    ),
+    TenantTable(
+        "people", "tenant_id", Data.ACCOUNTS,
+        "who may use the console: address, name, role, times; digests of password and networks, a secret for codes",
+        "to sign people in, and to show who did what: the contract",
+        clocks.PERSON, Erased.DELETE, "created_at",
+        ("tenant_id", "person_id", "email", "name", "role", "password_changed_at", "totp_since", "time_zone",
+         "created_at", "last_sign_in_at", "disabled_at"),
+        {"password_hash": "the hash of a secret", "totp_secret": "a secret", "totp_step": "the last code that was used",
+         "places": "digests of networks from which the person signed in"},
+    ),
+    TenantTable(
+        "sessions", "tenant_id", Data.ACCOUNTS,
+        "who is signed in: times, the kind of browser, the SHA-256 of the session's id",
+        "to know who asks, and to end a session: the contract",
+        clocks.SESSIONS, Erased.DELETE, "created_at",
+        ("tenant_id", "session_id", "person_id", "awaits_totp", "browser", "created_at", "seen_at", "confirmed_at",
+         "expires_at"), _DIGEST,
+    ),
+    TenantTable(
+        "account_links", "tenant_id", Data.ACCOUNTS,
+        "links that set a password or sign in, once: kind, times, the SHA-256 of the secret",
+        "to invite people, and to reset passwords: the contract",
+        clocks.LINKS, Erased.DELETE, "created_at",
+        ("tenant_id", "person_id", "kind", "created_at", "expires_at", "used_at"), _DIGEST,
+    ),
+    TenantTable(
+        "recovery_codes", "tenant_id", Data.ACCOUNTS,
+        "codes that take the place of one of an authenticator, once: times, the SHA-256 of each",
+        "to sign in without the authenticator: the contract",
+        clocks.PERSON, Erased.DELETE, "created_at",
+        ("tenant_id", "person_id", "created_at", "used_at"), _DIGEST,
     ),
     TenantTable(  # Tenant 0 has the shipped price book.
         "prices", "tenant_id", Data.PRICES,
@@ -296,4 +331,6 @@ OTHER_TABLES: Mapping[str, str] = {
     "tenant_tables": "what an erasure of a tenant does with each table",
     "jobs": "a row for each job, which says who leads it",
     "job_figures": "what the jobs did, over all tenants",
+    "sign_in_attempts": "attempts to sign in, by digests that the database has no key of, for a day at most",
+    "page_counts": "how often each page of the console was looked at, by day, over all tenants",
 }

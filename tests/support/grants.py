@@ -207,6 +207,82 @@ _TRAFFIC = {  # Of migration 0031.
     "nocontent_eraser": dict.fromkeys(["refusals.tenant_id", "arrivals.tenant_id"], "SELECT"),
     **dict.fromkeys(("nocontent_analyst", "nocontent_exporter"), dict.fromkeys(["refusals", "arrivals"], "SELECT")),
 }
-for _family in (_BILLING, _PAYMENTS, _ERASURES, _EXPORTS, _ORDERS, _RETENTION, _ANNOTATIONS, _TRAFFIC):
+_CONSOLE_READS = {
+    **dict.fromkeys(
+        "tenants readers vocabulary audit usage usage_marks annotations subscriptions plans plan_versions invoices"
+        " invoice_lines handovers payments prices erasures erasure_counts erasure_events retention control migrations"
+        " acts rules tag_names readable_usage own_events own_batches page_counts".split(),
+        "SELECT",
+    )
+}
+_ACCOUNT_COLUMNS = {  # Of migration 0030: what a person may see of people, without hashes and secrets.
+    "people": "tenant_id person_id email name role password_changed_at totp_since time_zone created_at last_sign_in_at"
+    " disabled_at",
+    "sessions": "tenant_id session_id person_id awaits_totp browser created_at seen_at confirmed_at expires_at",
+    "account_links": "tenant_id person_id kind created_at expires_at used_at",
+    "recovery_codes": "tenant_id person_id created_at used_at",
+}
+
+
+def _columns(act: str, columns: dict[str, str]) -> dict[str, str]:
+    return {f"{table}.{name}": act for table, names in columns.items() for name in names.split()}
+
+
+_ACCOUNTS = {
+    "nocontent_writer": {"session_person": "EXECUTE"},
+    "nocontent_control": dict.fromkeys(
+        "session_person add_person add_link set_person_role set_person_disabled remove_person end_sessions"
+        " clear_totp".split(),
+        "EXECUTE",
+    )
+    | _columns("SELECT", {"people": _ACCOUNT_COLUMNS["people"]}),
+    "nocontent_exporter": _columns("SELECT", _ACCOUNT_COLUMNS),
+    "nocontent_eraser": _columns(
+        "SELECT", dict.fromkeys(_ACCOUNT_COLUMNS, "tenant_id") | {"audit": "person_id subject_id"}
+    ),
+    "nocontent_console": {"nocontent": "USAGE"}
+    | _CONSOLE_READS
+    | dict.fromkeys(
+        "session_person session_tenant session_role total find_sign_in note_attempts forget_attempts open_session"
+        " pending_sign_in take_totp_step use_recovery_code read_session touch_session close_session find_link use_link"
+        " invite_person link_managed manage_person own_secrets renew_session set_own_password rehash set_own_details"
+        " begin_totp confirm_totp set_recovery_codes end_own_totp end_own_session end_own_sessions".split(),
+        "EXECUTE",
+    )
+    | _columns("SELECT", _ACCOUNT_COLUMNS)
+    | _columns("SELECT", {"erased_words": "tenant_id erasure_id kind parent_id until"})
+    | _columns(
+        "UPDATE",
+        {
+            "control": "revision",
+            "tenants": "task_category_mode provider_mode model_mode tag_value_mode diagnostics retention_days"
+            " retention_changed disabled revision",
+            "page_counts": "views",
+        },
+    )
+    | _columns(
+        "INSERT",
+        {
+            "audit": "tenant_id act kind term_id token_id rule days",
+            "erasures": "tenant_id erasure_id scope first last stream_id sequence term_id revision",
+        },
+    )
+    | {"erasure_events": "INSERT SELECT", "erased_words": "INSERT", "page_counts": "INSERT SELECT"}
+    | {
+        "ingest_tokens.tenant_id": "INSERT SELECT",
+        "ingest_tokens.token_id": "INSERT SELECT",
+        "ingest_tokens.secret_sha256": "INSERT",
+        "ingest_tokens.scopes": "INSERT SELECT",
+        "ingest_tokens.created_at": "SELECT",
+        "ingest_tokens.expires_at": "INSERT SELECT UPDATE",
+        "ingest_tokens.revoked_at": "SELECT UPDATE",
+        "ingest_tokens.revision": "INSERT UPDATE",
+    }
+    | dict.fromkeys(
+        [f"vocabulary.{name}" for name in "tenant_id kind term_id parent_id term learned".split()], "INSERT"
+    )
+    | {"vocabulary.retired_at": "UPDATE", "vocabulary.revision": "INSERT UPDATE"},
+}
+for _family in (_BILLING, _PAYMENTS, _ERASURES, _EXPORTS, _ORDERS, _RETENTION, _ANNOTATIONS, _TRAFFIC, _ACCOUNTS):
     for _role, _things in _family.items():
         GRANTS.setdefault(_role, {}).update(_things)

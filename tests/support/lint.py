@@ -242,13 +242,21 @@ _ALL = (
     ),
     Rule(
         "view-of-the-owner",
-        "a view asks with the rights of whoever reads it (security_invoker), or row security does not reach it",
+        "a view asks with the rights of whoever reads it (security_invoker), or row security does not reach it; or"
+        " it is a barrier, and has the rows of the session's tenant",
         """
         SELECT relname FROM pg_class WHERE relnamespace = 'nocontent'::regnamespace AND relkind = 'v'
             AND NOT coalesce(reloptions && ARRAY['security_invoker=true', 'security_invoker=on'], false)
+            AND NOT (
+                coalesce(reloptions && ARRAY['security_barrier=true', 'security_barrier=on'], false)
+                AND pg_get_viewdef(oid)
+                    ~ 'WHERE [(]tenant_id = [(] SELECT (nocontent[.])?session_tenant[(][)] AS session_tenant[)][)];$'
+            )
         """,
         {
             "open": "CREATE VIEW open AS SELECT tenant_id FROM batches",
+            "ajar": "CREATE VIEW ajar WITH (security_barrier = true) AS SELECT tenant_id FROM batches",
+            "own_batches": "ALTER VIEW own_batches RESET (security_barrier)",
             "streams": "ALTER VIEW streams RESET (security_invoker)",
         },
         since=7,

@@ -20,6 +20,7 @@ ROLES = (
     "nocontent_usage_reader",
     "nocontent_eraser",
     "nocontent_exporter",
+    "nocontent_console",
 )
 _NUMBERS = itertools.count()
 

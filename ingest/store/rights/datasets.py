@@ -124,7 +124,8 @@ STANDING = (
            " received_at:time handled_at:time", "event"),
     _table("vocabulary", "vocabulary", "vocabulary", "kind term_id parent_id term:text learned:bool created_at:time"
            " retired_at:time", "kind, term_id"),
-    _table("audit", "audit", "audit", "audit_id at:time act:text kind term_id token_id:text rule:text", "audit_id; at"),
+    _table("audit", "audit", "audit", "audit_id at:time act:text kind term_id token_id:text rule:text person_id:id"
+           " subject_id:id", "audit_id; at"),
     _table("tenant", "account", "tenants", "name:text task_category_mode provider_mode model_mode tag_value_mode"
            " events_per_minute_max diagnostics disabled:bool retention_days retention_changed:day"
            " usage_frozen_before:day created_at:time", "tenant_id"),
@@ -138,6 +139,14 @@ STANDING = (
     _table("subscriptions", "account", "subscriptions", "month:day plan_id time_zone:text created_at:time", "month"),
     _table("processor_customers", "account", "processor_customers", "processor customer:text created_at:time",
            "processor"),
+    _table("people", "people", "people", "person_id:id email:text name:text role:text time_zone:text created_at:time"
+           " password_changed_at:time totp_since:time last_sign_in_at:time disabled_at:time", "person_id"),
+    _table("sessions", "people", "sessions", "session_id:id person_id:id awaits_totp:bool browser:text created_at:time"
+           " seen_at:time confirmed_at:time expires_at:time", "session_id"),
+    _table("account_links", "people", "account_links", "person_id:id kind:text created_at:time expires_at:time"
+           " used_at:time", "person_id, created_at"),
+    _table("recovery_codes", "people", "recovery_codes", "person_id:id created_at:time used_at:time",
+           "person_id, created_at"),
     _table("erasures", "erasures", "erasures", "erasure_id:id scope:text first:time last:time stream_id:id sequence"
            " term_id requested_at:time step:text step_at:time ordered_at:time vacuumed_at:time verified_at:time"
            " finished_at:time", "erasure_id"),
@@ -155,6 +164,13 @@ LEFT_OUT: Mapping[str, str] = {
     "*.revision": "a number of ours by which servers notice a change",
     "*.xid": "a number of PostgreSQL's",
     "ingest_tokens.secret_sha256": "the hash of a secret",
+    "people.password_hash": "the hash of a secret",
+    "people.totp_secret": "a secret",
+    "people.totp_step": "the number of the last code that was used",
+    "people.places": "digests of networks",
+    "sessions.digest": "the hash of a secret",
+    "account_links.digest": "the hash of a secret",
+    "recovery_codes.digest": "the hash of a secret",
     "erased_words.digest": "a digest of a word that was erased",
     "erased_words.salt": "the salt of that digest",
     "invoices.usage_digest": "a digest of sums that the export has",

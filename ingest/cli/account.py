@@ -1,0 +1,164 @@
+"""`account`: an operator's acts on the people of a tenant, and the keys that sign their sessions."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from ingest.accounts import keys
+from ingest.accounts.links import PATH, Link
+from ingest.accounts.roles import ROLES
+from ingest.cli import acts
+from ingest.cli.arguments import Subparsers
+from ingest.errors import CannotStart
+from ingest.store import tenants
+from ingest.store.accounts import errors, people
+from ingest.store.accounts.people import LinkKind, NewPerson
+from ingest.store.connections import Connection
+
+_ADVICE = ": is the database migrated?"
+_REFUSED: dict[type[errors.PeopleError], str] = {
+    errors.LastOwner: "that is the last owner who can sign in: invite another one first",
+    errors.PersonUnknown: "the tenant has nobody for whom that makes sense; see `nocontent account list`",
+    errors.AddressTaken: "the tenant has a person with that address",
+    errors.BadDetails: "an address is a lower-case mail address, a name has no digits and no marks but . ' , and -",
+    errors.TooManyPeople: "a tenant has up to 1,000 people",
+}
+
+
+def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
+    """Declare the family."""
+    family = acts.family(commands, "account", "people who use the console", _ADVICE)
+    invite = family.add("invite", _invite, "add a person, and print a link that sets a password, once, for 7 days")
+    _add_person(invite)
+    invite.add_argument("--role", choices=ROLES, required=True)
+    invite.add_argument("--name", required=True)
+    family.add("list", _list, "list people with role and state").add_argument("tenant")
+    role = family.add("role", _role, "give a person another role; the person has to sign in again")
+    _add_person(role)
+    role.add_argument("role", choices=ROLES)
+    for name, act, says in (
+        ("disable", _disable, "keep a person out from the next request on"),
+        ("enable", _enable, "let a person sign in again"),
+        ("reset", _reset, "print a link that sets another password, once, for 30 minutes"),
+        ("sign-out", _sign_out, "end all sessions of a person"),
+        ("end-totp", _end_totp, "ask a person who lost the authenticator for no codes"),
+        ("remove", _remove, "delete everything about a person; lines of the audit keep an id"),
+    ):
+        _add_person(family.add(name, act, says))
+    says = "make the file of keys that sign sessions, or put a new key before the one that signs"
+    keygen = family.family.add_parser("keygen", help=says, description=says)
+    keygen.add_argument("file", help="the one that NOCONTENT_SESSION_KEYS_FILE names")
+    keygen.set_defaults(run=_keygen)
+
+
+def _add_person(command: argparse.ArgumentParser) -> None:
+    command.add_argument("tenant")
+    command.add_argument("email")
+
+
+async def _invite(connection: Connection, args: argparse.Namespace) -> int:
+    tenant = await tenants.find(connection, args.tenant)
+    email, name = args.email.strip().lower(), " ".join(args.name.split())
+    try:
+        async with connection.transaction():
+            person = await people.add(connection, tenant, NewPerson(email, name, args.role))
+            await _print_link(connection, people.Key(tenant, person), "invitation")
+    except errors.AddressTaken:  # Somebody who has not accepted gets another link.
+        return await _link(connection, args, "invitation")
+    except errors.PeopleError as refused:
+        return _say(refused)
+    return 0
+
+
+async def _list(connection: Connection, args: argparse.Namespace) -> int:
+    for row in await people.list_all(connection, await tenants.find(connection, args.tenant)):
+        state = "disabled" if row.disabled_at else "active" if row.password_changed_at else "invited"
+        seen = f"signed in {row.last_sign_in_at:%Y-%m-%d}" if row.last_sign_in_at else ""
+        codes = "codes" if row.totp_since else ""
+        print(f"{row.email:32} {row.role:8} {state:9} {codes:6} {seen}".rstrip())
+    return 0
+
+
+async def _role(connection: Connection, args: argparse.Namespace) -> int:
+    try:
+        await people.set_role(connection, *await _find(connection, args), args.role)
+    except errors.PeopleError as refused:
+        return _say(refused)
+    return 0
+
+
+async def _disable(connection: Connection, args: argparse.Namespace) -> int:
+    return await _set_disabled(connection, args, disabled=True)
+
+
+async def _enable(connection: Connection, args: argparse.Namespace) -> int:
+    return await _set_disabled(connection, args, disabled=False)
+
+
+async def _set_disabled(connection: Connection, args: argparse.Namespace, *, disabled: bool) -> int:
+    try:
+        await people.set_disabled(connection, *await _find(connection, args), disabled=disabled)
+    except errors.PeopleError as refused:
+        return _say(refused)
+    return 0
+
+
+async def _reset(connection: Connection, args: argparse.Namespace) -> int:
+    return await _link(connection, args, "reset")
+
+
+async def _sign_out(connection: Connection, args: argparse.Namespace) -> int:
+    try:
+        print(f"{await people.sign_out(connection, *await _find(connection, args))} sessions ended")
+    except errors.PeopleError as refused:
+        return _say(refused)
+    return 0
+
+
+async def _end_totp(connection: Connection, args: argparse.Namespace) -> int:
+    try:
+        await people.clear_totp(connection, *await _find(connection, args))
+    except errors.PeopleError as refused:
+        return _say(refused)
+    return 0
+
+
+async def _remove(connection: Connection, args: argparse.Namespace) -> int:
+    try:
+        await people.remove(connection, *await _find(connection, args))
+    except errors.PeopleError as refused:
+        return _say(refused)
+    return 0
+
+
+def _keygen(args: argparse.Namespace) -> int:
+    made = keys.write(Path(args.file))
+    print(f"{len(made.own)} keys in force; {made.first.key_id} signs")
+    return 0
+
+
+async def _find(connection: Connection, args: argparse.Namespace) -> people.Key:
+    tenant = await tenants.find(connection, args.tenant)
+    return people.Key(tenant, await people.find(connection, tenant, args.email.strip().lower()))
+
+
+async def _link(connection: Connection, args: argparse.Namespace, kind: LinkKind) -> int:
+    try:
+        await _print_link(connection, await _find(connection, args), kind)
+    except errors.PeopleError as refused:
+        return _say(refused)
+    return 0
+
+
+async def _print_link(connection: Connection, person: people.Key, kind: LinkKind) -> None:
+    link = Link.make()
+    expires_at = await people.add_link(connection, *person, kind, link.digest)
+    print(f"works once, until {expires_at:%Y-%m-%d %H:%M} UTC, at the console's address:", file=sys.stderr)
+    print(f"{PATH}{link.secret}")
+
+
+def _say(refused: errors.PeopleError) -> int:
+    if type(refused) not in _REFUSED:
+        raise CannotStart("PostgreSQL refused: this login may not change people.") from None
+    print(f"nocontent: {_REFUSED[type(refused)]}", file=sys.stderr)
+    return 1

@@ -1,0 +1,54 @@
+"""Refusals of the database's functions on people, by SQLSTATE; no message of PostgreSQL's is read."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+
+
+class PeopleError(Exception):
+    """An act on people was refused; nothing was changed."""
+
+
+class NotAllowed(PeopleError):
+    """The session's person may not do that, or the session is over."""
+
+
+class LastOwner(PeopleError):
+    """The tenant would be left without an owner who can sign in."""
+
+
+class PersonUnknown(PeopleError):
+    """The tenant has no such person, or none for whom the act makes sense."""
+
+
+class AddressTaken(PeopleError):
+    """The tenant has a person with that address."""
+
+
+class BadDetails(PeopleError):
+    """An address, name, role or time zone breaks its grammar."""
+
+
+class TooManyPeople(PeopleError):
+    """The tenant has as many people as one may have."""
+
+
+_FACES: dict[type[asyncpg.PostgresError], type[PeopleError]] = {
+    asyncpg.InsufficientPrivilegeError: NotAllowed,
+    asyncpg.ObjectNotInPrerequisiteStateError: LastOwner,
+    asyncpg.NoDataFoundError: PersonUnknown,
+    asyncpg.UniqueViolationError: AddressTaken,
+    asyncpg.CheckViolationError: BadDetails,
+    asyncpg.NotNullViolationError: BadDetails,
+    asyncpg.ProgramLimitExceededError: TooManyPeople,
+}
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what PostgreSQL raises for a refused act into our errors."""
+    try:
+        yield
+    except tuple(_FACES) as refused:
+        raise _FACES[type(refused)] from None
