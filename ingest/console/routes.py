@@ -3,11 +3,24 @@
 from collections.abc import Sequence
 
 from ingest.console.page import Page, PublicPage
-from ingest.console.pages import account, audit, home, promise, sign_in, tokens, vocabulary, vocabulary_acts
+from ingest.console.pages import (
+    account,
+    arrivals,
+    audit,
+    home,
+    promise,
+    refusals,
+    sign_in,
+    tokens,
+    vocabulary,
+    vocabulary_acts,
+)
 
 # In the order of the navigation.
 PAGES: Sequence[Page] = (
     *home.PAGES,
+    *arrivals.PAGES,
+    *refusals.PAGES,
     *vocabulary_acts.PAGES,  # Before `/vocabulary/{kind}`.
     *vocabulary.PAGES,
     *tokens.PAGES,

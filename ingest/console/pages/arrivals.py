@@ -1,0 +1,170 @@
+"""Which proxies and streams send, what is missing, what they say they lost, their versions and clocks."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from starlette.responses import Response
+
+from ingest.accounts.roles import Role
+from ingest.console import advice, days
+from ingest.console.page import Page
+from ingest.console.tables import Cell, Column, Link, Table
+from ingest.console.visit import Visit
+from ingest.serving.errors import NotFound
+from ingest.store import traffic_reads
+from ingest.store.traffic_reads import Gap, Source, Stream
+
+_ROLES: frozenset[Role] = frozenset(("owner", "admin", "analyst", "auditor"))
+_SILENT = timedelta(hours=1)
+_AHEAD_MS = -1_000  # A clock this far ahead is worth a word; less is the network's and ours.
+_BEHIND_MS = 300_000
+_SOURCES = (
+    Column("token", "Token", "code"),
+    Column("last_at", "Last seen", "when"),
+    Column("state", "State"),
+    Column("requests", "Requests", "count"),
+    Column("refused", "Refused", "count"),
+    Column("events", "Events", "count"),
+    Column("doors", "Door"),
+    Column("reporter", "Reporter"),
+    Column("clock", "Clock"),
+)
+_STREAMS = (
+    Column("stream", "Stream"),
+    Column("last_at", "Last seen", "when"),
+    Column("batches", "Batches", "count"),
+    Column("accepted", "Stored", "count"),
+    Column("duplicates", "Duplicates", "count"),
+    Column("missing", "Missing batches", "count"),
+    Column("lost", "Lost events", "count"),
+    Column("lost_queue_full", "Queue full", "count"),
+    Column("lost_retries_exhausted", "Retries exhausted", "count"),
+    Column("lost_refused", "Refused", "count"),
+    Column("lost_shutdown", "Shutdown", "count"),
+)
+_GAPS = (
+    Column("first", "First missing", "count"),
+    Column("last", "Last missing", "count"),
+    Column("batches", "Batches", "count"),
+    Column("before", "Next one came", "when"),
+)
+
+
+async def show(visit: Visit) -> Response:
+    """Show tokens and streams, the last one to send first."""
+    span = days.of(visit.query)
+    async with visit.read() as connection:
+        sources = await traffic_reads.sources(connection, span.since)
+        ledger = await traffic_reads.streams(connection, span.start)
+    return visit.render(
+        "arrivals.html",
+        span=span,
+        cut_at=ledger.cut_at,
+        last_at=max((stream.last_at for stream in ledger.streams), default=None),
+        accepted=sum(stream.accepted for stream in ledger.streams),
+        duplicates=sum(stream.duplicates for stream in ledger.streams),
+        missing=sum(stream.missing for stream in ledger.streams),
+        lost=sum(sum(stream.losses) for stream in ledger.streams),
+        coarsened=sum(stream.coarsened for stream in ledger.streams),
+        sources=Table("tokens", "Proxies, by their tokens", _SOURCES, [_source(each) for each in sources]),
+        streams=Table("streams", "Streams", _STREAMS, [_stream(each) for each in ledger.streams]),
+    )
+
+
+async def show_stream(visit: Visit) -> Response:
+    """Show what is missing of a stream."""
+    stream_id = _id(visit.path_params["stream"])
+    async with visit.read() as connection:
+        if not await traffic_reads.knows(connection, stream_id):
+            raise NotFound
+        found = await traffic_reads.gaps(connection, stream_id)
+    return visit.render("stream.html", stream=str(stream_id), gaps=_gaps(found), gaps_max=traffic_reads.GAPS_MAX)
+
+
+def _id(given: str) -> UUID:
+    try:
+        found = UUID(given)
+    except ValueError:
+        raise NotFound from None
+    if str(found) != given:
+        raise NotFound
+    return found
+
+
+def _source(source: Source) -> tuple[Cell, ...]:
+    return (
+        source.token_id,
+        source.last_at,
+        _state(source),
+        source.requests,
+        source.refused,
+        source.events,
+        ", ".join(advice.DOORS[door] for door in source.doors),
+        version(source.version),
+        clock(source.lag_ms),
+    )
+
+
+def _state(source: Source) -> str:
+    if not source.is_valid:
+        return "token no longer works"
+    return "silent" if datetime.now(UTC) - source.last_at > _SILENT else "sends"
+
+
+def version(number: int) -> str:
+    """Write the version of our reporter, or that it is another client."""
+    if number == 0:
+        return "another client"
+    return f"{number // 1_000_000}.{number // 1_000 % 1_000}.{number % 1_000}"
+
+
+def clock(lag_ms: int | None) -> str | None:
+    """Say what the least delay of a day shows of a clock; None if no event came."""
+    if lag_ms is None:
+        return None
+    if lag_ms < _AHEAD_MS:
+        return f"ahead by {_span(-lag_ms)} or more"
+    if lag_ms > _BEHIND_MS:
+        return f"behind, or events wait {_span(lag_ms)}"
+    return "agrees"
+
+
+def _span(ms: int) -> str:
+    seconds = ms // 1_000
+    if seconds < 120:  # noqa: PLR2004 (two minutes)
+        return f"{seconds} s"
+    return f"{seconds // 60} min" if seconds < 7_200 else f"{seconds // 3_600} h"  # noqa: PLR2004 (two hours)
+
+
+def _stream(stream: Stream) -> tuple[Cell, ...]:
+    own = str(stream.stream_id)
+    name = "without a stream" if stream.stream_id is None else Link(own, f"/arrivals/{own}")
+    return (
+        name,
+        stream.last_at,
+        stream.batches,
+        stream.accepted,
+        stream.duplicates,
+        None if stream.stream_id is None else stream.missing,
+        sum(stream.losses),
+        *stream.losses,
+    )
+
+
+def _gaps(found: Sequence[Gap]) -> Table:
+    rows = [(gap.first, gap.last, gap.last - gap.first + 1, gap.before) for gap in found]
+    return Table("gaps", "Missing batches", _GAPS, rows, "No batch is missing between the first and the last one.")
+
+
+PAGES = (
+    Page(path="/arrivals", name="arrivals", title="Arrivals", roles=_ROLES, handler=show, nav="Arrivals"),
+    Page(
+        path="/arrivals/{stream}",
+        name="stream",
+        title="Stream",
+        roles=_ROLES,
+        handler=show_stream,
+        example={"stream": "019aab12-7c3e-7cc3-98c4-dc0c0c07398f"},
+    ),
+)
