@@ -10,7 +10,8 @@ from ingest.store import clocks, retention
 from ingest.store.clocks import Clock
 from ingest.store.connections import Connection
 from ingest.store.prefixes import ALL, Prefix
-from ingest.store.tenant_tables import TENANT_FILES, TENANT_TABLES, TenantFile, TenantTable
+from ingest.store.tenant_files import TENANT_FILES, TenantFile
+from ingest.store.tenant_tables import TENANT_TABLES, TenantTable
 
 _OLDEST = "SELECT {prefix}oldest_row($1, $2)"
 

@@ -1,4 +1,4 @@
-"""The list of all tables and files with data of tenants, for code that exports, erases, expires or counts it.
+"""The list of all tables with data of tenants, for code that exports, erases, expires or counts it.
 
 For each: what it holds and why, by which clock it goes (`ingest.store.clocks`), what an erasure of its tenant does with
 it, and which columns exports and access include. A test compares the list with PostgreSQL's catalog, so that a
@@ -56,17 +56,6 @@ class TenantTable(NamedTuple):
     exported: tuple[str, ...]
     left_out: Mapping[str, str] = {}
     kept_because: str = ""  # Unless an erasure deletes all rows.
-
-
-class TenantFile(NamedTuple):
-    """Files with data of tenants, whoever keeps them; an erasure reaches those that it deletes."""
-
-    name: str
-    holds: str
-    why: str
-    clock: Clock
-    erased: Erased
-    kept_because: str = ""
 
 
 _TAX = "tax law: an issued document stays as it is until its own time is over; it has no name and no event"
@@ -285,34 +274,6 @@ TENANT_TABLES = (
         "salted digests of erased words", "to learn no erased word again: a legal obligation",
         clocks.TOMBSTONES, Erased.DELETE, "until", ("tenant_id", "erasure_id", "kind", "parent_id", "until"),
         {"digest": "the hash of a word", "salt": "the salt of that hash"},
-    ),
-)  # fmt: skip
-
-TENANT_FILES = (
-    TenantFile(
-        "exports", "copies of the tenant's data that `nocontent export` wrote", "portability: a legal obligation",
-        clocks.OPERATOR, Erased.KEEP, "they were handed out; whoever asked for one deletes it",
-    ),
-    TenantFile(
-        "orders and receipts of erasures", "ids, counts and times, signed; no name and no word",
-        "to prove an erasure, and to repeat it after a restore: a legal obligation",
-        clocks.OPERATOR, Erased.KEEP, "without them a restored backup would bring the tenant back",
-    ),
-    TenantFile(
-        "printed invoices", "pages and PDF files that somebody saved", "accounts and tax: a legal obligation",
-        clocks.OPERATOR, Erased.KEEP, "copies of documents that are kept",
-    ),
-    TenantFile(
-        "backups and archived WAL", "everything that the database held", "to survive the loss of a server",
-        clocks.BACKUPS, Erased.KEEP, "a backup is not rewritten; it expires, and a restore repeats the erasures",
-    ),
-    TenantFile(
-        "WAL and freed space of the database", "rows that were deleted, until they are overwritten",
-        "how PostgreSQL stores rows", clocks.VACUUM, Erased.KEEP, "PostgreSQL frees space before it overwrites it",
-    ),
-    TenantFile(
-        "reporters' spools", "batches that the server has not stored, on the machines of the tenant",
-        "to lose no event while the server is away", clocks.SPOOL, Erased.KEEP, "they are on the tenant's machines",
     ),
 )  # fmt: skip
 

@@ -11,7 +11,8 @@ import pytest
 from markupsafe import escape
 
 from ingest.store import batches, connections
-from ingest.store.tenant_tables import TENANT_FILES, TENANT_TABLES
+from ingest.store.tenant_files import TENANT_FILES
+from ingest.store.tenant_tables import TENANT_TABLES
 from ingest.store.usage import rollups
 from tests.support import bills, cluster, sample
 from tests.support.command import Run
