@@ -1,4 +1,4 @@
-"""The list of all files with data of tenants, beside that of the tables."""
+"""The list of all files with data of tenants, beside the tables of `tenant_tables`."""
 
 from typing import NamedTuple
 
