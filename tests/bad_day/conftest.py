@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from ingest.store import migrate, tenants
-from tests.support import bills
+from tests.support import accounts, bills
 from tests.support.cluster import Cluster, operator
 
 _HANDOVER = "INSERT INTO nocontent.handovers (tenant_id, issuer, number, processor) VALUES ($1, $2, $3, 2)"
@@ -26,3 +26,9 @@ def closed(postgres: Cluster) -> Iterator[str]:
     asyncio.run(again())
     yield dsn
     postgres.drop(dsn)
+
+
+@pytest.fixture(scope="module")
+def session(closed: str) -> str:
+    """Return what a transaction of the console names its session by: that of the owner of the first tenant."""
+    return asyncio.run(accounts.member(closed, "acme")).cookie.digest.hex()
