@@ -22,6 +22,7 @@ a first deployment:
   nocontent vocabulary add acme tag:team search      and to a value of it
   nocontent token issue acme                         prints the token, once
   nocontent serve                                    accept events
+  nocontent console                                  serve the console to browsers
 
 to look around:
   nocontent demo                                     everything at once, with a PostgreSQL of its own
@@ -34,7 +35,7 @@ to look around:
 # The commands of each file of `ingest.cli`. Only that of the command is imported: `tenant` needs no HTTP server, and
 # half of the time of a short command goes into imports.
 FAMILIES = {
-    "server": ("serve",),
+    "server": ("serve", "console"),
     "upkeep": ("migrate", "maintain"),
     "jobs": ("jobs",),
     "control": ("tenant", "token", "reader", "vocabulary", "tags"),

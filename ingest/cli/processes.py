@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ingest import config
+from ingest.accounts.settings import AccountSettings
+from ingest.console.settings import ConsoleSettings
 from ingest.demo.settings import DemoSettings
 from ingest.intake.settings import IntakeSettings
 from ingest.rights.erasing.settings import ErasingSettings
@@ -20,8 +22,10 @@ from ingest.usage.settings import JobsSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServeSettings(ErasingSettings, IntakeSettings, JobsSettings, PaymentSettings, ServingSettings):
-    """Of `serve`."""
+class ServeSettings(
+    AccountSettings, ConsoleSettings, ErasingSettings, IntakeSettings, JobsSettings, PaymentSettings, ServingSettings
+):
+    """Of the processes that serve."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +41,13 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 class Process(NamedTuple):
     """A kind of process; `role` is the PostgreSQL role of its connections, or None if it may have none.
 
-    Without a role of `more` some of its paths answer 503.
+    Without a role of `more` some of its paths answer 503. `addresses` are the settings that name where it listens.
     """
 
     application: str  # module:name
     role: Role | None
     more: tuple[Role, ...] = ()
+    addresses: tuple[str, str] = ("bind", "metrics_bind")
 
     def load(self) -> Application:
         module, _, name = self.application.partition(":")
@@ -53,4 +58,7 @@ class Process(NamedTuple):
 
 PROCESSES = {
     "serve": Process("ingest.reports.process:APPLICATION", "nocontent_writer", more=("nocontent_usage_reader",)),
+    "console": Process(
+        "ingest.console.process:APPLICATION", "nocontent_console", addresses=("console_bind", "console_metrics_bind")
+    ),
 }

@@ -1,4 +1,4 @@
-"""`serve`: check the database, open the sockets, and run the service."""
+"""`serve` and `console`: check the database, open the sockets, and run the service."""
 
 import argparse
 import asyncio
@@ -16,6 +16,7 @@ from ingest.logs import stdio
 from ingest.rights import restore
 from ingest.rights.receipts import settings as receipts
 from ingest.serving import exposition, process, supervisor
+from ingest.serving.application import Application
 from ingest.serving.connection import backlog
 from ingest.serving.listener import Listener
 from ingest.serving.settings import ServingSettings
@@ -31,12 +32,16 @@ OPEN_FILES_MAX = 65_536
 
 
 def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
-    """Declare the command."""
-    says = "accept events until SIGTERM; SIGHUP replaces the workers"
+    """Declare the commands."""
+    _add(commands, "serve", "accept events until SIGTERM; SIGHUP replaces the workers")
+    _add(commands, "console", "serve the console to browsers until SIGTERM; SIGHUP replaces the workers")
+
+
+def _add(commands: "Subparsers[argparse.ArgumentParser]", name: str, says: str) -> None:
     serve = commands.add_parser(
-        "serve", help=says, description=says, epilog=_settings_help(), formatter_class=RawDescriptionHelpFormatter
+        name, help=says, description=says, epilog=_settings_help(), formatter_class=RawDescriptionHelpFormatter
     )
-    serve.set_defaults(run=_serve)
+    serve.set_defaults(run=_serve, process=name)
     serve.add_argument(
         "--print-config", action="store_true", help="print the settings in force, secrets masked, and exit"
     )
@@ -57,10 +62,11 @@ def _serve(args: argparse.Namespace) -> int:
             print(f"{config.PREFIX}{name.upper()}={value}")
         return 0
     stdio.seal()
-    served, wanted = PROCESSES["serve"], processes.load()
+    served, wanted = PROCESSES[args.process], processes.load()
     process.forbid_core_dumps()
     _allow_many_connections()
-    listener = _listener(wanted)
+    application, (bind, metrics_bind) = served.load(), served.addresses
+    listener = _listener(wanted, str(getattr(wanted, bind)), application)
     listener.check_certificate()
     asyncio.run(_check_database(wanted, served, is_strict=args.strict))
     _check_way_to_database(wanted.dsn, is_strict=args.strict)
@@ -68,12 +74,12 @@ def _serve(args: argparse.Namespace) -> int:
         sockets = listener.create_sockets()
     except OSError:
         raise CannotStart(
-            "NOCONTENT_BIND is in use, is not an address of this machine, or needs root for its port."
+            f"{config.PREFIX}{bind.upper()} is in use, is not an address of this machine, or needs root for its port."
         ) from None
     counts = WorkerCounts()
     try:
-        _serve_metrics(wanted, counts)
-        site = Site(served.load(), listener, sockets)
+        _serve_metrics(metrics_bind, str(getattr(wanted, metrics_bind)), counts)
+        site = Site(application, listener, sockets)
         return supervisor.run(site, counts, wanted.drain_s)
     finally:
         counts.close()
@@ -125,19 +131,20 @@ def _check_way_to_database(dsn: str, *, is_strict: bool) -> None:
         raise CannotStart("PostgreSQL is remote and not verified: use sslmode=verify-full, see docs/operations.md.")
 
 
-def _serve_metrics(wanted: ServingSettings, counts: WorkerCounts) -> None:
+def _serve_metrics(setting: str, bind: str, counts: WorkerCounts) -> None:
     """Serve /metrics of all workers from this process."""
-    host, port = config.address(wanted.metrics_bind)
+    host, port = config.address(bind)
     try:
         listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError:
-        raise CannotStart("NOCONTENT_METRICS_BIND is in use or is not an address of this machine.") from None
+        raise CannotStart(f"{config.PREFIX}{setting.upper()} is in use or is not an address of this machine.") from None
     exposition.start(listening, counts)
 
 
-def _listener(wanted: ServingSettings) -> Listener:
+def _listener(wanted: ServingSettings, bind: str, application: Application) -> Listener:
     server = Listener()
-    server.bind = [wanted.bind]
+    server.headers = application.headers
+    server.bind = [bind]
     server.workers = wanted.workers
     # Access logs have paths, referrers and user agents: text chosen by strangers.
     server.accesslog = None

@@ -9,7 +9,6 @@ NOTICES = {
     "password-changed": "Your password is changed. All other sessions are signed out.",
     "totp-enabled": "Two-step sign-in is on. Keep your recovery codes somewhere safe.",
     "totp-disabled": "Two-step sign-in is off.",
-    "reset-requested": "If that account exists, its operator now has a reset link for you.",
     "terms-registered": "The terms are registered. Proxies may send them within a second.",
     "term-retired": "The term is retired. Proxies that send it are refused within a second.",
     "tag-declared": "The tag key is declared. Register its values next.",
@@ -21,4 +20,6 @@ NOTICES = {
     "person-removed": "That person is removed.",
     "person-signed-out": "That person is signed out on every device.",
     "person-totp-ended": "That person signs in without codes from now on.",
+    "accepted": "Welcome. Sign in with your new password.",
+    "password-reset": "Your password is set. Sign in with it.",
 }

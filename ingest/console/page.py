@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 from starlette.responses import Response
 
-from ingest.accounts.roles import ROLES, Role
+from ingest.accounts.roles import MANAGERS, ROLES, Role
 from ingest.console.visit import Guest, Visit
 
 EVERYBODY: frozenset[Role] = frozenset(ROLES)
-MANAGERS: frozenset[Role] = frozenset(("owner", "admin"))
+__all__ = ["EVERYBODY", "MANAGERS", "Page", "PublicPage"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,9 @@ from ingest.console.pages import (
     account,
     arrivals,
     audit,
+    authenticator,
     home,
+    links,
     promise,
     refusals,
     sign_in,
@@ -27,7 +29,9 @@ PAGES: Sequence[Page] = (
     *audit.PAGES,
     *promise.PAGES,
     *account.PAGES,
+    *authenticator.PAGES,
+    *sign_in.PAGES,
 )
-PUBLIC: Sequence[PublicPage] = sign_in.PAGES
+PUBLIC: Sequence[PublicPage] = (*sign_in.PUBLIC, *links.PUBLIC)
 NAMES = frozenset((*(page.name for page in PAGES), *(page.name for page in PUBLIC)))
 assert len(NAMES) == len(PAGES) + len(PUBLIC)  # Each has a name of its own.

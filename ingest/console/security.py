@@ -1,4 +1,4 @@
-"""What protects pages: the headers of every answer, the one cookie, and the check of where a form comes from."""
+"""What protects pages: the headers of every answer, and the check of where a form comes from."""
 
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -7,8 +7,6 @@ from ingest.console.errors import CrossOrigin
 from ingest.console.settings import is_loopback
 from ingest.serving.application import Headers
 
-COOKIE = "__Host-nocontent"  # The prefix binds it to this host: no other host, path or plain HTTP can set one.
-_ATTRIBUTES = "; Path=/; Secure; HttpOnly; SameSite=Lax"
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -23,16 +21,6 @@ PAGE_HEADERS: Headers = [
     (b"x-content-type-options", b"nosniff"),
 ]
 _SAFE = {"GET", "HEAD"}
-
-
-def cookie_header(value: str, seconds: int) -> str:
-    """Return the header that keeps a session in the browser."""
-    return f"{COOKIE}={value}; Max-Age={seconds}{_ATTRIBUTES}"
-
-
-def end_header() -> str:
-    """Return the header that removes the cookie."""
-    return f"{COOKIE}=; Max-Age=0{_ATTRIBUTES}"
 
 
 def require_same_origin(method: str, headers: Mapping[str, str], origin: str) -> None:

@@ -1,7 +1,10 @@
 """Holds what the requests of one worker share."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from ingest.accounts.keys import Keys
+from ingest.accounts.signing_in import Accounts
 from ingest.console.counts import PageCounts
 from ingest.serving.body_memory import BodyMemory
 from ingest.store.visits import Visits
@@ -14,7 +17,10 @@ class Services:
     """The parts of a worker that its pages use."""
 
     origin: str  # As browsers see it.
+    proxies: int  # In front of the console, each of which adds to X-Forwarded-For.
+    keys: Callable[[], Keys]  # Those in force now.
     visits: Visits
+    accounts: Accounts
     memory: BodyMemory
     counts: PageCounts
     proof_report: str | None = None  # The file of the last proof's report.

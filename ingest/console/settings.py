@@ -8,7 +8,9 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta
 
+from ingest.accounts.settings import AccountSettings
 from ingest.config import Address, Settings
+from ingest.store.database import DatabaseSettings
 
 _ORIGIN = re.compile(r"(https?)://(\[[0-9a-f:.]+\]|[a-z0-9.-]{1,253})(:[0-9]{1,5})?/?")
 
@@ -52,4 +54,12 @@ class ConsoleSettings(Settings):
     proof_report: Annotated[
         str | None, Meta(description="the report.json of `nocontent prove --report-dir` that the console shows")
     ] = None
+    console_proxies: Annotated[
+        int, Meta(ge=0, le=4, description="proxies in front, each of which adds the sender to X-Forwarded-For")
+    ] = 0
     page_counts: Annotated[bool, Meta(description="count views of the console's pages by day, and nothing else")] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerSettings(AccountSettings, ConsoleSettings, DatabaseSettings):
+    """What a worker of the console reads."""

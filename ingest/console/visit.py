@@ -13,7 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ingest.accounts.person import Person
-from ingest.console import forms, render, tables
+from ingest.accounts.sessions import Session
+from ingest.accounts.signing_in import Visitor
+from ingest.console import addresses, forms, render, tables
+from ingest.console.addresses import cookie_of
 from ingest.console.forms import Fields
 from ingest.console.notices import NOTICES
 from ingest.console.services import Services
@@ -39,7 +42,7 @@ class Guest:
     request: Request
     page: Place
     services: Services
-    form: Fields = field(default=forms.NOTHING)  # Of POST alone.
+    form: Fields = field(default_factory=lambda: forms.NOTHING)  # Of POST alone.
 
     @cached_property
     def query(self) -> Fields:
@@ -49,6 +52,17 @@ class Guest:
     @property
     def path_params(self) -> Mapping[str, str]:
         return {name: str(value) for name, value in self.request.path_params.items()}
+
+    @property
+    def visitor(self) -> Visitor:
+        """Return where the request comes from, for the throttle and the list of sessions."""
+        agent = self.request.headers.get("user-agent", "")
+        return Visitor(addresses.of(self.request, self.services.proxies), agent, cookie_of(self.request))
+
+    def later(self, made: Response, retry_after_s: int) -> Response:
+        """Return an answer that says when to try again."""
+        made.headers["Retry-After"] = str(retry_after_s)
+        return made
 
     def render(self, template: str, status: HTTPStatus = HTTPStatus.OK, /, **context: object) -> Response:
         """Return the page, or the table of the context that the query asks for as CSV."""
@@ -94,10 +108,13 @@ class Guest:
 class Visit(Guest):
     """A request of a person who is signed in."""
 
-    person: Person = field(kw_only=True)
-    session: bytes = field(kw_only=True)  # Its digest.
+    session: Session = field(kw_only=True)
     form_token: str = field(kw_only=True)
     nav: Sequence[Place] = field(kw_only=True)  # What this person may see.
+
+    @property
+    def person(self) -> Person:
+        return self.session.person
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -106,13 +123,13 @@ class Visit(Guest):
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Connection]:
         """Lend a connection that sees the rows of this person's tenant, all of one moment."""
-        async with self.services.visits.read(self.person.tenant_id, self.session) as connection:
+        async with self.services.visits.read(self.person.tenant_id, self.session.digest) as connection:
             yield connection
 
     @asynccontextmanager
     async def act(self) -> AsyncIterator[Connection]:
         """Lend a connection that writes in one transaction; acts of the store inside it are part of it."""
-        async with self.services.visits.act(self.person.tenant_id, self.session) as connection:
+        async with self.services.visits.act(self.person.tenant_id, self.session.digest) as connection:
             yield connection
 
     def _frame(self) -> dict[str, object]:

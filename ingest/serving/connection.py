@@ -171,7 +171,7 @@ class Connection:
             "query_string": head.query,
             "root_path": "",
             "headers": head.fields,
-            "client": None,
+            "client": self._wire.peer,
             "server": None,
             "state": state,
             "extensions": {},

@@ -20,6 +20,8 @@ class Wire:
         self._reader = reader
         self._writer = writer
         self.is_secure = writer.get_extra_info("ssl_object") is not None
+        peer = writer.get_extra_info("peername")
+        self.peer = (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) else None  # Of a Unix socket none.
         writer.transport.set_write_buffer_limits(high=UNSENT_BYTES_MAX)
         reader._limit = AHEAD_BYTES_MAX  # type: ignore[attr-defined]  # noqa: SLF001 (Hypercorn passes none on)
 

@@ -12,6 +12,7 @@ import asyncpg
 from ingest import logs
 from ingest.errors import Unavailable
 from ingest.store import connections
+from ingest.store.accounts import sessions
 from ingest.store.connections import Connection, Role
 from ingest.store.endings import LOST
 from ingest.store.errors import ReadTooLarge
@@ -22,8 +23,9 @@ OPEN_MAX = 6  # Connections of a worker.
 TENANT_MAX = 4  # Of which one tenant's people use at once.
 WAITING_MAX = 64  # Requests of one tenant that wait.
 WAIT_S = 3.0
-NOBODY = 0  # Those who are not signed in yet take turns as one tenant.
-_BIND = "SELECT set_config('nocontent.session', $1, true)"
+# Take turns as tenants do: those who are not signed in, and the look-ups of everybody's sessions.
+STRANGERS = 0
+LOOK_UPS = -1
 # Of classes that a bug of ours causes: a missing privilege, a broken constraint, a wrong statement.
 _BUGS = ("22", "23", "42")
 
@@ -46,21 +48,26 @@ class Visits:
             self._lent(tenant_id) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            await connection.execute(_BIND, session.hex())
+            await sessions.enter(connection, session)
             yield connection
 
     @asynccontextmanager
     async def act(self, tenant_id: int, session: bytes) -> AsyncIterator[Connection]:
         """Lend a transaction that writes, and commit it at the end; raises as `read`."""
         async with self._lent(tenant_id) as connection, connection.transaction():
-            await connection.execute(_BIND, session.hex())
+            await sessions.enter(connection, session)
             yield connection
 
     @asynccontextmanager
-    async def call(self) -> AsyncIterator[Connection]:
-        """Lend a transaction without a session, which sees no row of a tenant but calls functions; raises as `read`."""
-        async with self._lent(NOBODY) as connection, connection.transaction():
+    async def connect(self, turn: int = STRANGERS) -> AsyncIterator[Connection]:
+        """Lend a connection without transaction and session, good for calling functions; raises as `read`."""
+        async with self._lent(turn) as connection:
             yield connection
+
+    async def ask(self) -> None:
+        """Ask whether the database answers; raises as `read`."""
+        async with self._lent(LOOK_UPS) as connection:
+            await connection.execute("SELECT 1")
 
     @asynccontextmanager
     async def _lent(self, tenant_id: int) -> AsyncIterator[Connection]:
