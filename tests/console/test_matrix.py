@@ -25,9 +25,10 @@ FOREIGN = {
     "person": "SELECT person_id::text FROM people JOIN tenants USING (tenant_id) WHERE name = 'globex' LIMIT 1",
     "token": "SELECT token_id::text FROM ingest_tokens JOIN tenants USING (tenant_id) WHERE name = 'globex' LIMIT 1",
 }
+WORDS = {"kind"}  # Parameters with a closed list of values, none of which is anybody's.
 GETS = [page for page in PAGES if page.method == "GET"]
 POSTS = [page for page in PAGES if page.method == "POST"]
-WITH_IDS = [page for page in PAGES if _PARAMETER.search(page.path)]
+WITH_IDS = [page for page in PAGES if set(_PARAMETER.findall(page.path)) - WORDS]
 
 
 def path_of(page: Page, **ids: str) -> str:
@@ -92,7 +93,7 @@ def test_an_act_from_another_site_is_refused_whoever_asks(page: Page, member: tu
 @pytest.mark.parametrize("page", WITH_IDS, ids=name_of)
 def test_ids_of_another_tenant_are_not_there(page: Page, running: Console) -> None:
     names = _PARAMETER.findall(page.path)
-    ids = {name: _foreign(running, FOREIGN[name]) for name in names if name in FOREIGN}
+    ids = {name: _foreign(running, FOREIGN[name]) for name in names if name not in WORDS}
     with running.visitor("owner") as owner:
         answer = owner.get(path_of(page, **ids)) if page.method == "GET" else owner.post(path_of(page, **ids))
         assert is_missing(answer, owner)

@@ -26,7 +26,9 @@ OWN = "https://console.example.com"
 def every_answer(running: Console) -> list[Answer]:
     """Return answers of every kind: pages, redirects, errors, files, and those to requests that cannot be read."""
     with running.visitor("owner") as owner:
-        pages = [owner.get(page.path) for page in (*PAGES, *PUBLIC) if page.method == "GET" and "{" not in page.path]
+        paths = [page.path for page in PAGES if page.method == "GET"]
+        paths += [page.path for page in PUBLIC if page.method == "GET"]
+        pages = [owner.get(path) for path in paths if "{" not in path]
         more = [
             owner.get("/never-was"),
             owner.get("/static/0000000000000000/console.css"),
