@@ -13,7 +13,7 @@ from tests.support.console import Console
 def running(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     """Yield a running console with one person of every role in each of two tenants."""
     dsn = postgres.migrated()
-    console.invite_everybody(dsn)
+    console.furnish(dsn)
     with console.serving(dsn, tmp_path_factory.mktemp("console")) as made:
         yield made
     postgres.drop(dsn)

@@ -7,22 +7,24 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlencode
+from uuid import uuid4
 
 from ingest.accounts import keys as session_keys
 from ingest.accounts.links import Link
+from ingest.accounts.passwords import Passwords
 from ingest.accounts.roles import ROLES, Role
 from ingest.accounts.sessions import COOKIE_NAME
 from ingest.store import connections
 from ingest.store.accounts import people
 from ingest.store.accounts.people import NewPerson
 from ingest.store.connections import Connection
-from tests.support import customers, service
+from tests.support import customers, entries, service
 from tests.support.wire import Answer, Sender
 
 PASSWORD = "four unrelated garden words"
@@ -113,22 +115,23 @@ def text(answer: Answer) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", body)).split())
 
 
-def invite_everybody(dsn: str) -> None:
-    """Make the tenants, each with one person of every role, who have all accepted with PASSWORD."""
-    customers.prepare(dsn, dict.fromkeys(TENANTS, customers.CustomerSpec()))
-    asyncio.run(_invite_everybody(dsn))
+def furnish(dsn: str) -> None:
+    """Make the tenants, each with a token, a batch of a stream, and one person of every role, who accepted PASSWORD."""
+    made = customers.prepare(dsn, dict.fromkeys(TENANTS, customers.CustomerSpec()))
+    asyncio.run(_furnish(dsn, [each.tenant_id for each in made.values()]))
 
 
-async def _invite_everybody(dsn: str) -> None:
-    from ingest.accounts.passwords import Passwords  # noqa: PLC0415 (its pool belongs to this loop)
-
+async def _furnish(dsn: str, tenant_ids: list[int]) -> None:
     passwords = Passwords()
     hashed = await passwords.hash(PASSWORD)
     passwords.close()
-    async with _as_control(dsn) as control:
-        for tenant in await control.fetch("SELECT tenant_id FROM tenants WHERE name = ANY($1)", list(TENANTS)):
+    async with connections.connected(dsn, "nocontent_control") as control:
+        for tenant_id in tenant_ids:
             for role in ROLES:
-                await add(dsn, control, int(tenant[0]), NewPerson(f"{role}@example.com", f"The {role}", role), hashed)
+                await add(dsn, control, tenant_id, NewPerson(f"{role}@example.com", f"The {role}", role), hashed)
+    async with entries.writing(dsn) as queue:
+        for tenant_id in tenant_ids:
+            await entries.acknowledged(queue, entries.entry(tenant_id=tenant_id, sequence=1, stream_id=uuid4()))
 
 
 async def add(dsn: str, control: Connection, tenant_id: int, new: NewPerson, hashed: str) -> None:
@@ -138,12 +141,6 @@ async def add(dsn: str, control: Connection, tenant_id: int, new: NewPerson, has
     await people.add_link(control, tenant_id, person_id, "invitation", link.digest)
     async with connections.connected(dsn, "nocontent_console") as connection:
         assert await connection.fetchval("SELECT nocontent.use_link($1, $2)", link.digest, hashed)
-
-
-@contextlib.asynccontextmanager
-async def _as_control(dsn: str) -> AsyncIterator[Connection]:
-    async with connections.connected(dsn, "nocontent_control") as connection:
-        yield connection
 
 
 @contextlib.contextmanager
