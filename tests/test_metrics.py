@@ -20,8 +20,8 @@ _LIBRARYS = ("python_", "process_")
 
 @pytest.fixture(scope="module")
 def at_start() -> dict[str, Metric]:
-    """Return the metrics of a process that accepts events and has counted nothing yet."""
-    return _shown("ingest.reports.app")
+    """Return the metrics of both kinds of process, the service and the console, which have counted nothing yet."""
+    return _shown("ingest.reports.app, ingest.console.app")
 
 
 def _shown(modules: str) -> dict[str, Metric]:

@@ -2,18 +2,26 @@
 
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Literal
+from typing import Literal, get_args
 
 from prometheus_client import Counter, Histogram
 
-from ingest.metrics import SECONDS
+from ingest.metrics import SECONDS, begin_at_zero
+from ingest.serving.metrics import task_restarts
 
+Outcome = Literal["signed-in", "awaits-code", "refused", "throttled"]
 Task = Literal["database", "page-counts", "pulse"]
 
 console_responses = Counter("ingest_console_responses", "Responses of the console, static files included.", ["status"])
 console_page_seconds = Histogram(
     "ingest_console_page_seconds", "Time from the head of a request for a page to its answer.", buckets=SECONDS
 )
+console_sign_ins = Counter(
+    "ingest_console_sign_ins", "Attempts to sign in, with a password, code or link.", ["outcome"]
+)
+
+begin_at_zero(console_sign_ins, get_args(Outcome))
+begin_at_zero(task_restarts, get_args(Task))
 
 
 def declare(statuses: Iterable[HTTPStatus]) -> None:
@@ -21,3 +29,8 @@ def declare(statuses: Iterable[HTTPStatus]) -> None:
     own = {HTTPStatus.OK, HTTPStatus.SEE_OTHER, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.TOO_MANY_REQUESTS}
     for status in {*own, *statuses}:
         console_responses.labels(str(status.value))
+
+
+def count_sign_in(outcome: Outcome) -> None:
+    """Count an attempt to sign in."""
+    console_sign_ins.labels(outcome).inc()

@@ -105,6 +105,14 @@ OPERATOR = Board(
                 table("Versions", "count by (version, instance) (ingest_build_info)"),
             ),
         ),
+        Row(
+            "Console",
+            (
+                rates("Console: answers by status", "answers", "ingest_console_responses_total", "status"),
+                quantiles("Console: time for a page", "s", {"ingest_console_page_seconds": ""}, (0.5, 0.95)),
+                rates("Console: attempts to sign in", "attempts", "ingest_console_sign_ins_total", "outcome"),
+            ),
+        ),
     ),
 )  # fmt: skip
 

@@ -8,6 +8,7 @@ from ingest.accounts import signing_in
 from ingest.accounts.errors import BadCode, BadSignIn, SessionOver, Throttled
 from ingest.accounts.sessions import GONE
 from ingest.accounts.signing_in import Credentials, SignedIn
+from ingest.console import metrics
 from ingest.console.page import EVERYBODY, Page, PublicPage
 from ingest.console.visit import Guest, Visit
 
@@ -26,8 +27,10 @@ async def sign_in(guest: Guest) -> Response:
     try:
         signed_in = await signing_in.sign_in(guest.services.accounts, typed, guest.visitor)
     except BadSignIn:
+        metrics.count_sign_in("refused")
         return _again(guest, typed, HTTPStatus.UNPROCESSABLE_ENTITY, _WRONG)
     except Throttled as refused:
+        metrics.count_sign_in("throttled")
         return guest.later(_again(guest, typed, HTTPStatus.TOO_MANY_REQUESTS, later(refused)), refused.retry_after_s)
     return enter(guest, signed_in)
 
@@ -42,8 +45,10 @@ async def enter_code(guest: Guest) -> Response:
     try:
         signed_in = await signing_in.enter_code(guest.services.accounts, guest.form.text("code"), guest.visitor)
     except BadCode:
+        metrics.count_sign_in("refused")
         return guest.render("code.html", HTTPStatus.UNPROCESSABLE_ENTITY, failed=_WRONG_CODE)
     except Throttled as refused:
+        metrics.count_sign_in("throttled")
         made = guest.render("code.html", HTTPStatus.TOO_MANY_REQUESTS, failed=later(refused))
         return guest.later(made, refused.retry_after_s)
     except SessionOver:
@@ -59,6 +64,7 @@ async def sign_out(visit: Visit) -> Response:
 
 def enter(guest: Guest, signed_in: SignedIn) -> Response:
     """Return the redirect after a password, a code or a link, with the cookie."""
+    metrics.count_sign_in("awaits-code" if signed_in.awaits_totp else "signed-in")
     made = guest.redirect("/sign-in/code" if signed_in.awaits_totp else "/")
     made.headers["Set-Cookie"] = signed_in.header()
     return made
