@@ -9,6 +9,8 @@ from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from asyncpg import Record
+
 from ingest.store.connections import Connection
 from ingest.store.traffic import DOORS, FIELDS, Door
 
@@ -172,14 +174,30 @@ FROM summed ORDER BY last_at DESC
 async def streams(connection: Connection, since: datetime) -> Ledger:
     """Return the streams of batches that came since a time, the last one to send first."""
     rows = await connection.fetch(_STREAMS, since, LINES_MAX, STREAMS_MAX)
-    found = [
-        Stream(
-            **{name: row[name] for name in Stream._fields if name != "losses"},
-            losses=Losses(*(row[reason] for reason in Losses._fields)),
-        )
-        for row in rows
-    ]
-    return Ledger(found, rows[0]["cut_at"] if rows else None)
+    return Ledger([_stream(row) for row in rows], rows[0]["cut_at"] if rows else None)
+
+
+_STREAM = """
+SELECT stream_id, count(*) AS batches, sum(accepted)::bigint AS accepted, sum(duplicates)::bigint AS duplicates,
+    sum(coarsened)::bigint AS coarsened, max(sequence) - min(sequence) + 1 - count(*) AS missing,
+    sum(dropped_queue_full)::bigint AS queue_full, sum(dropped_retries_exhausted)::bigint AS retries_exhausted,
+    sum(dropped_refused)::bigint AS refused, sum(dropped_shutdown)::bigint AS shutdown,
+    min(received_at) AS first_at, max(received_at) AS last_at
+FROM own_batches WHERE stream_id = $1 AND sequence >= 0 GROUP BY stream_id
+"""
+
+
+async def stream(connection: Connection, stream_id: UUID) -> Stream | None:
+    """Return a stream with all that the ledger has of it, or None if that is nothing."""
+    row = await connection.fetchrow(_STREAM, stream_id)
+    return None if row is None else _stream(row)
+
+
+def _stream(row: Record) -> Stream:
+    return Stream(
+        **{name: row[name] for name in Stream._fields if name != "losses"},
+        losses=Losses(*(row[reason] for reason in Losses._fields)),
+    )
 
 
 _GAPS = """
@@ -195,14 +213,6 @@ WHERE sequence > before + 1 ORDER BY first DESC LIMIT $2
 async def gaps(connection: Connection, stream_id: UUID) -> list[Gap]:
     """Return the last gaps of a stream, over all that the ledger has of it."""
     return [Gap(*row.values()) for row in await connection.fetch(_GAPS, stream_id, GAPS_MAX)]
-
-
-_KNOWS = "SELECT EXISTS (SELECT FROM own_batches WHERE stream_id = $1 AND sequence >= 0)"
-
-
-async def knows(connection: Connection, stream_id: UUID) -> bool:
-    """Return whether the ledger has a batch of a stream."""
-    return bool(await connection.fetchval(_KNOWS, stream_id))
 
 
 _LEARNED = "SELECT count(*) FROM vocabulary WHERE learned AND tenant_id > 0 AND created_at >= $1"

@@ -38,10 +38,13 @@ _STREAMS = (
     Column("duplicates", "Duplicates", "count"),
     Column("missing", "Missing batches", "count"),
     Column("lost", "Lost events", "count"),
-    Column("lost_queue_full", "Queue full", "count"),
-    Column("lost_retries_exhausted", "Retries exhausted", "count"),
-    Column("lost_refused", "Refused", "count"),
-    Column("lost_shutdown", "Shutdown", "count"),
+)
+_LOSSES = (
+    Column("stream", "Stream"),
+    Column("queue_full", "Queue full", "count"),
+    Column("retries_exhausted", "Retries exhausted", "count"),
+    Column("refused", "Refused", "count"),
+    Column("shutdown", "Ended before", "count"),
 )
 _GAPS = (
     Column("first", "First missing", "count"),
@@ -61,7 +64,6 @@ async def show(visit: Visit) -> Response:
         "arrivals.html",
         span=span,
         cut_at=ledger.cut_at,
-        last_at=max((stream.last_at for stream in ledger.streams), default=None),
         accepted=sum(stream.accepted for stream in ledger.streams),
         duplicates=sum(stream.duplicates for stream in ledger.streams),
         missing=sum(stream.missing for stream in ledger.streams),
@@ -69,6 +71,7 @@ async def show(visit: Visit) -> Response:
         coarsened=sum(stream.coarsened for stream in ledger.streams),
         sources=Table("tokens", "Proxies, by their tokens", _SOURCES, [_source(each) for each in sources]),
         streams=Table("streams", "Streams", _STREAMS, [_stream(each) for each in ledger.streams]),
+        losses=_losses(ledger.streams),
     )
 
 
@@ -76,10 +79,11 @@ async def show_stream(visit: Visit) -> Response:
     """Show what is missing of a stream."""
     stream_id = _id(visit.path_params["stream"])
     async with visit.read() as connection:
-        if not await traffic_reads.knows(connection, stream_id):
+        known = await traffic_reads.stream(connection, stream_id)
+        if known is None:
             raise NotFound
         found = await traffic_reads.gaps(connection, stream_id)
-    return visit.render("stream.html", stream=str(stream_id), gaps=_gaps(found), gaps_max=traffic_reads.GAPS_MAX)
+    return visit.render("stream.html", stream=known, gaps=_gaps(found), losses=_losses([known]))
 
 
 def _id(given: str) -> UUID:
@@ -138,23 +142,37 @@ def _span(ms: int) -> str:
 
 
 def _stream(stream: Stream) -> tuple[Cell, ...]:
-    own = str(stream.stream_id)
-    name = "without a stream" if stream.stream_id is None else Link(own, f"/arrivals/{own}")
     return (
-        name,
+        _name(stream),
         stream.last_at,
         stream.batches,
         stream.accepted,
         stream.duplicates,
         None if stream.stream_id is None else stream.missing,
         sum(stream.losses),
-        *stream.losses,
     )
+
+
+def _name(stream: Stream) -> Cell:
+    if stream.stream_id is None:
+        return "without a stream"
+    return Link(str(stream.stream_id), f"/arrivals/{stream.stream_id}")
+
+
+def _losses(streams: Sequence[Stream]) -> Table:
+    rows = [(_name(stream), *stream.losses) for stream in streams if any(stream.losses)]
+    return Table("losses", "Lost events, as the proxies say", _LOSSES, rows, "No proxy reported a loss.")
 
 
 def _gaps(found: Sequence[Gap]) -> Table:
     rows = [(gap.first, gap.last, gap.last - gap.first + 1, gap.before) for gap in found]
-    return Table("gaps", "Missing batches", _GAPS, rows, "No batch is missing between the first and the last one.")
+    return Table(
+        "gaps",
+        f"The last {traffic_reads.GAPS_MAX} gaps" if len(rows) == traffic_reads.GAPS_MAX else "Gaps",
+        _GAPS,
+        rows,
+        "No batch is missing between the first and the last one.",
+    )
 
 
 PAGES = (
