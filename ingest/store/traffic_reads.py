@@ -1,7 +1,7 @@
 """Reads what was refused and what arrived, for the tenant of the session that the transaction names.
 
-The ledger is read through `own_batches`, newest lines first and no more than LINES_MAX, so that a page of a tenant with
-millions of small batches is as quick as any.
+Of the ledger the newest LINES_MAX lines are read, so that a page of a tenant with millions of small batches is as
+quick as any.
 """
 
 from collections.abc import Sequence
@@ -146,28 +146,10 @@ async def sources(connection: Connection, since: date) -> list[Source]:
     return [Source(**{**dict(row.items()), "doors": [DOORS[number - 1] for number in row["doors"]]}) for row in rows]
 
 
-# A sequence that came before the first line that was read is not missing: only where some are, the key is asked.
 _STREAMS = """
-WITH lately AS MATERIALIZED (
-    SELECT received_at, CASE WHEN sequence >= 0 THEN stream_id END AS stream_id, sequence, accepted, duplicates,
-        coarsened, dropped_queue_full, dropped_retries_exhausted, dropped_refused, dropped_shutdown
-    FROM own_batches WHERE received_at >= $1 ORDER BY received_at DESC LIMIT $2
-), summed AS (
-    SELECT stream_id, count(*) AS batches, sum(accepted)::bigint AS accepted, sum(duplicates)::bigint AS duplicates,
-        sum(coarsened)::bigint AS coarsened, min(sequence) AS first, max(sequence) AS last,
-        sum(dropped_queue_full)::bigint AS queue_full, sum(dropped_retries_exhausted)::bigint AS retries_exhausted,
-        sum(dropped_refused)::bigint AS refused, sum(dropped_shutdown)::bigint AS shutdown,
-        min(received_at) AS first_at, max(received_at) AS last_at
-    FROM lately GROUP BY stream_id ORDER BY last_at DESC LIMIT $3
-)
-SELECT stream_id, batches, accepted, duplicates, coarsened,
-    CASE WHEN stream_id IS NULL OR last - first + 1 = batches THEN 0 ELSE last - first + 1 - (
-        SELECT count(*) FROM own_batches own
-        WHERE own.stream_id = summed.stream_id AND own.sequence BETWEEN summed.first AND summed.last
-    ) END AS missing,
-    queue_full, retries_exhausted, refused, shutdown, first_at, last_at,
-    (SELECT CASE WHEN count(*) = $2 THEN min(received_at) END FROM lately) AS cut_at
-FROM summed ORDER BY last_at DESC
+SELECT stream_id, batches, accepted, duplicates, coarsened, missing, queue_full, retries_exhausted, refused, shutdown,
+    first_at, last_at, cut_at
+FROM own_streams($1, $2, $3)
 """
 
 

@@ -165,12 +165,49 @@ BEGIN
 END
 $$;
 
+-- The streams of the tenant of the session, by its newest lines of the ledger: a view that is a barrier hides its order, so
+-- a query on `own_batches` would read all lines. Lines without a stream are the one whose id is null. A sequence that
+-- came before the first line that was read is not missing, so the key is asked where some are.
+CREATE FUNCTION nocontent.own_streams(since timestamptz, lines_max integer, streams_max integer)
+RETURNS TABLE (
+    stream_id uuid, batches bigint, accepted bigint, duplicates bigint, coarsened bigint, missing bigint,
+    queue_full bigint, retries_exhausted bigint, refused bigint, shutdown bigint,
+    first_at timestamptz, last_at timestamptz, cut_at timestamptz
+)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = error
+AS $$
+    WITH lately AS MATERIALIZED (
+        SELECT received_at, CASE WHEN sequence >= 0 THEN line.stream_id END AS stream, sequence, line.accepted,
+            line.duplicates, line.coarsened, dropped_queue_full, dropped_retries_exhausted, dropped_refused,
+            dropped_shutdown
+        FROM nocontent.batches line
+        WHERE line.tenant_id = (SELECT nocontent.session_tenant()) AND received_at >= since
+        ORDER BY received_at DESC LIMIT least(lines_max, 100000)
+    ), summed AS (
+        SELECT stream, count(*) AS batches, sum(lately.accepted)::bigint AS accepted,
+            sum(lately.duplicates)::bigint AS duplicates, sum(lately.coarsened)::bigint AS coarsened,
+            min(sequence) AS first, max(sequence) AS last, sum(dropped_queue_full)::bigint AS queue_full,
+            sum(dropped_retries_exhausted)::bigint AS retries_exhausted, sum(dropped_refused)::bigint AS refused,
+            sum(dropped_shutdown)::bigint AS shutdown, min(received_at) AS first_at, max(received_at) AS last_at
+        FROM lately GROUP BY stream ORDER BY last_at DESC LIMIT least(streams_max, 1000)
+    )
+    SELECT stream, summed.batches, summed.accepted, summed.duplicates, summed.coarsened,
+        CASE WHEN stream IS NULL OR last - first + 1 = summed.batches THEN 0 ELSE last - first + 1 - (
+            SELECT count(*) FROM nocontent.batches own
+            WHERE own.tenant_id = (SELECT nocontent.session_tenant()) AND own.stream_id = stream
+                AND own.sequence BETWEEN first AND last
+        ) END,
+        summed.queue_full, summed.retries_exhausted, summed.refused, summed.shutdown, summed.first_at, summed.last_at,
+        (SELECT CASE WHEN count(*) = least(lines_max, 100000) THEN min(received_at) END FROM lately)
+    FROM summed ORDER BY summed.last_at DESC
+$$;
+
 INSERT INTO nocontent.tenant_tables (table_name, erased) VALUES ('refusals', 'delete'), ('arrivals', 'delete');
 
 REVOKE EXECUTE ON FUNCTION nocontent.is_cause(text), nocontent.is_counted(integer),
     nocontent.count_refusals(integer[], smallint[], text[], smallint[], bigint[], bigint[]),
     nocontent.count_arrivals(integer[], text[], smallint[], integer[], bigint[], bigint[], bigint[], integer[]),
-    nocontent.trim_traffic(integer) FROM PUBLIC;
+    nocontent.trim_traffic(integer), nocontent.own_streams(timestamptz, integer, integer) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION nocontent.count_refusals(integer[], smallint[], text[], smallint[], bigint[], bigint[]),
     nocontent.count_arrivals(integer[], text[], smallint[], integer[], bigint[], bigint[], bigint[], integer[])
@@ -178,6 +215,27 @@ GRANT EXECUTE ON FUNCTION nocontent.count_refusals(integer[], smallint[], text[]
 
 GRANT EXECUTE ON FUNCTION nocontent.trim_traffic(integer) TO nocontent_maintainer;
 
+GRANT EXECUTE ON FUNCTION nocontent.own_streams(timestamptz, integer, integer) TO nocontent_console;
+
 GRANT SELECT (tenant_id) ON nocontent.refusals, nocontent.arrivals TO nocontent_eraser;
 
-GRANT SELECT ON nocontent.refusals, nocontent.arrivals TO nocontent_analyst, nocontent_exporter;
+GRANT SELECT ON nocontent.refusals, nocontent.arrivals TO nocontent_analyst, nocontent_exporter, nocontent_console;
+
+-- As in 0030: the console sees those of its session's tenant.
+DO $$
+DECLARE
+    protected text;
+BEGIN
+    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
+        RETURN;
+    END IF;
+    FOREACH protected IN ARRAY ARRAY['refusals', 'arrivals'] LOOP
+        EXECUTE format('ALTER TABLE nocontent.%I ENABLE ROW LEVEL SECURITY', protected);
+        EXECUTE format('CREATE POLICY everybody ON nocontent.%I USING (true) WITH CHECK (true)', protected);
+        EXECUTE format(
+            'CREATE POLICY own ON nocontent.%I AS RESTRICTIVE TO nocontent_console
+            USING (tenant_id = (SELECT nocontent.session_tenant()))', protected
+        );
+    END LOOP;
+END
+$$;

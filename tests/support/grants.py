@@ -206,6 +206,7 @@ _TRAFFIC = {  # Of migration 0031.
     "nocontent_maintainer": {"trim_traffic": "EXECUTE"},
     "nocontent_eraser": dict.fromkeys(["refusals.tenant_id", "arrivals.tenant_id"], "SELECT"),
     **dict.fromkeys(("nocontent_analyst", "nocontent_exporter"), dict.fromkeys(["refusals", "arrivals"], "SELECT")),
+    "nocontent_console": dict.fromkeys(["refusals", "arrivals"], "SELECT") | {"own_streams": "EXECUTE"},
 }
 _CONSOLE_READS = {
     **dict.fromkeys(
