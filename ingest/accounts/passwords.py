@@ -5,6 +5,7 @@ before its 46 MiB are free again.
 """
 
 import asyncio
+import re
 import secrets
 import unicodedata
 from collections.abc import Callable
@@ -45,6 +46,7 @@ _COMMON = frozenset(
     """.split()
 )
 _LETTERS_OF = str.maketrans("@4830!1$57", "aabeoiisst")
+_AROUND = re.compile(r"\A[\W\d_]+|[\W\d_]+\Z")  # What people add to a word to make it longer.
 _DIFFERENT_CHARS_MIN = 5
 _REPEATED_CHARS_MAX = 4
 
@@ -146,7 +148,8 @@ def weakness(password: str, email: str, organisation: str) -> Weakness | None:
 def _is_common(folded: str) -> bool:
     if len(set(folded)) < _DIFFERENT_CHARS_MIN or _is_run(folded):
         return True
-    plain = {"".join(filter(str.isalpha, text)) for text in (folded, folded.translate(_LETTERS_OF))}
+    core = _AROUND.sub("", folded).translate(_LETTERS_OF)
+    plain = {"".join(filter(str.isalpha, text)) for text in (folded, core)}
     return bool(plain & _COMMON) or any(_is_repeated(text) for text in (*plain, folded))
 
 
