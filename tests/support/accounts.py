@@ -5,21 +5,29 @@ from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple
 from uuid import UUID
 
+from ingest.accounts import signing_in
 from ingest.accounts.keys import Keys
+from ingest.accounts.links import Link
 from ingest.accounts.roles import Role
-from ingest.accounts.sessions import Cookie
+from ingest.accounts.sessions import Cookie, Session, find
+from ingest.accounts.signing_in import Accounts, Credentials, SignedIn, Visitor
 from ingest.store import connections, tenants
 from ingest.store.accounts import people, sessions
-from ingest.store.accounts.people import NewPerson
+from ingest.store.accounts.people import LinkKind, NewPerson
 from ingest.store.accounts.sessions import NewSession
 from ingest.store.connections import Connection
+from tests.support.cluster import operator
 
 KEYS = Keys.make()
+PASSWORD = "tangerine lantern 9"
+
+VISITOR = Visitor("203.0.113.9", "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0")
 
 
 class Member(NamedTuple):
     """A person with an open session."""
 
+    tenant: str
     tenant_id: int
     person_id: UUID
     email: str
@@ -37,7 +45,7 @@ async def member(dsn: str, tenant: str = "acme", role: Role = "owner", keys: Key
     async with connections.connected(dsn, "nocontent_control") as control:
         tenant_id = await tenants.add(control, tenant)
         person_id = await people.add(control, tenant_id, NewPerson(email, f"The {role}", role))
-    return Member(tenant_id, person_id, email, await signed_in(dsn, tenant_id, person_id, keys))
+    return Member(tenant, tenant_id, person_id, email, await signed_in(dsn, tenant_id, person_id, keys))
 
 
 async def signed_in(dsn: str, tenant_id: int, person_id: UUID, keys: Keys = KEYS) -> Cookie:
@@ -47,3 +55,36 @@ async def signed_in(dsn: str, tenant_id: int, person_id: UUID, keys: Keys = KEYS
         new = NewSession(cookie.digest, "other", awaits_totp=False)
         assert await sessions.open_session(console, tenant_id, person_id, new)
     return cookie
+
+
+async def give_password(dsn: str, member: Member, password_hash: str) -> None:
+    """Set a person's password as an invitation does, without hashing it; the session goes on."""
+    statement = "UPDATE nocontent.people SET password_hash = $2, password_changed_at = now() WHERE person_id = $1"
+    async with operator(dsn) as connection:
+        await connection.execute(statement, member.person_id, password_hash)
+
+
+async def sign_in(signing: Accounts, member: Member, password: str = PASSWORD, visitor: Visitor = VISITOR) -> SignedIn:
+    """Sign a member in with a password."""
+    return await signing_in.sign_in(signing, Credentials(member.tenant, member.email, password), visitor)
+
+
+async def session_of(signing: Accounts, cookie: Cookie | str) -> Session | None:
+    """Return the session of a cookie, as a request reads it."""
+    value = cookie if isinstance(cookie, str) else cookie.value
+    async with signing.connect() as connection:
+        return await find(connection, signing.keys(), value)
+
+
+async def link(dsn: str, member: Member, kind: LinkKind) -> str:
+    """Make a link for a member, as an operator; return its secret."""
+    made = Link.make()
+    async with connections.connected(dsn, "nocontent_control") as control:
+        await people.add_link(control, member.tenant_id, member.person_id, kind, made.digest)
+    return made.secret
+
+
+async def change(dsn: str, table: str, member: Member, columns: str) -> None:
+    """Change columns of a member's rows behind everybody's back, such as a time."""
+    async with operator(dsn) as connection:
+        await connection.execute(f"UPDATE {table} SET {columns} WHERE person_id = $1", member.person_id)
