@@ -14,13 +14,13 @@ _KILO = 1_024
 
 
 def money(nanousd: int | None) -> str:
-    """Write nano-USD: to the cent, or amounts below a cent to the millionth."""
+    """Write nano-USD: to the cent, below a cent to the millionth, and below that exactly."""
     if nanousd is None:
         return NONE
     amount = Decimal(nanousd) / _NANO
-    grain = _CENT if not amount or abs(amount) >= _CENT else _SMALL
+    grain = next((grain for grain in (_CENT, _SMALL) if not amount or abs(amount) >= grain), 1 / _NANO)
     rounded = amount.quantize(grain, ROUND_HALF_UP)
-    return f"{'−' if rounded < 0 else ''}${abs(rounded):,}"
+    return f"{'−' if rounded < 0 else ''}${abs(rounded):,f}"
 
 
 def count(number: int | None) -> str:
