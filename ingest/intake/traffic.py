@@ -74,19 +74,22 @@ class Traffic:
             logs.warning("counts-lost")
 
     async def flush(self) -> None:
-        """Add what was counted, and forget it; without a database it stays for the next time."""
+        """Add what was counted, and forget it; without a connection it stays for the next time."""
         if not self._refusals and not self._arrivals:
             return
+        was_taken = False
         try:
             async with connections.connected(self._dsn, "nocontent_writer") as connection:
                 refusals, arrivals = self._refusals, self._arrivals
                 self._forget()  # First, because nobody knows whether a COMMIT that is cut off counted.
+                was_taken = True
                 if refusals:
                     await traffic.add_refusals(connection, refusals)
                 if arrivals:
                     await traffic.add_arrivals(connection, arrivals)
         except Unavailable:
-            logs.warning("counts-lost")
+            if was_taken:
+                logs.warning("counts-lost")
 
     def _count(self, cell: Cell, more: Refused) -> None:
         if cell not in self._refusals and not self._has_room(cell.tenant_id):

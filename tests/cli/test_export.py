@@ -36,6 +36,10 @@ def filled(postgres: Cluster) -> Iterator[str]:
     for tenant_id in (1, 2):
         exports.words(dsn, tenant_id)
         exports.store(dsn, tenant_id, _ROWS)
+        cluster.run(
+            dsn,
+            f"INSERT INTO refusals VALUES (now(), now(), {tenant_id}, 0, {tenant_id}, now(), 2, 14, 'time.too-old')",
+        )
     exports.annotate(dsn, 1)
     exports.roll_up(dsn)
     yield dsn
@@ -150,6 +154,10 @@ def test_the_manifest_proves_the_export(run_filled: Run, filled: str, tmp_path: 
     assert (own["input_tokens"], own["cost_nanousd"]) == (sums["input"], sums["cost"])
     annotations = (tmp_path / "all" / "annotations.jsonl").read_text().splitlines()
     assert [json.loads(line)["reason"] for line in annotations] == ["test-traffic"] * 7
+    (refused,) = map(json.loads, (tmp_path / "all" / "refusals.jsonl").read_text().splitlines())
+    assert [refused[name] for name in ("door", "field", "cause", "requests")] == [
+        "litellm", "latency_ms", "time.too-old", 1,
+    ]  # fmt: skip
     assert found["ledger"] == {"accepted": _ROWS, "exported_events": _ROWS}
 
 

@@ -4,6 +4,7 @@ import gzip
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -19,8 +20,9 @@ from ingest.store.traffic import Sender as Source
 from schema.event import NAMES
 from schema.rules import RULES, Violation
 from tests.support import cluster, customers, litellm, otlp, sample, service
-from tests.support.cluster import Cluster
+from tests.support.cluster import Cluster, operator
 from tests.support.customers import Customer, CustomerSpec
+from tests.support.service import Logged
 from tests.support.wire import Sender
 
 CANARY = "CANARY-REFUSED what the caller wrote"
@@ -165,6 +167,33 @@ async def test_the_memory_of_one_tenant_is_bounded(database: str, owner: Connect
     assert [sum(row["requests"] for row in rows) for rows in (refused, arrived)] == [2 * TENANT_CELLS_MAX] * 2
     assert max(refused, key=lambda row: row["requests"])["cause"] == OTHER
     assert [tuple(row) for row in await owner.fetch(_REFUSALS, other.tenant_id)] == [(1, "content.prompt", 0, 1, 0)]
+
+
+_AWAY = 'ALTER DATABASE "{}" RENAME TO "{}"'
+
+
+async def test_while_the_database_is_away_counts_wait_and_no_request_fails(
+    postgres: Cluster, database: str, logged: Logged
+) -> None:
+    async with connections.connected(database, "nocontent_control") as control:
+        one = await customers.add(control, "one", CustomerSpec())
+    source, name = Source(one.tenant_id, _token_id(one), "events", 0), urlsplit(database).path[1:]
+    counting = Traffic(database)
+    async with operator(postgres.dsn) as owner:
+        counting.refuse(source, _refused("content.prompt"))
+        await owner.execute(_AWAY.format(name, f"{name}_away"))
+        await counting.flush()
+        counting.refuse(source, _refused("content.prompt"))
+        await owner.execute(_AWAY.format(f"{name}_away", name))
+    await counting.flush()
+    await counting.flush()
+    async with operator(database) as owner:
+        assert [tuple(row) for row in await owner.fetch(_REFUSALS, one.tenant_id)] == [(1, "content.prompt", 0, 2, 0)]
+        assert [line["event"] for line in logged()] == ["database-lost"]
+        await owner.execute("ALTER TABLE refusals RENAME TO gone")
+        counting.refuse(source, _refused("content.prompt"))
+        await counting.flush()
+        assert [line["event"] for line in logged()] == ["database-lost", "counts-lost"]
 
 
 def test_every_problem_and_field_is_one_of_the_code() -> None:

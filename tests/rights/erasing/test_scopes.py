@@ -159,12 +159,16 @@ async def test_a_tenant_goes_whole_and_its_number_is_never_given_again(database:
     last = erasing.TENANTS
     async with operator(database) as owner:
         await owner.execute(f"UPDATE events SET tenant_id = tenant_id WHERE tenant_id = {last}")
+        await owner.execute(f"INSERT INTO refusals VALUES (now(), now(), 1, 0, {last}, now(), 1, 0, 'content.prompt')")
+        await owner.execute(
+            f"INSERT INTO arrivals VALUES (now(), now(), 1, 1, 0, {last}, now(), 0, 0, 1, '{'0' * 12}')"
+        )
         recorded = await record(database, Subject(last, "tenant"))
         assert await owner.fetchval("SELECT disabled FROM tenants WHERE tenant_id = $1", last)
         await erasing.reach(database, "finished")
         counts = {count.table: count[1:] for count in await erasures.counts(owner, recorded)}
         assert counts["events"] == (EVENTS, 0, 0)
-        assert counts["tenants"] == (1, 0, 0)
+        assert counts["tenants"] == counts["refusals"] == counts["arrivals"] == (1, 0, 0)
         assert counts["batches"] == (DAYS, 0, 0)
         kept = {"audit", "erasures", "erasure_counts"}
         for table in TENANT_TABLES:
