@@ -37,7 +37,7 @@ class Service:
         self.quotas = Quotas(self._quota_of, table, lambda: self.snapshot.clock.now_s)
         self.refresher = Refresher(self._dsn, self.snapshot, self.quotas)
         self.callers = Callers(self.refresher)
-        self.traffic = Traffic(self._dsn)
+        self.traffic = Traffic(self.connections)
         learning = Learning(self.connections, self.snapshot)
         validation = Validation(self.callers.require, self.snapshot.window, learning)
         self.intake = Intake(self.callers, self.snapshot.clock, self.quotas, validation, self.queue)

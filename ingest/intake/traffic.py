@@ -9,10 +9,11 @@ import re
 from collections.abc import Sequence
 
 from ingest import logs
-from ingest.errors import IngestError, Unavailable
+from ingest.errors import IngestError, Overloaded, Unavailable
 from ingest.intake.problems import FACES
-from ingest.store import connections, rows, traffic
+from ingest.store import rows, traffic
 from ingest.store.batches import Entry
+from ingest.store.lending import Connections
 from ingest.store.traffic import FIELDS, OTHER, PROBLEMS, Arrived, Cell, Refused, Sender
 
 FLUSH_S = 10.0
@@ -23,13 +24,14 @@ _REPORTER = re.compile(r"nocontent-reporter/([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1
 _LAG_MS_MAX = 2**31 - 1
 _NAMES = frozenset(FIELDS)
 _NOTHING = Refused(0, 0)
+_NOBODY = 0  # No tenant: counts of all of them take turns with the look-ups of each.
 
 
 class Traffic:
     """The counts of one worker since it last added them to the database's."""
 
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
         self._forget()
 
     def _forget(self) -> None:
@@ -79,7 +81,7 @@ class Traffic:
             return
         was_taken = False
         try:
-            async with connections.connected(self._dsn, "nocontent_writer") as connection:
+            async with self._connections.lend(_NOBODY) as connection:
                 refusals, arrivals = self._refusals, self._arrivals
                 self._forget()  # First, because nobody knows whether a COMMIT that is cut off counted.
                 was_taken = True
@@ -87,7 +89,7 @@ class Traffic:
                     await traffic.add_refusals(connection, refusals)
                 if arrivals:
                     await traffic.add_arrivals(connection, arrivals)
-        except Unavailable:
+        except (Overloaded, Unavailable):
             if was_taken:
                 logs.warning("counts-lost")
 

@@ -1,4 +1,4 @@
-"""Limits the connections for requests that need PostgreSQL themselves: looking up streams, learning, auditing.
+"""Limits the connections for work besides writing: looking up streams, learning, auditing, adding counts.
 
 Writing batches and refreshing the snapshot have connections of their own.
 """

@@ -15,6 +15,7 @@ from ingest.intake.traffic import TENANT_CELLS_MAX, Traffic
 from ingest.knowledge.tokens import Credential
 from ingest.store import connections, tokens
 from ingest.store.connections import Connection
+from ingest.store.lending import Connections
 from ingest.store.traffic import FIELDS, OTHER, PROBLEMS
 from ingest.store.traffic import Sender as Source
 from schema.event import NAMES
@@ -155,7 +156,7 @@ def _refused(rule: str, pointer: str = "") -> Rejected:
 async def test_the_memory_of_one_tenant_is_bounded(database: str, owner: Connection) -> None:
     async with connections.connected(database, "nocontent_control") as control:
         one, other = [await customers.add(control, name, CustomerSpec()) for name in ("one", "other")]
-    counting = Traffic(database)
+    counting = Traffic(Connections(database))
     for number in range(2 * TENANT_CELLS_MAX):
         rule, field = list(RULES)[number % 50], NAMES[number // 50]
         counting.refuse(Source(one.tenant_id, _token_id(one), "events", number), _refused(rule, f"/events/0/{field}"))
@@ -178,7 +179,7 @@ async def test_while_the_database_is_away_counts_wait_and_no_request_fails(
     async with connections.connected(database, "nocontent_control") as control:
         one = await customers.add(control, "one", CustomerSpec())
     source, name = Source(one.tenant_id, _token_id(one), "events", 0), urlsplit(database).path[1:]
-    counting = Traffic(database)
+    counting = Traffic(Connections(database))
     async with operator(postgres.dsn) as owner:
         counting.refuse(source, _refused("content.prompt"))
         await owner.execute(_AWAY.format(name, f"{name}_away"))
