@@ -9,11 +9,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ingest.cli import acts
+from ingest.cli import acts, processes
 from ingest.cli.arguments import Subparsers
 from ingest.errors import CannotStart
+from ingest.rights import restore
 from ingest.rights.access import archive
 from ingest.rights.access.archive import Wanted
+from ingest.rights.receipts import settings
 from ingest.store import tenants
 from ingest.store.connections import Connection
 from ingest.store.rights import holdings
@@ -38,6 +40,7 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
 
 async def _access(args: argparse.Namespace) -> int:
     async with acts.operator(holdings.ROLE, "; see docs/rights.md.") as connection:
+        await restore.require_replayed(connection, settings.folder(processes.load()))
         return await _write(connection, await _wanted(connection, args), args.folder)
 
 

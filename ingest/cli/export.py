@@ -11,12 +11,14 @@ from tqdm import tqdm
 from ingest.cli import processes
 from ingest.cli.arguments import Subparsers
 from ingest.errors import CannotStart
+from ingest.rights import restore
 from ingest.rights.exporting import folder
 from ingest.rights.exporting.errors import Refused
 from ingest.rights.exporting.manifest import Manifest, Request
 from ingest.rights.exporting.pace import Pace
 from ingest.rights.exporting.run import Bar, Export
 from ingest.rights.exporting.writers import FORMATS
+from ingest.rights.receipts import settings
 from ingest.store import connections, tenants
 from ingest.store.database import require_dsn
 from ingest.store.endings import LOST
@@ -52,8 +54,10 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
 
 async def _export(args: argparse.Namespace) -> int:
     request = _request(args)
-    connection = await connections.connect_as_operator(require_dsn(processes.load()), _ROLE)
+    wanted = processes.load()
+    connection = await connections.connect_as_operator(require_dsn(wanted), _ROLE)
     try:
+        await restore.require_replayed(connection, settings.folder(wanted))
         tenant_id = await tenants.find(connection, request.tenant)
         with (
             folder.opened(args.folder) as opened,

@@ -40,7 +40,7 @@ async def warn_of_absent_orders(connection: Connection, folder: Folder | None) -
 async def lacking(connection: Connection, folder: Folder) -> list[UUID]:
     """Return the orders of the folder, valid or not, that the database does not know."""
     ordered = await asyncio.to_thread(folder.ordered)  # The folder may be on a file server that does not answer.
-    return sorted(ordered - await orders.known(connection)) if ordered else []
+    return await orders.unknown(connection, ordered) if ordered else []
 
 
 async def end_if_lacking(dsn: str, role: Role, folder: Folder) -> None:

@@ -132,6 +132,17 @@ def test_a_replay_records_what_was_ordered_once(
     assert senders == ([2] if isinstance(scope, TenantScope) else [1, 2])
 
 
+@pytest.mark.parametrize("command", ["export main {folder}", "access --tenant main {folder}"])
+def test_no_copy_of_the_data_is_made_before_the_replay(run: Run, place: Place, tmp_path: Path, command: str) -> None:
+    (copies := tmp_path / "copies").mkdir()
+    place(RangeScope(first=FIRST, last=LAST))
+    status, _, err = run(command.format(folder=copies))
+    assert (status, "lacks 1 erasures" in err, list(copies.iterdir())) == (2, True, [])
+    assert run("erase replay")[0] == 0
+    assert run(command.format(folder=copies))[0] == 0
+    assert list(copies.iterdir())
+
+
 def test_a_word_is_found_under_another_number(run: Run, place: Place, database: str, customer: Customer) -> None:
     own = term_of(database, customer, ("team", "search"))
     place(TagScope(term_id=own + 20, last=LAST), ("team", "search"))

@@ -1,5 +1,6 @@
 """Reads what orders of erasures are compared with after a restore: erasures, tenants and words."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -8,7 +9,7 @@ from ingest.store.connections import Connection
 from schema import limits
 from schema.event import Kind
 
-_KNOWN = "SELECT erasure_id FROM erasures UNION ALL SELECT erasure_id FROM absent_orders"
+_UNKNOWN = "SELECT erasure_id FROM nocontent.unknown_orders($1) AS erasure_id ORDER BY erasure_id"
 _ORDERED = "SELECT erasure_id FROM erasures WHERE step <> 'requested'"
 _CREATED_AT = "SELECT created_at FROM tenants WHERE tenant_id = $1"
 _WORDS = """
@@ -38,9 +39,9 @@ class Word(NamedTuple):
     value: str
 
 
-async def known(connection: Connection) -> set[UUID]:
-    """Return the ids of all erasures that the database has, or knows to have no subject in it."""
-    return {row["erasure_id"] for row in await connection.fetch(_KNOWN)}
+async def unknown(connection: Connection, there: Iterable[UUID]) -> list[UUID]:
+    """Return those of some orders whose erasure the database lacks, unless it knows that they have no subject in it."""
+    return [UUID(int=row["erasure_id"].int) for row in await connection.fetch(_UNKNOWN, list(there))]
 
 
 async def ordered(connection: Connection) -> set[UUID]:
