@@ -21,8 +21,11 @@ from ingest.accounts.passwords import Passwords
 from ingest.accounts.signing_in import Accounts
 from ingest.console import entry, faces, metrics, probes, render, routes, static
 from ingest.console.counts import PageCounts
+from ingest.console.downloads import Downloads
 from ingest.console.services import FORMS_BYTES_MAX, Services
 from ingest.console.settings import WorkerSettings
+from ingest.rights.receipts import settings as receipts
+from ingest.rights.restore import RestoreWatch
 from ingest.serving import boundary
 from ingest.serving.body_memory import BodyMemory
 from ingest.serving.boundary import Boundary
@@ -32,7 +35,7 @@ from ingest.serving.rebalance import AWAY, Rebalancer
 from ingest.serving.tasks import Tasks
 from ingest.store import page_counts
 from ingest.store.database import require_dsn
-from ingest.store.visits import Visits
+from ingest.store.visits import ROLE, Visits
 
 boundary.declare(faces.FACES)
 metrics.declare(face.status for face in faces.FACES.values())
@@ -102,6 +105,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     settings = config.load_own(WorkerSettings)
     visits = Visits(require_dsn(settings))
     passwords, keys = Passwords(), _keys(settings, app.state.keys)
+    downloads, folder = Downloads(require_dsn(settings)), receipts.folder(settings)
     counts = PageCounts(partial(_store_counts, visits), is_on=settings.page_counts)
     app.state.services = Services(
         origin=settings.console_url.removesuffix("/"),
@@ -111,11 +115,16 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         accounts=Accounts(visits.connect, keys, passwords),
         memory=BodyMemory(FORMS_BYTES_MAX, FORMS_BYTES_MAX),
         counts=counts,
+        downloads=downloads,
+        receipts=folder,
     )
     app.state.database = probes.Database(visits)
+    app.state.restores = None if folder is None else RestoreWatch(require_dsn(settings), ROLE, folder, lambda: 0)
     app.state.tasks.start("pulse", Heartbeat(app.state.tasks.broken).run)
     app.state.tasks.start("database", app.state.database.run)
     app.state.tasks.start("page-counts", counts.run)
+    if app.state.restores is not None:
+        app.state.tasks.start("orders", app.state.restores.run)
     gc.collect()
     gc.freeze()
     logs.info("started")
@@ -123,6 +132,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     logs.info("stopping")
     await app.state.tasks.stop()
     await counts.flush()
+    await downloads.close()
     await visits.close()
     passwords.close()
     logs.info("stopped")

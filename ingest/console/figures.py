@@ -23,6 +23,11 @@ def money(nanousd: int | None) -> str:
     return f"{'−' if rounded < 0 else ''}${abs(rounded):,f}"
 
 
+def amount(number: Decimal | None) -> str:
+    """Write an amount of a currency, in groups of three digits."""
+    return NONE if number is None else f"{number:,.2f}".replace("-", "−")
+
+
 def count(number: int | None) -> str:
     """Write a whole number, in groups of three digits."""
     return NONE if number is None else f"{number:,}".replace("-", "−")

@@ -1,6 +1,9 @@
 """What a page says after an act. A link carries the id alone, so nobody can make the console say anything else."""
 
 NOTICES = {
+    "erasure-recorded": "The erasure is recorded. The jobs of this service carry it out.",
+    "export-row-unknown": "That is no row of such a part. List the parts again, and take the id of the last whole row.",
+    "retention-set": "The days of your events are saved.",
     "signed-out": "You are signed out.",
     "signed-out-everywhere": "You are signed out on every device.",
     "session-ended": "Your session has ended. Sign in again.",

@@ -43,9 +43,11 @@ async def get_livez(request: Request) -> Response:
 
 
 async def get_readyz(request: Request) -> Response:
-    """Return 200 while the database answers and the worker is not stopping; raises NotReady."""
+    """Return 200 while the database answers with every erasure, and the worker is not stopping; raises NotReady."""
     state = request.app.state
     failing = [*(["stopping"] if state.tasks.is_stopping else []), *([] if state.database.is_fresh else ["database"])]
+    if state.restores is not None and not state.restores.is_clear:
+        failing.append("erasures")
     failing += sorted(state.tasks.broken)
     if failing:
         raise NotReady(tuple(failing))

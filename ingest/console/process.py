@@ -12,6 +12,7 @@ from ingest.config import PREFIX
 from ingest.console.security import PAGE_HEADERS
 from ingest.console.settings import WorkerSettings, is_loopback
 from ingest.errors import CannotStart
+from ingest.rights.receipts import settings as receipts
 from ingest.serving.application import Application
 from ingest.store.database import require_dsn
 
@@ -38,6 +39,7 @@ def check() -> None:
     """
     given = config.load_own(WorkerSettings)
     require_dsn(given)
+    receipts.folder(given)
     if given.session_keys_file:
         KeyFile(Path(given.session_keys_file))
     elif not is_loopback(urlsplit(given.console_url).hostname or ""):

@@ -24,6 +24,7 @@ def environment() -> Environment:
         lstrip_blocks=True, auto_reload=False, cache_size=-1,
     )  # fmt: skip
     made.globals |= {
+        "amount": figures.amount,
         "bytes": figures.size,
         "count": figures.count,
         "day": figures.day,

@@ -8,6 +8,8 @@ from ingest.console.pages import (
     arrivals,
     audit,
     authenticator,
+    billing,
+    data,
     home,
     links,
     promise,
@@ -26,6 +28,8 @@ PAGES: Sequence[Page] = (
     *vocabulary_acts.PAGES,  # Before `/vocabulary/{kind}`.
     *vocabulary.PAGES,
     *tokens.PAGES,
+    *billing.PAGES,
+    *data.PAGES,
     *audit.PAGES,
     *promise.PAGES,
     *account.PAGES,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from ingest.accounts.keys import Keys
 from ingest.accounts.signing_in import Accounts
 from ingest.console.counts import PageCounts
+from ingest.console.downloads import Downloads
+from ingest.rights.receipts.folder import Folder
 from ingest.serving.body_memory import BodyMemory
 from ingest.store.visits import Visits
 
@@ -23,4 +25,6 @@ class Services:
     accounts: Accounts
     memory: BodyMemory
     counts: PageCounts
+    downloads: Downloads
+    receipts: Folder | None = None  # Of orders and receipts, if this process may read them.
     proof_report: str | None = None  # The file of the last proof's report.

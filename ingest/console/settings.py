@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from ingest.accounts.settings import AccountSettings
 from ingest.config import Address, Settings
+from ingest.rights.receipts.settings import ReceiptSettings
 from ingest.store.database import DatabaseSettings
 
 _ORIGIN = re.compile(r"(https?)://(\[[0-9a-f:.]+\]|[a-z0-9.-]{1,253})(:[0-9]{1,5})?/?")
@@ -61,5 +62,5 @@ class ConsoleSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorkerSettings(AccountSettings, ConsoleSettings, DatabaseSettings):
+class WorkerSettings(AccountSettings, ConsoleSettings, DatabaseSettings, ReceiptSettings):
     """What a worker of the console reads."""

@@ -8,9 +8,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
-# money: whole nano-USD; share: of 1, drawn in percent; ms: whole milliseconds; code: an id or term of ours.
-Kind = Literal["text", "code", "count", "money", "share", "ms", "when", "day", "bytes"]
-NUMBERS: frozenset[Kind] = frozenset(("count", "money", "share", "ms", "bytes"))
+# money: whole nano-USD; amount: of a currency that another column names; share: of 1, drawn in percent; ms: whole
+# milliseconds; figure: text about numbers; code: an id or term of ours.
+Kind = Literal["text", "code", "count", "money", "amount", "share", "ms", "figure", "when", "day", "bytes"]
+NUMBERS: frozenset[Kind] = frozenset(("count", "money", "amount", "share", "ms", "figure", "bytes"))
 _NANO = Decimal(1_000_000_000)
 # A spreadsheet runs a cell that begins with one of these as a formula, some after a line end or in full width.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 (they are meant)
@@ -23,7 +24,7 @@ class Link(NamedTuple):
     href: str
 
 
-Cell = str | int | float | datetime | date | Link | None
+Cell = str | int | float | Decimal | datetime | date | Link | None
 
 
 class Column(NamedTuple):

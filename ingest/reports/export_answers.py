@@ -12,6 +12,8 @@ from ingest.store.rights.datasets import BY_DAY, STANDING
 from ingest.store.rights.figures import Day, Facts
 from ingest.store.rights.moments import Moment
 
+ROOT = "/v1/exports"
+
 
 class ExportPart(Struct, frozen=True):
     """A part: a day of a data set, or a table."""
@@ -66,7 +68,7 @@ def _by_day(
             known = days.get(day) if each == "events" else None
             if each == "events" and known is None:
                 continue
-            links = {form: f"/v1/exports/{each}/{day}.{form}?snapshot={moment}" for form in FORMATS}
+            links = {form: f"{ROOT}/{each}/{day}.{form}?snapshot={moment}" for form in FORMATS}
             yield ExportPart(each, f"{each}-{day}", day, _rows(known), _sums(known), links)
 
 
@@ -82,8 +84,8 @@ def _tables(asked: Days, data: tuple[str, ...]) -> Iterator[ExportPart]:
     for table in STANDING:
         if table.data in data:
             within = f"?from={asked.first}&before={asked.before}" if table.at else ""
-            links = {form: f"/v1/exports/{table.name}.{form}{within}" for form in FORMATS}
+            links = {form: f"{ROOT}/{table.name}.{form}{within}" for form in FORMATS}
             yield ExportPart(table.data, table.name, None, None, None, links)
     if "usage" in data:
-        link = f"/v1/exports/focus.csv?from={asked.first}&before={asked.before}"
+        link = f"{ROOT}/focus.csv?from={asked.first}&before={asked.before}"
         yield ExportPart("usage", "focus", None, None, None, {"csv": link})

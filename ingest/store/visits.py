@@ -6,6 +6,7 @@ Without a live session `nocontent.session_tenant()` is null, and the role sees n
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 import asyncpg
 
@@ -19,23 +20,34 @@ from ingest.store.errors import ReadTooLarge
 from ingest.store.fairness import FairSemaphore
 
 ROLE: Role = "nocontent_console"
-OPEN_MAX = 6  # Connections of a worker.
-TENANT_MAX = 4  # Of which one tenant's people use at once.
-WAITING_MAX = 64  # Requests of one tenant that wait.
 WAIT_S = 3.0
+PATIENCE = "30s"  # Of what a person asked for and waits for; other statements have the limit of the role.
 # Take turns as tenants do: those who are not signed in, and the look-ups of everybody's sessions.
 STRANGERS = 0
 LOOK_UPS = -1
+_PATIENCE = f"SET LOCAL statement_timeout = '{PATIENCE}'"
+_TENANT = "SELECT nocontent.session_tenant()"
 # Of classes that a bug of ours causes: a missing privilege, a broken constraint, a wrong statement.
 _BUGS = ("22", "23", "42")
+
+
+class Bounds(NamedTuple):
+    """Connections of a worker, those that one tenant's people use at once, and a tenant's requests that wait."""
+
+    open_max: int
+    tenant_max: int
+    waiting_max: int
+
+
+PAGES = Bounds(6, 4, 64)
 
 
 class Visits:
     """Lends transactions; tenants take turns. Connections stay open for the next request."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, bounds: Bounds = PAGES) -> None:
         self._dsn = dsn
-        self._turns = FairSemaphore(OPEN_MAX, TENANT_MAX, WAITING_MAX)
+        self._turns = FairSemaphore(*bounds)
         self._idle: list[Connection] = []
 
     @asynccontextmanager
@@ -101,6 +113,17 @@ class Visits:
         """Close the connections that nobody uses."""
         while self._idle:
             await connections.close(self._idle.pop())
+
+
+async def be_patient(connection: Connection) -> None:
+    """Allow the statements of this transaction more time."""
+    await connection.execute(_PATIENCE)
+
+
+async def session_tenant(connection: Connection) -> int | None:
+    """Return the tenant whose rows the transaction sees, or None if its session is over."""
+    found = await connection.fetchval(_TENANT)
+    return None if found is None else int(found)
 
 
 def _lose(connection: Connection, lost: Exception) -> None:

@@ -14,6 +14,7 @@ def running(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """Yield a running console with one person of every role in each of two tenants."""
     dsn = postgres.migrated()
     console.furnish(dsn)
+    console.add_documents(dsn, 2)
     with console.serving(dsn, tmp_path_factory.mktemp("console")) as made:
         yield made
     postgres.drop(dsn)

@@ -13,7 +13,7 @@ from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlencode
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from ingest.accounts import keys as session_keys
 from ingest.accounts.links import Link
@@ -24,7 +24,9 @@ from ingest.store import connections
 from ingest.store.accounts import people
 from ingest.store.accounts.people import NewPerson
 from ingest.store.connections import Connection
-from tests.support import customers, entries, service
+from ingest.store.rights import erasures
+from ingest.store.rights.erasures import Subject
+from tests.support import bills, customers, entries, service
 from tests.support.wire import Answer, Sender
 
 PASSWORD = "four unrelated garden words"
@@ -119,6 +121,13 @@ def furnish(dsn: str) -> None:
     """Make the tenants, each with a token, a batch of a stream, and one person of every role, who accepted PASSWORD."""
     made = customers.prepare(dsn, dict.fromkeys(TENANTS, customers.CustomerSpec()))
     asyncio.run(_furnish(dsn, [each.tenant_id for each in made.values()]))
+
+
+def add_documents(dsn: str, tenant_id: int) -> None:
+    """Issue an invoice, and record an erasure that erases nothing."""
+    asyncio.run(bills.issue(dsn, [1_000], tenant_id))
+    subject = Subject(tenant_id, "stream", stream_id=UUID(int=0), sequence=0)
+    customers.act(dsn, lambda connection: erasures.record(connection, subject))
 
 
 async def _furnish(dsn: str, tenant_ids: list[int]) -> None:

@@ -284,18 +284,15 @@ _ACCOUNTS = {
     )
     | {"vocabulary.retired_at": "UPDATE", "vocabulary.revision": "INSERT UPDATE"},
 }
+_COMPARERS = ("writer", "biller", "eraser", "maintainer", "exporter", "control")
 _OWN_READS = {  # Of migration 0032.
-    **dict.fromkeys(
-        "nocontent_writer nocontent_biller nocontent_eraser nocontent_maintainer nocontent_exporter"
-        " nocontent_control".split(),
-        {"unknown_orders": "EXECUTE"},
-    ),
+    **{f"nocontent_{role}": {"unknown_orders": "EXECUTE"} for role in _COMPARERS},
     "nocontent_console": dict.fromkeys(
         "unknown_orders own_kept_since own_frozen_before own_count_expiring own_count own_oldest_row own_events_after"
         " own_batches_after time_of_event".split(),
         "EXECUTE",
     )
-    | dict.fromkeys("tenant_tables processor_customers processor_events refusals arrivals".split(), "SELECT"),
+    | dict.fromkeys("tenant_tables processor_customers processor_events".split(), "SELECT"),
 }
 for _family in (
     _BILLING,
