@@ -103,14 +103,16 @@ class Names(dict[str, int]):
     def __setitem__(self, term: str, term_id: int) -> None:
         super().__setitem__(term, term_id)
         if term != UNKNOWN:
-            form = form_of(term)
-            self.forms[form] = min(term, self.forms.get(form, term), key=_plainness)
+            self._set_form(form_of(term), term)
 
     def absorb(self, others: "Names") -> None:
         self.update(others)
         for form, term in others.forms.items():
-            if (known := self.forms.setdefault(form, term)) != term:
-                self.forms[form] = min(term, known, key=_plainness)
+            self._set_form(form, term)
+
+    def _set_form(self, form: str, term: str) -> None:
+        if (known := self.forms.setdefault(form, term)) != term:
+            self.forms[form] = min(term, known, key=_plainness)
 
 
 def _plainness(term: str) -> tuple[bool, int, str]:

@@ -1,6 +1,7 @@
 """Reads the snapshot from the database: all of it once, then only what each revision changed."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -90,7 +91,7 @@ class _Place(NamedTuple):
     """The tenant, kind and tag key that a term belongs to."""
 
     tenant_id: int
-    kind: Kind
+    kind: int
     parent_id: int
 
 
@@ -99,11 +100,11 @@ _Terms = dict[_Place, Names]
 
 async def _grouped(rows: Sequence[asyncpg.Record]) -> tuple[_Terms, _Terms]:
     """Separate added from removed terms, in many rounds of the loop: an import may bring 16,000 terms."""
-    added: _Terms = {}
-    removed: _Terms = {}
+    added: _Terms = defaultdict(lambda: Names({}))
+    removed: _Terms = defaultdict(lambda: Names({}))
     for number, row in enumerate(rows, 1):
-        place = _Place(row["tenant_id"], Kind(row["kind"]), row["parent_id"])
-        (removed if row["is_retired"] else added).setdefault(place, Names({}))[row["term"]] = row["term_id"]
+        place = _Place(row["tenant_id"], row["kind"], row["parent_id"])
+        (removed if row["is_retired"] else added)[place][row["term"]] = row["term_id"]
         if number % ROWS_A_ROUND == 0:
             await asyncio.sleep(0)
     return added, removed
@@ -140,16 +141,16 @@ def _set_token(snapshot: Snapshot, row: asyncpg.Record) -> None:
 
 def _add_terms(snapshot: Snapshot, place: _Place, terms: Names) -> None:
     if place.tenant_id == CATALOGUE_TENANT_ID:
-        snapshot.shipped[place.kind].absorb(terms)
+        snapshot.shipped[Kind(place.kind)].absorb(terms)
         for tenant in snapshot.tenants.values():
             tenant.vocabulary.forget()  # A spelling may now stand for another term.
     else:
-        snapshot.tenants[place.tenant_id].vocabulary.update(place.kind, place.parent_id, terms)
+        snapshot.tenants[place.tenant_id].vocabulary.update(Kind(place.kind), place.parent_id, terms)
 
 
 def _remove_terms(snapshot: Snapshot, place: _Place, terms: dict[str, int]) -> None:
     if place.tenant_id != CATALOGUE_TENANT_ID:
-        snapshot.tenants[place.tenant_id].vocabulary.remove(place.kind, place.parent_id, *terms)
+        snapshot.tenants[place.tenant_id].vocabulary.remove(Kind(place.kind), place.parent_id, *terms)
 
 
 def _note(snapshot: Snapshot, revision: int, tenant_ids: set[int]) -> None:
