@@ -7,7 +7,7 @@ from http import HTTPStatus
 import pytest
 
 from ingest.intake import queue, refresher, seat
-from ingest.store import batches, lending
+from ingest.store import batches, connections, lending
 from schema.limits import EVENTS_MAX
 from tests.faults.faults import fault
 from tests.faults.proxy import Blow, Trap, Way
@@ -25,6 +25,10 @@ def _trapped(name: str, trap: Trap) -> None:
         with pytest.MonkeyPatch.context() as patience:
             if trap.blow is Blow.STALL:
                 patience.setattr(batches, "COMMIT_TIMEOUT_S", 1.0)
+            if trap.blow is Blow.GARBLE:  # A message of a gigabyte begins: the statement waits for its end.
+                patience.setattr(connections, "STATEMENT_TIMEOUT_S", 1.0)
+                await rig.proxy.cut()
+                await rig.post(rig.batch())  # Over a new connection, or lost with the old one.
             assert (await rig.post(rig.batch())).status == 200
             rig.proxy.set(trap)
             answer = await rig.post(body)
