@@ -12,7 +12,7 @@ import pytest
 from ingest.errors import CannotStart
 from ingest.store import connections, maintenance, migrate, privileges
 from tests.support import cluster, customers, logins, sample, service
-from tests.support.cluster import Cluster, operator
+from tests.support.cluster import Cluster, Session, operator
 from tests.support.customers import CustomerSpec
 
 _EXCESSES = {
@@ -109,11 +109,14 @@ async def test_a_login_that_can_make_or_owns_something_is_named(database: str) -
 @pytest.fixture
 def own() -> Iterator[Cluster]:
     """Yield a login and its database in a separate PostgreSQL, because roles belong to a cluster."""
-    with cluster.open_folder() as folder, cluster.start(folder / "pg") as server:
-        started = Cluster(server.dsn)
-        cluster.run(server.dsn, "CREATE ROLE telemetry_admin LOGIN CREATEROLE")
-        cluster.run(server.dsn, "CREATE DATABASE telemetry OWNER telemetry_admin")
-        yield started
+    with (
+        cluster.open_folder() as folder,
+        cluster.start(folder / "pg") as server,
+        contextlib.closing(Session(server.dsn)) as session,
+    ):
+        session.fetch("CREATE ROLE telemetry_admin LOGIN CREATEROLE")
+        session.fetch("CREATE DATABASE telemetry OWNER telemetry_admin")
+        yield Cluster(server.dsn, session, server.data_dir)
 
 
 async def _migrate(dsn: str, login: str) -> list[str]:

@@ -68,7 +68,8 @@ class Cluster:
     """A running server; a fresh database costs a copy of the migrated one."""
 
     dsn: str
-    data_dir: Path | None = None
+    session: "Session"
+    data_dir: Path
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def of(self, database: str) -> str:
@@ -85,21 +86,25 @@ class Cluster:
     def drop(self, dsn: str) -> None:
         """Drop a database, ending the connections to it."""
         name = dsn.partition("?")[0].rpartition("/")[2]
-        run(self.dsn, f"DROP DATABASE {name} WITH (FORCE)")
+        self.session.fetch(f"DROP DATABASE {name} WITH (FORCE)")
 
     def _create(self, template: str) -> str:
         name = f"test_{next(self._numbers)}"
         # Without fsync a copy of files and its checkpoint are cheaper than the same pages through WAL.
-        run(self.dsn, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+        self.session.fetch(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         return self.of(name)
 
 
 @contextlib.contextmanager
 def started() -> Iterator[Cluster]:
     """Start PostgreSQL and migrate the template of other databases."""
-    with open_folder() as folder, start(folder / "pg") as server:
-        cluster = Cluster(server.dsn, server.data_dir)
-        run(cluster.dsn, f"CREATE DATABASE {_TEMPLATE}")
+    with (
+        open_folder() as folder,
+        start(folder / "pg") as server,
+        contextlib.closing(Session(server.dsn)) as session,
+    ):
+        cluster = Cluster(server.dsn, session, server.data_dir)
+        session.fetch(f"CREATE DATABASE {_TEMPLATE}")
         asyncio.run(make_tables(cluster.of(_TEMPLATE)))
         yield cluster
 
@@ -177,8 +182,8 @@ SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM batches), (SELECT co
 """
 
 
-class Watch:
-    """A counter of the rows of every table that ingestion writes, with a connection in its own loop."""
+class Session:
+    """A superuser's connection that stays open, in its own loop."""
 
     def __init__(self, dsn: str) -> None:
         self._loop = asyncio.new_event_loop()
@@ -186,11 +191,18 @@ class Watch:
             asyncpg.connect(dsn, server_settings={"search_path": "nocontent"})
         )
 
-    def counts(self) -> tuple[int, int, int]:
-        """Return the numbers of rows of events, batches and vocabulary."""
-        (row,) = self._loop.run_until_complete(self._connection.fetch(_COUNTS))
-        return row[0], row[1], row[2]
+    def fetch(self, query: str) -> list[asyncpg.Record]:
+        return list(self._loop.run_until_complete(self._connection.fetch(query)))
 
     def close(self) -> None:
         self._loop.run_until_complete(connections.close(self._connection))
         self._loop.close()
+
+
+class Watch(Session):
+    """A counter of the rows of every table that ingestion writes."""
+
+    def counts(self) -> tuple[int, int, int]:
+        """Return the numbers of rows of events, batches and vocabulary."""
+        (row,) = self.fetch(_COUNTS)
+        return row[0], row[1], row[2]
