@@ -3,30 +3,18 @@
 import asyncio
 import time
 
-import pyotp
 import pytest
 
-from ingest.accounts import own, signing_in, totp
+from ingest.accounts import signing_in, totp
 from ingest.accounts.errors import BadCode, SessionOver
 from ingest.accounts.sessions import Cookie
 from ingest.accounts.signing_in import Accounts
-from ingest.store.accounts import sessions as stored
 from tests.support import accounts
 from tests.support.accounts import KEYS, Member
 
 
-async def _with_totp(signing: Accounts, member: Member) -> tuple[pyotp.TOTP, list[str]]:
-    session = await accounts.session_of(signing, member.cookie)
-    assert session is not None
-    async with signing.connect() as connection, stored.entered(connection, session.digest):
-        generator = pyotp.TOTP((await own.begin_totp(connection, session)).text)
-        step = totp.step_of(generator.byte_secret(), generator.now())
-        assert step is not None
-        return generator, await own.confirm_totp(connection, generator.at((step - 1) * totp.STEP_S))
-
-
 async def test_a_code_is_asked_for_after_the_password(signing: Accounts, member: Member) -> None:
-    generator, _ = await _with_totp(signing, member)
+    generator, _ = await accounts.with_totp(signing, member)
     waiting = await accounts.sign_in(signing, member)
     assert waiting.awaits_totp
     assert "Max-Age=600;" in waiting.header()
@@ -42,7 +30,7 @@ async def test_a_code_is_asked_for_after_the_password(signing: Accounts, member:
 
 
 async def test_a_code_that_was_used_is_of_no_use(signing: Accounts, member: Member) -> None:
-    generator, _ = await _with_totp(signing, member)
+    generator, _ = await accounts.with_totp(signing, member)
     code = generator.now()
     waiting = [await accounts.sign_in(signing, member) for _ in range(3)]
     visitors = [accounts.VISITOR._replace(cookie=each.cookie.value) for each in waiting]
@@ -57,7 +45,7 @@ async def test_a_code_that_was_used_is_of_no_use(signing: Accounts, member: Memb
 
 
 async def test_a_recovery_code_works_once(signing: Accounts, member: Member) -> None:
-    _, codes = await _with_totp(signing, member)
+    _, codes = await accounts.with_totp(signing, member)
     waiting = [
         accounts.VISITOR._replace(cookie=(await accounts.sign_in(signing, member)).cookie.value) for _ in range(3)
     ]

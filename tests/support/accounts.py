@@ -5,7 +5,9 @@ from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple
 from uuid import UUID
 
-from ingest.accounts import signing_in
+import pyotp
+
+from ingest.accounts import own, signing_in, totp
 from ingest.accounts.keys import Keys
 from ingest.accounts.links import Link
 from ingest.accounts.roles import Role
@@ -88,3 +90,14 @@ async def change(dsn: str, table: str, member: Member, columns: str) -> None:
     """Change columns of a member's rows behind everybody's back, such as a time."""
     async with operator(dsn) as connection:
         await connection.execute(f"UPDATE {table} SET {columns} WHERE person_id = $1", member.person_id)
+
+
+async def with_totp(signing: Accounts, member: Member) -> tuple[pyotp.TOTP, list[str]]:
+    """Ask a member for codes from now on; return the authenticator and the recovery codes."""
+    session = await session_of(signing, member.cookie)
+    assert session is not None
+    async with signing.connect() as connection, sessions.entered(connection, session.digest):
+        generator = pyotp.TOTP((await own.begin_totp(connection, session)).text)
+        step = totp.step_of(generator.byte_secret(), generator.now())
+        assert step is not None
+        return generator, await own.confirm_totp(connection, generator.at((step - 1) * totp.STEP_S))

@@ -41,6 +41,7 @@ _FACES: dict[type[asyncpg.PostgresError], type[PeopleError]] = {
     asyncpg.UniqueViolationError: AddressTaken,
     asyncpg.CheckViolationError: BadDetails,
     asyncpg.NotNullViolationError: BadDetails,
+    asyncpg.CharacterNotInRepertoireError: BadDetails,
     asyncpg.ProgramLimitExceededError: TooManyPeople,
 }
 
