@@ -1,4 +1,4 @@
-"""A person's own account: details, password, authenticator, recovery codes, sessions."""
+"""Signing in and out, and the own account: details, password, authenticator, recovery codes, sessions."""
 
 import contextlib
 import re
@@ -137,3 +137,16 @@ def test_a_code_without_a_password_before_it_opens_nothing(running: Console) -> 
     visitor = running.stranger()
     assert visitor.submit("/sign-in/code", {"code": "123456"}).headers["location"] == "/sign-in?notice=session-ended"
     visitor.close()
+
+
+def test_somebody_signs_in_sees_a_page_and_signs_out(running: Console) -> None:
+    with running.visitor("owner") as owner:
+        shown = owner.get("/account")
+        assert shown.status == 200
+        assert "owner@example.com" in text(shown)
+        kept = owner.cookie
+        assert owner.post("/sign-out").headers["location"] == "/sign-in?notice=signed-out"
+        assert owner.cookie is None
+        owner.cookie = kept
+        again = owner.get("/account")
+        assert (again.status, again.headers["location"]) == (303, "/sign-in?notice=session-ended")
