@@ -1,5 +1,6 @@
 """Errors have pages: the same for whoever asks, with what to do, and nothing of the request."""
 
+import contextlib
 import re
 import socket
 
@@ -30,7 +31,7 @@ def _cut(postgres: Cluster, database: str) -> None:
 def test_while_the_database_is_away_a_page_says_so_and_people_stay_signed_in(
     postgres: Cluster, running: Console, cut_off: str
 ) -> None:
-    with running.visitor("owner") as owner:
+    with running.visitor("owner") as owner, contextlib.closing(running.stranger()) as stranger:
         kept, token = owner.cookie, owner.token()
         _cut(postgres, cut_off)
         try:
@@ -39,7 +40,7 @@ def test_while_the_database_is_away_a_page_says_so_and_people_stay_signed_in(
                 owner.submit("/account", {"token": token, "name": "New", "time_zone": "UTC"}),
             ]
             credentials = {"organisation": "acme", "email": "owner@example.com", "password": console.PASSWORD}
-            away.append(running.stranger().submit("/sign-in", credentials))
+            away.append(stranger.submit("/sign-in", credentials))
             for answer in away:
                 assert answer.status == 503
                 assert "The database is away" in text(answer)

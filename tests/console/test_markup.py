@@ -22,11 +22,12 @@ GETS = [page for page in PAGES if page.method == "GET" and "owner" in page.roles
 
 
 @pytest.fixture(scope="module")
-def owner(running: Console) -> Visitor:
+def owner(running: Console, request: pytest.FixtureRequest) -> Visitor:
     """Return the owner of a tenant in which every name is markup or a formula."""
     for (statement,) in cluster.fetch(running.dsn, _CHECKS):
         cluster.run(running.dsn, statement)
     visitor = running.stranger()
+    request.addfinalizer(visitor.close)
     visitor.sign_in("acme", "owner@example.com")
     cluster.fetch(running.dsn, "UPDATE people SET name = $1 WHERE role <> 'admin'", MARKUP)
     cluster.fetch(running.dsn, "UPDATE people SET name = $1 WHERE role = 'admin'", FORMULA)
