@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import get_args
 
 from ingest.reports import answers, cursor
-from ingest.reports.answers import Usage
+from ingest.reports.answers import Row, Usage
 from ingest.reports.query import Question
 from ingest.store.connections import Connection
 from ingest.store.usage import reads
@@ -21,9 +21,8 @@ async def answer(connection: Connection, tenant_id: int, asked: Question, page: 
     """Return a page of the answer, in the caller's transaction."""
     selection = Selection(tenant_id, asked.since, asked.before, asked.granularity, asked.dimensions, asked.percentiles)
     found = await reads.sums(connection, selection, page._replace(limit=page.limit + 1))
-    names = [await _names(connection, selection, place, found) for place in range(len(asked.dimensions))]
     freshness = await reads.freshness(connection, selection)
-    rows, rest = found[: page.limit], found[page.limit :]
+    kept, rest = found[: page.limit], found[page.limit :]
     return Usage(
         since=asked.since,
         before=asked.before,
@@ -31,9 +30,17 @@ async def answer(connection: Connection, tenant_id: int, asked: Question, page: 
         group_by=list(asked.group_by),
         as_of=_as_of(asked, freshness),
         pending_events=freshness.pending_events,
-        rows=[answers.row(each, _group(asked, each, names)) for each in rows],
-        next=cursor.write(asked, rows[-1].key) if rest else None,
+        rows=await rows(connection, selection, asked.group_by, kept),
+        next=cursor.write(asked, kept[-1].key) if rest else None,
     )
+
+
+async def rows(
+    connection: Connection, selection: Selection, group_by: Sequence[str], found: Sequence[Sums]
+) -> list[Row]:
+    """Return sums with names in the place of ids."""
+    names = [await _names(connection, selection, place, found) for place in range(len(selection.dimensions))]
+    return [answers.row(each, _group(selection, group_by, each, names)) for each in found]
 
 
 def _as_of(asked: Question, freshness: Freshness) -> datetime:
@@ -42,11 +49,11 @@ def _as_of(asked: Question, freshness: Freshness) -> datetime:
     return min(asked.before, now, freshness.pending_since or now)
 
 
-def _group(asked: Question, sums: Sums, names: _Names) -> dict[str, str | None]:
+def _group(selection: Selection, group_by: Sequence[str], sums: Sums, names: _Names) -> dict[str, str | None]:
     group: dict[str, str | None] = {}
-    for place, name in enumerate(asked.group_by):
+    for place, name in enumerate(group_by):
         named = sums.key.ids[place]
-        is_absent = not named and not isinstance(asked.dimensions[place], Column)
+        is_absent = not named and not isinstance(selection.dimensions[place], Column)
         group[name] = None if is_absent else names[place].get(named, UNKNOWN)
     return group
 

@@ -53,6 +53,8 @@ class Selection(NamedTuple):
     granularity: Granularity
     dimensions: tuple[Dimension, ...]
     has_histograms: bool  # Which take most of the time: 55 bins a row.
+    zone: str = "UTC"  # Of days that are made of hours.
+    only: tuple[int, ...] | None = None  # Rows with these ids of the first dimension, or all.
 
 
 class Page(NamedTuple):
@@ -136,23 +138,36 @@ class _Query:
             selection.since,
             selection.before,
         ]
-        is_bucket = grain(selection) in _PERIODS[selection.granularity]
-        self._keys = ["at" if is_bucket else _BUCKETS[selection.granularity]]
+        self._keys = [self._bucket(selection)]
         for dimension in selection.dimensions:
             if isinstance(dimension, Column):
                 self._keys.append(dimension.name)
             else:
                 self._keys.append(self._tag(values[dimension.key_id]))
+        self._only = "true"
+        if selection.only is not None:
+            self._only = f"{self._keys[1]} = ANY ({self._place(list(selection.only))}::smallint[])"
 
     @property
     def dimensions(self) -> int:
         return len(self._keys) - 1
 
+    def _place(self, value: object) -> str:
+        self.arguments.append(value)
+        return f"${len(self.arguments)}"
+
+    def _bucket(self, selection: Selection) -> str:
+        if grain(selection) in _PERIODS[selection.granularity]:
+            return "at"
+        if selection.granularity == "day" and selection.zone != "UTC":
+            # An hour is of the day in which it begins, in grains that could divide it, too.
+            return f"date_trunc('day', {_HOUR}, {self._place(selection.zone)}::text)"
+        return _BUCKETS[selection.granularity]
+
     def _tag(self, value_ids: Sequence[int]) -> str:
         """Return an expression for the only tag of a row, of four in ascending order, that is a value of a key."""
-        self.arguments.append(list(value_ids))
-        place = len(self.arguments)
-        cases = " ".join(f"WHEN tag_{n} = ANY (${place}::smallint[]) THEN tag_{n}" for n in range(1, 5))
+        place = self._place(list(value_ids))
+        cases = " ".join(f"WHEN tag_{n} = ANY ({place}::smallint[]) THEN tag_{n}" for n in range(1, 5))
         return f"CASE {cases} ELSE 0 END"
 
     def compare(self, operator: Literal[">", "<="], key: Key | None) -> str:
@@ -161,14 +176,13 @@ class _Query:
             return "true"
         given = []
         for value, kind in zip((key.at, *key.ids), ["timestamptz", *["smallint"] * len(key.ids)], strict=True):
-            self.arguments.append(value)
-            given.append(f"${len(self.arguments)}::{kind}")
+            given.append(f"{self._place(value)}::{kind}")
         return f"({', '.join(self._keys)}) {operator} ({', '.join(given)})"
 
     def write(self, template: str, **parts: str) -> str:
         keys = ", ".join(f"{key} AS key_{number}" for number, key in enumerate(self._keys))
         places = ", ".join(f"key_{number}" for number in range(len(self._keys)))
-        return template.format(keys=keys, places=places, range=_RANGE, sums=_SUMS, **parts)
+        return template.format(keys=keys, places=places, range=f"{_RANGE} AND {self._only}", sums=_SUMS, **parts)
 
 
 _VALUES = "SELECT term_id FROM vocabulary WHERE tenant_id = $1 AND kind = $2 AND parent_id = $3"
@@ -233,6 +247,17 @@ async def terms(connection: Connection, tenant_id: int, kind: Kind, ids: Sequenc
     """Return the terms of ids, retired ones too; those of the catalogue and of a tenant never share an id."""
     rows = await connection.fetch(_TERMS, tenant_id, int(kind), list(ids))
     return {row["term_id"]: row["term"] for row in rows}
+
+
+_TAG_KEYS = (
+    "SELECT term, term_id FROM vocabulary WHERE tenant_id = $1 AND kind = $2 AND retired_at IS NULL ORDER BY term"
+)
+
+
+async def tag_keys(connection: Connection, tenant_id: int) -> dict[str, int]:
+    """Return the ids of the declared tag keys, by name."""
+    rows = await connection.fetch(_TAG_KEYS, tenant_id, int(Kind.TAG_KEY))
+    return {row["term"]: row["term_id"] for row in rows}
 
 
 _FRESHNESS = """
