@@ -12,10 +12,13 @@ from ingest.console.pages import (
     data,
     home,
     links,
+    overview,
     promise,
     refusals,
+    routing,
     sign_in,
     tokens,
+    usage,
     vocabulary,
     vocabulary_acts,
 )
@@ -23,6 +26,9 @@ from ingest.console.pages import (
 # In the order of the navigation.
 PAGES: Sequence[Page] = (
     *home.PAGES,
+    *overview.PAGES,
+    *usage.PAGES,
+    *routing.PAGES,
     *arrivals.PAGES,
     *refusals.PAGES,
     *vocabulary_acts.PAGES,  # Before `/vocabulary/{kind}`.

@@ -1,0 +1,1 @@
+"""Charts and their figures: periods of time, sums read from rollups, changes against the period before, drawings."""

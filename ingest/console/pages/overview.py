@@ -1,0 +1,78 @@
+"""Overview: what a tenant's requests cost and saved, against the period before, and the models that cost most."""
+
+from starlette.responses import Response
+
+from ingest.accounts.roles import Role
+from ingest.console.charts import asking, changes, drawing, listings, readings
+from ingest.console.charts.asking import Asked
+from ingest.console.charts.changes import Change
+from ingest.console.charts.measures import MEASURES, tokens_in
+from ingest.console.charts.readings import Course
+from ingest.console.page import Page
+from ingest.console.tables import Column
+from ingest.console.visit import Visit
+from ingest.store.connections import Connection
+from ingest.store.usage.reads import COLUMNS
+
+PATH = "/overview"
+ROLES: frozenset[Role] = frozenset(("owner", "admin", "analyst", "billing"))
+_DEFAULT = "30d"
+_MODELS_MAX = 10
+
+
+async def show(visit: Visit) -> Response:
+    """Show the figures of a period."""
+    asked = _asked(visit)
+    tenant_id, choice = visit.person.tenant_id, asked.choice
+    names, models = ("routed_model",), (COLUMNS["routed_model"],)
+    async with visit.read() as connection:
+        now, earlier = await _courses(connection, tenant_id, asked)
+        groups = await readings.groups(connection, tenant_id, choice.period, names, models)
+        before = await readings.groups(connection, tenant_id, choice.earlier, names, models)
+        fresh = await readings.freshness(connection, tenant_id, choice.period)
+    kept = len(groups) if asking.is_download(visit.query) else _MODELS_MAX
+    return visit.render(
+        "overview.html",
+        asked=asked,
+        fresh=fresh,
+        total=now.total,
+        tokens_in=tokens_in(now.total),
+        trends=_trends(now, earlier),
+        saved_share=changes.part(now.total.savings.reported_nanousd, now.total.savings.baseline_nanousd),
+        drawing=drawing.drawing(drawing.compared(asked.measure, choice.period, now, earlier)),
+        course=listings.of_course("Figures of the chart", choice.period, now, earlier),
+        models=listings.of_groups(
+            "Models by spend", (Column("model", "Model", "code"),), groups[:kept], before, now.total
+        ),
+        models_left=max(0, len(groups) - kept),
+    )
+
+
+async def series(visit: Visit) -> Response:
+    """Return the chart's figures as JSON."""
+    asked = _asked(visit)
+    async with visit.read() as connection:
+        now, earlier = await _courses(connection, visit.person.tenant_id, asked)
+    chart = drawing.compared(asked.measure, asked.choice.period, now, earlier)
+    return Response(drawing.document(chart), media_type="application/json")
+
+
+def _asked(visit: Visit) -> Asked:
+    return asking.ask(visit.query, visit.zone, PATH, _DEFAULT)
+
+
+async def _courses(connection: Connection, tenant_id: int, asked: Asked) -> tuple[Course, Course]:
+    now = await readings.course(connection, tenant_id, asked.choice.period)
+    return now, await readings.course(connection, tenant_id, asked.choice.earlier)
+
+
+def _trends(now: Course, earlier: Course) -> dict[str, Change]:
+    return {
+        name: changes.change(measure.of(now.total), measure.of(earlier.total)) for name, measure in MEASURES.items()
+    }
+
+
+PAGES = (
+    Page(path=PATH, name="overview", title="Overview", roles=ROLES, handler=show, nav="Overview"),
+    Page(path=f"{PATH}/series", name="overview-series", title="Overview", roles=ROLES, handler=series),
+)
