@@ -11,24 +11,22 @@ from ingest.console.charts.readings import Course
 from ingest.console.page import Page
 from ingest.console.tables import Column
 from ingest.console.visit import Visit
-from ingest.store.connections import Connection
 from ingest.store.usage.reads import COLUMNS
 
 PATH = "/overview"
 ROLES: frozenset[Role] = frozenset(("owner", "admin", "analyst", "billing"))
 _DEFAULT = "30d"
 _MODELS_MAX = 10
+_MODELS = ("routed_model", COLUMNS["routed_model"])
 
 
 async def show(visit: Visit) -> Response:
     """Show the figures of a period."""
     asked = _asked(visit)
     tenant_id, choice = visit.person.tenant_id, asked.choice
-    names, models = ("routed_model",), (COLUMNS["routed_model"],)
     async with visit.read() as connection:
-        now, earlier = await _courses(connection, tenant_id, asked)
-        groups = await readings.groups(connection, tenant_id, choice.period, names, models)
-        before = await readings.groups(connection, tenant_id, choice.earlier, names, models)
+        now, groups, *_ = await readings.divided(connection, tenant_id, choice.period, *_MODELS)
+        earlier, before, *_ = await readings.divided(connection, tenant_id, choice.earlier, *_MODELS)
         fresh = await readings.freshness(connection, tenant_id, choice.period)
     kept = len(groups) if asking.is_download(visit.query) else _MODELS_MAX
     return visit.render(
@@ -51,19 +49,16 @@ async def show(visit: Visit) -> Response:
 async def series(visit: Visit) -> Response:
     """Return the chart's figures as JSON."""
     asked = _asked(visit)
+    tenant_id = visit.person.tenant_id
     async with visit.read() as connection:
-        now, earlier = await _courses(connection, visit.person.tenant_id, asked)
+        now = await readings.course(connection, tenant_id, asked.choice.period)
+        earlier = await readings.course(connection, tenant_id, asked.choice.earlier)
     chart = drawing.compared(asked.measure, asked.choice.period, now, earlier)
     return Response(drawing.document(chart), media_type="application/json")
 
 
 def _asked(visit: Visit) -> Asked:
     return asking.ask(visit.query, visit.zone, PATH, _DEFAULT)
-
-
-async def _courses(connection: Connection, tenant_id: int, asked: Asked) -> tuple[Course, Course]:
-    now = await readings.course(connection, tenant_id, asked.choice.period)
-    return now, await readings.course(connection, tenant_id, asked.choice.earlier)
 
 
 def _trends(now: Course, earlier: Course) -> dict[str, Change]:

@@ -9,7 +9,7 @@ from ingest.accounts.roles import Role
 from ingest.console.charts import asking, drawing, listings, readings
 from ingest.console.charts.asking import Asked
 from ingest.console.charts.drawing import Chart
-from ingest.console.charts.readings import Course, Group
+from ingest.console.charts.readings import Course, Divided
 from ingest.console.errors import BadQuery
 from ingest.console.page import Page
 from ingest.console.tables import Column
@@ -42,11 +42,9 @@ class _Question(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """The groups of a period and the one before, and the course of the largest."""
+    """A period by time and groups, and the course of the largest groups."""
 
-    groups: list[Group]
-    earlier: list[Group]
-    whole: Course
+    whole: Divided
     parts: list[tuple[str, Course]]
 
 
@@ -54,10 +52,14 @@ async def show(visit: Visit) -> Response:
     """Show the groups of a period."""
     async with visit.read() as connection:
         question = await _question(connection, visit)
-        found = await _read(connection, visit.person.tenant_id, question)
-        fresh = await readings.freshness(connection, visit.person.tenant_id, question.asked.choice.period)
-    asked = question.asked
-    kept = len(found.groups) if asking.is_download(visit.query) else _ROWS_MAX
+        asked, tenant_id = question.asked, visit.person.tenant_id
+        found = await _read(connection, tenant_id, question)
+        earlier = await readings.groups(
+            connection, tenant_id, asked.choice.earlier, (question.name,), (question.dimension,)
+        )
+        fresh = await readings.freshness(connection, tenant_id, asked.choice.period)
+    course, groups = found.whole.course, found.whole.groups
+    kept = len(groups) if asking.is_download(visit.query) else _ROWS_MAX
     return visit.render(
         "usage.html",
         asked=asked,
@@ -66,14 +68,14 @@ async def show(visit: Visit) -> Response:
         + [(_TAG + key, f"Tag {key}") for key in question.tag_keys],
         title_by=question.title,
         fresh=fresh,
-        total=found.whole.total,
+        total=course.total,
         drawing=drawing.drawing(_chart(question, found)),
-        course=listings.of_course("Figures of the chart, in all", asked.choice.period, found.whole, None),
+        course=listings.of_course("Figures of the chart, in all", asked.choice.period, course, None),
         groups=listings.of_groups(
-            f"{question.title}, by spend", (Column("group", question.title, "code"),), found.groups[:kept],
-            found.earlier, found.whole.total,
+            f"{question.title}, by spend", (Column("group", question.title, "code"),), groups[:kept], earlier,
+            course.total,
         ),
-        groups_left=max(0, len(found.groups) - kept),
+        groups_left=max(0, len(groups) - kept),
     )  # fmt: skip
 
 
@@ -101,19 +103,16 @@ async def _question(connection: Connection, visit: Visit) -> _Question:
 
 
 async def _read(connection: Connection, tenant_id: int, question: _Question) -> _Found:
-    choice, names, dimensions = question.asked.choice, (question.name,), (question.dimension,)
-    groups = await readings.groups(connection, tenant_id, choice.period, names, dimensions)
-    earlier = await readings.groups(connection, tenant_id, choice.earlier, names, dimensions)
-    whole = await readings.course(connection, tenant_id, choice.period)
-    of_measure = question.asked.measure.of
-    largest = sorted(groups, key=lambda group: -of_measure(group.row))[:_LINES_MAX]
+    period, of_measure = question.asked.choice.period, question.asked.measure.of
+    whole = await readings.divided(connection, tenant_id, period, question.name, question.dimension)
+    largest = sorted(whole.groups, key=lambda group: -of_measure(group.row))[:_LINES_MAX]
     ids = [group.ids[0] for group in largest]
-    courses = await readings.courses(connection, tenant_id, choice.period, question.dimension, ids)
-    return _Found(groups, earlier, whole, [(group.names[0], courses[group.ids[0]]) for group in largest])
+    parts = await readings.parts(connection, tenant_id, period, whole, ids)
+    return _Found(whole, [(group.names[0], parts[group.ids[0]]) for group in largest])
 
 
 def _chart(question: _Question, found: _Found) -> Chart:
-    return drawing.grouped(question.asked.measure, question.asked.choice.period, found.whole, found.parts)
+    return drawing.grouped(question.asked.measure, question.asked.choice.period, found.whole.course, found.parts)
 
 
 PAGES = (

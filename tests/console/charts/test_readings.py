@@ -123,6 +123,27 @@ def test_a_course_adds_up_to_its_total_and_parts_to_the_whole(facts: list[Fact],
             assert sum(part.units[number].events for part in parts.values()) == whole.units[number].events
 
 
+def test_read_once_or_apart_the_sums_are_the_same(facts: list[Fact], database: str) -> None:
+    assert facts
+
+    async def read(name: str, choice: str) -> None:
+        async with connections.connected(database, "nocontent_usage_reader") as connection:
+            dimension = await _dimension(connection, name)
+            period = periods.of_name(choice, NOW, ZONES[1], readings.local_days_max((dimension,))).period
+            found = await readings.divided(connection, TENANT, period, name, dimension)
+            ids = [group.ids[0] for group in found.groups]
+            assert ids
+            assert found.course == await readings.course(connection, TENANT, period)
+            assert found.groups == await readings.groups(connection, TENANT, period, (name,), (dimension,))
+            parts = await readings.parts(connection, TENANT, period, found, ids)
+            assert parts == await readings.courses(connection, TENANT, period, dimension, ids)
+            assert (found.rows is None) == (name == "routed_model" and choice != "12m")
+
+    for name in ("routed_model", "task_category", "tag:team"):
+        for choice in ("24h", "30d", "12m"):
+            asyncio.run(read(name, choice))
+
+
 def test_a_period_without_usage_is_of_zeros(database: str) -> None:
     period = periods.of_dates("2026-02-01", "2026-02-03", NOW, ZONES[1]).period
     found = _course(database, period)
