@@ -8,6 +8,7 @@ from typing import Literal, get_type_hints
 import msgspec
 import pytest
 
+from ingest.console import faces as console
 from ingest.errors import Bug, IngestError, Overloaded, Stopping, Unavailable
 from ingest.reports.problems import FACES
 from ingest.serving import problems
@@ -22,7 +23,7 @@ from tests.support.wire import Sender
 def test_every_error_has_a_face() -> None:
     for file in sorted((ROOT / "ingest").rglob("errors.py")):  # A type is in the tree once its module is imported.
         importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
-    assert set(FACES) == set(_kinds_of(IngestError))
+    assert {*FACES, *console.FACES} == set(_kinds_of(IngestError))
 
 
 def _kinds_of(error: type[IngestError]) -> Iterator[type[IngestError]]:
