@@ -73,7 +73,7 @@ class Traffic:
             async with asyncio.timeout(STOP_S):
                 await self.flush()
         except TimeoutError:
-            logs.warning("counts-lost")
+            logs.warning("traffic-lost")
 
     async def flush(self) -> None:
         """Add what was counted, and forget it; without a connection it stays for the next time."""
@@ -91,7 +91,7 @@ class Traffic:
                     await traffic.add_arrivals(connection, arrivals)
         except (Overloaded, Unavailable):
             if was_taken:
-                logs.warning("counts-lost")
+                logs.warning("traffic-lost")
 
     def _count(self, cell: Cell, more: Refused) -> None:
         if cell not in self._refusals and not self._has_room(cell.tenant_id):

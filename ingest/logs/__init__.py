@@ -28,7 +28,7 @@ Event = Literal[
     "maintenance-failed", "task-restarted", "term-learned", "term-refused", "library", "setting-leaks",
     "login-overprivileged", "database-exposed", "certificate-reloaded", "certificate-not-loaded",
     "database-not-verified", "lines-lost", "lines-suppressed", "counts-lost", "clock-adrift", "clock-agrees",
-    "retention-withheld", "retention-differs", "session-lost", "role-missing", "job-failed", "job-slow",
+    "traffic-lost", "retention-withheld", "retention-differs", "session-lost", "role-missing", "job-failed", "job-slow",
     "hand-over-refused", "processor-unavailable", "erasure-failed", "erasure-finished", "erasure-space-pending",
     "erasures-missing", "erasures-unreadable", "orders-absent", "session-keys-unreadable",
 ]  # fmt: skip

@@ -194,7 +194,7 @@ async def test_while_the_database_is_away_counts_wait_and_no_request_fails(
         await owner.execute("ALTER TABLE refusals RENAME TO gone")
         counting.refuse(source, _refused("content.prompt"))
         await counting.flush()
-        assert [line["event"] for line in logged()] == ["database-lost", "counts-lost"]
+        assert [line["event"] for line in logged()] == ["database-lost", "traffic-lost"]
 
 
 def test_every_problem_and_field_is_one_of_the_code() -> None:

@@ -47,10 +47,10 @@ _LOSSES = (
     Column("shutdown", "Ended before", "count"),
 )
 _GAPS = (
+    Column("before", "Next one came", "when"),
     Column("first", "First missing", "count"),
     Column("last", "Last missing", "count"),
     Column("batches", "Batches", "count"),
-    Column("before", "Next one came", "when"),
 )
 
 
@@ -165,7 +165,7 @@ def _losses(streams: Sequence[Stream]) -> Table:
 
 
 def _gaps(found: Sequence[Gap]) -> Table:
-    rows = [(gap.first, gap.last, gap.last - gap.first + 1, gap.before) for gap in found]
+    rows = [(gap.before, gap.first, gap.last, gap.last - gap.first + 1) for gap in found]
     return Table(
         "gaps",
         f"The last {traffic_reads.GAPS_MAX} gaps" if len(rows) == traffic_reads.GAPS_MAX else "Gaps",
