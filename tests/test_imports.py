@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = "Rooms import those below them"
+CONSOLE = "The console accepts no events and imports nothing that does"
 GATEWAY = "The gateway reaches no database, not even indirectly"
 STORE = "Only the store speaks to Postgres and packs columns"
 SERVING = "Serving needs no database and no columns, not even indirectly"

@@ -45,7 +45,7 @@ FACES: Faces = {
     SlowBody: Face(HTTPStatus.REQUEST_TIMEOUT, "slow-body", "The form took too long to arrive"),
     CrossOrigin: Face(HTTPStatus.FORBIDDEN, "cross-origin", "The form came from another site"),
     StaleForm: Face(HTTPStatus.FORBIDDEN, "stale-form", "This form is out of date"),
-    InvalidMoment: Face(HTTPStatus.BAD_REQUEST, "old-moment", "The moment of this export is too long ago"),
+    InvalidMoment: Face(HTTPStatus.BAD_REQUEST, "snapshot-invalid", "The moment of this export is too long ago"),
     ReadTooLarge: Face(_BUSY, "read-too-large", "This took too long to add up", 60),
     Overloaded: Face(_BUSY, "overloaded", "The console is busy", 2),
     Unavailable: _AWAY,
@@ -58,7 +58,7 @@ FACES: Faces = {
 _SAYS = {
     "not-found": "The address may be mistyped, belong to another organisation, or be outside of your role.",
     "bad-query": "Go back and follow the link again.",
-    "old-moment": "Ask for the parts again: they will be as of a new moment.",
+    "snapshot-invalid": "Ask for the parts again: they will be as of a new moment.",
     "media-type-unsupported": "Go back, reload the page and try again.",
     "wire-too-large": "A form may have 64 KiB. Nothing was saved.",
     "slow-body": "Nothing was saved. Try again on a better connection.",

@@ -4,7 +4,7 @@ CREATE FUNCTION nocontent.require_own(tenant integer) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF tenant IS DISTINCT FROM nocontent.session_tenant() THEN
+    IF tenant IS NULL OR tenant IS DISTINCT FROM nocontent.session_tenant() THEN
         RAISE EXCEPTION 'not the tenant of the session' USING ERRCODE = 'insufficient_privilege';
     END IF;
 END

@@ -1,5 +1,7 @@
 """Tenants with events of some days, and the job that erases: its rounds, beside those of rollups and VACUUM."""
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +16,7 @@ from ingest.store.connections import Connection
 from ingest.store.rights import erasures
 from ingest.store.rights.erasures import Erasure, Step
 from ingest.store.usage import rollups
-from tests.support import sample
+from tests.support import cluster, sample, service
 from tests.support.cluster import operator
 from tests.support.entries import entry
 
@@ -110,3 +112,21 @@ async def help_on(dsn: str, owner: Connection, found: list[Erasure]) -> None:
         await roll_up(dsn)
     if "summed" in steps:
         await owner.execute("VACUUM events, batches, usage")
+
+
+def run_jobs(dsn: str, settings: Mapping[str, str]) -> None:
+    """Run `nocontent jobs --once`, as an operator does, until all erasures are finished."""
+    command = [sys.executable, "-m", "ingest", "jobs", "--once"]
+    for _ in range(12):
+        done = subprocess.run(
+            command,
+            cwd=service.ROOT,
+            env={**service.environment(dsn), **settings},
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        if not cluster.fetch(dsn, "SELECT FROM erasures WHERE step <> 'finished'"):
+            return
+        cluster.run(dsn, "VACUUM")
+    raise AssertionError

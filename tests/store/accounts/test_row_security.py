@@ -14,7 +14,7 @@ from tests.support.accounts import Member
 from tests.support.cluster import Cluster, operator
 
 # Tables and views without rows of a tenant, which the console may read or write.
-_GLOBAL = {"control", "retention", "migrations", "acts", "rules", "page_counts"}
+_GLOBAL = {"control", "retention", "migrations", "acts", "rules", "page_counts", "tenant_tables"}
 _VIEWS = {"tag_names", "readable_usage"}  # They ask with the rights of the reader.
 _BARRIERS = {"own_events", "own_batches"}
 _SHIPPED = {"vocabulary", "prices"}  # Tenant 0's rows are everybody's.
@@ -73,6 +73,9 @@ INSERT INTO invoices VALUES
 INSERT INTO invoice_lines VALUES
     ($TENANT, 'NC', $TENANT, 1, 1, false, '2026-01-01', '2026-01-01', '2026-02-01', $TENANT, 1, 0, 0);
 INSERT INTO handovers (tenant_id, issuer, number, processor) VALUES ($TENANT, 'NC', $TENANT, 2);
+INSERT INTO processor_customers (tenant_id, processor, customer) VALUES ($TENANT, 2, 'cus_abcdef$TENANT');
+INSERT INTO processor_events (tenant_id, event, kind, issuer, number, reported_at)
+    VALUES ($TENANT, 'evt_abcdef$TENANT', 1, 'NC', $TENANT, now());
 INSERT INTO payments VALUES ($TENANT, 'NC', $TENANT, 1, 'abc', 1, '2026-01-01');
 INSERT INTO prices SELECT $TENANT, 1, 1, now(), 'infinity', 0, 1440, -1, 1{", 0" * 6};
 INSERT INTO erasures (tenant_id, erasure_id, scope, revision) VALUES ($TENANT, {_ID}, 'tenant', 0);
@@ -178,6 +181,29 @@ async def test_no_session_is_no_tenant(console: Connection, named: str) -> None:
             if table not in _GLOBAL:
                 asked = f"SELECT {_columns(table)} FROM nocontent.{table}"
                 assert {row[0] for row in await console.fetch(asked)} <= {0}, table
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "own_kept_since($1)",
+        "own_frozen_before($1)",
+        "own_count_expiring($1, 1)",
+        "own_count($1, 'events')",
+        "own_events_after($1, '-infinity', 'infinity', '-infinity', gen_random_uuid(), NULL, 10)",
+        "own_batches_after($1, '-infinity', 'infinity', gen_random_uuid(), 0, 10)",
+    ],
+)
+async def test_a_function_answers_about_the_sessions_tenant_alone(
+    filled: tuple[str, Member, Member], console: Connection, call: str
+) -> None:
+    _, own, other = filled
+    async with sessions.entered(console, own.cookie.digest):
+        await console.fetch(f"SELECT nocontent.{call}", own.tenant_id)
+    for digest, tenant_id in ((own.cookie.digest, other.tenant_id), (b"\0" * 32, own.tenant_id), (b"", None)):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with sessions.entered(console, digest):
+                await console.fetch(f"SELECT nocontent.{call}", tenant_id)
 
 
 _FORGERIES = {
