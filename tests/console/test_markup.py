@@ -4,6 +4,7 @@ import csv
 import html
 import io
 import re
+from collections.abc import Iterator
 
 import pytest
 
@@ -22,19 +23,19 @@ GETS = [page for page in PAGES if page.method == "GET" and "owner" in page.roles
 
 
 @pytest.fixture(scope="module")
-def owner(running: Console, request: pytest.FixtureRequest) -> Visitor:
-    """Return the owner of a tenant in which every name is markup or a formula."""
+def owner(running: Console) -> Iterator[Visitor]:
+    """Yield the owner of a tenant in which every name is markup or a formula."""
     for (statement,) in cluster.fetch(running.dsn, _CHECKS):
         cluster.run(running.dsn, statement)
     visitor = running.stranger()
-    request.addfinalizer(visitor.close)
     visitor.sign_in("acme", "owner@example.com")
     cluster.fetch(running.dsn, "UPDATE people SET name = $1 WHERE role <> 'admin'", MARKUP)
     cluster.fetch(running.dsn, "UPDATE people SET name = $1 WHERE role = 'admin'", FORMULA)
     cluster.fetch(running.dsn, "UPDATE tenants SET name = $1 WHERE name = 'acme'", MARKUP)
     cluster.fetch(running.dsn, "UPDATE vocabulary SET term = $1 || term_id WHERE tenant_id > 0 AND kind = 4", MARKUP)
     cluster.fetch(running.dsn, "UPDATE vocabulary SET term = $1 || term_id WHERE tenant_id > 0 AND kind = 5", FORMULA)
-    return visitor
+    yield visitor
+    visitor.close()
 
 
 @pytest.mark.parametrize("page", GETS, ids=lambda page: page.name)
