@@ -250,7 +250,7 @@ _ALL = (
             AND NOT (
                 coalesce(reloptions && ARRAY['security_barrier=true', 'security_barrier=on'], false)
                 AND pg_get_viewdef(oid)
-                    ~ 'WHERE [(]tenant_id = [(] SELECT (nocontent[.])?session_tenant[(][)] AS session_tenant[)][)];$'
+                    ~ 'WHERE [(]([a-z]+[.])?tenant_id = [(] SELECT ([a-z_]+[.])?session_tenant[(][)] AS [a-z_]+[)]{2};$'
             )
         """,
         {

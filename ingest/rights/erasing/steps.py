@@ -161,6 +161,8 @@ async def delete_rows(work: Work, erasure: Erasure) -> Progress:
     if wanted.scope in {"range", "tag", "events"}:
         rows += await _repeat(work, lambda: erasing.erase_annotations(work.connection, erasure))
     for table, act in tables.items():
+        if act == "reduce":  # Again: until its people were deleted, some may have signed in.
+            await _repeat(work, lambda: erasing.reduce_audit(work.connection, erasure))
         if act != "delete":
             await erasing.count_kept(work.connection, erasure, table)
         elif table != "events":

@@ -12,6 +12,7 @@ from ingest.store.connections import Connection
 from tests.support import accounts
 from tests.support.accounts import Member
 from tests.support.cluster import Cluster, operator
+from tests.support.tenant_rows import ROWS
 
 # Tables and views without rows of a tenant, which the console may read or write.
 _GLOBAL = {"control", "retention", "migrations", "acts", "rules", "page_counts", "tenant_tables"}
@@ -45,49 +46,11 @@ def filled(postgres: Cluster) -> Iterator[tuple[str, Member, Member]]:
         own, other = await accounts.member(dsn, "acme"), await accounts.member(dsn, "globex")
         async with operator(dsn) as connection:
             for member in (own, other):
-                await connection.execute(_ROWS.replace("$TENANT", str(member.tenant_id)))
+                await connection.execute(ROWS.replace("$TENANT", str(member.tenant_id)))
         return own, other
 
     yield dsn, *asyncio.run(fill())
     postgres.drop(dsn)
-
-
-_ID = "'00000000-0000-7000-8000-00000000000$TENANT'"
-_ROWS = f"""
-INSERT INTO readers (tenant_id, login) VALUES ($TENANT, 'login');
-INSERT INTO ingest_tokens (tenant_id, token_id, secret_sha256, scopes, revision)
-    VALUES ($TENANT, '00000000000$TENANT', sha256(''), '{{}}', 0);
-INSERT INTO vocabulary (tenant_id, kind, term_id, parent_id, term, learned, revision)
-    VALUES ($TENANT, 4, 200, 0, 'team', false, 0), ($TENANT, 5, 201, 200, 'a', false, 0);
-INSERT INTO events SELECT now(), {_ID}, 0, 0, $TENANT{", 0" * 18};
-INSERT INTO batches SELECT now(), {_ID}, 0, {_ID}, $TENANT, 1{", 0" * 6};
-INSERT INTO usage_marks (tenant_id, first, last, events) VALUES ($TENANT, now(), now(), 0);
-INSERT INTO annotations (tenant_id, occurred_at, event_id, reason) VALUES ($TENANT, now(), {_ID}, 1);
-INSERT INTO usage SELECT $TENANT, 5, now(){", 0" * 36}, '{{}}', '{{}}', '{{}}', '{{}}';
-INSERT INTO invoice_counters (issuer) VALUES ('NC') ON CONFLICT DO NOTHING;
-INSERT INTO plans VALUES ($TENANT, 'plan-$TENANT', 'NC', 'USD');
-INSERT INTO plan_versions SELECT $TENANT, 1, '2026-01-01'{", 0" * 6};
-INSERT INTO subscriptions VALUES ($TENANT, '2026-01-01', $TENANT, 'UTC');
-INSERT INTO invoices VALUES
-    ($TENANT, 'NC', $TENANT, 1, 1, '2026-01-01', '2026-01-01', '2026-02-01', 'UTC', 'USD', 0, sha256(''));
-INSERT INTO invoice_lines VALUES
-    ($TENANT, 'NC', $TENANT, 1, 1, false, '2026-01-01', '2026-01-01', '2026-02-01', $TENANT, 1, 0, 0);
-INSERT INTO handovers (tenant_id, issuer, number, processor) VALUES ($TENANT, 'NC', $TENANT, 2);
-INSERT INTO processor_customers (tenant_id, processor, customer) VALUES ($TENANT, 2, 'cus_abcdef$TENANT');
-INSERT INTO processor_events (tenant_id, event, kind, issuer, number, reported_at)
-    VALUES ($TENANT, 'evt_abcdef$TENANT', 1, 'NC', $TENANT, now());
-INSERT INTO payments VALUES ($TENANT, 'NC', $TENANT, 1, 'abc', 1, '2026-01-01');
-INSERT INTO prices SELECT $TENANT, 1, 1, now(), 'infinity', 0, 1440, -1, 1{", 0" * 6};
-INSERT INTO erasures (tenant_id, erasure_id, scope, revision) VALUES ($TENANT, {_ID}, 'tenant', 0);
-INSERT INTO erasure_counts (tenant_id, erasure_id, table_name) VALUES ($TENANT, {_ID}, 'events');
-INSERT INTO erasure_events VALUES ($TENANT, {_ID}, {_ID});
-INSERT INTO erased_words VALUES ($TENANT, {_ID}, 3, 0, sha256(''), sha256(''), now());
-INSERT INTO account_links (tenant_id, digest, person_id, kind, expires_at)
-    VALUES ($TENANT, sha256('$TENANT'), {_ID}, 'reset', now());
-INSERT INTO recovery_codes (tenant_id, person_id, digest) VALUES ($TENANT, {_ID}, sha256(''));
-INSERT INTO refusals VALUES (now(), now(), 1, 1, $TENANT, '2026-01-01', 1, 0, 'other');
-INSERT INTO arrivals VALUES (now(), now(), 1, 0, 1, $TENANT, '2026-01-01', 0, 0, 1, '000000000000');
-"""
 
 
 @pytest.fixture
@@ -317,3 +280,30 @@ async def test_a_condition_of_the_reader_is_not_asked_about_rows_of_others(
         for view in sorted(_BARRIERS):
             asked = f"SELECT count(*) FROM {view} WHERE 1 / (tenant_id - $1) >= 0"
             assert await console.fetchval(asked, filled[2].tenant_id) <= 1
+
+
+_HOT = {
+    "nocontent_writer": (
+        "SELECT kind, term_id, parent_id, term FROM vocabulary WHERE tenant_id IN (0, 1) AND revision > 0",
+        "SELECT tenant_id, term_id FROM vocabulary WHERE tenant_id = 1 AND kind = 3 AND parent_id = 0 AND term = 'a'",
+        "SELECT * FROM ingest_tokens WHERE revision > 0",
+        "SELECT max(revision) FROM erasures",
+        "INSERT INTO usage_marks (tenant_id, first, last, events) VALUES (1, now(), now(), 1)",
+        "INSERT INTO audit (tenant_id, act) VALUES (1, 'vocabulary.learn')",
+    ),
+    "nocontent_biller": (
+        "SELECT sum(events) FROM usage WHERE tenant_id = 1 AND grain = 5 AND at >= '2026-01-01' AND abs(provider) > 1",
+        "DELETE FROM usage_marks WHERE tenant_id = 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("role", _HOT)
+async def test_the_plans_of_all_other_roles_have_no_trace_of_it(
+    filled: tuple[str, Member, Member], role: connections.Role
+) -> None:
+    """A superuser's plans are those without row security: it goes around it."""
+    async with connections.connected(filled[0], role) as connection, operator(filled[0]) as superuser:
+        for statement in _HOT[role]:
+            plans = [await asking.fetch(f"EXPLAIN (VERBOSE) {statement}") for asking in (connection, superuser)]
+            assert plans[0] == plans[1], statement
