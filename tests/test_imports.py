@@ -20,6 +20,8 @@ PROMISE = "The promise needs msgspec alone"
 PRICES = "Prices are arithmetic: no database, no columns"
 CRYPTOGRAPHY = "Only signatures need cryptography"
 RECEIPTS = "Receipts are pure: checked offline, without a database"
+CONSOLE = "The console accepts no events and imports nothing that does"
+CONSOLE_LAYERS = "Console: the application, then pages, then what every page uses"
 GENAI_PRICES = "Only the catalogue's command imports genai-prices"
 
 
@@ -54,6 +56,9 @@ def test_the_code_keeps_all_contracts(copy: Path) -> None:
         ("ingest/gateway/__init__.py", "import numpy", {STORE}),
         ("ingest/gateway/__init__.py", "import ingest.intake.app", {ROOMS, GATEWAY}),
         ("ingest/console/__init__.py", "import ingest.cli", {ROOMS}),
+        ("ingest/console/visit.py", "import ingest.intake.policy", {CONSOLE}),
+        ("ingest/console/visit.py", "import ingest.console.pages.home", {CONSOLE_LAYERS}),
+        ("ingest/console/visit.py", "import asyncpg", {STORE}),
         ("ingest/usage/__init__.py", "import ingest.intake.app", {ROOMS}),
         ("ingest/intake/policy.py", "import ingest.reports.usage", {ROOMS, INTAKE}),
         ("ingest/reports/query.py", "import asyncpg", {STORE}),

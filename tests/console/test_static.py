@@ -64,3 +64,10 @@ def test_every_page_has_the_scripts_of_no_other_origin() -> None:
     for template in (ROOT / "ingest/console/templates").iterdir():
         for tag in re.findall(r"<(?:script|link|img|iframe)\b[^>]*>", template.read_text("utf-8")):
             assert re.search(r"(?:src|href)=\"\{\{ (?:static\(|picture)", tag), tag
+
+
+def test_a_form_that_acts_is_sent_by_the_browser_itself() -> None:
+    """A script that follows the redirect of one would show a file as text, and swallow a download."""
+    for template in (ROOT / "ingest/console/templates").iterdir():
+        for tag in re.findall(r"<form\b[^>]*>", template.read_text("utf-8")):
+            assert 'method="get"' in tag or 'hx-boost="false"' in tag, tag
