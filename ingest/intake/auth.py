@@ -45,6 +45,7 @@ def identify(request: Request, scope: str) -> Caller:
         raise
     state[SENDER] = caller.token
     state[KNOWN] = True
+    service.traffic.uses.add(caller.token, service.snapshot.clock.now_s)
     if not caller.has_scope(scope):
         raise ScopeMissing
     return caller

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from ingest import logs
 from ingest.errors import IngestError, Overloaded, Unavailable
 from ingest.intake.problems import FACES
-from ingest.store import rows, traffic
+from ingest.intake.token_uses import TokenUses
+from ingest.store import rows, tokens, traffic
 from ingest.store.batches import Entry
 from ingest.store.lending import Connections
 from ingest.store.traffic import FIELDS, OTHER, PROBLEMS, Arrived, Cell, Refused, Sender
@@ -32,6 +33,7 @@ class Traffic:
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
+        self.uses = TokenUses()
         self._forget()
 
     def _forget(self) -> None:
@@ -77,7 +79,7 @@ class Traffic:
 
     async def flush(self) -> None:
         """Add what was counted, and forget it; without a connection it stays for the next time."""
-        if not self._refusals and not self._arrivals:
+        if not (self._refusals or self._arrivals or self.uses.due):
             return
         was_taken = False
         try:
@@ -89,6 +91,9 @@ class Traffic:
                     await traffic.add_refusals(connection, refusals)
                 if arrivals:
                     await traffic.add_arrivals(connection, arrivals)
+                was_taken = False
+                if self.uses.due:
+                    self.uses.noted(await tokens.note_uses(connection, self.uses.due))
         except (Overloaded, Unavailable):
             if was_taken:
                 logs.warning("traffic-lost")

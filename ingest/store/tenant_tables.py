@@ -80,7 +80,7 @@ TENANT_TABLES = (
         "ingest_tokens", "tenant_id", Data.TOKENS,
         "ids, scopes and times of tokens, and the SHA-256 of each secret", "to know who sends: the contract",
         clocks.TENANT, Erased.DELETE, "created_at",
-        ("tenant_id", "token_id", "scopes", "created_at", "expires_at", "revoked_at"),
+        ("tenant_id", "token_id", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at"),
         {"secret_sha256": "the hash of a secret", **_REVISION},
     ),
     TenantTable(

@@ -1,6 +1,6 @@
 """An operator's acts on bearer tokens; `ingest.knowledge.tokens` defines their format."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -39,6 +39,7 @@ _REVOKE = """
 UPDATE ingest_tokens SET revoked_at = coalesce(revoked_at, now()), revision = $2 WHERE token_id = $1
 RETURNING tenant_id
 """
+_NOTE_USES = "SELECT token_id FROM nocontent.note_token_uses($1, $2) AS token_id"
 _LIST = """
 SELECT tenant.name, token_id, scopes, token.created_at, expires_at, revoked_at
 FROM ingest_tokens token JOIN tenants tenant USING (tenant_id)
@@ -48,7 +49,7 @@ ORDER BY token.created_at
 
 
 _SHOW = """
-SELECT token_id, scopes, created_at, expires_at, state
+SELECT token_id, scopes, created_at, expires_at, last_used_at, state
 FROM ingest_tokens, LATERAL (SELECT CASE
     WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= now() THEN 'expired' ELSE 'good' END AS state) AS its
 WHERE tenant_id = $1
@@ -58,12 +59,13 @@ SHOWN_MAX = 1_000
 
 
 class TokenRow(NamedTuple):
-    """A token as its tenant sees it."""
+    """A token as its tenant sees it; `last_used_at` is the hour of it, and None before the first use."""
 
     token_id: str
     scopes: list[str]
     created_at: datetime
     expires_at: datetime | None
+    last_used_at: datetime | None
     state: str  # good, revoked or expired, by PostgreSQL's clock.
 
 
@@ -127,6 +129,12 @@ async def revoke(connection: Connection, token_id: str) -> bool:
 async def show(connection: Connection, tenant_id: int) -> list[TokenRow]:
     """Return a tenant's tokens: good ones first, and of each the newest first."""
     return [TokenRow(*row.values()) for row in await connection.fetch(_SHOW, tenant_id, SHOWN_MAX)]
+
+
+async def note_uses(connection: Connection, used: Mapping[str, int]) -> list[str]:
+    """Note that tokens, with their tenants, were used this hour; return those that it is known of."""
+    rows = await connection.fetch(_NOTE_USES, [*used.values()], [*used])
+    return [row["token_id"] for row in rows]
 
 
 async def list_all(connection: Connection, tenant_id: int | None) -> list[asyncpg.Record]:

@@ -43,6 +43,7 @@ _ARRIVALS = """
 SELECT door, reporter_version, token_id, requests, refused, events, lag_ms FROM arrivals WHERE tenant_id = $1
 ORDER BY door, reporter_version
 """
+_USED = "SELECT tenant_id FROM ingest_tokens WHERE last_used_at = date_trunc('hour', last_used_at)"
 _EVERYTHING = """
 SELECT count(*) FROM (
     SELECT row_to_json(row)::text AS text FROM refusals row UNION ALL SELECT row_to_json(row)::text FROM arrivals row
@@ -143,6 +144,12 @@ def test_arrivals_are_counted_by_token_door_and_version(told: tuple[str, dict[st
     assert 0 <= int(str(lags[0])) < 30_000
     assert -60_000 <= int(str(lags[1])) < -30_000  # That clock is a minute ahead.
     assert lags[3] is None
+
+
+def test_only_an_accepted_token_was_used(told: tuple[str, dict[str, Customer]]) -> None:
+    dsn, prepared = told
+    used = {tenant_id for (tenant_id,) in cluster.fetch(dsn, _USED)}
+    assert used == {prepared[name].tenant_id for name in ("acme", "limited", "policy-only")}
 
 
 def test_no_value_was_counted(told: tuple[str, dict[str, Customer]]) -> None:

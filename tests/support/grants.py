@@ -164,7 +164,7 @@ _EXPORTS = {  # Of migration 0026.
     | {
         f"{table}.{name}": "SELECT"
         for table, names in {
-            "ingest_tokens": "tenant_id token_id scopes created_at expires_at revoked_at",
+            "ingest_tokens": "tenant_id token_id scopes created_at expires_at revoked_at last_used_at",
             "erased_words": "tenant_id erasure_id kind parent_id until",
         }.items()
         for name in names.split()
@@ -202,7 +202,7 @@ _ANNOTATIONS = {  # Of migration 0028.
     "nocontent_exporter": {"annotations": "SELECT", "readable_events": "SELECT"},
 }
 _TRAFFIC = {  # Of migration 0031.
-    "nocontent_writer": dict.fromkeys(["count_refusals", "count_arrivals"], "EXECUTE"),
+    "nocontent_writer": dict.fromkeys(["count_refusals", "count_arrivals", "note_token_uses"], "EXECUTE"),
     "nocontent_maintainer": {"trim_traffic": "EXECUTE"},
     "nocontent_eraser": dict.fromkeys(["refusals.tenant_id", "arrivals.tenant_id"], "SELECT"),
     **dict.fromkeys(("nocontent_analyst", "nocontent_exporter"), dict.fromkeys(["refusals", "arrivals"], "SELECT")),
@@ -276,6 +276,7 @@ _ACCOUNTS = {
         "ingest_tokens.scopes": "INSERT SELECT",
         "ingest_tokens.created_at": "SELECT",
         "ingest_tokens.expires_at": "INSERT SELECT UPDATE",
+        "ingest_tokens.last_used_at": "SELECT",
         "ingest_tokens.revoked_at": "SELECT UPDATE",
         "ingest_tokens.revision": "INSERT UPDATE",
     }

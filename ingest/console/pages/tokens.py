@@ -30,6 +30,7 @@ _COLUMNS = (
     Column("scopes", "Scopes"),
     Column("created_at", "Issued", "when"),
     Column("expires_at", "Ends", "when"),
+    Column("last_used_at", "Last used, to the hour", "when"),
 )
 _NO_SCOPE = "Choose at least one scope."
 _EXAMPLE = {"token_id": "000000000000"}
@@ -43,7 +44,10 @@ async def show(visit: Visit) -> Response:
 async def _page(visit: Visit, status: HTTPStatus, error: str) -> Response:
     async with visit.read() as connection:
         found = await tokens.show(connection, visit.person.tenant_id)
-    rows = [(one.token_id, one.state, " ".join(one.scopes), one.created_at, one.expires_at) for one in found]
+    rows = [
+        (one.token_id, one.state, " ".join(one.scopes), one.created_at, one.expires_at, one.last_used_at)
+        for one in found
+    ]
     return visit.render(
         "tokens.html", status,
         tokens=Table("tokens", "Tokens", _COLUMNS, rows, "No token was issued yet: no proxy can send."),

@@ -130,7 +130,7 @@ STANDING = (
            " events_per_minute_max diagnostics disabled:bool retention_days retention_changed:day"
            " usage_frozen_before:day created_at:time", "tenant_id"),
     _table("tokens", "account", "ingest_tokens", "token_id:text scopes:texts created_at:time expires_at:time"
-           " revoked_at:time", "token_id"),
+           " revoked_at:time last_used_at:time", "token_id"),
     _table("readers", "account", "readers", "login:text created_at:time", "login"),
     _table("prices", "account", "prices", "provider model since:time until:time from_minute before_minute"
            " input_tokens_above input_tokens_up_to input_picousd cache_read_picousd cache_write_5m_picousd"
