@@ -117,6 +117,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         counts=counts,
         downloads=downloads,
         receipts=folder,
+        proof_report=settings.proof_report,
     )
     app.state.database = probes.Database(visits)
     app.state.restores = None if folder is None else RestoreWatch(require_dsn(settings), ROLE, folder, lambda: 0)

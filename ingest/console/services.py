@@ -26,5 +26,5 @@ class Services:
     memory: BodyMemory
     counts: PageCounts
     downloads: Downloads
-    receipts: Folder | None = None  # Of orders and receipts, if this process may read them.
-    proof_report: str | None = None  # The file of the last proof's report.
+    receipts: Folder | None  # Of orders and receipts, if this process may read them.
+    proof_report: str | None  # The file of the last proof's report.

@@ -22,14 +22,14 @@ _PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
 # By the name of a path's parameter: what the other tenant has of it.
 FOREIGN = {
     "session": "SELECT session_id::text FROM sessions JOIN tenants USING (tenant_id) WHERE name = 'globex' LIMIT 1",
-    "person": "SELECT person_id::text FROM people JOIN tenants USING (tenant_id) WHERE name = 'globex' LIMIT 1",
+    "person": "SELECT person_id::text FROM people JOIN tenants USING (tenant_id) WHERE tenants.name = 'globex' LIMIT 1",
     "stream": "SELECT stream_id::text FROM batches JOIN tenants USING (tenant_id) WHERE name = 'globex' LIMIT 1",
-    "token_id": "SELECT token_id::text FROM ingest_tokens JOIN tenants USING (tenant_id) WHERE name = 'globex' LIMIT 1",
     "document": "SELECT format('%s-%s', issuer, lpad(number::text, 6, '0')) FROM invoices WHERE tenant_id = 2 LIMIT 1",
     "erasure": "SELECT erasure_id::text FROM erasures WHERE tenant_id = 2 LIMIT 1",
     "receipt": "SELECT '1'",
     "data": "SELECT 'people'",  # Not by day.
     "file": "SELECT 'globex.csv'",
+    "token": "SELECT token_id::text FROM ingest_tokens JOIN tenants USING (tenant_id) WHERE name = 'globex' LIMIT 1",
 }
 WORDS = {"cause", "kind"}  # Parameters with a closed list of values, none of which is anybody's.
 GETS = [page for page in PAGES if page.method == "GET"]

@@ -67,7 +67,7 @@ async def show(visit: Visit) -> Response:
 
 
 def _bits(name: str, caption: str, fields: Iterable[FieldBits]) -> Table:
-    return Table(name, caption, _BITS, [(field.field, f"{field.bits:.1f}") for field in fields])
+    return Table(name, caption, _BITS, [(field.field, round(field.bits, 1)) for field in fields])
 
 
 def _families(report: Report) -> Table:

@@ -33,7 +33,7 @@ _COLUMNS = (
     Column("last_used_at", "Last used, to the hour", "when"),
 )
 _NO_SCOPE = "Choose at least one scope."
-_EXAMPLE = {"token_id": "000000000000"}
+_EXAMPLE = {"token": "000000000000"}
 
 
 async def show(visit: Visit) -> Response:
@@ -79,7 +79,7 @@ async def rotate(visit: Visit) -> Response:
         raise NotFound
     async with visit.act() as connection:
         rotation = await tokens.rotate(
-            connection, visit.person.tenant_id, visit.path_params["token_id"], timedelta(hours=int(overlap)), None
+            connection, visit.person.tenant_id, visit.path_params["token"], timedelta(hours=int(overlap)), None
         )
     if rotation is None:
         raise NotFound
@@ -89,7 +89,7 @@ async def rotate(visit: Visit) -> Response:
 async def revoke(visit: Visit) -> Response:
     """Revoke a token: every worker refuses it within 10 s."""
     async with visit.act() as connection:
-        if not await tokens.revoke(connection, visit.path_params["token_id"]):
+        if not await tokens.revoke(connection, visit.path_params["token"]):
             raise NotFound
     return visit.redirect("/tokens", "token-revoked")
 
@@ -100,11 +100,11 @@ PAGES = (
         path="/tokens/issue", name="tokens-issue", title="New token", roles=MANAGERS, handler=issue, method="POST",
     ),
     Page(
-        path="/tokens/{token_id}/rotate", name="tokens-rotate", title="New token", roles=MANAGERS, handler=rotate,
+        path="/tokens/{token}/rotate", name="tokens-rotate", title="New token", roles=MANAGERS, handler=rotate,
         method="POST", example=_EXAMPLE,
     ),
     Page(
-        path="/tokens/{token_id}/revoke", name="tokens-revoke", title="Tokens", roles=MANAGERS, handler=revoke,
+        path="/tokens/{token}/revoke", name="tokens-revoke", title="Tokens", roles=MANAGERS, handler=revoke,
         method="POST", example=_EXAMPLE,
     ),
 )  # fmt: skip
