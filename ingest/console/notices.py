@@ -15,7 +15,7 @@ NOTICES = {
     "terms-registered": "The terms are registered. Proxies may send them within a second.",
     "term-retired": "The term is retired. Proxies that send it are refused within a second.",
     "tag-declared": "The tag key is declared. Register its values next.",
-    "mode-set": "The mode is set. Workers follow within a second.",
+    "modes-set": "The modes are set. Workers follow within a second.",
     "token-revoked": "The token is revoked. Every worker refuses it within 10 seconds.",
     "role-set": "The role is set.",
     "person-disabled": "That person is kept out. Every session and link has ended.",

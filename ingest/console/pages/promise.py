@@ -17,7 +17,7 @@ from schema.limits import BATCH_BITS_MAX, EVENT_BITS_MAX
 from schema.rules import RULES
 
 _ROLES: frozenset[Role] = frozenset(("owner", "admin", "analyst", "auditor"))
-_BITS = (Column("field", "Field", "code"), Column("bits", "Bits"))
+_BITS = (Column("field", "Field", "code"), Column("bits", "Bits", "count"))
 _VIEWS = (Column("page", "Page", "code"), Column("views", "Views", "count"))
 _FAMILIES = (
     Column("family", "Family", "code"),
@@ -67,7 +67,7 @@ async def show(visit: Visit) -> Response:
 
 
 def _bits(name: str, caption: str, fields: Iterable[FieldBits]) -> Table:
-    return Table(name, caption, _BITS, [(field.field, round(field.bits, 1)) for field in fields])
+    return Table(name, caption, _BITS, [(field.field, round(float(field.bits), 1)) for field in fields])
 
 
 def _families(report: Report) -> Table:

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from starlette.responses import Response
 
 from ingest.console.page import MANAGERS, Page
-from ingest.console.tables import Column, Table
+from ingest.console.tables import Column, Link, Table
 from ingest.console.visit import Visit
 from ingest.serving.errors import NotFound
 from ingest.store import tokens
@@ -45,7 +45,14 @@ async def _page(visit: Visit, status: HTTPStatus, error: str) -> Response:
     async with visit.read() as connection:
         found = await tokens.show(connection, visit.person.tenant_id)
     rows = [
-        (one.token_id, one.state, " ".join(one.scopes), one.created_at, one.expires_at, one.last_used_at)
+        (
+            Link(one.token_id, f"/tokens/{one.token_id}"),
+            one.state,
+            " ".join(one.scopes),
+            one.created_at,
+            one.expires_at,
+            one.last_used_at,
+        )
         for one in found
     ]
     return visit.render(
@@ -53,9 +60,18 @@ async def _page(visit: Visit, status: HTTPStatus, error: str) -> Response:
         tokens=Table("tokens", "Tokens", _COLUMNS, rows, "No token was issued yet: no proxy can send."),
         scopes=[(scope, says, scope in tokens.SCOPES_DEFAULT) for scope, says in SCOPES.items()],
         lifetimes=[*DAYS.items()],
-        overlaps=[*OVERLAPS.items()],
         error=error,
     )  # fmt: skip
+
+
+async def show_token(visit: Visit) -> Response:
+    """Show a token with what may be done."""
+    async with visit.read() as connection:
+        found = {one.token_id: one for one in await tokens.show(connection, visit.person.tenant_id)}
+    one = found.get(visit.path_params["token"])
+    if one is None:
+        raise NotFound
+    return visit.render("token.html", one=one, scopes=SCOPES, overlaps=[*OVERLAPS.items()])
 
 
 async def issue(visit: Visit) -> Response:
@@ -69,7 +85,7 @@ async def issue(visit: Visit) -> Response:
     lifetime = timedelta(days=int(days)) if days else None
     async with visit.act() as connection:
         new = await tokens.issue(connection, visit.person.tenant_id, scopes, lifetime)
-    return visit.render("token.html", token=new, old_expires_at=None)
+    return visit.render("token_new.html", token=new, old_expires_at=None)
 
 
 async def rotate(visit: Visit) -> Response:
@@ -83,7 +99,7 @@ async def rotate(visit: Visit) -> Response:
         )
     if rotation is None:
         raise NotFound
-    return visit.render("token.html", token=rotation.token, old_expires_at=rotation.old_expires_at)
+    return visit.render("token_new.html", token=rotation.token, old_expires_at=rotation.old_expires_at)
 
 
 async def revoke(visit: Visit) -> Response:
@@ -98,6 +114,9 @@ PAGES = (
     Page(path="/tokens", name="tokens", title="Tokens", roles=MANAGERS, handler=show, nav="Tokens"),
     Page(
         path="/tokens/issue", name="tokens-issue", title="New token", roles=MANAGERS, handler=issue, method="POST",
+    ),
+    Page(
+        path="/tokens/{token}", name="token", title="Token", roles=MANAGERS, handler=show_token, example=_EXAMPLE
     ),
     Page(
         path="/tokens/{token}/rotate", name="tokens-rotate", title="New token", roles=MANAGERS, handler=rotate,

@@ -6,15 +6,17 @@ from typing import cast
 from starlette.responses import Response
 
 from ingest.accounts.roles import Role
+from ingest.console import days
 from ingest.console.page import Page
 from ingest.console.tables import Column, Link, Table
 from ingest.console.visit import Visit
 from ingest.serving.errors import NotFound
-from ingest.store import registration, tenants, vocabulary_reads
+from ingest.store import registration, tenants, traffic_reads, vocabulary_reads
 from ingest.store.connections import Connection
 from ingest.store.vocabulary_reads import Choice, Counts
 from schema.event import Kind
 from schema.limits import LEARN_PER_DAY_MAX, LEARN_TOTAL_MAX
+from schema.rules import RULES
 from schema.vocabulary import Mode
 
 READERS: frozenset[Role] = frozenset(("owner", "admin", "analyst", "auditor"))
@@ -48,11 +50,14 @@ _SUMMARY = (
     Column("learn_left", "Left to learn", "count"),
     Column("ids_left", "Ids left", "count"),
 )
+_RETIRED = Column("retired_at", "Retired", "when")
+_UNKNOWN = (Column("rule", "Rule"), Column("requests", "Requests", "count"), Column("records", "Records", "count"))
+_NO_UNKNOWN = "None was refused for a term. Which term it was is kept nowhere: a proxy gets the place back."
+_NOT_REGISTERED = tuple(rule for rule in RULES if rule.startswith(("vocabulary.unknown-", "vocabulary.undeclared-")))
 _TERMS = (
     Column("term", "Term", "code"),
     Column("learned", "Registered by"),
     Column("created_at", "Since", "when"),
-    Column("retired_at", "Retired", "when"),
 )
 
 
@@ -68,11 +73,23 @@ async def overview(connection: Connection, visit: Visit, **outcome: object) -> d
     counts = await vocabulary_reads.counts(connection, visit.person.tenant_id)
     keys = await vocabulary_reads.tag_keys(connection, visit.person.tenant_id)
     modes = (await tenants.read(connection, visit.person.tenant_id)).modes
+    span = days.of({})
+    unknown = [
+        (
+            Link(cause, f"/refusals/{cause}?days={span.number}"),
+            sum(one.requests for one in found),
+            sum(one.records for one in found),
+        )
+        for cause in _NOT_REGISTERED
+        if (found := await traffic_reads.refusals(connection, span.since, cause))
+    ]
     rows = [_summary(kind, counts[kind], modes) for kind in Kind]
     return {
         "kinds": Table("vocabulary", "Kinds of terms", _SUMMARY, rows),
+        "unknown": Table("unknown", f"Refused in {span.number} days, by rule", _UNKNOWN, unknown, _NO_UNKNOWN),
         "keys": [(key, f"/vocabulary/tag:{key}") for key in keys],
         "modes": [(mode.name.lower(), says) for mode, says in MODES.items()],
+        "mode_choices": [(mode.name.lower(), mode.name.lower()) for mode in Mode],
         "moded": [(kind.name.lower(), NAMES[kind], modes[kind].name.lower()) for kind in tenants.KINDS_WITH_MODE],
         "may_change": visit.person.role in {"owner", "admin"},
         "form_kinds": [*((name, NAMES[kind]) for name, kind in registration.KINDS.items()),
@@ -105,11 +122,15 @@ async def show_terms(visit: Visit) -> Response:
             connection, visit.person.tenant_id, found, cast("Choice", choice), visit.query.text("after")
         )
     kind, _ = found
+    columns = (*_TERMS, _RETIRED) if choice == "retired" else _TERMS
     learned = {True: "traffic", False: "the catalogue" if choice == "shipped" else "a person"}
-    rows = [(row["term"], learned[row["learned"]], row["created_at"], row["retired_at"]) for row in page.rows]
+    rows = [
+        (row["term"], learned[row["learned"]], row["created_at"], row["retired_at"])[: len(columns)]
+        for row in page.rows
+    ]
     return visit.render(
         "terms.html",
-        terms=Table("terms", f"{_CHOICES[cast('Choice', choice)]} terms", _TERMS, rows, _none(choice)),
+        terms=Table("terms", f"{_CHOICES[cast('Choice', choice)]} terms", columns, rows, _none(choice)),
         heading=f"Values of the tag {name.removeprefix('tag:')}" if kind is Kind.TAG_VALUE else NAMES[kind],
         kind=name,
         choice=choice,

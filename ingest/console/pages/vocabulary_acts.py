@@ -69,14 +69,18 @@ async def declare(visit: Visit) -> Response:
     return visit.redirect(f"/vocabulary/tag:{key}", "tag-declared")
 
 
-async def set_mode(visit: Visit) -> Response:
-    """Set what becomes of the unregistered terms of a kind."""
-    kind, mode = _MODED.get(visit.form.text("kind")), _MODES.get(visit.form.text("mode"))
-    if kind is None or mode is None:
-        raise NotFound
+async def set_modes(visit: Visit) -> Response:
+    """Set what becomes of unregistered terms, for each kind whose mode is another than before."""
+    tenant_id = visit.person.tenant_id
+    wanted = {kind: _MODES.get(visit.form.text(name)) for name, kind in _MODED.items()}
     async with visit.act() as connection:
-        await tenants.set_mode(connection, visit.person.tenant_id, kind, mode)
-    return visit.redirect("/vocabulary", "mode-set")
+        modes = (await tenants.read(connection, tenant_id)).modes
+        for kind, mode in wanted.items():
+            if mode is None:
+                raise NotFound
+            if mode is not modes[kind]:
+                await tenants.set_mode(connection, tenant_id, kind, mode)
+    return visit.redirect("/vocabulary", "modes-set")
 
 
 PAGES = (
@@ -93,7 +97,7 @@ PAGES = (
         method="POST",
     ),
     Page(
-        path="/vocabulary/mode", name="vocabulary-mode", title="Vocabulary", roles=MANAGERS, handler=set_mode,
+        path="/vocabulary/modes", name="vocabulary-modes", title="Vocabulary", roles=MANAGERS, handler=set_modes,
         method="POST",
     ),
 )  # fmt: skip

@@ -93,5 +93,6 @@ def test_another_tenants_token_is_not_found(act: str, owner: Visitor, running: C
         answer = other.post(f"/tokens/{token_id}/{act}", {"overlap": "0"})
         unknown = other.post(f"/tokens/000000000000/{act}", {"overlap": "0"})
         assert token_id not in other.get("/tokens").body.decode()
+        assert other.get(f"/tokens/{token_id}").status == HTTPStatus.NOT_FOUND
     assert (answer.status, text(answer)[:60]) == (unknown.status, text(unknown)[:60]) == (404, text(answer)[:60])
     assert cluster.fetch(running.dsn, _ROW, token_id)[0]["revoked_at"] is None

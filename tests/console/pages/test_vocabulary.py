@@ -19,6 +19,11 @@ _KEY = "sk-ant-api03-0123456789abcdefghijkl"
 _TERMS = (
     "SELECT term FROM vocabulary JOIN tenants USING (tenant_id) WHERE name = $1 AND retired_at IS NULL ORDER BY term"
 )
+_REFUSED = """
+INSERT INTO refusals (first_at, last_at, requests, records, tenant_id, day, door, field, cause)
+SELECT now(), now(), 3, 4, tenant_id, (now() AT TIME ZONE 'UTC')::date, 1, 3, 'vocabulary.unknown-provider'
+FROM tenants WHERE name = $1
+"""
 _LAST = """
 SELECT act, rule, person.role FROM audit JOIN people person USING (tenant_id, person_id)
 JOIN tenants USING (tenant_id) WHERE tenants.name = 'acme' ORDER BY audit_id DESC LIMIT 1
@@ -110,25 +115,37 @@ def test_a_term_is_retired_by_its_own_tenant_alone(admin: Visitor, running: Cons
     assert shipped.status == HTTPStatus.NOT_FOUND
 
 
-def test_a_mode_is_set_for_a_kind(admin: Visitor, running: Console) -> None:
-    assert admin.post("/vocabulary/mode", {"kind": "model", "mode": "learn"}).status == HTTPStatus.SEE_OTHER
+def test_modes_are_set_for_kinds(admin: Visitor, running: Console) -> None:
+    refuse = dict.fromkeys(("task_category", "provider", "model", "tag_value"), "refuse")
+    before = cluster.fetch(running.dsn, "SELECT count(*) FROM audit WHERE act LIKE 'tenant.set-%-mode'")[0][0]
+    assert admin.post("/vocabulary/modes", refuse | {"model": "learn"}).status == HTTPStatus.SEE_OTHER
     modes = "SELECT name, model_mode FROM tenants ORDER BY name"
     assert [tuple(row) for row in cluster.fetch(running.dsn, modes)] == [("acme", 2), ("globex", 0)]
     assert _last(running) == ("tenant.set-model-mode", None, "admin")
     page = text(admin.get("/vocabulary"))
     assert all(says in page for says in MODES.values())
-    for wrong in ({"kind": "model", "mode": "accept"}, {"kind": "tag_key", "mode": "learn"}, {}):
-        assert admin.post("/vocabulary/mode", wrong).status == HTTPStatus.NOT_FOUND
-    admin.post("/vocabulary/mode", {"kind": "model", "mode": "refuse"})
+    for wrong in (refuse | {"tag_value": "accept"}, {"model": "refuse"}, {}):
+        assert admin.post("/vocabulary/modes", wrong).status == HTTPStatus.NOT_FOUND
+    admin.post("/vocabulary/modes", refuse)
+    after = cluster.fetch(running.dsn, "SELECT count(*) FROM audit WHERE act LIKE 'tenant.set-%-mode'")[0][0]
+    assert after == before + 2
 
 
 def test_shipped_terms_are_listed_by_pages(admin: Visitor) -> None:
     answer = admin.get("/vocabulary/model?list=shipped&csv=terms")
     lines = answer.body.decode().splitlines()
-    assert (lines[0], len(lines)) == ("term,learned,created_at,retired_at", PAGE_TERMS_MAX + 1)
+    assert (lines[0], len(lines)) == ("term,learned,created_at", PAGE_TERMS_MAX + 1)
     assert "after=" in admin.get("/vocabulary/model?list=shipped").body.decode()
     assert admin.get("/vocabulary/model?list=all").status == HTTPStatus.NOT_FOUND
     assert admin.get("/vocabulary/prompt").status == HTTPStatus.NOT_FOUND
+
+
+def test_unknown_terms_are_counted_by_rule_alone(admin: Visitor, running: Console) -> None:
+    cluster.fetch(running.dsn, _REFUSED, "globex")
+    assert "vocabulary.unknown-provider" not in text(admin.get("/vocabulary"))
+    cluster.fetch(running.dsn, _REFUSED, "acme")
+    lines = admin.get("/vocabulary?csv=unknown").body.decode().splitlines()
+    assert "vocabulary.unknown-provider,3,4" in lines
 
 
 def test_whoever_only_reads_sees_no_form(running: Console) -> None:
