@@ -77,7 +77,9 @@ def _add_token(family: Acts) -> None:
     rotate.add_argument("--days", type=_span, help="until the new one expires (default: the old one's lifetime)")
     revoke = family.add("revoke", _token_revoke, "revoke a token; every worker follows within seconds")
     revoke.add_argument("token_id", help=_ID_HELP)
-    family.add("list", _token_list, "list tokens, without their secrets").add_argument("tenant", nargs="?")
+    family.add(
+        "list", _token_list, "list tokens, without their secrets, and the hour (UTC) in which each was last used"
+    ).add_argument("tenant", nargs="?")
 
 
 def _add_reader(family: Acts) -> None:
@@ -197,7 +199,8 @@ async def _token_list(connection: Connection, args: argparse.Namespace) -> int:
         state = (
             "revoked" if row["revoked_at"] else f"until {row['expires_at']:%Y-%m-%d}" if row["expires_at"] else "good"
         )
-        print(f"{row['token_id']}  {row['name']:24} {state:17} {' '.join(row['scopes'])}")
+        used = f"used {row['last_used_at']:%Y-%m-%d %H}h" if row["last_used_at"] else "not used"
+        print(f"{row['token_id']}  {row['name']:24} {state:17} {used:19} {' '.join(row['scopes'])}")
     return 0
 
 

@@ -41,7 +41,7 @@ RETURNING tenant_id
 """
 _NOTE_USES = "SELECT token_id FROM nocontent.note_token_uses($1, $2) AS token_id"
 _LIST = """
-SELECT tenant.name, token_id, scopes, token.created_at, expires_at, revoked_at
+SELECT tenant.name, token_id, scopes, token.created_at, expires_at, revoked_at, last_used_at
 FROM ingest_tokens token JOIN tenants tenant USING (tenant_id)
 WHERE $1::integer IS NULL OR tenant_id = $1
 ORDER BY token.created_at

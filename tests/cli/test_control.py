@@ -62,7 +62,10 @@ def test_a_token_is_printed_once_and_only_its_digest_is_kept(run: Run, database:
     assert token.split("_")[1] in listed
     assert "events:write" in listed
     assert "until" in listed
+    assert "not used" in listed
     assert token.strip() not in listed
+    cluster.run(database, "UPDATE ingest_tokens SET last_used_at = '2026-11-01T07:00:00Z'")
+    assert "used 2026-11-01 07h" in run("token list acme")[1]
 
 
 def test_a_revoked_token_is_listed_as_such(run: Run) -> None:
