@@ -137,7 +137,7 @@ def _history(subscribed: tuple[Subscription, ...], known: Mapping[int, Plan]) ->
 def _sheets(found: Found, name: str) -> list[tuple[Sheet, Table]]:
     """Return each sheet with the table of its lines."""
     return [
-        (sheet, Table(name if not place else f"{name}-{place + 1}", "Lines", _LINES, sheet.rows))
+        (sheet, Table(name if not place else f"{name}-{place + 1}", f"{sheet.title}: lines", _LINES, sheet.rows))
         for place, sheet in enumerate(found.sheets)
     ]
 

@@ -145,12 +145,13 @@ def _rows(parts: Sequence[ExportPart], form: str) -> Iterator[tuple[Cell, ...]]:
     for part in parts:
         link = part.links.get("csv" if form == "focus" else form)
         if link is not None and (part.name == "focus") == (form == "focus"):
-            yield _row(part, f"{PATH}{link.removeprefix(ROOT)}")
+            yield _row(part, f"{PATH}{link.removeprefix(ROOT)}", form)
 
 
-def _row(part: ExportPart, href: str) -> tuple[Cell, ...]:
+def _row(part: ExportPart, href: str, form: str) -> tuple[Cell, ...]:
     cost = None if part.sums is None else part.sums["cost_nanousd"]
-    return Link(href.partition("?")[0].rpartition("/")[2], href), part.data, part.day, part.rows, cost
+    name = f"{part.name}.{'csv' if form == 'focus' else form}"
+    return Link(name, href), part.data, part.day, part.rows, cost
 
 
 async def resume(visit: Visit) -> Response:

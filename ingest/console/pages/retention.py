@@ -11,6 +11,7 @@ from ingest.console.tables import Column, Table
 from ingest.console.visit import Visit
 from ingest.errors import CannotStart
 from ingest.rights import retention as table
+from ingest.rights.retention import Entry
 from ingest.store import retention, tenant_retention, visits
 from ingest.store.prefixes import OWN
 from ingest.store.tenant_retention import Expiring
@@ -18,10 +19,9 @@ from ingest.store.tenant_retention import Expiring
 PATH = "/data/retention"
 READERS: frozenset[Role] = frozenset(("owner", "admin", "auditor"))
 _COLUMNS = (
-    Column("name", "Table or file", "code"),
+    Column("name", "Table or file"),
     Column("holds", "Holds"),
     Column("kept", "Kept"),
-    Column("now", "Now"),
     Column("oldest", "Your oldest", "when"),
     Column("deleted_by", "Deleted by"),
     Column("why", "Why"),
@@ -42,12 +42,16 @@ async def _page(visit: Visit, status: HTTPStatus, error: str) -> Response:
         entries = await table.read(connection, OWN)
         own = await tenant_retention.read(connection, visit.person.tenant_id, OWN)
         known = await retention.read(connection)
-    rows = [(each.name, each.holds, each.kept, each.now, each.oldest, each.deleted_by, each.why) for each in entries]
+    rows = [(each.name, each.holds, _kept(each), each.oldest, each.deleted_by, each.why) for each in entries]
     return visit.render(
         "data_retention.html", status, own=own, error=error, days_max=known.days if known else None,
         may_change=visit.person.role in MANAGERS, typed=visit.form.text("days"),
         entries=Table("retention", "What is kept, and how long", _COLUMNS, rows),
     )  # fmt: skip
+
+
+def _kept(entry: Entry) -> str:
+    return f"{entry.kept} (now {entry.now})" if entry.now else entry.kept
 
 
 async def change(visit: Visit) -> Response:
