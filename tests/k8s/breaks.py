@@ -19,7 +19,7 @@ _SERVER, _NETWORK, _SCALING = "k8s/base/server.yaml", "k8s/base/network.yaml", "
 _SETTINGS, _SERVICES = "k8s/base/settings.env", "k8s/base/services.yaml"
 _ERASURES = "k8s/components/erasures/kustomization.yaml"
 _MAINTAIN, _MIGRATE = "k8s/base/maintain.yaml", "k8s/base/migrate.yaml"
-_JOBS = "k8s/base/jobs.yaml"
+_JOBS, _CONSOLE = "k8s/base/jobs.yaml", "k8s/base/console.yaml"
 _CLUSTER, _EXTERNAL = "k8s/overlays/prod-cnpg/cluster.yaml", "k8s/overlays/prod-external/kustomization.yaml"
 
 
@@ -65,6 +65,15 @@ BREAKS = (
     Break("a login for jobs and more", "logins", _JOBS, "secretName: nocontent-biller", "secretName: nocontent-writer", "share a login"),
     Break("jobs that may write to their root", "checkov", _JOBS, "readOnlyRootFilesystem: true", "privileged: false", "jobs.yaml: Deployment: CKV_K8S_22"),
     Break("jobs that cannot reach the database", "network", _NETWORK, "maintain, jobs]", "maintain]", "jobs.yaml"),
+    Break("a console with the server's login", "logins", _CONSOLE, "secretName: nocontent-console\n", "secretName: nocontent-writer\n", "share a login"),
+    Break("session keys that others may read", "secrets", _CONSOLE, "defaultMode: 288\n", "defaultMode: 292\n", "0440"),
+    Break("no session keys", "settings", _CONSOLE, "mountPath: /run/secrets/nocontent-session", "mountPath: /run/secrets/session", "nothing is mounted"),
+    Break("a console without memory for passwords", "memory", _CONSOLE, "memory: 384Mi", "memory: 200Mi", "memory limit"),
+    Break("a console that dies with the database", "probes", _CONSOLE, "path: /livez", "path: /readyz", "it should ask HttpGet(path='/livez', port='pages'"),
+    Break("a console cut off", "grace", _CONSOLE, "PeriodSeconds: 90", "PeriodSeconds: 75", "must be above 75"),
+    Break("one console", "scaling", _CONSOLE, "replicas: 2", "replicas: 1", "2 replicas"),
+    Break("a console with a wrong bind", "ports", _SETTINGS, "CONSOLE_BIND=0.0.0.0:8480", "CONSOLE_BIND=0.0.0.0:8481", "NOCONTENT_CONSOLE_BIND"),
+    Break("a console that anybody may reach", "network", _NETWORK, "        - namespaceSelector:\n            matchLabels:\n              kubernetes.io/metadata.name: ingress-nginx\n      ports:\n", "        - namespaceSelector: {}\n      ports:\n", "lets anybody in"),
     Break("a database whose name nobody checks", "logins", "k8s/components/database-tls/kustomization.yaml", "verify-full", "require", "verify-full"),
     Break("the CA of another database", "database", "k8s/components/database-tls/kustomization.yaml", "nocontent-db-ca,", "other-ca,", "do not mount"),
     Break("a policy for another database", "database", "k8s/overlays/prod-cnpg/network.yaml", "nocontent-db", "nocontent-database", "selects another"),

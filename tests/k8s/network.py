@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from msgspec import field
 
-from tests.k8s.objects import Pod, Port, Selector, Shape, pods, servers
+from tests.k8s.objects import PORTS, Pod, Port, Selector, Shape, listening, pods
 from tests.k8s.overlays import Object, Tree
 from tests.k8s.pods import settings
 
@@ -51,31 +51,37 @@ class _Policy(Shape, frozen=True):
 
 def other_ports(tree: Tree) -> Iterator[str]:
     """Check that settings, containers, Services and policies name the same ports."""
-    for pod in servers(tree):
+    for pod in listening(tree):
         bound = _bound(tree, pod)
         if bound != {port.name: port.container_port for port in pod.container.ports}:
-            yield f"{pod.place}: containerPorts are not those of NOCONTENT_BIND and NOCONTENT_METRICS_BIND: {bound}"
+            yield f"{pod.place}: containerPorts are not those of {', '.join(_settings_of(pod).values())}: {bound}"
         served: set[str] = set()
         for one in tree.built[pod.overlay]:
-            if one.kind == "Service":
-                yield from _service(one, pod, bound)
+            if one.kind == "Service" and one.spec(_Service).selector.items() <= pod.labels.items():
+                yield from _service(one, bound)
                 served |= {port.name for port in one.spec(_Service).ports}
         if served != bound.keys():
             yield f"{pod.place}: Services offer {sorted(served)}; they should offer {sorted(bound)}"
+    for one in tree.each("Service"):
+        selected = one.spec(_Service).selector.items()
+        if not any(selected <= pod.labels.items() for pod in listening(tree)):
+            yield f"{one.place} {one.metadata.name}: does not select a Deployment's pods"
+
+
+def _settings_of(pod: Pod) -> dict[str, str]:
+    return PORTS.get(pod.container.args[0], {})
 
 
 def _bound(tree: Tree, pod: Pod) -> dict[str, int]:
     given = settings(tree, pod)
-    binds = {"api": given.get("NOCONTENT_BIND", ":0"), "metrics": given.get("NOCONTENT_METRICS_BIND", ":0")}
+    binds = {name: given.get(setting, ":0") for name, setting in _settings_of(pod).items()}
     return {name: int(bind.rpartition(":")[2]) for name, bind in binds.items() if not bind.startswith("127.")}
 
 
-def _service(one: Object, pod: Pod, bound: dict[str, int]) -> Iterator[str]:
+def _service(one: Object, bound: dict[str, int]) -> Iterator[str]:
     spec = one.spec(_Service)
     if spec.type != "ClusterIP":
         yield f"{one.place}: type {spec.type} opens a way past the ingress controller"
-    if not spec.selector.items() <= pod.labels.items():
-        yield f"{one.place} {one.metadata.name}: does not select the Deployment's pods"
     names = {port.name for port in spec.ports}
     if len(names) != 1:
         yield f"{one.place} {one.metadata.name}: has {sorted(names)}; /metrics has a Service of its own"
@@ -115,7 +121,7 @@ def open_network(tree: Tree) -> Iterator[str]:
 
 
 def _of_pod(tree: Tree, pod: Pod, policies: list[_Policy]) -> Iterator[str]:
-    bound = _bound(tree, pod) if pod.container.args[0] == "serve" else {}
+    bound = _bound(tree, pod)
     rules = [rule for policy in policies for rule in policy.ingress]
     let_in = [port.port for rule in rules for port in rule.ports]
     if sorted(let_in) != sorted(bound.values()):

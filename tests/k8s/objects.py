@@ -7,6 +7,12 @@ from msgspec import Struct
 
 from tests.k8s.overlays import Object, Tree
 
+# The commands that listen, with the setting of each port by its name.
+PORTS = {
+    "serve": {"api": "NOCONTENT_BIND", "metrics": "NOCONTENT_METRICS_BIND"},
+    "console": {"pages": "NOCONTENT_CONSOLE_BIND", "metrics": "NOCONTENT_CONSOLE_METRICS_BIND"},
+}
+
 
 class Shape(Struct, frozen=True, rename="camel"):
     """A struct with Kubernetes' names, which ignores other fields."""
@@ -157,6 +163,7 @@ class Workload(Shape, frozen=True):
     template: Template
     selector: Selector = Selector()
     strategy: Strategy = Strategy()
+    replicas: int | None = None
 
 
 class _JobTemplate(Shape, frozen=True):
@@ -197,5 +204,10 @@ def pods(tree: Tree, *kinds: str) -> Iterator[Pod]:
 
 
 def servers(tree: Tree) -> Iterator[Pod]:
-    """Yield the pods that accept events, which alone have ports."""
-    return (pod for pod in pods(tree, "Deployment") if pod.container.args[0] == "serve")
+    """Yield the pods that accept events."""
+    return (pod for pod in listening(tree) if pod.container.args[0] == "serve")
+
+
+def listening(tree: Tree) -> Iterator[Pod]:
+    """Yield the pods that have ports: servers and consoles."""
+    return (pod for pod in pods(tree, "Deployment") if pod.container.args[0] in PORTS)

@@ -3,16 +3,24 @@
 import re
 from collections.abc import Iterator
 
+from ingest.accounts import passwords
 from ingest.cli import processes
+from ingest.console import services
 from ingest.errors import CannotStart
 from ingest.intake import queue
 from ingest.serving import body_memory
-from tests.k8s.objects import ConfigMap, Pod, pods, servers
+from tests.k8s.objects import ConfigMap, Pod, listening, pods
 from tests.k8s.overlays import Tree
 
 MODE = 0o440
 # docs/performance.md: the most that a worker took under load, with batches of 5,000 events.
 MEASURED_BYTES = 220_000_000
+# Of a console's worker and its parent, after every page was looked at.
+MEASURED_CONSOLE_BYTES = 160_000_000
+_NEEDED_BYTES = {
+    "serve": MEASURED_BYTES + queue.BYTES_MAX + body_memory.BYTES_MAX,
+    "console": MEASURED_CONSOLE_BYTES + passwords.THREADS * passwords.MEMORY_KIB * 1_024 + services.FORMS_BYTES_MAX,
+}
 _QUANTITY = re.compile(r"(\d+)(m|Ki|Mi|Gi)?")
 _UNITS = {"": 1.0, "m": 0.001, "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30}
 # A password in a URL, and what a key or a token looks like; in the built text of any object.
@@ -39,18 +47,17 @@ def other_users(tree: Tree) -> Iterator[str]:
 
 
 def unbounded(tree: Tree) -> Iterator[str]:
-    """Check that no request is above its limit, and that the server's memory limit covers the code's bounds."""
+    """Check that no request is above its limit, and that the limits of memory cover the code's bounds."""
     for pod in pods(tree):
         requests, limits = pod.container.resources.requests, pod.container.resources.limits
         if any(quantity(requests[name]) > quantity(limits[name]) for name in requests.keys() & limits.keys()):
             yield f"{pod.place}: requests more than its limit"
-    for pod in servers(tree):
-        workers = int(settings(tree, pod)["NOCONTENT_WORKERS"])
-        needed = (MEASURED_BYTES + queue.BYTES_MAX + body_memory.BYTES_MAX) * workers
+    for pod in listening(tree):
+        needed = _NEEDED_BYTES[pod.container.args[0]] * int(settings(tree, pod)["NOCONTENT_WORKERS"])
         if quantity(pod.container.resources.limits.get("memory", "0")) < needed:
             yield (
-                f"{pod.place}: the memory limit is below {needed / 2**20:.0f} MiB:"
-                " what its workers were measured at, full queues, and bodies that are being read"
+                f"{pod.place}: the memory limit is below {needed / 2**20:.0f} MiB: what its workers were measured at,"
+                " full queues, bodies that are being read, and passwords that are being hashed"
             )
 
 
@@ -137,16 +144,16 @@ def exposed_keys(tree: Tree) -> Iterator[str]:
 
 
 def inconsistent_logins(tree: Tree) -> Iterator[str]:
-    """Check that server, migration, maintenance and jobs have a login each, and the server does none of their work."""
+    """Check that each of our commands has a login of its own, and that the server does none of the others' work."""
     for overlay in tree.built:
         own = [pod for pod in pods(tree) if pod.overlay == overlay]
         given = {pod.container.args[0]: pod for pod in own}
-        if given.keys() != {"serve", "migrate", "maintain", "jobs"}:
-            yield f"{overlay}: has {', '.join(sorted(given))}; it needs two Deployments, a Job and a CronJob"
+        if given.keys() != {"serve", "console", "migrate", "maintain", "jobs"}:
+            yield f"{overlay}: has {', '.join(sorted(given))}; it needs three Deployments, a Job and a CronJob"
             continue
         logins = {command: secret_of(pod, "/run/secrets/nocontent") for command, pod in given.items()}
         if len(set(logins.values())) != len(logins):
-            yield f"{overlay}: two of serve, migrate, maintain and jobs share a login: {logins}"
+            yield f"{overlay}: two commands share a login: {logins}"
         for name in ("NOCONTENT_MAINTAIN", "NOCONTENT_JOBS"):
             if settings(tree, given["serve"]).get(name) != "false":
                 yield f"{given['serve'].place}: needs {name}=false; another pod has the login for that"

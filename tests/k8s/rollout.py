@@ -6,16 +6,16 @@ from starlette.routing import Route
 
 from ingest import config
 from ingest.cli import processes
-from ingest.intake import app
 from ingest.serving import supervisor
-from tests.k8s.objects import HttpGet, Pod, Selector, Shape, Workload, servers, workload
+from ingest.store import visits
+from tests.k8s.objects import PORTS, HttpGet, Pod, Selector, Shape, Workload, listening, workload
 from tests.k8s.overlays import Object, Tree
 from tests.k8s.pods import settings
 
 # Of a worker: its writers' connections, the snapshot's, one for maintenance and two that are lent to requests.
 CONNECTIONS_BESIDE_WRITERS = 4
 CONNECTIONS_LEFT = 20  # For CloudNativePG, migrations, maintenance, jobs and people.
-SERVER = "nocontent"
+SERVING = ("nocontent", "nocontent-console")
 
 
 class _Target(Shape, frozen=True):
@@ -36,22 +36,29 @@ class _Budget(Shape, frozen=True):
 
 
 def wrong_probes(tree: Tree) -> Iterator[str]:
-    """Check that probes use existing paths on the API's port, and allow a start as long as the code waits."""
-    served = {route.path for route in app.create().routes if isinstance(route, Route)}
-    for pod in servers(tree):
+    """Check that probes use existing paths on the port of requests, and allow a start as long as the code waits."""
+    for pod in listening(tree):
+        served, (port, *_) = _served(pod.container.args[0]), PORTS[pod.container.args[0]]
         scheme = "HTTPS" if "NOCONTENT_TLS_CERT_FILE" in settings(tree, pod) else "HTTP"
         start, live, ready = pod.container.startup_probe, pod.container.liveness_probe, pod.container.readiness_probe
         for probe, path in ((start, "/livez"), (live, "/livez"), (ready, "/readyz")):
-            wanted = HttpGet(path=path, port="api", scheme=scheme)
+            wanted = HttpGet(path=path, port=port, scheme=scheme)
             if probe.http_get != wanted or path not in served:
                 yield f"{pod.place}: a probe asks {probe.http_get}; it should ask {wanted}"
         if start.period_seconds * start.failure_threshold < supervisor.START_TIMEOUT_S:
             yield f"{pod.place}: startupProbe gives up before {supervisor.START_TIMEOUT_S:.0f} s; a start may take that"
 
 
+def _served(command: str) -> set[str]:
+    """Return the paths of a command's application."""
+    application = processes.PROCESSES[command].load()
+    routes = application.create(None).routes
+    return {route.path for route in routes if isinstance(route, Route)}
+
+
 def short_grace(tree: Tree) -> Iterator[str]:
     """Check that SIGKILL comes after preStop, the drain, and the supervisor's wait for accepted requests."""
-    for pod in servers(tree):
+    for pod in listening(tree):
         sleep = pod.container.lifecycle.pre_stop.sleep
         if sleep is None or sleep.seconds < 1:
             yield f"{pod.place}: needs lifecycle.preStop.sleep, for as long as endpoints take to forget a pod"
@@ -73,41 +80,70 @@ def _readable(given: dict[str, str]) -> dict[str, str]:
 def uneven(tree: Tree) -> Iterator[str]:
     """Check that a roll-out surges by one, the budget allows draining but keeps a pod, and selectors match our pods."""
     for overlay, objects in tree.built.items():
-        deployment = next(one for one in objects if one.kind == "Deployment" and one.metadata.name == SERVER)
-        spec = workload(deployment)
-        rolling = spec.strategy.rolling_update
-        if (spec.strategy.type, rolling.max_surge, rolling.max_unavailable) != ("RollingUpdate", 1, 0):
-            yield f"{deployment.place}: needs maxSurge 1 and maxUnavailable 0"
-        labels = spec.template.metadata.labels
-        selectors = [spec.selector, *(each.label_selector for each in spec.template.spec.topology_spread_constraints)]
-        if not all(selector.match_labels and selector.matches(labels) for selector in selectors):
-            yield f"{deployment.place}: a selector of it does not select its own pods"
-        if len(selectors) == 1:
-            yield f"{deployment.place}: needs topologySpreadConstraints"
-        if "prod" in overlay:
-            yield from _scaling(deployment, objects)
+        for deployment in (one for one in objects if one.kind == "Deployment" and one.metadata.name in SERVING):
+            yield from _spread(deployment)
+            if "prod" in overlay:
+                yield from _scaling(deployment, objects)
+
+
+def _spread(deployment: Object) -> Iterator[str]:
+    spec = workload(deployment)
+    rolling = spec.strategy.rolling_update
+    if (spec.strategy.type, rolling.max_surge, rolling.max_unavailable) != ("RollingUpdate", 1, 0):
+        yield f"{deployment.place}: needs maxSurge 1 and maxUnavailable 0"
+    labels = spec.template.metadata.labels
+    selectors = [spec.selector, *(each.label_selector for each in spec.template.spec.topology_spread_constraints)]
+    if not all(selector.match_labels and selector.matches(labels) for selector in selectors):
+        yield f"{deployment.place}: a selector of it does not select its own pods"
+    if len(selectors) == 1:
+        yield f"{deployment.place}: needs topologySpreadConstraints"
 
 
 def _scaling(deployment: Object, objects: list[Object]) -> Iterator[str]:
-    scalers = [one for one in objects if one.kind == "HorizontalPodAutoscaler"]
-    budgets = [one for one in objects if one.kind == "PodDisruptionBudget"]
-    if not scalers or not budgets:
-        yield f"{deployment.place}: needs a HorizontalPodAutoscaler and a PodDisruptionBudget in production"
+    scaler, budget = (
+        next((one for one in objects if one.kind == kind and one.metadata.name == deployment.metadata.name), None)
+        for kind in ("HorizontalPodAutoscaler", "PodDisruptionBudget")
+    )
+    replicas = deployment.spec(Workload).replicas
+    if budget is None or (scaler is None) == (replicas is None):
+        yield f"{deployment.place}: needs a PodDisruptionBudget, and a HorizontalPodAutoscaler or replicas"
         return
-    scaler, budget = scalers[0].spec(_Scaler), budgets[0].spec(_Budget)
+    if scaler:
+        yield from _scaled(scaler, deployment)
+    elif replicas is not None and replicas < 2:
+        yield f"{deployment.place}: needs 2 replicas or more"
+    spec = budget.spec(_Budget)
+    if spec.min_available or spec.max_unavailable != 1:
+        yield f"{budget.place}: needs maxUnavailable 1: less blocks a drain, more leaves nobody at 2 replicas"
+    if not spec.selector.matches(deployment.spec(Workload).template.metadata.labels):
+        yield f"{budget.place}: does not select the Deployment's pods"
+
+
+def _scaled(one: Object, deployment: Object) -> Iterator[str]:
+    scaler = one.spec(_Scaler)
     if (scaler.scale_target_ref.kind, scaler.scale_target_ref.name) != ("Deployment", deployment.metadata.name):
-        yield f"{scalers[0].place}: scales {scaler.scale_target_ref.name}, which is not the Deployment"
+        yield f"{one.place}: scales {scaler.scale_target_ref.name}, which is not the Deployment"
     if not 2 <= scaler.min_replicas <= scaler.max_replicas:
-        yield f"{scalers[0].place}: needs minReplicas of 2 or more, and no more than maxReplicas"
-    if budget.min_available or budget.max_unavailable != 1:
-        yield f"{budgets[0].place}: needs maxUnavailable 1: less blocks a drain, more leaves nobody at 2 replicas"
-    if not budget.selector.matches(deployment.spec(Workload).template.metadata.labels):
-        yield f"{budgets[0].place}: does not select the Deployment's pods"
+        yield f"{one.place}: needs minReplicas of 2 or more, and no more than maxReplicas"
 
 
-def connections(tree: Tree, pod: Pod) -> int:
-    """Return the most connections that a Deployment's pods open, with the extra pod of a roll-out."""
+def connections(tree: Tree, overlay: str) -> int:
+    """Return the most connections that the pods of servers and consoles open, with the extra ones of a roll-out."""
+    return sum(_connections(tree, pod) for pod in listening(tree) if pod.overlay == overlay)
+
+
+def _connections(tree: Tree, pod: Pod) -> int:
     given = processes.load(_readable(settings(tree, pod)))
-    scalers = [one for one in tree.built[pod.overlay] if one.kind == "HorizontalPodAutoscaler"]
-    replicas = scalers[0].spec(_Scaler).max_replicas + 1
-    return replicas * given.workers * (given.writer_connections + CONNECTIONS_BESIDE_WRITERS)
+    is_server = pod.container.args[0] == "serve"
+    of_a_worker = given.writer_connections + CONNECTIONS_BESIDE_WRITERS if is_server else visits.OPEN_MAX
+    return (_replicas(tree, pod) + 1) * given.workers * of_a_worker
+
+
+def _replicas(tree: Tree, pod: Pod) -> int:
+    scalers = {one.metadata.name: one.spec(_Scaler) for one in tree.each("HorizontalPodAutoscaler")}
+    for one in tree.each("Deployment"):
+        if workload(one).template.metadata.labels == pod.labels and one.place.startswith(pod.overlay):
+            return (
+                scalers[one.metadata.name].max_replicas if one.metadata.name in scalers else workload(one).replicas or 1
+            )
+    raise AssertionError

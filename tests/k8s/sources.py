@@ -44,7 +44,12 @@ def large_maps(tree: Tree) -> Iterator[str]:
 
 def left_to_set(tree: Tree) -> list[str]:
     """Return the values that an operator must set before applying an overlay."""
-    places = {"the image": TO_SET, "the database's addresses": "192.0.2.0/24", "where backups go": "backups.invalid"}
+    places = {
+        "the image": TO_SET,
+        "the database's addresses": "192.0.2.0/24",
+        "where backups go": "backups.invalid",
+        "the console's address": "console.invalid",
+    }
     texts = {name: "".join(one.text for one in objects) for name, objects in tree.built.items()}
     return [f"{name}: {what}" for name, text in texts.items() for what, mark in places.items() if mark in text]
 
@@ -70,8 +75,8 @@ def other_database(tree: Tree) -> Iterator[str]:
 def _shared(tree: Tree, pod: Pod, cluster: Object) -> Iterator[str]:
     name = cluster.metadata.name
     room = int(cluster.spec(_Cluster).postgresql.parameters["max_connections"]) - CONNECTIONS_LEFT
-    if connections(tree, pod) > room:
-        yield f"{cluster.place}: max_connections leaves {room}; the server's pods open {connections(tree, pod)}"
+    if connections(tree, pod.overlay) > room:
+        yield f"{cluster.place}: max_connections leaves {room}; our pods open {connections(tree, pod.overlay)}"
     if secret_of(pod, "/run/secrets/nocontent-db") != f"{name}-ca":
         yield f"{cluster.place}: its CA will be the secret {name}-ca, which the pods do not mount"
     for one in tree.built[pod.overlay]:
@@ -87,7 +92,7 @@ def loose_containerfile(tree: Tree) -> Iterator[str]:
         "every stage FROM ${BASE}": {*re.findall(r"^FROM (\S+)", text, re.MULTILINE)} == {"${BASE}"},
         'ENTRYPOINT ["nocontent"], without a shell': re.search(r'^ENTRYPOINT \["nocontent"\]$', text, re.MULTILINE),
         "STOPSIGNAL SIGTERM": re.search(r"^STOPSIGNAL SIGTERM$", text, re.MULTILINE),
-        "EXPOSE 8080 9464": re.search(r"^EXPOSE 8080 9464$", text, re.MULTILINE),
+        "EXPOSE 8080 8480 9464 9465": re.search(r"^EXPOSE 8080 8480 9464 9465$", text, re.MULTILINE),
         "--require-hashes and --only-binary": "--require-hashes --only-binary :all:" in text,
         "no HEALTHCHECK": not re.search(r"^HEALTHCHECK", text, re.MULTILINE),
         "no secret setting": not re.search(r"^\s*(ENV|ARG) .*NOCONTENT_", text, re.MULTILINE),
