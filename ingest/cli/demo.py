@@ -20,13 +20,14 @@ from tqdm import tqdm
 from ingest import embedded
 from ingest.cli import processes, trace
 from ingest.cli.arguments import Subparsers
+from ingest.cli.processes import Settings
 from ingest.cli.refusals import Bad, bad_requests
-from ingest.demo import clients, local_service, statement
+from ingest.demo import clients, local_console, local_service, statement
 from ingest.demo.clients import CLIENTS, Sent
 from ingest.demo.settings import DemoSettings
 from ingest.errors import CannotStart
 from ingest.serving import problems
-from ingest.store import connections, summary
+from ingest.store import connections, privileges, summary
 from ingest.store.database import require_dsn
 from schema.ids import uuid7
 from schema.limits import RETENTION_DAYS_MAX
@@ -59,20 +60,37 @@ def _demo(args: argparse.Namespace) -> int:
             settings = dataclasses.replace(wanted, dsn=dsn, bind=bind, metrics_bind=metrics_bind)
             token = asyncio.run(local_service.prepare(settings, TENANT, TAGS))
             _keep_secret(folder / "token", token)
-            # In our own PostgreSQL the server's login is not a superuser either.
-            served = (
-                settings
-                if wanted.dsn
-                else dataclasses.replace(settings, dsn=asyncio.run(local_service.as_service(dsn)))
-            )
-            with local_service.serving(served, folder / "serve.log") as service:
+            is_ours = not wanted.dsn
+            with local_service.serving(
+                _as(settings, privileges.SERVICE_LOGIN, is_ours=is_ours), folder / "serve.log"
+            ) as service:
                 _Tour(settings, token).run()
                 if not args.once:
-                    print("\nserving until Ctrl-C …", flush=True)
-                    return service.wait()
+                    with _console(settings, folder, is_ours=is_ours):
+                        print("\nserving until Ctrl-C …", flush=True)
+                        return service.wait()
     except KeyboardInterrupt:
         print("\nstopped; the rows are kept for the next start")
     return 0
+
+
+def _as(settings: Settings, login: str, *, is_ours: bool) -> Settings:
+    """Return the settings of a process with its own login; in our own PostgreSQL, no server is a superuser either."""
+    return (
+        dataclasses.replace(settings, dsn=asyncio.run(local_service.as_login(settings.dsn, login)))
+        if is_ours
+        else settings
+    )
+
+
+@contextmanager
+def _console(settings: Settings, folder: Path, *, is_ours: bool) -> Iterator[None]:
+    """Serve the console until the block ends, and print how to sign in."""
+    own = local_console.prepared(settings, folder)
+    with local_service.serving(_as(own, privileges.CONSOLE_LOGIN, is_ours=is_ours), folder / "console.log", "console"):
+        print(f"\nThe console: {own.console_url}; this link signs the owner of {TENANT} in, once, within 10 minutes:")
+        print(f"\n{asyncio.run(local_console.sign_in_url(own, TENANT))}")
+        yield
 
 
 @contextmanager

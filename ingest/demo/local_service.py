@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 from ingest import config
 from ingest.demo.settings import DemoSettings
@@ -69,30 +69,32 @@ async def _add_tenant(connection: Connection, name: str, tags: Mapping[str, Sequ
     return tenant
 
 
-async def as_service(dsn: str) -> str:
-    """Create a server's login, not a superuser, in an embedded PostgreSQL, and return a DSN for it."""
+async def as_login(dsn: str, login: str) -> str:
+    """Create a login that is not a superuser in an embedded PostgreSQL, and return a DSN for it."""
     operator = await connections.connect_as_operator(dsn)
     try:
-        await privileges.make_service_login(operator)
+        await privileges.make_login(operator, login)
     finally:
         await connections.close(operator)
-    return dsn.replace("//postgres@", f"//{privileges.SERVICE_LOGIN}@", 1)
+    return dsn.replace("//postgres@", f"//{login}@", 1)
 
 
 @contextmanager
-def serving(settings: DemoSettings, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def serving(
+    settings: DemoSettings, log: Path, command: Literal["serve", "console"] = "serve"
+) -> Iterator["subprocess.Popen[bytes]"]:
     """Serve until the block ends, with the log in a file."""
     own = dataclasses.replace(settings, drain_s=0)  # No load balancer to wait for.
     with own_file(log) as lines:
-        child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "ingest", "serve"],  # -P: import nothing from the caller's folder.
+        child = subprocess.Popen(  # noqa: S603 (our own command)
+            [sys.executable, "-P", "-m", "ingest", command],  # -P: import nothing from the caller's folder.
             env=config.environment(own) | {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONSAFEPATH": "1"},
             stdout=lines,
             stderr=lines,
             preexec_fn=process.end_with_parent,  # noqa: PLW1509 (one system call, and this process has one thread)
         )
     try:
-        _wait_ready(settings.bind, child, log)
+        _wait_ready(settings.console_bind if command == "console" else settings.bind, child, log)
         yield child
     finally:
         child.send_signal(signal.SIGTERM)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ingest import config, embedded
 from ingest.demo import local_service
 from ingest.demo.settings import DemoSettings
+from ingest.store import privileges
 
 TENANT, LEARNER = "prove", "prove-learner"
 TAGS = {"team": ("assistant", "editor", "search"), "region": ("eu", "us")}
@@ -42,7 +43,9 @@ def service() -> Iterator[Here]:
         token = asyncio.run(local_service.prepare(settings, TENANT, TAGS))
         learner_token = asyncio.run(local_service.add_learner(settings.dsn, LEARNER, TAGS))
         log = folder / "serve.log"
-        served = dataclasses.replace(settings, dsn=asyncio.run(local_service.as_service(server.dsn)))
+        served = dataclasses.replace(
+            settings, dsn=asyncio.run(local_service.as_login(server.dsn, privileges.SERVICE_LOGIN))
+        )
         with local_service.serving(served, log) as process:
             yield Here(
                 url=f"http://{bind}",

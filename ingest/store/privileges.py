@@ -106,16 +106,20 @@ async def exposures(connection: Connection) -> list[str]:
 _MAKE_LOGIN = """
 DO $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'nocontent_service') THEN
-        CREATE ROLE nocontent_service LOGIN;
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{login}') THEN
+        CREATE ROLE {login} LOGIN;
     END IF;
-    GRANT nocontent_writer, nocontent_maintainer, nocontent_biller, nocontent_usage_reader TO nocontent_service;
+    GRANT {roles} TO {login};
 END
 $$
 """
-SERVICE_LOGIN = "nocontent_service"
+SERVICE_LOGIN, CONSOLE_LOGIN = "nocontent_service", "nocontent_console_service"
+_LOGINS = {
+    SERVICE_LOGIN: "nocontent_writer, nocontent_maintainer, nocontent_biller, nocontent_usage_reader",
+    CONSOLE_LOGIN: "nocontent_console",
+}
 
 
-async def make_service_login(connection: Connection) -> None:
-    """Create the login of a server, without a password, in a PostgreSQL that only we can reach."""
-    await connection.execute(_MAKE_LOGIN)
+async def make_login(connection: Connection, login: str) -> None:
+    """Create a login of a server or a console, without a password, in a PostgreSQL that only we can reach."""
+    await connection.execute(_MAKE_LOGIN.format(login=login, roles=_LOGINS[login]))

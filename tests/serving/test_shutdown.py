@@ -170,8 +170,9 @@ class _Blocked:
 
 @contextlib.contextmanager
 def _demo(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
-    ports = service.free_ports(2)
-    env = service.environment("", data_dir=folder, bind=f"127.0.0.1:{ports[0]}", metrics_bind=f"127.0.0.1:{ports[1]}")
+    names = ("bind", "metrics_bind", "console_bind", "console_metrics_bind")
+    binds = {name: f"127.0.0.1:{port}" for name, port in zip(names, service.free_ports(4), strict=True)}
+    env = service.environment("", data_dir=folder, **binds)
     del env["NOCONTENT_DSN"]
     env |= {"http_proxy": "http://127.0.0.1:9", "OTEL_SDK_DISABLED": "true"}  # Of the user's own clients.
     demo = subprocess.Popen(
@@ -198,6 +199,7 @@ def test_a_killed_demo_leaves_nothing_running_and_its_rows_stay() -> None:
                 said += line
             assert re.search(rf"stored +{TRACE_EVENTS:,} events", said)
             assert re.search(rf"duplicates +{TRACE_EVENTS:,} of {TRACE_EVENTS:,}", said)
+            assert "Sign in" in _followed(said)
             started = _descendants(demo.pid)
             assert started
             demo.kill()
@@ -218,6 +220,14 @@ def test_a_killed_demo_leaves_nothing_running_and_its_rows_stay() -> None:
         assert "no event came from the refused requests" in said
         assert re.search(r"curl -sS http://127\.0\.0\.1:\d+/v1/events", said)
         assert (folder / "token").stat().st_mode & 0o777 == 0o600
+
+
+def _followed(said: str) -> str:
+    """Return the page behind the link to the console that the demo prints."""
+    found = re.search(r"^http://(127\.0\.0\.1:\d+)(/link/\S+)$", said, re.MULTILINE)
+    assert found is not None, said
+    with contextlib.closing(Sender(found[1])) as browser:
+        return browser.get(found[2]).body.decode()
 
 
 def _descendants(pid: int) -> list[int]:

@@ -1,0 +1,53 @@
+"""The console of a service on this machine: its keys, and an owner who signs in by a link that works once."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from ingest import config
+from ingest.accounts import keys
+from ingest.accounts.links import Link
+from ingest.console.settings import ConsoleSettings, is_loopback
+from ingest.demo import local_service
+from ingest.demo.settings import DemoSettings
+from ingest.store import connections
+from ingest.store.accounts import people
+from ingest.store.accounts.errors import PersonUnknown
+from ingest.store.accounts.people import NewPerson
+
+OWNER = "owner@example.com"
+_KEYS = "session-keys"
+_Own = TypeVar("_Own", bound=DemoSettings)
+
+
+def prepared(settings: _Own, folder: Path) -> _Own:
+    """Return the settings of the console, with a free address, and with keys that a folder of ours keeps."""
+    file = folder / _KEYS
+    if not file.exists():
+        keys.write(file)
+    bind = local_service.free_address(settings.console_bind)
+    return replace(
+        settings,
+        console_bind=bind,
+        console_metrics_bind=local_service.free_address(settings.console_metrics_bind),
+        console_url=_url(settings, bind),
+        session_keys_file=str(file),
+    )
+
+
+def _url(settings: ConsoleSettings, bind: str) -> str:
+    is_chosen = settings.console_url != ConsoleSettings.console_url
+    return settings.console_url if is_chosen or not is_loopback(config.address(bind)[0]) else f"http://{bind}"
+
+
+async def sign_in_url(settings: DemoSettings, tenant: str) -> str:
+    """Return a URL that signs the tenant's owner in, once, within 10 minutes; the first time, add that person."""
+    link = Link.make()
+    async with connections.connected(settings.dsn, "nocontent_control") as control:
+        tenant_id = await local_service.find(settings.dsn, tenant)
+        try:
+            owner = await people.find(control, tenant_id, OWNER)
+        except PersonUnknown:
+            owner = await people.add(control, tenant_id, NewPerson(OWNER, f"The owner of {tenant}", "owner"))
+        await people.add_link(control, tenant_id, owner, "sign-in", link.digest)
+    return link.url(settings.console_url)
