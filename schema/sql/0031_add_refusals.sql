@@ -36,28 +36,9 @@ CREATE TABLE nocontent.arrivals (
 
 CREATE INDEX arrivals_by_day ON nocontent.arrivals (day);
 
--- The causes that are not rules: problems of requests whose body was not examined, and `other`.
-CREATE FUNCTION nocontent.is_cause(given text) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT given = ANY (ARRAY[
-        'other', 'scope-missing', 'revoked-token', 'expired-token', 'tenant-disabled', 'media-type-unsupported',
-        'encoding-unsupported', 'bad-encoding', 'wire-too-large', 'body-too-large', 'slow-body', 'batch-over-quota',
-        'quota-exceeded', 'quota-spent', 'sequence-reused', 'unstorable'
-    ]) OR EXISTS (SELECT FROM nocontent.rules WHERE rule = given)
-$$;
-
--- No row for a tenant that is gone or is being erased. Counts that came too late for that are deleted when the erasure
--- is verified.
-CREATE FUNCTION nocontent.is_counted(tenant integer) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT EXISTS (SELECT FROM nocontent.tenants WHERE tenant_id = tenant)
-        AND NOT EXISTS (SELECT FROM nocontent.erasures WHERE tenant_id = tenant AND scope = 'tenant')
-$$;
-
--- Adds to a day's counts, in the order of the key, so that no two workers wait for each other. A cause that this database
--- does not know, and a new one of a tenant with 1,000 rows that day, is `other`.
+-- Adds to a day's counts, in the order of the key, so that no two workers wait for each other. A cause that is neither a
+-- rule nor a problem of the list, and a new one of a tenant with 1,000 rows that day, is `other`. No row is for a tenant
+-- that is gone or is being erased: counts that come too late for that are deleted when the erasure is verified.
 CREATE FUNCTION nocontent.count_refusals(
     tenants integer[], doors smallint[], causes text[], fields smallint[], more_requests bigint[], more_records bigint[]
 ) RETURNS integer
@@ -66,6 +47,11 @@ SET client_min_messages = error
 AS $$
 DECLARE
     today date := (clock_timestamp() AT TIME ZONE 'UTC')::date;
+    problems text[] := ARRAY[
+        'scope-missing', 'revoked-token', 'expired-token', 'tenant-disabled', 'media-type-unsupported',
+        'encoding-unsupported', 'bad-encoding', 'wire-too-large', 'body-too-large', 'slow-body', 'batch-over-quota',
+        'quota-exceeded', 'quota-spent', 'sequence-reused', 'unstorable'
+    ];
     added integer;
 BEGIN
     IF cardinality(tenants) > 10000 THEN
@@ -74,6 +60,15 @@ BEGIN
     INSERT INTO nocontent.refusals AS known (
         tenant_id, day, door, cause, field, requests, records, first_at, last_at
     )
+    WITH filled AS MATERIALIZED (
+        SELECT own.tenant_id FROM nocontent.refusals own
+        WHERE own.tenant_id = ANY(tenants) AND own.day = today GROUP BY own.tenant_id HAVING count(*) >= 1000
+    ), present AS MATERIALIZED (
+        SELECT its.tenant_id FROM nocontent.tenants its
+        WHERE its.tenant_id = ANY(tenants) AND NOT EXISTS (
+            SELECT FROM nocontent.erasures asked WHERE asked.tenant_id = its.tenant_id AND asked.scope = 'tenant'
+        )
+    )
     SELECT tenant_id, today, door, cause, field, sum(requests), sum(records), now(), now()
     FROM (
         SELECT given.tenant_id, given.door, given.requests, given.records,
@@ -81,15 +76,17 @@ BEGIN
             CASE WHEN kept.it THEN given.field ELSE 0 END::smallint AS field
         FROM unnest(tenants, doors, causes, fields, more_requests, more_records)
             AS given (tenant_id, door, cause, field, requests, records)
+        JOIN present USING (tenant_id)
+        LEFT JOIN nocontent.rules listed ON listed.rule = given.cause
+        LEFT JOIN filled ON filled.tenant_id = given.tenant_id
         CROSS JOIN LATERAL (
-            SELECT nocontent.is_cause(given.cause) AND ((
-                SELECT count(*) FROM nocontent.refusals own WHERE own.tenant_id = given.tenant_id AND own.day = today
-            ) < 1000 OR EXISTS (
-                SELECT FROM nocontent.refusals own WHERE own.tenant_id = given.tenant_id AND own.day = today
-                    AND own.door = given.door AND own.cause = given.cause AND own.field = given.field
-            )) AS it
+            SELECT (listed.rule IS NOT NULL OR given.cause = ANY(problems)) AND (
+                filled.tenant_id IS NULL OR EXISTS (
+                    SELECT FROM nocontent.refusals own WHERE own.tenant_id = given.tenant_id AND own.day = today
+                        AND own.door = given.door AND own.cause = given.cause AND own.field = given.field
+                )
+            ) AS it
         ) AS kept
-        WHERE nocontent.is_counted(given.tenant_id)
     ) AS closed
     GROUP BY tenant_id, door, cause, field
     ORDER BY tenant_id, door, cause, field
@@ -118,20 +115,28 @@ BEGIN
     INSERT INTO nocontent.arrivals AS known (
         tenant_id, day, token_id, door, reporter_version, requests, refused, events, lag_ms, first_at, last_at
     )
+    WITH filled AS MATERIALIZED (
+        SELECT own.tenant_id FROM nocontent.arrivals own
+        WHERE own.tenant_id = ANY(tenants) AND own.day = today GROUP BY own.tenant_id HAVING count(*) >= 1000
+    ), present AS MATERIALIZED (
+        SELECT its.tenant_id FROM nocontent.tenants its
+        WHERE its.tenant_id = ANY(tenants) AND NOT EXISTS (
+            SELECT FROM nocontent.erasures asked WHERE asked.tenant_id = its.tenant_id AND asked.scope = 'tenant'
+        )
+    )
     SELECT tenant_id, today, token_id, door, version, sum(requests), sum(refused), sum(events), min(lag_ms), now(), now()
     FROM (
         SELECT given.tenant_id, given.token_id, given.door, given.requests, given.refused, given.events, given.lag_ms,
-            CASE WHEN (
-                SELECT count(*) FROM nocontent.arrivals own WHERE own.tenant_id = given.tenant_id AND own.day = today
-            ) < 1000 OR EXISTS (
+            CASE WHEN filled.tenant_id IS NULL OR EXISTS (
                 SELECT FROM nocontent.arrivals own WHERE own.tenant_id = given.tenant_id AND own.day = today
                     AND own.token_id = given.token_id AND own.door = given.door
                     AND own.reporter_version = given.version
             ) THEN given.version ELSE 0 END AS version
         FROM unnest(tenants, tokens, doors, versions, more_requests, more_refused, more_events, lags_ms)
             AS given (tenant_id, token_id, door, version, requests, refused, events, lag_ms)
+        JOIN present USING (tenant_id)
         JOIN nocontent.ingest_tokens issued USING (tenant_id, token_id)
-        WHERE nocontent.is_counted(given.tenant_id)
+        LEFT JOIN filled ON filled.tenant_id = given.tenant_id
     ) AS closed
     GROUP BY tenant_id, token_id, door, version
     ORDER BY tenant_id, token_id, door, version
@@ -204,8 +209,7 @@ $$;
 
 INSERT INTO nocontent.tenant_tables (table_name, erased) VALUES ('refusals', 'delete'), ('arrivals', 'delete');
 
-REVOKE EXECUTE ON FUNCTION nocontent.is_cause(text), nocontent.is_counted(integer),
-    nocontent.count_refusals(integer[], smallint[], text[], smallint[], bigint[], bigint[]),
+REVOKE EXECUTE ON FUNCTION nocontent.count_refusals(integer[], smallint[], text[], smallint[], bigint[], bigint[]),
     nocontent.count_arrivals(integer[], text[], smallint[], integer[], bigint[], bigint[], bigint[], integer[]),
     nocontent.trim_traffic(integer), nocontent.own_streams(timestamptz, integer, integer) FROM PUBLIC;
 
