@@ -6,6 +6,7 @@ from starlette.routing import Route
 
 from ingest import config
 from ingest.cli import processes
+from ingest.console import downloads
 from ingest.serving import supervisor
 from ingest.store import visits
 from tests.k8s.objects import PORTS, HttpGet, Pod, Selector, Shape, Workload, listening, workload
@@ -14,6 +15,7 @@ from tests.k8s.pods import settings
 
 # Of a worker: its writers' connections, the snapshot's, one for maintenance and two that are lent to requests.
 CONNECTIONS_BESIDE_WRITERS = 4
+CONNECTIONS_OF_CONSOLE = visits.PAGES.open_max + downloads.BOUNDS.open_max
 CONNECTIONS_LEFT = 20  # For CloudNativePG, migrations, maintenance, jobs and people.
 SERVING = ("nocontent", "nocontent-console")
 
@@ -135,7 +137,7 @@ def connections(tree: Tree, overlay: str) -> int:
 def _connections(tree: Tree, pod: Pod) -> int:
     given = processes.load(_readable(settings(tree, pod)))
     is_server = pod.container.args[0] == "serve"
-    of_a_worker = given.writer_connections + CONNECTIONS_BESIDE_WRITERS if is_server else visits.OPEN_MAX
+    of_a_worker = given.writer_connections + CONNECTIONS_BESIDE_WRITERS if is_server else CONNECTIONS_OF_CONSOLE
     return (_replicas(tree, pod) + 1) * given.workers * of_a_worker
 
 
