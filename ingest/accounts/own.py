@@ -86,7 +86,7 @@ async def confirm_totp(connection: Connection, code: str) -> list[str]:
     known = await credentials.own(connection)
     if known.totp_secret is None or known.has_totp:
         raise TotpState
-    step = totp.step_of(known.totp_secret, code)
+    step = totp.step_of(known.totp_secret, code, await credentials.now_s(connection))
     if step is None:
         raise BadCode
     codes = totp.make_codes()

@@ -156,7 +156,8 @@ def require_strong(password: str, email: str, organisation: str) -> None:
 
 async def _is_taken(connection: Connection, waiting: Pending, code: str) -> bool:
     """Use up a code of the authenticator or a recovery code; return whether it was good."""
-    step, digest = totp.step_of(waiting.secret, code), totp.digest_of(code)
+    step = totp.step_of(waiting.secret, code, await credentials.now_s(connection))
+    digest = totp.digest_of(code)
     if step is not None:
         return await credentials.take_totp_step(connection, waiting.tenant_id, waiting.person_id, step)
     if digest is not None:

@@ -2,7 +2,6 @@
 
 import re
 import secrets
-import time
 from base64 import b32encode
 from hashlib import sha256
 from hmac import compare_digest
@@ -31,12 +30,12 @@ def uri(secret: bytes, email: str, organisation: str) -> str:
     return pyotp.TOTP(as_text(secret)).provisioning_uri(name=email, issuer_name=f"nocontent {organisation}")
 
 
-def step_of(secret: bytes, code: str, now_s: float | None = None) -> int | None:
-    """Return the step whose code this is, or None; every step is compared."""
+def step_of(secret: bytes, code: str, now_s: int) -> int | None:
+    """Return the step whose code this is at a time, or None; every step is compared."""
     typed = re.sub(r"[\s-]", "", code)
     if not _CODE.fullmatch(typed):
         return None
-    step = int(time.time() if now_s is None else now_s) // STEP_S
+    step = now_s // STEP_S
     generator = pyotp.HOTP(as_text(secret))
     found = [step + around for around in _STEPS_AROUND if compare_digest(generator.at(step + around), typed)]
     return found[0] if found else None

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 from ingest.accounts import keys
-from ingest.accounts.links import PATH, Link
+from ingest.accounts.links import Link
 from ingest.accounts.roles import ROLES
-from ingest.cli import acts
+from ingest.cli import acts, processes
 from ingest.cli.arguments import Subparsers
 from ingest.errors import CannotStart
 from ingest.store import tenants
@@ -153,8 +153,8 @@ async def _link(connection: Connection, args: argparse.Namespace, kind: LinkKind
 async def _print_link(connection: Connection, person: people.Key, kind: LinkKind) -> None:
     link = Link.make()
     expires_at = await people.add_link(connection, *person, kind, link.digest)
-    print(f"works once, until {expires_at:%Y-%m-%d %H:%M} UTC, at the console's address:", file=sys.stderr)
-    print(f"{PATH}{link.secret}")
+    print(f"works once, until {expires_at:%Y-%m-%d %H:%M} UTC:", file=sys.stderr)
+    print(link.url(processes.load().console_url))
 
 
 def _say(refused: errors.PeopleError) -> int:

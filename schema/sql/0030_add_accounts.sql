@@ -72,6 +72,8 @@ CREATE TABLE nocontent.sessions (
 
 CREATE INDEX sessions_by_digest ON nocontent.sessions (digest);
 
+CREATE INDEX sessions_by_end ON nocontent.sessions (expires_at);
+
 CREATE TABLE nocontent.account_links (
     tenant_id integer NOT NULL CHECK (tenant_id > 0),
     digest bytea NOT NULL CHECK (octet_length(digest) = 32),
@@ -84,6 +86,8 @@ CREATE TABLE nocontent.account_links (
 );
 
 CREATE INDEX account_links_by_digest ON nocontent.account_links (digest);
+
+CREATE INDEX account_links_by_end ON nocontent.account_links (expires_at);
 
 CREATE TABLE nocontent.recovery_codes (
     tenant_id integer NOT NULL CHECK (tenant_id > 0),
@@ -254,6 +258,7 @@ $$;
 
 -- Of somebody whose password was right, or whose link. The session `instead`, which the browser had until now, ends. The
 -- place is remembered once nothing is awaited, and the oldest of more than ten goes. A person has 20 sessions at most.
+-- Whoever signs in also removes what is over of others, a few rows at a time.
 CREATE FUNCTION nocontent.open_session(
     tenant integer, person uuid, its_digest bytea, its_browser text, awaits boolean, place bytea, instead bytea
 ) RETURNS boolean
@@ -268,7 +273,12 @@ BEGIN
     IF NOT FOUND THEN
         RETURN false;
     END IF;
-    DELETE FROM nocontent.sessions WHERE digest = instead;
+    DELETE FROM nocontent.sessions WHERE digest = instead OR session_id IN (
+        SELECT session_id FROM nocontent.sessions WHERE expires_at < now() LIMIT 16 FOR UPDATE SKIP LOCKED
+    );
+    DELETE FROM nocontent.account_links WHERE digest IN (
+        SELECT digest FROM nocontent.account_links WHERE expires_at < now() LIMIT 16 FOR UPDATE SKIP LOCKED
+    );
     DELETE FROM nocontent.sessions WHERE tenant_id = tenant AND person_id = person AND (
         expires_at < now() OR seen_at < now() - interval '12 hours' OR session_id IN (
             SELECT session_id FROM nocontent.sessions

@@ -125,3 +125,17 @@ async def test_the_token_of_a_form_is_of_one_session(signing: Accounts, member: 
     assert not other.has_form_token(KEYS, token)
     for forged in ("", token[:-1], "\u00e9" * 43, "\ud800"):
         assert not one.has_form_token(KEYS, forged)
+
+
+async def test_what_is_over_is_deleted_by_whoever_signs_in(
+    signing: Accounts, member: Member, people_database: str
+) -> None:
+    gone = await accounts.member(people_database, f"{member.tenant}-gone")
+    await accounts.link(people_database, gone, "sign-in")
+    for table in ("sessions", "account_links"):
+        await accounts.change(people_database, table, gone, "expires_at = now() - interval '1 second'")
+    assert await accounts.sign_in(signing, member)
+    async with operator(people_database) as connection:
+        for table in ("sessions", "account_links"):
+            left = f"SELECT count(*) FROM {table} WHERE person_id = $1"
+            assert await connection.fetchval(left, gone.person_id) == 0

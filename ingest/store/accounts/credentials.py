@@ -31,6 +31,7 @@ _FIND = """
 SELECT its_tenant, its_person, its_hash, has_totp, its_places FROM nocontent.find_sign_in($1, $2)
 WHERE its_tenant IS NOT NULL
 """
+_NOW = "SELECT floor(extract(epoch FROM clock_timestamp()))::bigint"
 _REHASH = "SELECT nocontent.rehash($1, $2, $3, $4)"
 _TAKE_STEP = "SELECT nocontent.take_totp_step($1, $2, $3)"
 _USE_CODE = "SELECT nocontent.use_recovery_code($1, $2, $3)"
@@ -46,6 +47,11 @@ async def find(connection: Connection, organisation: str, email: str) -> SignInR
     """Return whom an address of an organisation belongs to, or None if nobody may sign in with it."""
     row = await connection.fetchrow(_FIND, organisation, email)
     return None if row is None else SignInRow(row[0], row[1], row[2], row[3], tuple(row[4]))
+
+
+async def now_s(connection: Connection) -> int:
+    """Return PostgreSQL's time in seconds, by which codes are judged: a node's clock may be wrong."""
+    return int(await connection.fetchval(_NOW))
 
 
 async def rehash(connection: Connection, row: SignInRow, new: str) -> None:
