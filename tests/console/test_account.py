@@ -150,3 +150,13 @@ def test_somebody_signs_in_sees_a_page_and_signs_out(running: Console) -> None:
         owner.cookie = kept
         again = owner.get("/account")
         assert (again.status, again.headers["location"]) == (303, "/sign-in?notice=session-ended")
+
+
+def test_whoever_guesses_has_to_wait_and_holds_up_nobody_at_a_known_place(running: Console) -> None:
+    form = {"organisation": "acme", "email": "nobody@example.com", "password": "wrong"}
+    with running.visitor("owner"), contextlib.closing(running.stranger()) as guesser:
+        answers = [guesser.submit("/sign-in", form) for _ in range(11)]
+        assert {answer.status for answer in answers} == {422, 429}
+        assert "Too many attempts. Try again in" in text(answers[-1])
+        assert 0 < int(answers[-1].headers["retry-after"]) <= 300
+        guesser.sign_in("acme", "owner@example.com")

@@ -12,7 +12,7 @@ from tests.support import cluster, console, service
 from tests.support.cluster import Cluster
 from tests.support.console import Console, text
 from tests.support.service import ROOT
-from tests.support.wire import parsed, raw
+from tests.support.wire import Sender, parsed, raw
 
 CANARY = "canary-what-somebody-wrote"
 
@@ -124,3 +124,18 @@ def test_the_process_answers_a_hundred_mixed_requests_and_keeps_its_connections(
     with running.visitor("owner") as owner:
         for turn in range(100):
             assert owner.get(("/account", "/never-was", "/sign-in")[turn % 3]).status in {200, 404}
+
+
+def test_metrics_are_served_apart_and_name_nobody(running: Console) -> None:
+    with running.visitor("owner") as owner:
+        owner.get("/account")
+    with contextlib.closing(Sender(running.metrics_bind)) as scraper:
+        samples = scraper.get("/metrics").body.decode()
+    assert 'ingest_console_responses_total{status="200"}' in samples
+    assert 'ingest_console_sign_ins_total{outcome="signed-in"}' in samples
+    assert "ingest_console_page_seconds_count" in samples
+    assert "ingest_pulse_timestamp_seconds" in samples
+    assert "acme" not in samples
+    assert "example.com" not in samples
+    with contextlib.closing(running.stranger()) as stranger:
+        assert stranger.get("/metrics").status == 404

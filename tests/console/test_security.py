@@ -5,14 +5,16 @@ import socket
 from http.cookies import SimpleCookie
 
 import pytest
+from starlette.requests import Request
 
 from ingest.accounts.sessions import COOKIE_NAME
-from ingest.console import security
+from ingest.console import addresses, security
 from ingest.console.errors import CrossOrigin
 from ingest.console.process import check
 from ingest.console.routes import PAGES, PUBLIC
 from ingest.console.settings import is_loopback, origin
 from ingest.errors import CannotStart
+from tests.support import service
 from tests.support.console import PASSWORD, Console, Visitor
 from tests.support.wire import Answer, parsed, raw
 
@@ -229,3 +231,34 @@ def _over(connection: socket.socket, visitor: Visitor) -> str:
     while b"</html>" not in received:
         received += connection.recv(65_536)
     return received.decode()
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "proxies", "address"),
+    [
+        ([], 0, "192.0.2.1"),
+        (["203.0.113.9"], 0, "192.0.2.1"),
+        (["203.0.113.9"], 1, "203.0.113.9"),
+        (["198.51.100.7, 203.0.113.9"], 1, "203.0.113.9"),
+        (["198.51.100.7, 203.0.113.9"], 2, "198.51.100.7"),
+        (["198.51.100.7", "203.0.113.9, 10.0.0.1"], 2, "203.0.113.9"),
+        (["203.0.113.9"], 2, ""),
+        ([], 1, ""),
+    ],
+)
+def test_an_address_is_what_our_own_proxies_have_seen(forwarded: list[str], proxies: int, address: str) -> None:
+    headers = [(b"x-forwarded-for", each.encode()) for each in forwarded]
+    asking = Request({"type": "http", "headers": headers, "client": ("192.0.2.1", 4_711)})
+    assert addresses.of(asking, proxies) == address
+
+
+def test_a_cookie_that_comes_twice_is_none(running: Console) -> None:
+    with running.visitor("owner") as owner:
+        both = {"Cookie": f"{COOKIE_NAME}={owner.cookie}; other=1; {COOKIE_NAME}={owner.cookie}"}
+        assert owner.get("/account", both).status == 303
+
+
+def test_strict_the_console_does_not_start_with_a_login_that_may_too_much(running: Console) -> None:
+    ended = service.command("console", "--strict", env=service.environment(running.dsn))
+    assert ended.returncode == 2
+    assert b"The login has privileges a server does not need: superuser" in ended.stderr
