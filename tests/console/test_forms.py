@@ -93,7 +93,7 @@ def test_slow_forms_are_cut_and_hold_nobody_up(running: Console) -> None:
     with running.visitor("owner") as owner:
         asked_at = time.monotonic()
         assert owner.get("/account").status == 200
-        assert time.monotonic() - asked_at < 2
+        assert time.monotonic() - asked_at < 5
     for connection in slow:
         assert parsed(connection.recv(65_536)).status == 408
         connection.close()
