@@ -114,7 +114,7 @@ async def times(
 
 
 async def _groups(connection: Connection, selection: Selection, names: Sequence[str]) -> list[Group]:
-    selection = selection._replace(granularity="total")
+    selection = selection._replace(granularity="total", starts=())
     return await _named(connection, selection, names, await reads.sums(connection, selection, Page(None, GROUPS_MAX)))
 
 
@@ -159,7 +159,7 @@ def _course(period: Period, found: Sequence[Sums]) -> Course:
 
 
 def _selection(tenant_id: int, period: Period, dimensions: Sequence[Dimension]) -> Selection:
+    starts = tuple(period.starts()) if period.unit != "hour" else ()
     return Selection(
-        tenant_id, period.since, period.before, period.unit, tuple(dimensions), has_histograms=False,
-        zone=period.zone.key,
-    )  # fmt: skip
+        tenant_id, period.since, period.before, period.unit, tuple(dimensions), has_histograms=False, starts=starts
+    )

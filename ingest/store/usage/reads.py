@@ -53,7 +53,8 @@ class Selection(NamedTuple):
     granularity: Granularity
     dimensions: tuple[Dimension, ...]
     has_histograms: bool  # Which take most of the time: 55 bins a row.
-    zone: str = "UTC"  # Of days that are made of hours.
+    # In place of the units of UTC, ascending; the first contains `since`. Of months they take a third of the time, too.
+    starts: tuple[datetime, ...] = ()
     only: tuple[int, ...] | None = None  # Rows with these ids of the first dimension, or all.
 
 
@@ -159,9 +160,11 @@ class _Query:
     def _bucket(self, selection: Selection) -> str:
         if grain(selection) in _PERIODS[selection.granularity]:
             return "at"
-        if selection.granularity == "day" and selection.zone != "UTC":
+        if selection.starts:
             # An hour is of the day in which it begins, in grains that could divide it, too.
-            return f"date_trunc('day', {_HOUR}, {self._place(selection.zone)}::text)"
+            at = "at" if grain(selection) in {Grain.DAY, Grain.DAY_MODEL} else _HOUR
+            starts = f"{self._place(list(selection.starts))}::timestamptz[]"
+            return f"({starts})[width_bucket({at}, {starts})]"
         return _BUCKETS[selection.granularity]
 
     def _tag(self, value_ids: Sequence[int]) -> str:

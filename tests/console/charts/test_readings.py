@@ -21,9 +21,15 @@ from tests.support import cluster, usage
 from tests.support.command import Run
 from tests.support.usage import Fact
 
-SINCE = datetime(2026, 3, 28, tzinfo=UTC)  # Clocks in Europe change on the 29th.
+SINCE = datetime(2026, 3, 28, tzinfo=UTC)  # Clocks in Europe change on the 29th; in Beirut at midnight.
 NOW = datetime(2026, 4, 3, 7, 10, tzinfo=UTC)
-ZONES = [UTC_ZONE, ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York"), ZoneInfo("Asia/Kolkata")]
+ZONES = [
+    UTC_ZONE,
+    ZoneInfo("Europe/Berlin"),
+    ZoneInfo("America/New_York"),
+    ZoneInfo("Asia/Kolkata"),
+    ZoneInfo("Asia/Beirut"),
+]
 TENANT = 1
 _BY = {"model": "routed_model", "category": "task_category", "tag:team": "tag:team"}
 
@@ -81,7 +87,7 @@ def test_a_viewers_days_have_every_event_once(facts: list[Fact], database: str) 
             hour = fact.at.replace(minute=0)  # An hour is of the day in which it begins.
             if period.since <= hour < period.before:
                 day = hour.astimezone(zone).date() if zone is not UTC_ZONE else hour.date()
-                wanted[datetime(day.year, day.month, day.day, tzinfo=zone)] += fact.measures["events"]
+                wanted[datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)] += fact.measures["events"]
         by_day = {at: row.events for at, row in zip(found.starts, found.units, strict=True) if row.events}
         assert by_day == dict(wanted)
         assert found.total.events == sum(wanted.values()) > 0
