@@ -3,7 +3,7 @@
 .SUFFIXES:
 .DEFAULT_GOAL := help
 .PHONY: help run test fuzz fuzz-properties fuzz-coverage usage-histories prove prove-breaks api-check focus-check faults soak erasure hostile check fmt lock catalogue clean clean-data
-.PHONY: bench bench-full clients instructions plots observe generate k8s-check image reporter sbom
+.PHONY: bench bench-console bench-full clients instructions plots observe generate k8s-check image reporter sbom
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -79,6 +79,10 @@ bench-full: $(VENV)/.run ## measure the whole matrix, growth, reads and each ste
 	$(BIN)/python -m bench.reads --rows 50000000
 	$(BIN)/python -m bench.micro
 	@$(MAKE) --no-print-directory plots
+
+bench-console: $(VENV)/.dev ## measure pages of the console with a year of rollups, and ingestion beside 50 viewers (10 min)
+	$(BIN)/python -m bench.console $(ARGS)
+	@$(BIN)/python -m bench.report
 
 instructions: $(VENV)/.run ## count the instructions of the hot path (valgrind), and fail if a step grew by a tenth
 	$(BIN)/python -m bench.instructions $(ARGS)

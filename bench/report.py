@@ -8,7 +8,7 @@ from functools import partial
 from typing import NamedTuple
 
 from bench import results, sizing
-from bench.results import ROOT, Cell, Growth, Micro, Provenance, Reads, Reporting, Results
+from bench.results import ROOT, Cell, Growth, Micro, Provenance, Reads, Reporting, Results, Viewing
 from bench.scenario import NAMES
 
 PAGES = tuple(ROOT / "docs" / name for name in ("performance.md", "operations.md", "scaling.md"))
@@ -177,6 +177,39 @@ def _short(plan: Sequence[str]) -> Iterator[str]:
         seen.add(kind)
 
 
+def _console() -> Iterator[str]:
+    found = results.read("console", Viewing)
+    yield from _taken(found.provenance, found.command)
+    yield f"A tenant with {found.events:,} events a year, which are {found.rows:,} rows of rollups:\n"
+    rows = [
+        (page.page, f"{page.bytes:,}", f"{page.first_ms:,.0f}", f"{page.p50_ms:,.1f}", f"{page.p95_ms:,.1f}")
+        for page in found.pages
+    ]
+    yield from _table(("page", "bytes", "first ms", "p50 ms", "p95 ms"), rows)
+    interactive = (
+        "" if found.interactive_ms is None else f" Chromium has run its scripts after {found.interactive_ms:,.0f} ms."
+    )
+    yield f"\nThe first view of the overview takes {found.first_view_bytes:,} bytes over the wire.{interactive}\n"
+    kinds = {
+        "alone": found.alone,
+        f"beside {found.viewers} viewers, each with a page every {found.every_s:g} s": found.beside,
+    }
+    heads = ("ingestion", "events/s", "× alone", "p50 ms", "p99 ms")
+    yield from _table(
+        heads,
+        [
+            (
+                name,
+                f"{each.events_s:,.0f}",
+                f"{each.events_s / found.alone.events_s:.2f}",
+                f"{each.ack_ms_p50:.1f}",
+                f"{each.ack_ms_p99:.1f}",
+            )
+            for name, each in kinds.items()
+        ],
+    )
+
+
 def _micro() -> Iterator[str]:
     micro = results.read("micro", Micro)
     yield f"`python -m bench.micro` at {micro.commit}, Python {micro.python}, {micro.rounds} rounds.\n"
@@ -203,6 +236,7 @@ _PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
     "growth": _growth,
     "reads": _reads,
     "plans": _plans,
+    "console": _console,
     "micro": _micro,
     "reporter": _reporter,
     "cores": partial(_sized, sizing.per_core),

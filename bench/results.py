@@ -150,6 +150,40 @@ class Reads(Struct, frozen=True, kw_only=True):
     reads: list[Read]
 
 
+class PageTimes(Struct, frozen=True, kw_only=True):
+    """A page of the console, as a browser on the same machine waits for it."""
+
+    page: str
+    first_ms: float
+    p50_ms: float
+    p95_ms: float
+    bytes: int  # Compressed, without headers.
+
+
+class Stored(Struct, frozen=True, kw_only=True):
+    """Ingestion: medians of the rounds."""
+
+    events_s: float
+    ack_ms_p50: float
+    ack_ms_p99: float
+
+
+class Viewing(Struct, frozen=True, kw_only=True):
+    """The contents of console.json."""
+
+    provenance: Provenance
+    command: str
+    events: int  # Of the tenant, in a year.
+    rows: int
+    pages: list[PageTimes]
+    first_view_bytes: int  # The overview and all that it loads, with headers.
+    interactive_ms: float | None
+    viewers: int
+    every_s: float  # Between two pages of a viewer.
+    alone: Stored
+    beside: Stored
+
+
 class Micro(Struct, frozen=True, kw_only=True):
     """The contents of micro.json."""
 

@@ -26,7 +26,7 @@ SHAPES = {
     Grain.HOUR_MODEL: Shape(3_600, 60, 60, 40),
     Grain.DAY_MODEL: Shape(86_400, 69, 2 * DAYS, 55),
     Grain.HOUR: Shape(3_600, 1_500, 4, 4),
-    Grain.DAY: Shape(86_400, 3_000, 2 * DAYS, 20),
+    Grain.DAY: Shape(86_400, 3_000, DAYS, 20),
 }
 _COUNTS = {"events": "n", "input_tokens": "n * 800", "output_tokens": "n * 120", "cache_read_tokens": "n * 200",
     "reported_cost_nanousd": "n * 1000000 * (100 + row % 7)", "reported_cost_events": "n * 9 / 10",
