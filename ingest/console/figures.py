@@ -35,7 +35,7 @@ def count(number: int | None) -> str:
 
 def share(ratio: float | None) -> str:
     """Write a part of 1 in percent."""
-    return NONE if ratio is None else f"{ratio * 100:,.1f} %".replace("-", "−")
+    return NONE if ratio is None else f"{round(ratio * 100, 1) + 0.0:,.1f} %".replace("-", "−")
 
 
 def milliseconds(number: float | None) -> str:
