@@ -78,7 +78,7 @@ def told(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         dsn,
         lambda control: tokens.revoke(control, _token_id(prepared["revoked"])),
     )
-    with service.serving(dsn, tmp_path_factory.mktemp("traffic") / "serve.log") as server:
+    with service.serving(dsn, tmp_path_factory.mktemp("traffic") / "serve.log", workers=1) as server:
         senders = {name: server.sender(customer.token) for name, customer in prepared.items()}
         _send(senders["acme"])
         many = sample.body(*(sample.event() for _ in range(11)))
