@@ -59,6 +59,7 @@ BREAKS = (
     Break("a file that is not mounted", "settings", _SETTINGS, "/run/secrets/nocontent/dsn", "/run/secret/dsn", "nothing is mounted"),
     Break("a server that can sign", "receipts", _ERASURES, "{name: NOCONTENT_ERASURES_DIR", "{name: NOCONTENT_RECEIPT_KEY_FILE, value: /etc/nocontent-receipt/k}\n                  - {name: NOCONTENT_ERASURES_DIR", "must not have NOCONTENT_RECEIPT_KEY_FILE"),
     Break("a server that writes orders", "receipts", _ERASURES, "mountPath: /var/lib/nocontent-erasures, readOnly: true", "mountPath: /var/lib/nocontent-erasures", "readOnly"),
+    Break("a console that can sign", "receipts", _CONSOLE, "            - name: NOCONTENT_SESSION_KEYS_FILE\n", "            - name: NOCONTENT_RECEIPT_KEY_FILE\n              value: /etc/nocontent-receipt/k\n            - name: NOCONTENT_SESSION_KEYS_FILE\n", "console.yaml"),
     Break("one login for two", "logins", _MAINTAIN, "secretName: nocontent-maintainer", "secretName: nocontent-writer", "share a login"),
     Break("a server that maintains", "logins", _SETTINGS, "NOCONTENT_MAINTAIN=false", "NOCONTENT_MAINTAIN=true", "NOCONTENT_MAINTAIN"),
     Break("a server that runs jobs", "logins", _SETTINGS, "NOCONTENT_JOBS=false", "NOCONTENT_JOBS=true", "NOCONTENT_JOBS"),

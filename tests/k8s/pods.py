@@ -131,9 +131,9 @@ def unknown_settings(tree: Tree) -> Iterator[str]:
 
 
 def exposed_keys(tree: Tree) -> Iterator[str]:
-    """Check that the pod that strangers reach has no key that signs receipts, and does not write to their folder."""
+    """Check that the pods that strangers reach have no key that signs receipts, and do not write to their folder."""
     for pod in pods(tree):
-        if pod.container.args[0] != "serve":
+        if pod.container.args[0] not in {"serve", "console"}:
             continue
         given = settings(tree, pod)
         if "NOCONTENT_RECEIPT_KEY_FILE" in given:
