@@ -308,5 +308,13 @@ def test_the_draft_grows_with_the_plan_and_costs_are_checked(kept: Kept) -> None
         rows = table(visitor, "/billing", "price-check")
         counted = sum(int(row[name]) for row in rows for name in ("matched", "mismatched", "unchecked", "unpriced"))
         assert 0 < counted <= EVENTS
-    with kept.running.visitor("auditor", "globex") as visitor:
-        assert visitor.get("/billing").status == 404
+
+
+def test_an_owner_erases_the_organisation_and_its_tokens_end_at_once(kept: Kept) -> None:
+    with kept.running.visitor("owner", "globex") as visitor:
+        asked = {"scope": "tenant", "organisation": "globex", "password": PASSWORD}
+        path = visitor.post("/data/erase", asked).headers["location"]
+        assert "The whole organisation" in text(read(visitor, path.partition("?")[0]))
+        assert visitor.post("/data/erase", asked).status == 409  # It is being erased.
+    alive = "SELECT FROM ingest_tokens JOIN tenants USING (tenant_id) WHERE tenant_id = 2 AND {}"
+    assert cluster.fetch(kept.running.dsn, alive.format("(revoked_at IS NULL OR NOT disabled)")) == []

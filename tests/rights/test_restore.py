@@ -233,7 +233,7 @@ def test_the_service_and_the_jobs_do_not_start_before_the_replay(
     run: Run, place: Place, database: str, settings: dict[str, str], tmp_path: Path
 ) -> None:
     place(RangeScope(first=FIRST, last=LAST))
-    for command in ("serve", "jobs", "jobs --once"):
+    for command in ("serve", "console", "jobs", "jobs --once"):
         refusal = _refusal(database, command, settings)
         assert "lacks 1 erasures" in refusal
         assert "`nocontent erase replay`" in refusal
@@ -295,7 +295,7 @@ def test_the_start_warns_of_a_folder_without_the_orders_of_the_database(
 
 async def test_every_role_that_looks_may_look(database: str, folder: Folder) -> None:
     folder.write_order(EVENTS[0], b"x")
-    for name in ("writer", "biller", "eraser", "maintainer", "control"):
+    for name in ("writer", "biller", "eraser", "maintainer", "control", "exporter", "console"):
         role = f"nocontent_{name}"
         login = await logins.made(database, role)
         async with logins.connected(database, login, role) as connection:
