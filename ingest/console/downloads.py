@@ -1,4 +1,4 @@
-"""The connections and turns of a worker's downloads, apart from those of pages: a slow one keeps no page waiting."""
+"""The connections and turns of downloads and of counts, apart from those of pages, which never wait for them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ _WAIT_S = 3.0
 
 
 class Downloads:
-    """Lends what a download needs; tenants take turns."""
+    """Lends what a download or a count of rows needs; tenants take turns."""
 
     def __init__(self, dsn: str) -> None:
         self._visits = Visits(dsn, BOUNDS)
@@ -30,7 +30,7 @@ class Downloads:
 
     def source(self, tenant_id: int, session: bytes) -> Source:
         """Return the data of a session's tenant, as the session may read it."""
-        begin = partial(self._begin, tenant_id, session)
+        begin = partial(self.begin, tenant_id, session)
         return Source(tenant_id, OWN, partial(self._turn, tenant_id), begin, begin)
 
     @asynccontextmanager
@@ -39,7 +39,7 @@ class Downloads:
             yield
 
     @asynccontextmanager
-    async def _begin(self, tenant_id: int, session: bytes) -> AsyncIterator[Connection]:
+    async def begin(self, tenant_id: int, session: bytes) -> AsyncIterator[Connection]:
         """Begin a transaction; raises NotFound if the session is over, which would see no row and end a part early."""
         async with self._visits.read(tenant_id, session) as connection:
             await visits.be_patient(connection)

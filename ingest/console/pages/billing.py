@@ -25,7 +25,7 @@ from ingest.usage.rendering.sheet import Sheet
 
 PAYERS: frozenset[Role] = frozenset(("owner", "admin", "billing"))
 CHECKED_MONTHS = 12
-MODELS_MAX = 200
+MODELS_MAX = 1_000
 _LINES = (
     Column("month", "Month"),
     Column("charge", "Charge"),

@@ -13,7 +13,6 @@ from ingest.console.tables import Column, Table
 from ingest.console.visit import Visit
 from ingest.rights.erasing.subjects import FAULTS, Finder, Found, NothingFound, Refused
 from ingest.serving.errors import NotFound
-from ingest.store import visits
 from ingest.store.connections import Connection
 from ingest.store.prefixes import OWN
 from ingest.store.rights import erasures as store
@@ -65,8 +64,7 @@ async def count(visit: Visit) -> Response:
     """Count by table what an erasure would delete, which deletes nothing, and ask to confirm it."""
     name, given = _asked(visit)
     try:
-        async with visit.read() as connection:
-            await visits.be_patient(connection)
+        async with visit.services.downloads.begin(visit.person.tenant_id, visit.session.digest) as connection:
             finder = _finder(visit, connection)
             found = await SCOPES[name].find(finder, given)
             counts = await finder.counted(found)
@@ -110,8 +108,7 @@ async def record(visit: Visit) -> Response:
     name, given = _asked(visit)
     error = await confirming.fault(visit)
     try:
-        async with visit.read() as connection:
-            await visits.be_patient(connection)
+        async with visit.services.downloads.begin(visit.person.tenant_id, visit.session.digest) as connection:
             finder = _finder(visit, connection)
             found = await SCOPES[name].find(finder, given)
             counts = await finder.counted(found)

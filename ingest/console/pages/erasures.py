@@ -70,7 +70,8 @@ async def show(visit: Visit) -> Response:
     async with visit.read() as connection:
         found = await erasures.latest(connection, LIST_MAX)
     rows = [_row(each) for each in found]
-    return visit.render("data_erasures.html", erasures=Table("erasures", "Erasures", _LIST, rows))
+    caption = "Erasures" if len(rows) < LIST_MAX else f"The last {LIST_MAX} erasures"
+    return visit.render("data_erasures.html", erasures=Table("erasures", caption, _LIST, rows))
 
 
 def _row(found: Erasure) -> tuple[Cell, ...]:

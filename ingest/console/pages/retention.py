@@ -12,7 +12,7 @@ from ingest.console.visit import Visit
 from ingest.errors import CannotStart
 from ingest.rights import retention as table
 from ingest.rights.retention import Entry
-from ingest.store import retention, tenant_retention, visits
+from ingest.store import retention, tenant_retention
 from ingest.store.prefixes import OWN
 from ingest.store.tenant_retention import Expiring
 
@@ -95,8 +95,7 @@ async def _expiring(visit: Visit, days: int | None) -> Expiring | None:
     """Return the events that would be deleted."""
     if days is None:
         return None
-    async with visit.read() as connection:
-        await visits.be_patient(connection)
+    async with visit.services.downloads.begin(visit.person.tenant_id, visit.session.digest) as connection:
         return await tenant_retention.expiring(connection, visit.person.tenant_id, days, OWN)
 
 
