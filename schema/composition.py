@@ -8,7 +8,7 @@ from pathlib import Path
 from . import limits
 from .event import Kind
 
-_MARKS = str.maketrans("._:/@+~", "-------")
+_LOWER_DASHED = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ._:/@+~", b"abcdefghijklmnopqrstuvwxyz-------")
 _PART_WORDS = 5  # In the longest prefix or suffix.
 ARN = re.compile(
     r"(?:bedrock-(?:converse-)?)?arn-aws(?:-us-gov|-cn)?-bedrock-(?:us|eu|ap|ca|sa|me|af|il|mx|cn)(?:-gov)?"
@@ -41,8 +41,9 @@ def shipped(name: str) -> tuple[str, ...]:
 
 def form_of(term: str) -> str:
     """Return a term's words and numbers in lower case, joined by single dashes."""
-    name = term.removeprefix("~").removeprefix("@").lower()  # OpenRouter's and Cloudflare's.
-    return name.translate(_MARKS).replace("--", "-") if term.isascii() else ""
+    name = term.removeprefix("~").removeprefix("@")  # OpenRouter's and Cloudflare's.
+    # As bytes, because strings take six times as long.
+    return name.encode().translate(_LOWER_DASHED).decode().replace("--", "-") if term.isascii() else ""
 
 
 @cache

@@ -102,17 +102,14 @@ class Names(dict[str, int]):
 
     def __setitem__(self, term: str, term_id: int) -> None:
         super().__setitem__(term, term_id)
-        if term != UNKNOWN:
-            self._set_form(form_of(term), term)
+        if term != UNKNOWN and (known := self.forms.setdefault(form := form_of(term), term)) != term:
+            self.forms[form] = min(term, known, key=_plainness)
 
     def absorb(self, others: "Names") -> None:
         self.update(others)
         for form, term in others.forms.items():
-            self._set_form(form, term)
-
-    def _set_form(self, form: str, term: str) -> None:
-        if (known := self.forms.setdefault(form, term)) != term:
-            self.forms[form] = min(term, known, key=_plainness)
+            if (known := self.forms.setdefault(form, term)) != term:
+                self.forms[form] = min(term, known, key=_plainness)
 
 
 def _plainness(term: str) -> tuple[bool, int, str]:
