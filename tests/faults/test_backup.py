@@ -128,7 +128,7 @@ def test_a_restore_to_a_moment_has_what_was_acknowledged_before_and_nothing_of_a
         assert _shorten(server.dsn) == RETENTION_DAYS - 1
         (after,) = cluster.fetch(server.dsn, _OLDEST)
         assert before["day"] < after["day"]
-        with service.serving(server.dsn, tmp_path / "log", maintain="false") as serving:
+        with service.serving(server.dsn, tmp_path / "log", workers=1, maintain="false") as serving:
             _continue(serving.sender(loss.leaver.token), loss)
 
 
@@ -138,7 +138,7 @@ def test_a_log_that_commits_wait_for_has_every_acknowledged_event(tmp_path: Path
         with archive.received() as server:
             asyncio.run(cluster.make_tables(server.dsn, RETENTION_DAYS))
             customer = customers.one(server.dsn)
-            with service.serving(server.dsn, tmp_path / "log", maintain="false") as serving:
+            with service.serving(server.dsn, tmp_path / "log", workers=1, maintain="false") as serving:
                 archive.hold_commits(server)
                 clients = Clients(serving.bind, customer.token)
                 archive.take_base(server)

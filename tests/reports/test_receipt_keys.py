@@ -16,7 +16,7 @@ PATH = "/.well-known/nocontent-receipt-keys"
 def test_the_public_keys_are_read_without_a_token_and_may_be_cached(database: str, tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_bytes(keys.encode(KEYS))
-    with service.serving(database, tmp_path / "log", receipt_public_keys_file=str(file)) as server:
+    with service.serving(database, tmp_path / "log", workers=1, receipt_public_keys_file=str(file)) as server:
         sender = server.sender()
         answer = sender.get(PATH)
         assert (answer.status, answer.headers["content-type"]) == (200, "application/jwk-set+json")

@@ -20,7 +20,7 @@ async def test_without_the_role_events_are_stored_and_usage_is_unavailable(datab
     scopes = ("events:write", "usage:read", "invoices:read", "exports:read")
     async with connections.connected(database, "nocontent_control") as connection:
         token = (await customers.add(connection, "main", CustomerSpec(scopes=scopes))).token
-    with service.serving(logins.dsn_of(database, login), tmp_path / "serve.log") as server:
+    with service.serving(logins.dsn_of(database, login), tmp_path / "serve.log", workers=1) as server:
         sender = server.sender(token)
         assert sender.post(sample.body()).status == 200
         for path in ("/v1/usage", "/v1/invoices", "/v1/invoices/draft", *_EXPORTS):

@@ -15,7 +15,7 @@ def test_without_reportlab_invoices_are_json_and_pages(database: str, tmp_path: 
     customer = customers.prepare(database, {"main": CustomerSpec(scopes=("invoices:read",))})["main"]
     name = documents.issue(database, {customer.tenant_id: documents.LINES})[customer.tenant_id]
     variables = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
-    with service.serving(database, tmp_path / "serve.log", variables=variables) as server:
+    with service.serving(database, tmp_path / "serve.log", workers=1, variables=variables) as server:
         sender = server.sender(customer.token)
         service.wait_until(lambda: sender.get("/readyz").status == 200)
         for accept in ("application/json", "text/html"):

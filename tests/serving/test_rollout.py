@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypercorn.asyncio import run as hypercorn_run
 
 from tests.support import cluster, customers, sample, service
 from tests.support.cluster import Cluster
-from tests.support.customers import Customer, CustomerSpec
+from tests.support.customers import CustomerSpec
 from tests.support.reporter import Reporter
 from tests.support.service import Server, wait_until
 from tests.support.wire import Answer, Sender
@@ -26,26 +27,35 @@ SENDERS = 6
 DRAIN_S = 1
 
 
-@pytest.fixture
-def customer_and_server(postgres: Cluster, tmp_path: Path) -> Iterator[tuple[Customer, Server]]:
+class Replacement(NamedTuple):
+    """A replacement of all workers under load, which has ended."""
+
+    server: Server
+    before: list[int]
+    after: list[int]
+    reporters: list[Reporter]
+
+
+@pytest.fixture(scope="module")
+def replacement(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replacement]:
     dsn = postgres.migrated()
     customer = customers.act(dsn, lambda connection: customers.add(connection, "main", CustomerSpec()))
-    with service.serving(dsn, tmp_path / "log", drain_s=DRAIN_S) as server:
-        yield customer, server
+    with service.serving(dsn, tmp_path_factory.mktemp("serve") / "log", drain_s=DRAIN_S) as server:
+        before = server.workers()
+        reporters = [Reporter(server.sender(customer.token)) for _ in range(SENDERS)]
+        for reporter in reporters:
+            reporter.start()
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: server.log.read_text().count('"event":"worker-replaced"') == service.WORKERS)
+        after = server.workers()
+        for reporter in reporters:
+            reporter.ending.set()
+            reporter.join(service.WAIT_S)
+        yield Replacement(server, before, after, reporters)
 
 
-def test_workers_are_replaced_under_load_without_a_refusal(customer_and_server: tuple[Customer, Server]) -> None:
-    customer, server = customer_and_server
-    before = server.workers()
-    reporters = [Reporter(server.sender(customer.token)) for _ in range(SENDERS)]
-    for reporter in reporters:
-        reporter.start()
-    server.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: server.log.read_text().count('"event":"worker-replaced"') == service.WORKERS)
-    after = server.workers()
-    for reporter in reporters:
-        reporter.ending.set()
-        reporter.join(service.WAIT_S)
+def test_workers_are_replaced_under_load_without_a_refusal(replacement: Replacement) -> None:
+    server, before, after, reporters = replacement
     heard = sum((reporter.heard for reporter in reporters), Counter())
     # No connection is refused, and few are closed under a request: the drain closes them after an answer.
     assert not heard["refused"]
@@ -59,9 +69,13 @@ def test_workers_are_replaced_under_load_without_a_refusal(customer_and_server: 
     assert set(sent) == stored
 
 
-def test_after_sigterm_it_is_not_ready_and_still_takes_events(customer_and_server: tuple[Customer, Server]) -> None:
-    customer, server = customer_and_server
-    with closing(server.sender(customer.token)) as sender:
+def test_after_sigterm_it_is_not_ready_and_still_takes_events(postgres: Cluster, tmp_path: Path) -> None:
+    dsn = postgres.migrated()
+    customer = customers.act(dsn, lambda connection: customers.add(connection, "main", CustomerSpec()))
+    with (
+        service.serving(dsn, tmp_path / "log", drain_s=DRAIN_S) as server,
+        closing(server.sender(customer.token)) as sender,
+    ):
         assert sender.get("/readyz").status == 200
         server.process.send_signal(signal.SIGTERM)
         # Each connection gets `close`, and may reconnect to the other worker, which starts its drain a moment later.
@@ -71,7 +85,7 @@ def test_after_sigterm_it_is_not_ready_and_still_takes_events(customer_and_serve
         assert taken.status == 200
         assert taken.headers["connection"] == "close"
         assert sender.get("/livez").status == 200
-    assert server.process.wait(service.WAIT_S) == 0
+        assert server.process.wait(service.WAIT_S) == 0
 
 
 def _until(ask: Callable[[], Answer], is_it: Callable[[Answer], bool]) -> Answer:
@@ -96,11 +110,8 @@ def test_a_second_signal_cuts_the_drain_short(postgres: Cluster, tmp_path: Path)
         assert server.process.wait(service.WAIT_S) == 0
 
 
-def test_the_gauges_of_a_replaced_worker_are_gone(customer_and_server: tuple[Customer, Server]) -> None:
-    _, server = customer_and_server
-    server.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: server.log.read_text().count('"event":"worker-replaced"') == service.WORKERS)
-    with closing(Sender(server.metrics_bind)) as scraper:
+def test_the_gauges_of_a_replaced_worker_are_gone(replacement: Replacement) -> None:
+    with closing(Sender(replacement.server.metrics_bind)) as scraper:
         wait_until(lambda: "ingest_partitions_ahead_days 7.0" in scraper.get("/metrics").body.decode())
         shown = scraper.get("/metrics").body.decode()
     assert re.search(r"^ingest_build_info\{.*\} 1\.0$", shown, re.MULTILINE)

@@ -65,34 +65,38 @@ class Load:
         sender.close()
 
 
-@pytest.fixture
-def loaded(postgres: Cluster, tmp_path: Path) -> Iterator[tuple[Server, Load]]:
-    dsn = postgres.migrated()
+@contextlib.contextmanager
+def _loaded(dsn: str, log: Path) -> Iterator[tuple[Server, Load]]:
     customer = customers.act(dsn, lambda connection: customers.add(connection, "main", CustomerSpec()))
-    with service.serving(dsn, tmp_path / "log") as server:
+    with service.serving(dsn, log) as server:
         load = Load(server.bind, customer.token)
         load.start()
         yield server, load
+
+
+@pytest.fixture(scope="module")
+def terminated(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tuple[Server, Load]:
+    """Return a service that SIGTERM ended under load, and its senders."""
+    with _loaded(postgres.migrated(), tmp_path_factory.mktemp("serve") / "log") as (server, load):
+        server.process.send_signal(signal.SIGTERM)
+        server.process.wait(service.WAIT_S)
+        load.join()
+    return server, load
 
 
 def in_the_table(dsn: str) -> set[UUID]:
     return {row["event_id"] for row in cluster.fetch(dsn, "SELECT event_id FROM events")}
 
 
-def test_sigterm_under_load_keeps_every_acknowledged_event(loaded: tuple[Server, Load]) -> None:
-    server, load = loaded
-    server.process.send_signal(signal.SIGTERM)
-    assert server.process.wait(service.WAIT_S) == 0
-    load.join()
+def test_sigterm_under_load_keeps_every_acknowledged_event(terminated: tuple[Server, Load]) -> None:
+    server, load = terminated
+    assert server.process.returncode == 0
     assert {UUID(acknowledged) for acknowledged in load.acknowledged} <= in_the_table(server.dsn)
     assert load.statuses <= {200, 503}
 
 
-def test_sigterm_lets_every_worker_finish(loaded: tuple[Server, Load]) -> None:
-    server, load = loaded
-    server.process.send_signal(signal.SIGTERM)
-    server.process.wait(service.WAIT_S)
-    load.join()
+def test_sigterm_lets_every_worker_finish(terminated: tuple[Server, Load]) -> None:
+    server, _ = terminated
     assert server.log.read_text().count('"event":"stopped"') == service.WORKERS
 
 
@@ -116,10 +120,10 @@ def test_sigterm_answers_a_request_that_waits_for_its_commit(postgres: Cluster, 
         assert answers == [200]
 
 
-def test_sigkill_under_load_keeps_every_acknowledged_event(loaded: tuple[Server, Load]) -> None:
-    server, load = loaded
-    server.process.kill()
-    load.join()
+def test_sigkill_under_load_keeps_every_acknowledged_event(postgres: Cluster, tmp_path: Path) -> None:
+    with _loaded(postgres.migrated(), tmp_path / "log") as (server, load):
+        server.process.kill()
+        load.join()
     wait_until(lambda: not _writers(server.dsn))
     assert {UUID(acknowledged) for acknowledged in load.acknowledged} <= in_the_table(server.dsn)
 

@@ -25,9 +25,9 @@ def _runs(dsn: str) -> None:
 
 
 def test_the_service_runs_them_unless_it_must_not(database: str, tmp_path: Path) -> None:
-    with service.serving(database, tmp_path / "log"):
+    with service.serving(database, tmp_path / "log", workers=1):
         _runs(database)
-    with service.serving(database, tmp_path / "log", jobs="false"):
+    with service.serving(database, tmp_path / "log", workers=1, jobs="false"):
         cluster.run(database, _LATE)
         time.sleep(3 * runner.TICK_S)  # In which it must do nothing.
         assert cluster.fetch(database, _DONE) == []
