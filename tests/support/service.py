@@ -23,6 +23,7 @@ WORKERS = 2
 WAIT_S = 30.0
 Logged = Callable[[], list[dict[str, object]]]  # What the fixture `logged` lends.
 POLL_S = 0.02
+START_POLL_S = 0.06  # A look for workers reads some hundred links of /proc, and a start takes a second or two.
 _LISTENS = re.compile(r" *\d+: \S+ \S+ 0A ")  # proc_net_tcp(5).
 
 
@@ -132,11 +133,11 @@ def command(
     )  # fmt: skip
 
 
-def wait_until(holds: Callable[[], bool], says: Callable[[], str] = lambda: "") -> None:
+def wait_until(holds: Callable[[], bool], says: Callable[[], str] = lambda: "", poll_s: float = POLL_S) -> None:
     deadline = time.monotonic() + WAIT_S
     while not holds():
         assert time.monotonic() < deadline, says()
-        time.sleep(POLL_S)
+        time.sleep(poll_s)
 
 
 def free_ports(count: int) -> list[int]:
@@ -173,7 +174,7 @@ def _wait_ready(server: Server, *, is_ready: bool) -> None:
         assert server.process.poll() is None, server.log.read_text("utf-8", "replace")
         return len(server.workers()) == server.worker_count
 
-    wait_until(are_listening)
+    wait_until(are_listening, poll_s=START_POLL_S)
     if not is_ready:
         return
     with server.one_to_each_worker() as senders:
