@@ -9,7 +9,7 @@ import pytest
 from ingest.accounts.passwords import Passwords
 from ingest.accounts.signing_in import Accounts
 from tests.support import accounts
-from tests.support.accounts import PASSWORD, Member
+from tests.support.accounts import PASSWORD, Lender, Member
 from tests.support.cluster import Cluster, operator
 
 _NUMBERS = itertools.count()
@@ -28,7 +28,9 @@ async def signing(people_database: str) -> AsyncIterator[Accounts]:
     async with operator(people_database) as connection:
         await connection.execute("TRUNCATE nocontent.sign_in_attempts")
     pool = Passwords(wait_s=60)
-    yield Accounts(accounts.connecting(people_database), lambda: accounts.KEYS, pool)
+    lender = Lender(people_database)
+    yield Accounts(lender.connect, lambda: accounts.KEYS, pool)
+    await lender.close()
     pool.close()
 
 

@@ -97,16 +97,20 @@ async def test_an_address_that_exists_makes_no_difference(
             took.setdefault(what, []).append(process_time() - began)
             assert asked.setdefault(what, statements) == statements
     assert len({tuple(statements) for statements in asked.values()}) == 1
-    assert sum("nocontent." in statement for statement in next(iter(asked.values()))) == 2
+    assert len(next(iter(asked.values()))) == 2
     times = {what: median(spans) for what, spans in took.items()}
     assert max(times.values()) < 2 * min(times.values()), times
 
 
 def _recording(signing: Accounts, statements: list[str]) -> Accounts:
+    """Return the same with connections that note our statements, without asyncpg's own about types."""
+
     @asynccontextmanager
     async def connect() -> AsyncIterator[Connection]:
         async with signing.connect() as connection:
-            connection.add_query_logger(lambda record: statements.append(record.query))
-            yield connection
+            with connection.query_logger(
+                lambda record: statements.append(record.query) if "nocontent." in record.query else None
+            ):
+                yield connection
 
     return replace(signing, connect=connect)

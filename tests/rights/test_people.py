@@ -13,7 +13,7 @@ from ingest.store import connections
 from ingest.store.rights import erasures
 from ingest.store.rights.erasures import Subject
 from tests.support import accounts, cluster, erasing
-from tests.support.accounts import KEYS, PASSWORD, Member
+from tests.support.accounts import KEYS, PASSWORD, Lender, Member
 from tests.support.command import Run
 
 _TABLES = ("people", "sessions", "account_links", "recovery_codes")
@@ -30,7 +30,8 @@ def member(database: str) -> Member:
 
     async def fill() -> Member:
         pool = Passwords(wait_s=60)
-        signing = Accounts(accounts.connecting(database), lambda: KEYS, pool)
+        lender = Lender(database)
+        signing = Accounts(lender.connect, lambda: KEYS, pool)
         try:
             await accounts.member(database, "globex")
             made = await accounts.member(database, "acme")
@@ -39,6 +40,7 @@ def member(database: str) -> Member:
             await accounts.with_totp(signing, made)
             await accounts.link(database, made, "reset")
         finally:
+            await lender.close()
             pool.close()
         return made
 

@@ -1,8 +1,8 @@
 """People and their sessions for tests, without a password: hashing takes longer than the rest."""
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 from uuid import UUID
 
@@ -37,9 +37,24 @@ class Member(NamedTuple):
     cookie: Cookie
 
 
-def connecting(dsn: str) -> Callable[[], AbstractAsyncContextManager[Connection]]:
-    """Return what opens connections of the console's role."""
-    return lambda: connections.connected(dsn, "nocontent_console")
+class Lender:
+    """Lends connections of the console's role, and keeps them open for the next."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._idle: list[Connection] = []
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[Connection]:
+        connection = self._idle.pop() if self._idle else await connections.connect(self._dsn, "nocontent_console")
+        try:
+            yield connection
+        finally:
+            self._idle.append(connection)
+
+    async def close(self) -> None:
+        for connection in self._idle:
+            await connections.close(connection)
 
 
 async def member(dsn: str, tenant: str = "acme", role: Role = "owner", keys: Keys = KEYS) -> Member:
