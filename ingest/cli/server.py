@@ -22,7 +22,8 @@ from ingest.serving.listener import Listener
 from ingest.serving.settings import ServingSettings
 from ingest.serving.site import Site
 from ingest.serving.worker_counts import WorkerCounts
-from ingest.store import connections, hosts, migrate, privileges, settings
+from ingest.store import connections, hosts, migrate, privileges, settings, visits
+from ingest.store.connections import Connection
 from ingest.store.database import require_dsn
 
 GRACEFUL_TIMEOUT_S = 30.0  # Longer than a request waits for its COMMIT.
@@ -105,6 +106,7 @@ async def _check_database(wanted: Settings, served: Process, *, is_strict: bool)
         excess = await privileges.excess(connection)
         exposures = await privileges.exposures(connection)
         missing = await privileges.missing(connection, served.more)
+        await _require_guarded(connection, served)
     finally:
         await connections.close(connection)
     for privilege in missing:
@@ -121,6 +123,12 @@ async def _check_database(wanted: Settings, served: Process, *, is_strict: bool)
         raise CannotStart(f"The login has privileges a server does not need: {', '.join(excess)}. See docs/roles.md.")
     if exposures and is_strict:
         raise CannotStart(f"Any login could store text in this database: {', '.join(exposures)}. See docs/roles.md.")
+
+
+async def _require_guarded(connection: Connection, served: Process) -> None:
+    """Raise CannotStart if only its own statements would keep the console from other tenants' rows."""
+    if served.role == visits.ROLE and await privileges.unguarded(connection):
+        raise CannotStart("Row security does not keep tenants apart in this database, as on Citus: see docs/citus.md.")
 
 
 def _check_way_to_database(dsn: str, *, is_strict: bool) -> None:

@@ -103,6 +103,20 @@ async def exposures(connection: Connection) -> list[str]:
     return [row["exposure"] for row in await connection.fetch(_OPEN)]
 
 
+_UNGUARDED = """
+SELECT relname FROM pg_class
+WHERE relnamespace = 'nocontent'::regnamespace AND relkind IN ('r', 'p') AND has_any_column_privilege(oid, 'SELECT')
+    AND EXISTS (SELECT FROM pg_attribute WHERE attrelid = pg_class.oid AND attname = 'tenant_id')
+    AND NOT row_security_active(oid)
+ORDER BY relname
+"""
+
+
+async def unguarded(connection: Connection) -> list[str]:
+    """Return the tables of tenants that this connection's role reads without row security: on Citus, all of them."""
+    return [row["relname"] for row in await connection.fetch(_UNGUARDED)]
+
+
 _MAKE_LOGIN = """
 DO $$
 BEGIN

@@ -14,7 +14,7 @@ from ingest.console.process import check
 from ingest.console.routes import PAGES, PUBLIC
 from ingest.console.settings import is_loopback, origin
 from ingest.errors import CannotStart
-from tests.support import service
+from tests.support import cluster, service
 from tests.support.console import PASSWORD, Console, Visitor
 from tests.support.wire import Answer, parsed, raw
 
@@ -262,3 +262,11 @@ def test_strict_the_console_does_not_start_with_a_login_that_may_too_much(runnin
     ended = service.command("console", "--strict", env=service.environment(running.dsn))
     assert ended.returncode == 2
     assert b"The login has privileges a server does not need: superuser" in ended.stderr
+
+
+def test_the_console_does_not_start_where_tenants_are_not_kept_apart(database: str) -> None:
+    """As on Citus, where migration 0030 makes no policies."""
+    cluster.run(database, "ALTER TABLE audit DISABLE ROW LEVEL SECURITY")
+    ended = service.command("console", env=service.environment(database))
+    assert ended.returncode == 2
+    assert b"Row security does not keep tenants apart" in ended.stderr
