@@ -35,7 +35,7 @@ from ingest.serving.rebalance import AWAY, Rebalancer
 from ingest.serving.tasks import Tasks
 from ingest.store import page_counts
 from ingest.store.database import require_dsn
-from ingest.store.visits import ROLE, Visits
+from ingest.store.visits import LOOK_UPS, ROLE, Visits
 
 boundary.declare(faces.FACES)
 metrics.declare(face.status for face in faces.FACES.values())
@@ -103,7 +103,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     logs.capture_libraries()
     logs.capture_loop()
     settings = config.load_own(WorkerSettings)
-    visits = Visits(require_dsn(settings))
+    visits, look_ups = Visits(require_dsn(settings)), Visits(require_dsn(settings), LOOK_UPS)
     passwords, keys = Passwords(), _keys(settings, app.state.keys)
     downloads, folder = Downloads(require_dsn(settings)), receipts.folder(settings)
     counts = PageCounts(partial(_store_counts, visits), is_on=settings.page_counts)
@@ -112,6 +112,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         proxies=settings.console_proxies,
         keys=keys,
         visits=visits,
+        look_ups=look_ups,
         accounts=Accounts(visits.connect, keys, passwords),
         memory=BodyMemory(FORMS_BYTES_MAX, FORMS_BYTES_MAX),
         counts=counts,
@@ -119,7 +120,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         receipts=folder,
         proof_report=settings.proof_report,
     )
-    app.state.database = probes.Database(visits)
+    app.state.database = probes.Database(look_ups)
     app.state.restores = None if folder is None else RestoreWatch(require_dsn(settings), ROLE, folder, lambda: 0)
     app.state.tasks.start("pulse", Heartbeat(app.state.tasks.broken).run)
     app.state.tasks.start("database", app.state.database.run)
@@ -135,5 +136,6 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     await counts.flush()
     await downloads.close()
     await visits.close()
+    await look_ups.close()
     passwords.close()
     logs.info("stopped")

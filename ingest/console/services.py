@@ -22,6 +22,7 @@ class Services:
     proxies: int  # In front of the console, each of which adds to X-Forwarded-For.
     keys: Callable[[], Keys]  # Those in force now.
     visits: Visits
+    look_ups: Visits  # Of sessions alone.
     accounts: Accounts
     memory: BodyMemory
     counts: PageCounts

@@ -9,7 +9,6 @@ from ingest.accounts import sessions
 from ingest.accounts.sessions import GONE, Cookie, Session
 from ingest.console.addresses import cookie_of
 from ingest.console.services import Services
-from ingest.store.visits import LOOK_UPS
 
 SIGN_IN = "/sign-in"
 
@@ -19,7 +18,7 @@ async def find(request: Request, services: Services) -> Session | None:
     value = cookie_of(request)
     if value is None or Cookie.read(services.keys(), value) is None:
         return None  # Without asking the database.
-    async with services.visits.connect(LOOK_UPS) as connection:
+    async with services.look_ups.connect() as connection:
         return await sessions.find(connection, services.keys(), value)
 
 

@@ -22,9 +22,7 @@ from ingest.store.fairness import FairSemaphore
 ROLE: Role = "nocontent_console"
 WAIT_S = 3.0
 PATIENCE = "30s"  # Of what a person asked for and waits for; other statements have the limit of the role.
-# Take turns as tenants do: those who are not signed in, and the look-ups of everybody's sessions.
-STRANGERS = 0
-LOOK_UPS = -1
+STRANGERS = 0  # Those who are not signed in take turns as a tenant does.
 _PATIENCE = f"SET LOCAL statement_timeout = '{PATIENCE}'"
 _TENANT = "SELECT nocontent.session_tenant()"
 # Of classes that a bug of ours causes: a missing privilege, a broken constraint, a wrong statement.
@@ -39,7 +37,10 @@ class Bounds(NamedTuple):
     waiting_max: int
 
 
-PAGES = Bounds(6, 4, 64)
+PAGES = Bounds(4, 3, 64)
+# Of sessions: a millisecond each, and whose they are is not known before. Whoever asks for too many pages is refused at
+# those, and holds up nobody else.
+LOOK_UPS = Bounds(2, 2, 1_024)
 
 
 class Visits:
@@ -71,14 +72,14 @@ class Visits:
             yield connection
 
     @asynccontextmanager
-    async def connect(self, turn: int = STRANGERS) -> AsyncIterator[Connection]:
+    async def connect(self) -> AsyncIterator[Connection]:
         """Lend a connection without transaction and session, good for calling functions; raises as `read`."""
-        async with self._lent(turn) as connection:
+        async with self._lent(STRANGERS) as connection:
             yield connection
 
     async def ask(self) -> None:
         """Ask whether the database answers; raises as `read`."""
-        async with self._lent(LOOK_UPS) as connection:
+        async with self._lent(STRANGERS) as connection:
             await connection.execute("SELECT 1")
 
     @asynccontextmanager

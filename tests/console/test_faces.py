@@ -3,6 +3,8 @@
 import contextlib
 import re
 import socket
+import threading
+from collections import Counter
 
 import pytest
 
@@ -139,3 +141,24 @@ def test_metrics_are_served_apart_and_name_nobody(running: Console) -> None:
     assert "example.com" not in samples
     with contextlib.closing(running.stranger()) as stranger:
         assert stranger.get("/metrics").status == 404
+
+
+def test_a_crowd_of_one_tenant_holds_up_nobody_of_another(running: Console) -> None:
+    """More requests at once than may wait are refused with a page, and those of others are answered."""
+    statuses: Counter[int] = Counter()
+
+    def look(cookie: str | None) -> None:
+        with contextlib.closing(running.stranger()) as one:
+            one.cookie = cookie
+            statuses[one.get("/account").status] += 1
+
+    with running.visitor("owner") as owner, running.visitor("owner", "globex") as other:
+        crowd = [threading.Thread(target=look, args=(owner.cookie,)) for _ in range(150)]
+        for each in crowd:
+            each.start()
+        assert {other.get("/account").status for _ in range(3)} == {200}
+        for each in crowd:
+            each.join()
+        assert set(statuses) <= {200, 503}
+        assert statuses[200] >= 64
+        assert owner.get("/account").status == 200

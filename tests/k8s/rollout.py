@@ -15,7 +15,7 @@ from tests.k8s.pods import settings
 
 # Of a worker: its writers' connections, the snapshot's, one for maintenance and two that are lent to requests.
 CONNECTIONS_BESIDE_WRITERS = 4
-CONNECTIONS_OF_CONSOLE = visits.PAGES.open_max + downloads.BOUNDS.open_max
+CONNECTIONS_OF_CONSOLE = visits.PAGES.open_max + visits.LOOK_UPS.open_max + downloads.BOUNDS.open_max
 CONNECTIONS_LEFT = 20  # For CloudNativePG, migrations, maintenance, jobs and people.
 SERVING = ("nocontent", "nocontent-console")
 
