@@ -35,8 +35,8 @@ class Asked:
         return [*MEASURES.values()]
 
     @property
-    def is_utc(self) -> bool:
-        return self.choice.period.zone is UTC_ZONE
+    def is_of_utc_days(self) -> bool:
+        return self.choice.period.zone is UTC_ZONE and self.choice.name != "24h"
 
     @property
     def since(self) -> str:
