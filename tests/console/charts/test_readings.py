@@ -17,8 +17,8 @@ from ingest.reports.answers import Row
 from ingest.store import connections
 from ingest.store.usage import reads
 from ingest.store.usage.reads import COLUMNS, Dimension, Tag
-from tests.support import cluster, usage
-from tests.support.command import Run
+from tests.support import cluster, customers, usage
+from tests.support.command import Run, runner
 from tests.support.usage import Fact
 
 SINCE = datetime(2026, 3, 28, tzinfo=UTC)  # Clocks in Europe change on the 29th; in Beirut at midnight.
@@ -34,14 +34,24 @@ TENANT = 1
 _BY = {"model": "routed_model", "category": "task_category", "tag:team": "tag:team"}
 
 
-@pytest.fixture
-def facts(run: Run, database: str) -> list[Fact]:
-    assert run("tags declare acme team")[0] == 0
-    assert run("vocabulary add acme tag:team search editor")[0] == 0
-    query = "SELECT term_id FROM tag_names WHERE tag_value <> 'unknown'"
+@pytest.fixture(scope="module")
+def database(shared_database: str) -> str:
+    assert customers.one(shared_database, "acme").tenant_id == TENANT
+    return shared_database
+
+
+@pytest.fixture(scope="module")
+def facts(database: str) -> list[Fact]:
+    query = "SELECT term_id FROM tag_names WHERE tag_key = 'team' AND tag_value <> 'unknown'"
     found = usage.facts(7, SINCE, 24 * 6, [row["term_id"] for row in cluster.fetch(database, query)])
     usage.store(database, TENANT, found)
     return found
+
+
+@pytest.fixture
+def command(database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    monkeypatch.setenv("NOCONTENT_DSN", database)
+    return runner(capsys)
 
 
 def _course(dsn: str, period: Period) -> Course:
@@ -94,14 +104,14 @@ def test_a_viewers_days_have_every_event_once(facts: list[Fact], database: str) 
 
 
 @pytest.mark.parametrize("zone", ZONES[:3], ids=str)
-def test_the_figures_are_those_of_the_command(run: Run, facts: list[Fact], database: str, zone: ZoneInfo) -> None:
+def test_the_figures_are_those_of_the_command(command: Run, facts: list[Fact], database: str, zone: ZoneInfo) -> None:
     assert facts
     for by, name in _BY.items():
         days = readings.local_days_max([COLUMNS[name]] if name in COLUMNS else [Tag("team", 0)])
         for choice in ("24h", "7d", "30d"):
             period = periods.of_name(choice, NOW, zone, days).period
             ends = f"--since {period.since:%Y-%m-%dT%H:%M:%SZ} --before {period.before:%Y-%m-%dT%H:%M:%SZ}"
-            _, said, _ = run(f"usage acme {ends} --by {by} --json")
+            _, said, _ = command(f"usage acme {ends} --by {by} --json")
             wanted = {json.dumps(row["group"]): row for row in json.loads(said)["rows"]}
             groups, times = _groups(database, period, name)
             assert {json.dumps(_plain(group.row)["group"]): _plain(group.row) for group in times} == wanted
