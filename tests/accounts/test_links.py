@@ -1,7 +1,6 @@
 """Links: each works once, for its time, and for what it was made."""
 
 import asyncio
-import secrets
 
 import pytest
 
@@ -79,7 +78,7 @@ async def test_a_link_for_signing_in_works_once_and_sets_no_password(
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["LinkOver", "LinkOver", "SignedIn"]
 
 
-@pytest.mark.parametrize("secret", ["", "a", "\u00e9" * 43, "a" * 44, secrets.token_urlsafe(32), "../" * 20])
+@pytest.mark.parametrize("secret", ["", "a", "\u00e9" * 43, "a" * 44, "Ab1-_" * 8 + "Ab1", "../" * 20])
 async def test_what_is_no_link_opens_nothing(signing: Accounts, secret: str) -> None:
     async with signing.connect() as connection:
         assert await links.find(connection, secret) is None
