@@ -18,10 +18,11 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  #
 
 
 class Link(NamedTuple):
-    """A cell with a link to another page of the console; CSV has its text."""
+    """A cell with a link to another page of the console, or to a file; CSV has its text."""
 
     text: str
     href: str
+    is_file: bool = False
 
 
 Cell = str | int | float | Decimal | datetime | date | Link | None

@@ -151,7 +151,7 @@ def _rows(parts: Sequence[ExportPart], form: str) -> Iterator[tuple[Cell, ...]]:
 def _row(part: ExportPart, href: str, form: str) -> tuple[Cell, ...]:
     cost = None if part.sums is None else part.sums["cost_nanousd"]
     name = f"{part.name}.{'csv' if form == 'focus' else form}"
-    return Link(name, href), part.data, part.day, part.rows, cost
+    return Link(name, href, is_file=True), part.data, part.day, part.rows, cost
 
 
 async def resume(visit: Visit) -> Response:
