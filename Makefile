@@ -3,7 +3,7 @@
 .SUFFIXES:
 .DEFAULT_GOAL := help
 .PHONY: help run test fuzz fuzz-properties fuzz-coverage usage-histories prove prove-breaks api-check focus-check faults soak erasure hostile check fmt lock catalogue clean clean-data
-.PHONY: bench bench-console bench-full clients instructions plots observe generate k8s-check image reporter sbom
+.PHONY: bench bench-console bench-full clients instructions plots observe console-pictures generate k8s-check image reporter sbom
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -94,6 +94,9 @@ plots: $(VENV)/.run .venv-bench/.done ## draw docs/img and fill pages of docs fr
 observe: $(VENV)/.dev .venv-bench/.done ## run the service under a real Prometheus, test the alerts and draw the dashboards (5 min)
 	@$(BIN)/python -m tests.observe.install
 	$(BIN)/python -m tests.observe $(ARGS)
+
+console-pictures: $(VENV)/.dev ## draw the pictures of docs/console.md in a real Chromium (ARGS="overview": some of them)
+	$(BIN)/python -m tests.browser $(ARGS)
 
 generate: $(VENV)/.dev ## write the rules and dashboards of k8s/base again, from k8s/alerts.yml and k8s/generate/panels.py
 	$(BIN)/python -m k8s.generate
