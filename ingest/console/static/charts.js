@@ -77,7 +77,7 @@
         y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.08 : low < 0 ? 0 : 1] },
       },
       series: [
-        { label: "", value: (_plot, _at, _series, place) => (place === null ? "" : found.labels[place]) },
+        { label: "", value: (_plot, _at, _series, place) => (place === null ? "–" : found.labels[place]) },
         ...found.series.map((each, number) => line(each, number, colour, found.kind)),
       ],
     };
