@@ -13,7 +13,7 @@ from ingest.store import migrate
 from schema.decode import Refused, decode
 from schema.vocabulary import Mode
 from tests.support import breakage, columns, sample
-from tests.support.breakage import Edit
+from tests.support.breakage import Edit, Trial
 from tests.support.cluster import Cluster, operator
 from tests.support.gauge import VOCABULARIES, window
 from tests.support.service import ROOT
@@ -202,17 +202,30 @@ GATES = (
 )
 
 
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, str]]:
+    """Judge a build without each gate, and the intact build, by the name of the gate or `intact`."""
+    folder = tmp_path_factory.mktemp("broken")
+    trials = [
+        Trial(breakage.copy_broken(folder / str(place), *gate.edits), gate.canary, gate.mode, gate.noticed_by)
+        for place, gate in enumerate(GATES)
+    ]
+    trials.append(trials[0]._replace(checkout=ROOT))
+    return dict(zip([*(gate.name for gate in GATES), "intact"], breakage.judge(*trials), strict=True))
+
+
 @pytest.mark.parametrize("gate", GATES, ids=lambda gate: gate.name)
-def test_without_the_gate_a_canary_gets_through_and_a_test_fails(gate: Gate, tmp_path: Path) -> None:
-    broken = breakage.copy_broken(tmp_path / "checkout", *gate.edits)
+def test_without_the_gate_a_canary_gets_through_and_a_test_fails(
+    gate: Gate, judged: dict[str, tuple[str, str]]
+) -> None:
     with pytest.raises(Refused):
         decode(gate.canary, VOCABULARIES[gate.mode], window())
-    assert breakage.judge(broken, gate.canary, gate.mode, gate.noticed_by) == ("accepted", "failed")
+    assert judged[gate.name] == ("accepted", "failed")
 
 
-def test_the_intact_build_passes_the_tests_that_notice() -> None:
+def test_the_intact_build_passes_the_tests_that_notice(judged: dict[str, tuple[str, str]]) -> None:
     assert not breakage.failed(ROOT, *(gate.noticed_by for gate in GATES))
-    assert breakage.judge(ROOT, GATES[0].canary, GATES[0].mode, GATES[0].noticed_by) == ("refused", "passed")
+    assert judged["intact"] == ("refused", "passed")
 
 
 async def _migrated_without(postgres: Cluster, monkeypatch: pytest.MonkeyPatch, folder: Path, *edits: Edit) -> str:

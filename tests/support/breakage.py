@@ -1,5 +1,6 @@
 """A copy of the checkout with one thing broken, and the tests run in it."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -14,29 +15,43 @@ _COPIED = ("schema", "ingest", "tests", "docs", "pyproject.toml")
 # Bytecode is copied too; that of an edited file is older than the file, and so ignored.
 _UNSEEN = shutil.ignore_patterns("trace", "*.pyc.*")
 _PLUGINS = ("-p", "asyncio", "-p", "timeout")  # And no other is loaded.
-# A case of a test is called as pytest would: a start of pytest with all tests of the file takes longer than all else.
+# Judges in forks of one process that has imported what is not ours, because most of a process's time goes into that. A
+# case of a test is called as pytest would: a start of pytest with all tests of the file takes longer than all else.
 _JUDGE = """
-import importlib, sys
-import pytest
-from schema.decode import Refused, decode
-from schema.vocabulary import Mode
-from tests.support.gauge import VOCABULARIES, window
-mode, module, name, case = sys.argv[1:]
-test = getattr(importlib.import_module(module), name)
-(cases,) = [mark.args[1] for mark in test.pytestmark if mark.name == "parametrize"]
-assert case in cases, case
-try:
-    decode(sys.stdin.buffer.read(), VOCABULARIES[Mode[mode]], window())
-except Refused:
-    print("refused")
-else:
-    print("accepted")
-try:
-    test(case)
-except (AssertionError, pytest.fail.Exception):
-    print("failed")
-else:
-    print("passed")
+import importlib, json, os, sys, traceback
+import asyncpg, prometheus_client, pytest, starlette.responses, trustme
+
+def judge(checkout, body, mode, module, name, case):
+    os.chdir(checkout)
+    sys.path.insert(0, checkout)
+    from schema.decode import Refused, decode
+    from schema.vocabulary import Mode
+    from tests.support.gauge import VOCABULARIES, window
+    test = getattr(importlib.import_module(module), name)
+    (cases,) = [mark.args[1] for mark in test.pytestmark if mark.name == "parametrize"]
+    assert case in cases, case
+    try:
+        decode(bytes.fromhex(body), VOCABULARIES[Mode[mode]], window())
+    except Refused:
+        gates = "refused"
+    else:
+        gates = "accepted"
+    try:
+        test(case)
+    except (AssertionError, pytest.fail.Exception):
+        return gates, "failed"
+    return gates, "passed"
+
+for given in json.load(sys.stdin):
+    if forked := os.fork():
+        assert os.waitpid(forked, 0)[1] == 0, given["checkout"]
+        continue
+    try:
+        print(*judge(**given), flush=True)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
 """
 
 
@@ -46,6 +61,22 @@ class Edit(NamedTuple):
     file: str
     old: str
     new: str
+
+
+class Trial(NamedTuple):
+    """A checkout, a body for its gates, and a case of a function with one parameter, by its id in pytest."""
+
+    checkout: Path
+    body: bytes
+    mode: Mode
+    test: str
+
+    def arguments(self) -> dict[str, str]:
+        file, _, called = self.test.partition("::")
+        name, _, case = called.removesuffix("]").partition("[")
+        module = file.removesuffix(".py").replace("/", ".")
+        own = {"checkout": str(self.checkout), "body": self.body.hex(), "mode": self.mode.name}
+        return own | {"module": module, "name": name, "case": case}
 
 
 def copy_broken(folder: Path, *edits: Edit) -> Path:
@@ -65,18 +96,15 @@ def copy_broken(folder: Path, *edits: Edit) -> Path:
     return folder
 
 
-def judge(checkout: Path, body: bytes, mode: Mode, test: str) -> tuple[str, str]:
-    """Return whether the gates of a checkout have `accepted` or `refused` a body, and a test has `passed` or `failed`.
-
-    The test is one case of a function with one parameter, by its id in pytest.
-    """
-    file, _, called = test.partition("::")
-    name, _, case = called.removesuffix("]").partition("[")
-    module = file.removesuffix(".py").replace("/", ".")
-    ended = _python(checkout, "-c", _JUDGE, mode.name, module, name, case, stdin=body)
+def judge(*trials: Trial) -> list[tuple[str, str]]:
+    """Return of each whether its gates have `accepted` or `refused` the body, and its test has `passed` or `failed`."""
+    given = json.dumps([trial.arguments() for trial in trials]).encode()
+    # In no checkout: each fork enters its own.
+    ended = _python(Path("/"), "-P", "-c", _JUDGE, stdin=given)
     assert ended.returncode == 0, ended.stderr.decode()
-    gates, outcome = ended.stdout.decode().split()
-    return gates, outcome
+    found = [line.split() for line in ended.stdout.decode().splitlines()]
+    assert len(found) == len(trials)
+    return [(gates, outcome) for gates, outcome in found]
 
 
 def failed(checkout: Path, *tests: str) -> bool:
