@@ -174,7 +174,8 @@ async def _token_issue(connection: Connection, args: argparse.Namespace) -> int:
 
 
 async def _token_revoke(connection: Connection, args: argparse.Namespace) -> int:
-    if await tokens.revoke(connection, args.token_id):
+    tenant = await tokens.tenant_of(connection, args.token_id)
+    if tenant is not None and await tokens.revoke(connection, tenant, args.token_id):
         return 0
     print(_MISSING.format(""), file=sys.stderr)
     return 1

@@ -36,9 +36,11 @@ WHERE tenant_id = $1 AND token_id = $2
 RETURNING expires_at
 """
 _REVOKE = """
-UPDATE ingest_tokens SET revoked_at = coalesce(revoked_at, now()), revision = $2 WHERE token_id = $1
-RETURNING tenant_id
+UPDATE ingest_tokens SET revoked_at = coalesce(revoked_at, now()), revision = $3
+WHERE tenant_id = $1 AND token_id = $2
+RETURNING true
 """
+_TENANT_OF = "SELECT tenant_id FROM ingest_tokens WHERE token_id = $1"
 _NOTE_USES = "SELECT token_id FROM nocontent.note_token_uses($1, $2) AS token_id"
 _LIST = """
 SELECT tenant.name, token_id, scopes, token.created_at, expires_at, revoked_at, last_used_at
@@ -117,13 +119,19 @@ async def rotate(
     return Rotation(token, expires_at, old_expires_at)
 
 
-async def revoke(connection: Connection, token_id: str) -> bool:
-    """Revoke by the public id; return whether there is such a token."""
+async def revoke(connection: Connection, tenant_id: int, token_id: str) -> bool:
+    """Revoke by the public id; return whether the tenant has such a token."""
     async with acts.act(connection) as act:
-        tenant_id = await connection.fetchval(_REVOKE, token_id, act.revision)
-        if tenant_id is not None:
+        is_known = bool(await connection.fetchval(_REVOKE, tenant_id, token_id, act.revision))
+        if is_known:
             await act.note_token(tenant_id, "token.revoke", token_id)
-    return tenant_id is not None
+    return is_known
+
+
+async def tenant_of(connection: Connection, token_id: str) -> int | None:
+    """Return whose token has a public id, for an operator, or None if there is no such token."""
+    found = await connection.fetchval(_TENANT_OF, token_id)
+    return None if found is None else int(found)
 
 
 async def show(connection: Connection, tenant_id: int) -> list[TokenRow]:

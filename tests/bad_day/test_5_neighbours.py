@@ -50,8 +50,8 @@ async def _disable(connection: Connection, tenant_id: int, _token: str) -> None:
     await operator_tenants.set_disabled(connection, tenant_id, disabled=True)
 
 
-async def _revoke(connection: Connection, _tenant_id: int, token: str) -> None:
-    assert await tokens.revoke(connection, token.split("_")[1])
+async def _revoke(connection: Connection, tenant_id: int, token: str) -> None:
+    assert await tokens.revoke(connection, tenant_id, token.split("_")[1])
 
 
 def _every_worker_answers(server: Server, token: str, status: int) -> bool:

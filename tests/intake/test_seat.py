@@ -85,7 +85,7 @@ async def test_a_seat_does_not_outlive_a_revocation(service: Service, database: 
     caller = caller_of(service)
     async with service.intake.admit(caller, 0) as seat:
         async with connections.connected(database, "nocontent_control") as connection:
-            assert await tokens.revoke(connection, caller.token.token_id)
+            assert await tokens.revoke(connection, caller.tenant_id, caller.token.token_id)
         async with connections.connected(database, "nocontent_writer") as connection:
             await snapshot.refresh(connection, service.snapshot)
         with pytest.raises(RevokedToken):

@@ -19,10 +19,10 @@ from tests.support.wire import Sender
 def test_a_revoked_token_is_refused_by_every_worker_within_seconds(
     server: Server, tenants: dict[str, Customer]
 ) -> None:
-    token = tenants["revoked"].token
+    tenant_id, token = tenants["revoked"]
     with server.one_to_each_worker(token) as senders:
         assert [sender.post(sample.body()).status for sender in senders] == [200, 200]
-        assert customers.act(server.dsn, lambda connection: tokens.revoke(connection, token.split("_")[1]))
+        assert customers.act(server.dsn, lambda connection: tokens.revoke(connection, tenant_id, token.split("_")[1]))
         started = time.monotonic()
         wait_until(lambda: {sender.post(sample.body()).status for sender in senders} == {401})
         assert time.monotonic() - started < SNAPSHOT_AGE_S_MAX

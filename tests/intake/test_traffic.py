@@ -76,7 +76,7 @@ def told(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     prepared = customers.prepare(dsn, _SPECS)
     customers.act(
         dsn,
-        lambda control: tokens.revoke(control, _token_id(prepared["revoked"])),
+        lambda control: tokens.revoke(control, prepared["revoked"].tenant_id, _token_id(prepared["revoked"])),
     )
     with service.serving(dsn, tmp_path_factory.mktemp("traffic") / "serve.log", workers=1) as server:
         senders = {name: server.sender(customer.token) for name, customer in prepared.items()}

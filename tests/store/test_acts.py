@@ -59,11 +59,22 @@ async def test_an_act_waits_for_the_one_before_it_to_commit(database: str) -> No
         assert await following == first.revision + 1
 
 
+async def test_a_token_is_revoked_in_the_name_of_its_tenant_alone(database: str) -> None:
+    async with connections.connected(database, "nocontent_control") as connection:
+        acme, globex = [await tenants.add(connection, name) for name in ("acme", "globex")]
+        token_id = (await tokens.issue(connection, acme, tokens.SCOPES_DEFAULT, None)).split("_")[1]
+        assert not await tokens.revoke(connection, globex, token_id)
+        assert [row.state for row in await tokens.show(connection, acme)] == ["good"]
+        assert await tokens.tenant_of(connection, token_id) == acme
+        assert await tokens.revoke(connection, acme, token_id)
+        assert [row.state for row in await tokens.show(connection, acme)] == ["revoked"]
+
+
 async def test_what_changes_nothing_is_not_audited_and_readers_take_no_revision(database: str) -> None:
     async with connections.connected(database, "nocontent_control") as connection:
         tenant_id = await tenants.add(connection, "acme")
         assert await tenants.add(connection, "acme") == tenant_id
-        assert not await tokens.revoke(connection, "000000000000")
+        assert not await tokens.revoke(connection, tenant_id, "000000000000")
     async with operator(database) as connection:
         before = await connection.fetchval(_REVISION)
         login = await connection.fetchval("SELECT session_user::text")

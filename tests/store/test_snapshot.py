@@ -41,7 +41,7 @@ async def test_a_worker_that_outlived_a_restore_knows_what_the_restored_database
     restored = postgres.of(f"{name}_before")
     await asyncio.to_thread(cluster.run, postgres.dsn, f"CREATE DATABASE {name}_before TEMPLATE {name}")
     async with connections.connected(database, "nocontent_control") as connection:
-        assert await tokens.revoke(connection, customer.token.split("_")[1])
+        assert await tokens.revoke(connection, customer.tenant_id, customer.token.split("_")[1])
         await tenants.add(connection, "later")
         await vocabulary.add(connection, customer.tenant_id, Candidate(Kind.MODEL, 0, "acme-new"))
         await tenants.set_mode(connection, customer.tenant_id, Kind.MODEL, Mode.COARSEN)

@@ -105,7 +105,7 @@ async def rotate(visit: Visit) -> Response:
 async def revoke(visit: Visit) -> Response:
     """Revoke a token: every worker refuses it within 10 s."""
     async with visit.act() as connection:
-        if not await tokens.revoke(connection, visit.path_params["token"]):
+        if not await tokens.revoke(connection, visit.person.tenant_id, visit.path_params["token"]):
             raise NotFound
     return visit.redirect("/tokens", "token-revoked")
 
