@@ -75,11 +75,13 @@ async def sign_in(accounts: Accounts, typed: Credentials, visitor: Visitor) -> S
         raise BadSignIn
     signed_in = SignedIn(Cookie.make(keys), found.has_totp)
     async with accounts.connect() as connection:
-        if verdict.new_hash is not None:
-            await credentials.rehash(connection, found, verdict.new_hash)
         new = _new_session(keys, signed_in, visitor, throttle.places(keys, subject)[0])
-        if not await sessions.open_session(connection, found.tenant_id, found.person_id, new):
-            raise BadSignIn
+        async with connection.transaction():
+            # Hashing takes long: a reset meanwhile has ended all sessions, and this one must not come after it.
+            if not await credentials.rehash(connection, found, verdict.new_hash):
+                raise BadSignIn
+            if not await sessions.open_session(connection, found.tenant_id, found.person_id, new):
+                raise BadSignIn
         await throttle.forget(connection, counted)
     return signed_in
 

@@ -9,6 +9,8 @@ from ingest.accounts import signing_in, totp
 from ingest.accounts.errors import BadCode, SessionOver
 from ingest.accounts.sessions import Cookie
 from ingest.accounts.signing_in import Accounts
+from ingest.store.accounts import sessions
+from ingest.store.accounts.sessions import NewSession
 from tests.support import accounts
 from tests.support.accounts import KEYS, Member
 
@@ -56,6 +58,25 @@ async def test_a_recovery_code_works_once(signing: Accounts, member: Member) -> 
         *(signing_in.enter_code(signing, codes[1], visitor) for visitor in waiting[1:]), return_exceptions=True
     )
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["BadCode", "SignedIn"]
+
+
+async def test_a_password_alone_opens_no_session_of_somebody_with_an_authenticator(
+    signing: Accounts, member: Member
+) -> None:
+    """Also where the console has read the account before there was one, or a session that awaits a code has ended."""
+    await accounts.with_totp(signing, member)
+    waiting = await accounts.sign_in(signing, member)
+    async with signing.connect() as connection:
+        for instead in (None, Cookie.make(KEYS).digest, member.cookie.digest):
+            new = NewSession(Cookie.make(KEYS).digest, "other", awaits_totp=False, place=b"a" * 32, instead=instead)
+            assert not await sessions.open_session(connection, member.tenant_id, member.person_id, new)
+        assert await sessions.close(connection, waiting.cookie.digest)
+        new = new._replace(instead=waiting.cookie.digest)
+        assert not await sessions.open_session(connection, member.tenant_id, member.person_id, new)
+    again = await accounts.sign_in(signing, member)
+    async with signing.connect() as connection:
+        new = new._replace(instead=again.cookie.digest)
+        assert await sessions.open_session(connection, member.tenant_id, member.person_id, new)
 
 
 async def test_a_code_needs_a_session_that_awaits_one(signing: Accounts, member: Member) -> None:

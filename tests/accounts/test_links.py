@@ -6,6 +6,7 @@ import pytest
 
 from ingest.accounts import links, signing_in
 from ingest.accounts.errors import BadSignIn, LinkOver, WeakPassword
+from ingest.accounts.passwords import Verdict
 from ingest.accounts.signing_in import Accounts
 from ingest.store.accounts.people import LinkKind
 from tests.support import accounts
@@ -39,6 +40,26 @@ async def test_a_reset_works_once_and_ends_all_sessions(
     assert await accounts.sign_in(signing, member, f"a new password of turn {turn}")
     with pytest.raises(LinkOver):  # Other links have ended, too.
         await signing_in.follow(signing, other, accounts.VISITOR)
+
+
+async def test_an_old_password_that_is_being_compared_opens_nothing_after_a_reset(
+    signing: Accounts, member: Member, people_database: str
+) -> None:
+    secret = await accounts.link(people_database, member, "reset")
+    verify = signing.passwords.verify
+
+    async def overtaken(password_hash: str | None, password: str) -> Verdict:
+        verdict = await verify(password_hash, password)
+        await signing_in.set_password(signing, secret, "a password of the reset")
+        return verdict
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(signing.passwords, "verify", overtaken)
+        with pytest.raises(BadSignIn):
+            await accounts.sign_in(signing, member)
+    async with operator(people_database) as connection:
+        assert not await connection.fetchval("SELECT count(*) FROM sessions WHERE person_id = $1", member.person_id)
+    assert await accounts.sign_in(signing, member, "a password of the reset")
 
 
 @pytest.mark.parametrize("kind", ["invitation", "reset", "sign-in"])

@@ -1,5 +1,6 @@
 """Acts on others: who may do them is the database's to say, for every role, and a tenant keeps an owner."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import get_args
@@ -159,6 +160,40 @@ async def test_a_change_of_the_role_ends_sessions_and_a_reset_needs_a_password(
     async with signing.connect() as connection, sessions.entered(connection, owner.cookie.digest):
         link = await managing.reset(connection, owner.person_id)
     assert await signing_in.set_password(signing, link.secret, PASSWORD)
+
+
+async def test_a_link_of_an_admins_is_no_key_to_who_becomes_an_owner(
+    signing: Accounts, people_of_acme: dict[Role, Member]
+) -> None:
+    owner, admin = people_of_acme["owner"], people_of_acme["admin"]
+    async with signing.connect() as connection, sessions.entered(connection, admin.cookie.digest):
+        invited = await managing.invite(connection, "next@example.com", "The next owner", "analyst")
+    async with signing.connect() as connection, sessions.entered(connection, owner.cookie.digest):
+        await managing.set_role(connection, invited.person_id, "owner")
+    with pytest.raises(LinkOver):
+        await signing_in.set_password(signing, invited.link.secret, PASSWORD)
+    async with signing.connect() as connection, sessions.entered(connection, owner.cookie.digest):
+        again = await managing.invite_again(connection, invited.person_id)
+    assert await signing_in.set_password(signing, again.secret, PASSWORD)
+
+
+@pytest.mark.parametrize("what", ["disable", "invite again", "end-totp"])
+async def test_an_admin_is_not_in_time_before_somebody_is_an_owner(
+    signing: Accounts, people_of_acme: dict[Role, Member], what: str
+) -> None:
+    owner, admin, analyst = (people_of_acme[role] for role in ("owner", "admin", "analyst"))
+
+    async def act() -> None:
+        async with signing.connect() as connection, sessions.entered(connection, admin.cookie.digest):
+            await _ACTS[what](connection, analyst.person_id)
+
+    async with signing.connect() as connection:
+        async with sessions.entered(connection, owner.cookie.digest):
+            await managing.set_role(connection, analyst.person_id, "owner")
+            acting = asyncio.create_task(act())
+            assert await asyncio.wait([acting], timeout=0.3) == (set(), {acting})
+        with pytest.raises(NotAllowed):
+            await acting
 
 
 async def test_each_act_is_audited_by_who_and_whom(

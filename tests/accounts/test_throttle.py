@@ -45,6 +45,18 @@ async def test_an_address_has_ten_attempts_whatever_it_tries(signing: Accounts) 
     assert not await _attempt(signing, "acme other@example.com", "192.0.2.2")
 
 
+async def test_an_address_alone_uses_up_neither_the_limit_of_all_nor_that_of_a_day(
+    signing: Accounts, people_database: str
+) -> None:
+    assert any(await _attempts(signing, 60, "acme owner@example.com", "192.0.2.1"))
+    subject = Subject("acme owner@example.com", "")
+    async with operator(people_database) as connection:
+        for limit in (ALL, ACCOUNT_DAY):
+            (bucket,) = throttle.buckets(KEYS, subject, (), (limit,))
+            counted = "SELECT attempts FROM sign_in_attempts WHERE bucket = $1"
+            assert await connection.fetchval(counted, bucket.digest) == ADDRESS.attempts_max
+
+
 async def test_an_account_has_ten_attempts_from_wherever(signing: Accounts) -> None:
     waits = await _attempts(signing, 12, "acme owner@example.com", "192.0.2.{}")
     assert waits[:10] == [0] * 10

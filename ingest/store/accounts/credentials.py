@@ -54,9 +54,13 @@ async def now_s(connection: Connection) -> int:
     return int(await connection.fetchval(_NOW))
 
 
-async def rehash(connection: Connection, row: SignInRow, new: str) -> None:
-    """Store the hash of the same password with newer parameters, unless it was changed meanwhile."""
-    await connection.execute(_REHASH, row.tenant_id, row.person_id, row.password_hash, new)
+async def rehash(connection: Connection, row: SignInRow, new: str | None) -> bool:
+    """Store the hash of the same password with newer parameters, if there is one.
+
+    Return False if the password was changed meanwhile; until COMMIT it is not.
+    """
+    old = row.password_hash
+    return bool(await connection.fetchval(_REHASH, row.tenant_id, row.person_id, old, new or old))
 
 
 async def take_totp_step(connection: Connection, tenant_id: int, person_id: UUID, step: int) -> bool:
