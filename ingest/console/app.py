@@ -114,7 +114,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         visits=visits,
         look_ups=look_ups,
         accounts=Accounts(visits.connect, keys, passwords),
-        memory=BodyMemory(FORMS_BYTES_MAX, FORMS_BYTES_MAX),
+        memory=BodyMemory(FORMS_BYTES_MAX, FORMS_BYTES_MAX // 2),
         counts=counts,
         downloads=downloads,
         receipts=folder,

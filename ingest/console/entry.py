@@ -13,6 +13,7 @@ from ingest.console.page import Page, PublicPage
 from ingest.console.services import Services
 from ingest.console.visit import Guest, Visit
 from ingest.serving.errors import MethodNotAllowed, NotFound
+from ingest.store.visits import STRANGERS
 
 TOKEN = "token"  # noqa: S105 (the field of every form that has the session's)
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -57,7 +58,7 @@ def _endpoint(found: Mapping[str, Page | PublicPage], listed: Sequence[Page]) ->
 async def _public(request: Request, page: PublicPage, services: Services) -> Response:
     guest = Guest(request, page, services)
     if request.method == "POST":
-        guest.form = await forms.read(request, services.memory)
+        guest.form = await forms.read(request, services.memory, STRANGERS)
     return await page.handler(guest)
 
 
@@ -73,7 +74,7 @@ async def _visit(request: Request, page: Page, services: Services, listed: Seque
         nav=[each for each in listed if known.person.role in each.roles],
     )  # fmt: skip
     if request.method == "POST":
-        visit.form = await forms.read(request, services.memory)
+        visit.form = await forms.read(request, services.memory, known.person.tenant_id)
         if not known.has_form_token(services.keys(), visit.form.get(TOKEN, "")):
             raise StaleForm
     return await page.handler(visit)

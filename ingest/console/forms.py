@@ -58,11 +58,11 @@ def query_of(request: Request) -> Fields:
     return _parsed(given, BadQuery)
 
 
-async def read(request: Request, memory: BodyMemory) -> Fields:
-    """Return the fields of a form; raises BadForm, or an error of `serving.body`."""
+async def read(request: Request, memory: BodyMemory, tenant_id: int) -> Fields:
+    """Return the fields of a form, which a tenant or strangers send; raises BadForm, or an error of `serving.body`."""
     if "content-encoding" in request.headers:
         raise BadForm
-    with memory.share(0) as hold:
+    with memory.share(tenant_id) as hold:
         return _parsed(await body.receive(request, _FORM, hold), BadForm)
 
 

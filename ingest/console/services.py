@@ -11,7 +11,7 @@ from ingest.rights.receipts.folder import Folder
 from ingest.serving.body_memory import BodyMemory
 from ingest.store.visits import Visits
 
-FORMS_BYTES_MAX = 16 * 1024 * 1024  # Of all forms that are being received.
+FORMS_BYTES_MAX = 16 * 1024 * 1024  # Of all forms that are being received; strangers, or a tenant, have half.
 
 
 @dataclass(frozen=True)

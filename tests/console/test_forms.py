@@ -1,5 +1,6 @@
 """Forms and queries within bounds: long, slow, broken and huge ones."""
 
+import contextlib
 import socket
 import time
 from urllib.parse import urlencode
@@ -9,6 +10,7 @@ from starlette.requests import Request
 
 from ingest.console import forms
 from ingest.console.errors import BadQuery
+from ingest.console.services import FORMS_BYTES_MAX
 from ingest.serving import body
 from tests.support.console import FORM, Console, text
 from tests.support.wire import parsed
@@ -98,6 +100,19 @@ def test_slow_forms_are_cut_and_hold_nobody_up(running: Console) -> None:
         assert parsed(connection.recv(65_536)).status == 408
         connection.close()
     assert time.monotonic() - began_at < body.BODY_TIMEOUT_S + body.BODY_SPREAD_S + 3
+
+
+def test_unfinished_forms_of_strangers_leave_memory_to_those_who_are_signed_in(running: Console) -> None:
+    host, _, port = running.bind.rpartition(":")
+    own = f"Host: a\r\nSec-Fetch-Site: same-origin\r\nContent-Type: {FORM}\r\n"
+    form = f"POST /sign-in HTTP/1.1\r\n{own}Content-Length: 65536\r\n\r\na={'x' * 64_000}".encode()
+    with running.visitor("owner") as owner, contextlib.ExitStack() as stack:
+        long = {"token": owner.token(), "name": "x" * 65_000}
+        for _ in range(FORMS_BYTES_MAX // 64_000 + 20):
+            stack.enter_context(socket.create_connection((host, int(port)), timeout=30)).sendall(form)
+        with contextlib.closing(running.stranger()) as stranger:
+            assert stranger.submit("/sign-in", long).status == 503
+        assert owner.submit("/account/sign-out-everywhere", long).status == 303
 
 
 def test_what_was_typed_is_shown_again_without_its_markup(running: Console) -> None:
