@@ -103,8 +103,10 @@ def _enrol(visitor: Visitor) -> tuple[bytes, list[str]]:
     found = re.search(r"Key: <code>([A-Z2-7 ]+)</code>", page)
     assert found is not None
     secret = b32decode(found[1].replace(" ", ""))
-    assert visitor.post("/account/authenticator/confirm", {"code": "000000"}).status == 422
-    shown = visitor.post("/account/authenticator/confirm", {"code": _code(secret, -1)})
+    form = {"code": _code(secret, -1), "password": PASSWORD}
+    for wrong in ({"code": "000000"}, {"password": ""}, {"password": "wrong"}):  # A session alone must not be enough.
+        assert visitor.post("/account/authenticator/confirm", form | wrong).status == 422
+    shown = visitor.post("/account/authenticator/confirm", form)
     return secret, _CODES.findall(shown.body.decode())
 
 

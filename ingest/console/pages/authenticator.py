@@ -9,6 +9,7 @@ from ingest.accounts import own
 from ingest.accounts.errors import BadCode, BadPassword, Throttled, TotpState
 from ingest.console.page import EVERYBODY, Page
 from ingest.console.pages.account import WRONG_PASSWORD, refuse, throttled
+from ingest.console.pages.sign_in import later
 from ingest.console.visit import Visit
 
 _TITLE = "Two-step sign-in"
@@ -27,16 +28,25 @@ async def begin(visit: Visit) -> Response:
 
 async def show(visit: Visit) -> Response:
     """Show the secret that waits for its first code."""
-    return await _page(visit, HTTPStatus.OK, "")
+    return await _page(visit, HTTPStatus.OK)
 
 
 async def confirm(visit: Visit) -> Response:
-    """Put the secret in force by its first code, and show the recovery codes, once."""
+    """Put the secret in force by its first code, and show the recovery codes, once.
+
+    It asks for the password: whoever has a session alone could keep its person out with an authenticator of their own.
+    """
     try:
+        await own.require_password(visit.services.accounts, visit.session, _password(visit), visit.visitor)
         async with visit.act() as connection:
             codes = await own.confirm_totp(connection, visit.form.text("code"))
+    except BadPassword:
+        return await _page(visit, HTTPStatus.UNPROCESSABLE_ENTITY, password=WRONG_PASSWORD)
+    except Throttled as refused:
+        made = await _page(visit, HTTPStatus.TOO_MANY_REQUESTS, password=later(refused))
+        return visit.later(made, refused.retry_after_s)
     except BadCode:
-        return await _page(visit, HTTPStatus.UNPROCESSABLE_ENTITY, _WRONG_CODE)
+        return await _page(visit, HTTPStatus.UNPROCESSABLE_ENTITY, code=_WRONG_CODE)
     except TotpState:
         return visit.redirect("/account")
     return visit.render("recovery_codes.html", codes=codes, is_new=True)
@@ -68,14 +78,14 @@ async def end(visit: Visit) -> Response:
     return visit.redirect("/account", notice="totp-disabled")
 
 
-async def _page(visit: Visit, status: HTTPStatus, failed: str) -> Response:
+async def _page(visit: Visit, status: HTTPStatus, **errors: str) -> Response:
     async with visit.read() as connection:
         waiting = await own.enrolment(connection, visit.session)
     if waiting is None:
         return visit.redirect("/account")
     picture = segno.make(waiting.uri, error="m").svg_data_uri(border=2, scale=4, omitsize=False)
     groups = [waiting.text[at : at + 4] for at in range(0, len(waiting.text), 4)]
-    return visit.render("authenticator.html", status, picture=picture, secret=" ".join(groups), failed=failed)
+    return visit.render("authenticator.html", status, picture=picture, secret=" ".join(groups), errors=errors)
 
 
 def _password(visit: Visit) -> str:
