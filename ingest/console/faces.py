@@ -35,7 +35,7 @@ FACES: Faces = {
         HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "version-unsupported", "The request could not be read"
     ),
     NotFound: Face(HTTPStatus.NOT_FOUND, "not-found", "There is no such page"),
-    MethodNotAllowed: Face(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", "There is no such page"),
+    MethodNotAllowed: Face(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", "This address is not a page"),
     BadQuery: Face(HTTPStatus.BAD_REQUEST, "bad-query", "The link is not one of this console"),
     BadForm: Face(HTTPStatus.BAD_REQUEST, "bad-form", "The form could not be read"),
     MediaTypeUnsupported: Face(
@@ -57,6 +57,7 @@ FACES: Faces = {
 # By problem, since several errors share one.
 _SAYS = {
     "not-found": "The address may be mistyped, belong to another organisation, or be outside of your role.",
+    "method-not-allowed": "A form of another page is sent to it. Nothing was saved. Go back to that page.",
     "bad-query": "Go back and follow the link again.",
     "snapshot-invalid": "Ask for the parts again: they will be as of a new moment.",
     "media-type-unsupported": "Go back, reload the page and try again.",

@@ -14,7 +14,7 @@ from ingest.accounts.roles import ROLES, Role
 from ingest.console.page import Page
 from ingest.console.routes import PAGES, PUBLIC
 from tests.support import cluster
-from tests.support.console import Console, Visitor
+from tests.support.console import Console, Visitor, text
 from tests.support.wire import Answer
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -131,6 +131,7 @@ def test_other_methods_are_refused(path: str, stranger: Visitor) -> None:
         if method not in own:
             answer = stranger.request(method, path, None, {"Sec-Fetch-Site": "same-origin"})
             assert answer.status == 405
+            assert "This address is not a page" in text(answer)
             assert set(answer.headers["allow"].split(", ")) == own | ({"HEAD"} if "GET" in own else set())
 
 
