@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from playwright.sync_api import Browser, Locator
+from playwright.sync_api import Browser, Locator, expect
 
 from ingest.accounts.sessions import COOKIE_NAME
 from ingest.console.routes import PAGES
@@ -153,6 +153,17 @@ def test_no_page_has_a_serious_fault_or_is_wider_than_a_phone(owner: Person) -> 
         found += [f"{owner.page.url}: {fault}" for fault in _faults(owner)]
     assert not found, "\n".join(found)
     assert {page.name for page in PAGES if page.method == "GET"} - seen - NOT_LINKED == set()
+
+
+def test_a_narrow_navigation_shows_the_current_page(owner: Person) -> None:
+    wide = owner.page.viewport_size
+    assert wide
+    owner.page.set_viewport_size({"width": 400, "height": 800})
+    owner.go("/promise")
+    expect(owner.page.locator(".side [aria-current]")).to_be_in_viewport(ratio=1)
+    owner.follow("Audit")  # By htmx.
+    expect(owner.page.locator(".side [aria-current]")).to_be_in_viewport(ratio=1)
+    owner.page.set_viewport_size(wide)
 
 
 def test_no_page_of_strangers_has_a_serious_fault(running: Stage, chromium: Browser) -> None:

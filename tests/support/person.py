@@ -6,8 +6,6 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Locator, Page, Response
 
-from tests.support.browser import origin
-
 OWNER, COLLEAGUE = "owner@example.com", "analyst@example.com"
 PASSWORD = "four unrelated garden words"
 WAIT_MS = 10_000.0
@@ -67,10 +65,6 @@ class Person:
     def text(self) -> str:
         """Return what the page says."""
         return " ".join(self.page.locator("main").inner_text().split())
-
-    def is_home(self) -> bool:
-        """Return whether the page is one of the console's."""
-        return origin(self.page.url) == self.home
 
 
 @contextlib.contextmanager
