@@ -8,14 +8,21 @@ from ingest import config
 from ingest.cli import processes
 from ingest.console import downloads
 from ingest.serving import supervisor
-from ingest.store import visits
+from ingest.store import lending, read_connections, visits
+from ingest.usage.processor import webhook
 from tests.k8s.objects import PORTS, HttpGet, Pod, Selector, Shape, Workload, listening, workload
 from tests.k8s.overlays import Object, Tree
 from tests.k8s.pods import settings
 
-# Of a worker: its writers' connections, the snapshot's, one for maintenance and two that are lent to requests.
-CONNECTIONS_BESIDE_WRITERS = 4
-CONNECTIONS_OF_CONSOLE = visits.PAGES.open_max + visits.LOOK_UPS.open_max + downloads.BOUNDS.open_max
+# Of a worker, for comparing the orders of erasures with the database.
+_OF_ORDERS = 1
+# Of a server's worker: the snapshot's, one for maintenance, those lent to requests and to webhooks, and those that read
+# usage, invoices and exports, which stay open.
+CONNECTIONS_BESIDE_WRITERS = (
+    2 + _OF_ORDERS + lending.LENT_MAX + webhook.STORES_MAX + read_connections.OPEN_MAX
+    + read_connections.BLOCKS.open_max + read_connections.TABLES.open_max
+)  # fmt: skip
+CONNECTIONS_OF_CONSOLE = _OF_ORDERS + visits.PAGES.open_max + visits.LOOK_UPS.open_max + downloads.BOUNDS.open_max
 CONNECTIONS_LEFT = 20  # For CloudNativePG, migrations, maintenance, jobs and people.
 SERVING = ("nocontent", "nocontent-console")
 
