@@ -24,10 +24,15 @@ begin_at_zero(console_sign_ins, get_args(Outcome))
 begin_at_zero(task_restarts, get_args(Task))
 
 
+_OF_PAGES = {
+    HTTPStatus.OK, HTTPStatus.SEE_OTHER, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.TOO_MANY_REQUESTS,
+}  # fmt: skip
+
+
 def declare(statuses: Iterable[HTTPStatus]) -> None:
     """Create the series of all statuses, at 0."""
-    own = {HTTPStatus.OK, HTTPStatus.SEE_OTHER, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.TOO_MANY_REQUESTS}
-    for status in {*own, *statuses}:
+    for status in {*_OF_PAGES, *statuses}:
         console_responses.labels(str(status.value))
 
 
