@@ -34,15 +34,6 @@ async def require_password(accounts: Accounts, session: Session, password: str, 
         await throttle.forget(connection, counted)
 
 
-async def confirm(accounts: Accounts, session: Session, password: str, visitor: Visitor) -> Cookie:
-    """Note that the person has just entered the password; the session goes on under the cookie that is returned."""
-    await require_password(accounts, session, password, visitor)
-    cookie = Cookie.make(accounts.keys())
-    async with accounts.connect() as connection, sessions.entered(connection, session.digest):
-        await sessions.renew(connection, cookie.digest)
-    return cookie
-
-
 class PasswordChange(NamedTuple):
     """The password until now, and the new one."""
 

@@ -18,6 +18,7 @@ from ingest.store.connections import Connection, Role
 from ingest.store.endings import LOST
 from ingest.store.errors import ReadTooLarge
 from ingest.store.fairness import FairSemaphore
+from ingest.store.idle_connections import IdleConnections
 
 ROLE: Role = "nocontent_usage_reader"
 OPEN_MAX = 2  # Connections of a worker.
@@ -46,10 +47,9 @@ class ReadConnections:
     """Lends read-only transactions; tenants take turns. Connections stay open for the next reader."""
 
     def __init__(self, dsn: str, bounds: Bounds | None = None) -> None:
-        self._dsn = dsn
         self._bounds = bounds or Bounds(ROLE, OPEN_MAX, TENANT_MAX, WAITING_MAX, WAIT_S)
         self._turns = FairSemaphore(*self._bounds[1:4])
-        self._idle: list[Connection] = []
+        self._idle = IdleConnections(dsn, self._bounds.role)
 
     @asynccontextmanager
     async def begin(self, tenant_id: int) -> AsyncIterator[Connection]:
@@ -59,7 +59,7 @@ class ReadConnections:
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Connection]:
-        connection = await self._take()
+        connection = await self._idle.take()
         try:
             async with connection.transaction(isolation="repeatable_read", readonly=True):
                 yield connection
@@ -73,20 +73,11 @@ class ReadConnections:
             connection.terminate()
             raise
         finally:
-            if not connection.is_closed():
-                self._idle.append(connection)
-
-    async def _take(self) -> Connection:
-        while self._idle:
-            connection = self._idle.pop()
-            if not connection.is_closed():
-                return connection
-        return await connections.connect(self._dsn, self._bounds.role)
+            self._idle.give_back(connection)
 
     async def close(self) -> None:
         """Close the connections that nobody uses."""
-        while self._idle:
-            await connections.close(self._idle.pop())
+        await self._idle.close()
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from ingest.store.connections import Connection, Role
 from ingest.store.endings import LOST
 from ingest.store.errors import ReadTooLarge
 from ingest.store.fairness import FairSemaphore
+from ingest.store.idle_connections import IdleConnections
 
 ROLE: Role = "nocontent_console"
 WAIT_S = 3.0
@@ -47,9 +48,8 @@ class Visits:
     """Lends transactions; tenants take turns. Connections stay open for the next request."""
 
     def __init__(self, dsn: str, bounds: Bounds = PAGES) -> None:
-        self._dsn = dsn
         self._turns = FairSemaphore(*bounds)
-        self._idle: list[Connection] = []
+        self._idle = IdleConnections(dsn, ROLE)
 
     @asynccontextmanager
     async def read(self, tenant_id: int, session: bytes) -> AsyncIterator[Connection]:
@@ -85,7 +85,7 @@ class Visits:
     @asynccontextmanager
     async def _lent(self, tenant_id: int) -> AsyncIterator[Connection]:
         async with self._turns.turn_within(tenant_id, WAIT_S):
-            connection = await self._take()
+            connection = await self._idle.take()
             try:
                 yield connection
             except asyncpg.QueryCanceledError:
@@ -100,20 +100,11 @@ class Visits:
                 connection.terminate()
                 raise
             finally:
-                if not connection.is_closed():
-                    self._idle.append(connection)
-
-    async def _take(self) -> Connection:
-        while self._idle:
-            connection = self._idle.pop()
-            if not connection.is_closed():
-                return connection
-        return await connections.connect(self._dsn, ROLE)
+                self._idle.give_back(connection)
 
     async def close(self) -> None:
         """Close the connections that nobody uses."""
-        while self._idle:
-            await connections.close(self._idle.pop())
+        await self._idle.close()
 
 
 async def be_patient(connection: Connection) -> None:

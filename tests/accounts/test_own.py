@@ -54,20 +54,9 @@ async def test_the_password_cannot_be_guessed_from_a_session(signing: Accounts, 
     session = await _session(signing, member)
     for _ in range(CONFIRM.attempts_max):
         with pytest.raises(BadPassword):
-            await own.confirm(signing, session, "wrong", VISITOR)
+            await own.require_password(signing, session, "wrong", VISITOR)
     with pytest.raises(Throttled):
-        await own.confirm(signing, session, PASSWORD, VISITOR)
-
-
-async def test_confirming_renews_the_session_and_its_time(
-    signing: Accounts, member: Member, people_database: str
-) -> None:
-    await accounts.change(people_database, "sessions", member, "confirmed_at = now() - interval '1 hour'")
-    session = await _session(signing, member)
-    renewed = await accounts.session_of(signing, await own.confirm(signing, session, PASSWORD, VISITOR))
-    assert renewed is not None
-    assert (renewed.confirmed_at - session.confirmed_at).total_seconds() >= 3_600
-    assert await accounts.session_of(signing, member.cookie) is None
+        await own.require_password(signing, session, PASSWORD, VISITOR)
 
 
 async def test_codes_are_in_force_once_one_was_entered(signing: Accounts, member: Member) -> None:
@@ -172,7 +161,6 @@ async def test_without_a_session_there_is_no_account_to_act_on(signing: Accounts
         for act in (
             people.set_own_details(connection, "A", "UTC"),
             sessions.end_all_own(connection, keeps_this_one=True),
-            sessions.renew(connection, bytes(32)),
         ):
             with pytest.raises(NotAllowed):
                 async with connection.transaction():

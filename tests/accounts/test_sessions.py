@@ -5,7 +5,7 @@ import pytest
 from ingest.accounts import signing_in
 from ingest.accounts.errors import BadSignIn
 from ingest.accounts.keys import Keys
-from ingest.accounts.sessions import Cookie
+from ingest.accounts.sessions import IDLE_S_MAX, Cookie
 from ingest.accounts.signing_in import Accounts
 from ingest.store.accounts import sessions as stored
 from tests.support import accounts
@@ -74,7 +74,7 @@ async def test_signing_in_gives_a_new_id_and_ends_the_old_one(signing: Accounts,
 @pytest.mark.parametrize(
     "columns",
     [
-        "seen_at = now() - interval '12 hours 1 second'",
+        f"seen_at = now() - interval '{IDLE_S_MAX + 1} seconds'",
         "expires_at = now() - interval '1 second'",
         "awaits_totp = true",
     ],

@@ -14,8 +14,8 @@ from ingest.console.errors import BadQuery
 from ingest.console.page import Page
 from ingest.console.tables import Column
 from ingest.console.visit import Visit
+from ingest.store import vocabulary_reads
 from ingest.store.connections import Connection
-from ingest.store.usage import reads
 from ingest.store.usage.reads import COLUMNS, Dimension, Tag
 
 PATH = "/usage"
@@ -89,7 +89,7 @@ async def series(visit: Visit) -> Response:
 
 async def _question(connection: Connection, visit: Visit) -> _Question:
     by = visit.query.get("by", "model")
-    keys = await reads.tag_keys(connection, visit.person.tenant_id)
+    keys = await vocabulary_reads.tag_keys(connection, visit.person.tenant_id)
     key = by.removeprefix(_TAG)
     if by in _BY:
         name, title = _BY[by]

@@ -67,7 +67,6 @@ _PENDING = """
 SELECT its_tenant, its_person, its_secret, its_places FROM nocontent.pending_sign_in($1) WHERE its_tenant IS NOT NULL
 """
 _CLOSE = "SELECT nocontent.close_session($1)"
-_RENEW = "SELECT nocontent.renew_session($1)"
 _OWN = """
 SELECT session_id, browser, created_at, seen_at, expires_at FROM nocontent.sessions
 WHERE tenant_id = $1 AND person_id = $2 AND NOT awaits_totp AND expires_at > now()
@@ -117,12 +116,6 @@ async def pending(connection: Connection, digest: bytes) -> Pending | None:
 async def close(connection: Connection, digest: bytes) -> bool:
     """End a session; return whether there was one."""
     return bool(await connection.fetchval(_CLOSE, digest))
-
-
-async def renew(connection: Connection, digest: bytes) -> None:
-    """Give the entered session a new digest, and note that its person entered the password."""
-    with explained():
-        await connection.execute(_RENEW, digest)
 
 
 async def list_own(connection: Connection, tenant_id: int, person_id: UUID) -> list[OwnSession]:

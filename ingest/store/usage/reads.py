@@ -252,17 +252,6 @@ async def terms(connection: Connection, tenant_id: int, kind: Kind, ids: Sequenc
     return {row["term_id"]: row["term"] for row in rows}
 
 
-_TAG_KEYS = (
-    "SELECT term, term_id FROM vocabulary WHERE tenant_id = $1 AND kind = $2 AND retired_at IS NULL ORDER BY term"
-)
-
-
-async def tag_keys(connection: Connection, tenant_id: int) -> dict[str, int]:
-    """Return the ids of the declared tag keys, by name."""
-    rows = await connection.fetch(_TAG_KEYS, tenant_id, int(Kind.TAG_KEY))
-    return {row["term"]: row["term_id"] for row in rows}
-
-
 _FRESHNESS = """
 SELECT coalesce(sum(events), 0)::bigint AS events, min(first) AS since, now() AS now
 FROM usage_marks WHERE tenant_id = $1 AND last >= $2 AND first < $3

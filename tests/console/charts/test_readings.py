@@ -14,8 +14,7 @@ from ingest.console.charts import periods, readings
 from ingest.console.charts.periods import UTC_ZONE, Period
 from ingest.console.charts.readings import Course, Group
 from ingest.reports.answers import Row
-from ingest.store import connections
-from ingest.store.usage import reads
+from ingest.store import connections, vocabulary_reads
 from ingest.store.usage.reads import COLUMNS, Dimension, Tag
 from tests.support import cluster, customers, usage
 from tests.support.command import Run, runner
@@ -80,7 +79,7 @@ async def _dimension(connection: connections.Connection, name: str) -> Dimension
     if name in COLUMNS:
         return COLUMNS[name]
     key = name.removeprefix("tag:")
-    return Tag(key, (await reads.tag_keys(connection, TENANT))[key])
+    return Tag(key, (await vocabulary_reads.tag_keys(connection, TENANT))[key])
 
 
 def _plain(row: Row) -> dict[str, object]:
