@@ -10,7 +10,6 @@ NOTICES = {
     "session-revoked": "That session is signed out.",
     "account-saved": "Your details are saved.",
     "password-changed": "Your password is changed. All other sessions are signed out.",
-    "totp-enabled": "Two-step sign-in is on. Keep your recovery codes somewhere safe.",
     "totp-disabled": "Two-step sign-in is off.",
     "terms-registered": "The terms are registered. Proxies may send them within a second.",
     "term-retired": "The term is retired. Proxies that send it are refused within a second.",

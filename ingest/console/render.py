@@ -32,7 +32,6 @@ def environment() -> Environment:
         "is_number": lambda kind: kind in NUMBERS,
         "money": figures.money,
         "ms": figures.milliseconds,
-        "share": figures.share,
         "percent": figures.share,
         "static": static.path_of,
         "when": _when,

@@ -7,6 +7,7 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import quote, urlencode
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
@@ -21,6 +22,7 @@ from ingest.console.forms import Fields
 from ingest.console.notices import NOTICES
 from ingest.console.services import Services
 from ingest.console.tables import Cell, Column, Table
+from ingest.serving.errors import NotFound
 from ingest.store.connections import Connection
 
 CSV = "csv"  # The parameter of the query that names the table to download.
@@ -52,6 +54,17 @@ class Guest:
     @property
     def path_params(self) -> Mapping[str, str]:
         return {name: str(value) for name, value in self.request.path_params.items()}
+
+    def path_id(self, name: str) -> UUID:
+        """Return a parameter of the path that is an id as we write it; raises NotFound."""
+        given = self.path_params[name]
+        try:
+            found = UUID(given)
+        except ValueError:
+            raise NotFound from None
+        if str(found) != given:
+            raise NotFound
+        return found
 
     @property
     def visitor(self) -> Visitor:

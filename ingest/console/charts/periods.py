@@ -16,7 +16,6 @@ RANGES: Mapping[str, str] = {
     "24h": "24 hours", "7d": "7 days", "14d": "14 days", "30d": "30 days", "90d": "90 days", "12m": "12 months",
     "month": "This month", "last-month": "Last month",
 }  # fmt: skip
-DEFAULT = "30d"
 LOCAL_DAYS_MAX = 14  # Longer periods are of whole days of UTC, whose sums are a 24th of the rows.
 HOURS_MAX = 2  # Days up to which a chart has a point for each hour.
 DAYS_MAX = 92  # Days up to which it has one for each day; then for each month.

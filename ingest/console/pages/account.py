@@ -1,7 +1,6 @@
 """A person's own account: name and time zone, password, authenticator, sessions."""
 
 from http import HTTPStatus
-from uuid import UUID
 from zoneinfo import available_timezones
 
 from starlette.responses import Response
@@ -70,7 +69,7 @@ async def change_password(visit: Visit) -> Response:
 
 async def end_session(visit: Visit) -> Response:
     """End another of the person's sessions, or this one."""
-    session_id = _uuid(visit.path_params["session"])
+    session_id = visit.path_id("session")
     if session_id == visit.session.session_id:
         return await end_all(visit)
     async with visit.act() as connection:
@@ -101,13 +100,6 @@ def renewed(made: Response, cookie: Cookie) -> Response:
     """Return an answer that takes the browser to the session's new id."""
     made.headers["Set-Cookie"] = cookie.header()
     return made
-
-
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise NotFound from None
 
 
 _SESSION = {"session": "00000000-0000-4000-8000-000000000000"}

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 from starlette.responses import Response
 
@@ -77,23 +76,13 @@ async def show(visit: Visit) -> Response:
 
 async def show_stream(visit: Visit) -> Response:
     """Show what is missing of a stream."""
-    stream_id = _id(visit.path_params["stream"])
+    stream_id = visit.path_id("stream")
     async with visit.read() as connection:
         known = await traffic_reads.stream(connection, stream_id)
         if known is None:
             raise NotFound
         found = await traffic_reads.gaps(connection, stream_id)
     return visit.render("stream.html", stream=known, gaps=_gaps(found), losses=_losses([known]))
-
-
-def _id(given: str) -> UUID:
-    try:
-        found = UUID(given)
-    except ValueError:
-        raise NotFound from None
-    if str(found) != given:
-        raise NotFound
-    return found
 
 
 def _source(source: Source) -> tuple[Cell, ...]:

@@ -1,4 +1,4 @@
-"""Your data, erase: what is to go is counted first, then recorded as `nocontent erase` does; receipts for download."""
+"""Your data, erase: what is to go is counted first, then recorded as `nocontent erase` does."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
@@ -13,7 +13,6 @@ from ingest.console.tables import Column, Table
 from ingest.console.visit import Visit
 from ingest.rights.erasing.subjects import FAULTS, Finder, Found, NothingFound, Refused
 from ingest.serving.errors import NotFound
-from ingest.store.connections import Connection
 from ingest.store.prefixes import OWN
 from ingest.store.rights import erasures as store
 from ingest.store.rights.errors import SubjectChanged
@@ -64,14 +63,9 @@ async def count(visit: Visit) -> Response:
     """Count by table what an erasure would delete, which deletes nothing, and ask to confirm it."""
     name, given = _asked(visit)
     try:
-        async with visit.services.downloads.begin(visit.person.tenant_id, visit.session.digest) as connection:
-            finder = _finder(visit, connection)
-            found = await SCOPES[name].find(finder, given)
-            counts = await finder.counted(found)
-    except Refused as refused:
+        found, counts = await _counted(visit, name, given)
+    except (Refused, NothingFound) as refused:
         return _forms(visit, HTTPStatus.UNPROCESSABLE_ENTITY, name, _sentence(refused))
-    except NothingFound:
-        return _forms(visit, HTTPStatus.UNPROCESSABLE_ENTITY, name, _NOTHING)
     return _dry_run(visit, HTTPStatus.OK, found.notes, counts, "")
 
 
@@ -94,11 +88,17 @@ def _asked(visit: Visit) -> tuple[str, Mapping[str, str]]:
     return name, {field: visit.form.text(field) for field in SCOPES[name].fields}
 
 
-def _finder(visit: Visit, connection: Connection) -> Finder:
-    return Finder(visit.person.tenant_id, connection, connection, OWN)
+async def _counted(visit: Visit, scope: str, given: Mapping[str, str]) -> tuple[Found, Mapping[str, int]]:
+    """Return what the form names, and its rows by table; raises Refused or NothingFound."""
+    async with visit.services.downloads.begin(visit.person.tenant_id, visit.session.digest) as connection:
+        finder = Finder(visit.person.tenant_id, connection, connection, OWN)
+        found = await SCOPES[scope].find(finder, given)
+        return found, await finder.counted(found)
 
 
-def _sentence(refused: Refused) -> str:
+def _sentence(refused: Refused | NothingFound) -> str:
+    if isinstance(refused, NothingFound):
+        return _NOTHING
     says = FAULTS[refused.fault]
     return f"{says[0].upper()}{says[1:]}. Nothing was recorded."
 
@@ -108,14 +108,9 @@ async def record(visit: Visit) -> Response:
     name, given = _asked(visit)
     error = await confirming.fault(visit)
     try:
-        async with visit.services.downloads.begin(visit.person.tenant_id, visit.session.digest) as connection:
-            finder = _finder(visit, connection)
-            found = await SCOPES[name].find(finder, given)
-            counts = await finder.counted(found)
-    except Refused as refused:
+        found, counts = await _counted(visit, name, given)
+    except (Refused, NothingFound) as refused:
         return _forms(visit, HTTPStatus.UNPROCESSABLE_ENTITY, name, _sentence(refused))
-    except NothingFound:
-        return _forms(visit, HTTPStatus.UNPROCESSABLE_ENTITY, name, _NOTHING)
     if error:
         return _dry_run(visit, HTTPStatus.UNPROCESSABLE_ENTITY, found.notes, counts, error)
     try:

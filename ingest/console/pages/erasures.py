@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from ingest import logs
 from ingest.accounts.roles import Role
-from ingest.console.page import Page
+from ingest.console.page import MANAGERS, Page
 from ingest.console.tables import Cell, Column, Link, Table
 from ingest.console.visit import Visit
 from ingest.rights.receipts import canonical
@@ -71,7 +71,9 @@ async def show(visit: Visit) -> Response:
         found = await erasures.latest(connection, LIST_MAX)
     rows = [_row(each) for each in found]
     caption = "Erasures" if len(rows) < LIST_MAX else f"The last {LIST_MAX} erasures"
-    return visit.render("data_erasures.html", erasures=Table("erasures", caption, _LIST, rows))
+    return visit.render(
+        "data_erasures.html", erasures=Table("erasures", caption, _LIST, rows), may_erase=visit.person.role in MANAGERS
+    )
 
 
 def _row(found: Erasure) -> tuple[Cell, ...]:
@@ -85,7 +87,7 @@ def _row(found: Erasure) -> tuple[Cell, ...]:
 async def show_one(visit: Visit) -> Response:
     """Show how far an erasure is, what it did to each table, and its receipts."""
     async with visit.read() as connection:
-        found = await erasures.find(connection, _id(visit))
+        found = await erasures.find(connection, visit.path_id("erasure"))
         if found is None:
             raise NotFound
         counts = await erasures.counts(connection, found)
@@ -100,7 +102,7 @@ async def show_one(visit: Visit) -> Response:
 
 async def get_receipt(visit: Visit) -> Response:
     """Return a receipt as it was signed."""
-    erasure_id = _id(visit)
+    erasure_id = visit.path_id("erasure")
     async with visit.read() as connection:
         if await erasures.find(connection, erasure_id) is None:
             raise NotFound
@@ -110,17 +112,6 @@ async def get_receipt(visit: Visit) -> Response:
             headers = {"Content-Disposition": f'attachment; filename="{erasure_id}.receipt-{each.number}.json"'}
             return Response(each.raw, headers=headers, media_type="application/json")
     raise NotFound
-
-
-def _id(visit: Visit) -> UUID:
-    text = visit.path_params["erasure"]
-    try:
-        found = UUID(text)
-    except ValueError:
-        raise NotFound from None
-    if str(found) != text:
-        raise NotFound
-    return found
 
 
 async def _receipts(visit: Visit, erasure_id: UUID) -> list[ReceiptFile]:

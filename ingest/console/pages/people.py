@@ -2,13 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
+from typing import cast
 from uuid import UUID
 
 from starlette.responses import Response
 
 from ingest.accounts import managing
 from ingest.accounts.links import Link as AccountLink
-from ingest.accounts.roles import ROLES, Role
+from ingest.accounts.roles import ROLES, Role, may_manage
 from ingest.console.page import MANAGERS, Page
 from ingest.console.tables import Column, Link, Table
 from ingest.console.visit import Visit
@@ -27,11 +28,11 @@ from ingest.store.accounts.people import PersonRow
 from ingest.store.connections import Connection
 
 SAYS: Mapping[Role, str] = {
-    "owner": "Everything, also people who are owners, changes of billing, and erasing the organisation.",
+    "owner": "Everything, also people who are owners, and erasing the organisation.",
     "admin": "Everything but that.",
-    "analyst": "Usage, routing, arrivals, refusals, the vocabulary and exports; changes nothing.",
-    "auditor": "The promise, the policy, the audit, refusals and receipts; no money, and changes nothing.",
-    "billing": "Usage and invoices; changes nothing else.",
+    "analyst": "Usage, routing, arrivals, refusals, the vocabulary, the promise and exports; changes nothing.",
+    "auditor": "The promise, the audit, arrivals, refusals, the vocabulary, receipts; no money, and changes nothing.",
+    "billing": "Overview, usage and invoices; changes nothing.",
 }
 assert tuple(SAYS) == ROLES
 _COLUMNS = (
@@ -94,7 +95,7 @@ def state_of(one: PersonRow) -> str:
 
 def _roles(visit: Visit) -> list[tuple[Role, str]]:
     """Return the roles that this person may give, with what each may do."""
-    return [(role, says) for role, says in SAYS.items() if role != "owner" or visit.person.role == "owner"]
+    return [(role, says) for role, says in SAYS.items() if may_manage(visit.person.role, role)]
 
 
 async def invite(visit: Visit) -> Response:
@@ -114,7 +115,7 @@ async def show_person(visit: Visit) -> Response:
 
 
 async def _person(visit: Visit, status: HTTPStatus, error: str) -> Response:
-    wanted = _person_id(visit)
+    wanted = visit.path_id("person")
     async with visit.read() as connection:
         found = {one.person_id: one for one in await people.list_all(connection, visit.person.tenant_id)}
     one = found.get(wanted)
@@ -126,7 +127,7 @@ async def _person(visit: Visit, status: HTTPStatus, error: str) -> Response:
         state=state_of(one),
         path=f"/people/{one.person_id}",
         roles=_roles(visit),
-        may_change=one.role != "owner" or visit.person.role == "owner",
+        may_change=may_manage(visit.person.role, cast("Role", one.role)),
         is_self=one.person_id == visit.person.person_id,
         error=error,
     )  # fmt: skip
@@ -136,7 +137,7 @@ def _act(name: str) -> Callable[[Visit], Awaitable[Response]]:
     act, notice = _ACTS[name]
 
     async def handle(visit: Visit) -> Response:
-        wanted = _person_id(visit)
+        wanted = visit.path_id("person")
         try:
             async with visit.act() as connection:
                 await act(connection, wanted)
@@ -149,7 +150,7 @@ def _act(name: str) -> Callable[[Visit], Awaitable[Response]]:
 
 async def set_role(visit: Visit) -> Response:
     """Give a person another role, with which the person has to sign in again."""
-    wanted = _person_id(visit)
+    wanted = visit.path_id("person")
     try:
         async with visit.act() as connection:
             await managing.set_role(connection, wanted, _role(visit))
@@ -165,7 +166,7 @@ async def make_link(visit: Visit) -> Response:
         raise NotFound
     try:
         async with visit.act() as connection:
-            link = await _LINKS[kind](connection, _person_id(visit))
+            link = await _LINKS[kind](connection, visit.path_id("person"))
     except PeopleError as refused:
         return await _person(visit, *_explained(refused))
     return _shown(visit, kind, link)
@@ -187,13 +188,6 @@ def _explained(refused: PeopleError) -> tuple[HTTPStatus, str]:
     if isinstance(refused, PersonUnknown):
         raise NotFound
     return _ERRORS[type(refused)]
-
-
-def _person_id(visit: Visit) -> UUID:
-    try:
-        return UUID(visit.path_params["person"])
-    except ValueError:
-        raise NotFound from None
 
 
 PAGES = (

@@ -29,6 +29,7 @@ _COLUMNS = (
 _NOT_A_NUMBER = "Write a whole number of days, or nothing for as many as the deployment keeps."
 _TOO_MANY = "An organisation keeps from 1 day up to as many as the deployment keeps, which are {}."
 _NONE_YET = "There is no retention yet: the operator's maintenance has not run. Nothing was changed."
+_SHORTENED = "The deployment keeps fewer days by now. Nothing was changed."
 _Wish = tuple[int | None, str]  # Days, or None for the deployment's; and why they are refused.
 
 
@@ -72,8 +73,8 @@ async def change(visit: Visit) -> Response:
     try:
         async with visit.act() as connection:
             await tenant_retention.set_days(connection, visit.person.tenant_id, days)
-    except CannotStart:  # Shortened, by an operator, since it was asked.
-        return await _page(visit, HTTPStatus.CONFLICT, _NONE_YET)
+    except CannotStart:  # An operator has shortened the deployment's since it was asked.
+        return await _page(visit, HTTPStatus.CONFLICT, _SHORTENED)
     return visit.redirect(PATH, "retention-set")
 
 

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from ingest.accounts.roles import Role
 from ingest.console import days
-from ingest.console.page import Page
+from ingest.console.page import MANAGERS, Page
 from ingest.console.tables import Column, Link, Table
 from ingest.console.visit import Visit
 from ingest.serving.errors import NotFound
@@ -91,7 +91,7 @@ async def overview(connection: Connection, visit: Visit, **outcome: object) -> d
         "modes": [(mode.name.lower(), says) for mode, says in MODES.items()],
         "mode_choices": [(mode.name.lower(), mode.name.lower()) for mode in Mode],
         "moded": [(kind.name.lower(), NAMES[kind], modes[kind].name.lower()) for kind in tenants.KINDS_WITH_MODE],
-        "may_change": visit.person.role in {"owner", "admin"},
+        "may_change": visit.person.role in MANAGERS,
         "form_kinds": [*((name, NAMES[kind]) for name, kind in registration.KINDS.items()),
                        *((f"tag:{key}", f"Values of the tag {key}") for key in keys)],
         "terms_max": TERMS_MAX,
@@ -136,7 +136,7 @@ async def show_terms(visit: Visit) -> Response:
         choice=choice,
         choices=[*_CHOICES.items()],
         next_after=page.next_after,
-        may_retire=choice == "own" and visit.person.role in {"owner", "admin"},
+        may_retire=choice == "own" and visit.person.role in MANAGERS,
     )
 
 
