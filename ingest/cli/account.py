@@ -28,12 +28,14 @@ _REFUSED: dict[type[errors.PeopleError], str] = {
 def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     """Declare the family."""
     family = acts.family(commands, "account", "people who use the console", _ADVICE)
-    invite = family.add("invite", _invite, "add a person, and print a link that sets a password, once, for 7 days")
+    invite = family.add(
+        "invite", _explained(_invite), "add a person, and print a link that sets a password, once, for 7 days"
+    )
     _add_person(invite)
     invite.add_argument("--role", choices=ROLES, required=True)
     invite.add_argument("--name", required=True)
     family.add("list", _list, "list people with role and state").add_argument("tenant")
-    role = family.add("role", _role, "give a person another role; the person has to sign in again")
+    role = family.add("role", _explained(_role), "give a person another role; the person has to sign in again")
     _add_person(role)
     role.add_argument("role", choices=ROLES)
     for name, act, says in (
@@ -44,7 +46,7 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
         ("end-totp", _end_totp, "ask a person who lost the authenticator for no codes"),
         ("remove", _remove, "delete everything about a person; lines of the audit keep an id"),
     ):
-        _add_person(family.add(name, act, says))
+        _add_person(family.add(name, _explained(act), says))
     says = "make the file of keys that sign sessions, or put a new key before the one that signs"
     keygen = family.family.add_parser("keygen", help=says, description=says)
     keygen.add_argument("file", help="the one that NOCONTENT_SESSION_KEYS_FILE names")
@@ -65,8 +67,6 @@ async def _invite(connection: Connection, args: argparse.Namespace) -> int:
             await _print_link(connection, people.Key(tenant, person), "invitation")
     except errors.AddressTaken:  # Somebody who has not accepted gets another link.
         return await _link(connection, args, "invitation")
-    except errors.PeopleError as refused:
-        return _say(refused)
     return 0
 
 
@@ -80,10 +80,7 @@ async def _list(connection: Connection, args: argparse.Namespace) -> int:
 
 
 async def _role(connection: Connection, args: argparse.Namespace) -> int:
-    try:
-        await people.set_role(connection, *await _find(connection, args), args.role)
-    except errors.PeopleError as refused:
-        return _say(refused)
+    await people.set_role(connection, *await _find(connection, args), args.role)
     return 0
 
 
@@ -96,10 +93,7 @@ async def _enable(connection: Connection, args: argparse.Namespace) -> int:
 
 
 async def _set_disabled(connection: Connection, args: argparse.Namespace, *, disabled: bool) -> int:
-    try:
-        await people.set_disabled(connection, *await _find(connection, args), disabled=disabled)
-    except errors.PeopleError as refused:
-        return _say(refused)
+    await people.set_disabled(connection, *await _find(connection, args), disabled=disabled)
     return 0
 
 
@@ -108,26 +102,17 @@ async def _reset(connection: Connection, args: argparse.Namespace) -> int:
 
 
 async def _sign_out(connection: Connection, args: argparse.Namespace) -> int:
-    try:
-        print(f"{await people.sign_out(connection, *await _find(connection, args))} sessions ended")
-    except errors.PeopleError as refused:
-        return _say(refused)
+    print(f"{await people.sign_out(connection, *await _find(connection, args))} sessions ended")
     return 0
 
 
 async def _end_totp(connection: Connection, args: argparse.Namespace) -> int:
-    try:
-        await people.clear_totp(connection, *await _find(connection, args))
-    except errors.PeopleError as refused:
-        return _say(refused)
+    await people.clear_totp(connection, *await _find(connection, args))
     return 0
 
 
 async def _remove(connection: Connection, args: argparse.Namespace) -> int:
-    try:
-        await people.remove(connection, *await _find(connection, args))
-    except errors.PeopleError as refused:
-        return _say(refused)
+    await people.remove(connection, *await _find(connection, args))
     return 0
 
 
@@ -143,10 +128,7 @@ async def _find(connection: Connection, args: argparse.Namespace) -> people.Key:
 
 
 async def _link(connection: Connection, args: argparse.Namespace, kind: LinkKind) -> int:
-    try:
-        await _print_link(connection, await _find(connection, args), kind)
-    except errors.PeopleError as refused:
-        return _say(refused)
+    await _print_link(connection, await _find(connection, args), kind)
     return 0
 
 
@@ -157,8 +139,16 @@ async def _print_link(connection: Connection, person: people.Key, kind: LinkKind
     print(link.url(processes.load().console_url))
 
 
-def _say(refused: errors.PeopleError) -> int:
-    if type(refused) not in _REFUSED:
-        raise CannotStart("PostgreSQL refused: this login may not change people.") from None
-    print(f"nocontent: {_REFUSED[type(refused)]}", file=sys.stderr)
-    return 1
+def _explained(act: acts.Act) -> acts.Act:
+    """Return an act that prints why it was refused."""
+
+    async def explained(connection: Connection, args: argparse.Namespace) -> int:
+        try:
+            return await act(connection, args)
+        except errors.PeopleError as refused:
+            if type(refused) not in _REFUSED:
+                raise CannotStart("PostgreSQL refused: this login may not change people.") from None
+            print(f"nocontent: {_REFUSED[type(refused)]}", file=sys.stderr)
+            return 1
+
+    return explained
