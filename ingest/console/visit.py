@@ -28,8 +28,8 @@ from ingest.store.connections import Connection
 CSV = "csv"  # The parameter of the query that names the table to download.
 
 
-class Place(Protocol):
-    """A page, as far as others show it."""
+class PageLink(Protocol):
+    """A page, as far as others link to it."""
 
     @property
     def path(self) -> str: ...
@@ -42,7 +42,7 @@ class Guest:
     """A request of somebody who is not signed in."""
 
     request: Request
-    page: Place
+    page: PageLink
     services: Services
     form: Fields = field(default_factory=lambda: forms.NOTHING)  # Of POST alone.
 
@@ -123,7 +123,7 @@ class Visit(Guest):
 
     session: Session = field(kw_only=True)
     form_token: str = field(kw_only=True)
-    nav: Sequence[Place] = field(kw_only=True)  # What this person may see.
+    nav: Sequence[PageLink] = field(kw_only=True)  # What this person may see.
 
     @property
     def person(self) -> Person:

@@ -142,7 +142,7 @@ async def record_as(
         if wanted.has_word:
             await _record_word(connection, wanted, erasure_id)
         await act.note(wanted.tenant_id, "erasure.request")
-        if wanted.scope == "tenant":  # Last, since it ends the session of a person who asked for it.
+        if wanted.scope == "tenant":
             await connection.execute(_REVOKE, wanted.tenant_id, act.revision)
             await connection.execute(_DISABLE, wanted.tenant_id, act.revision)
     return _erasure(row)
