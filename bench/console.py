@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import asyncpg
+from playwright.sync_api import sync_playwright
 from tqdm import tqdm
 
 from bench import accounts, child, cluster, machine, results, year
@@ -32,7 +33,7 @@ from bench.workload import TAGS
 from ingest.accounts.passwords import Passwords
 from ingest.store import connections
 from ingest.store.accounts.people import NewPerson
-from tests.support import console
+from tests.support import browser, console
 from tests.support.console import Console, Visitor
 
 LARGEST, SENDER = 1, 2  # Tenants: that of the year, and the one whose events come in beside its viewers.
@@ -50,7 +51,6 @@ PAGES = {
     "routing, 30 days": "/routing?range=30d",
 }
 VIEWED = [path for path in PAGES.values() if "12m" not in path and "by=category" not in path]
-CHROMIUM = Path("/usr/bin/chromium")
 _PARTS = re.compile(r'(?:href|src|data-library|data-style|data-src)="(/(?:static|overview/series)[^"]*)"')
 _INTERACTIVE = "performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"
 
@@ -67,7 +67,7 @@ def main() -> int:
             visitor.sign_in(f"tenant-{LARGEST}", EMAIL)
             pages = [_times(visitor, name, path, args.requests) for name, path in PAGES.items()]
             first = _first_view_bytes(visitor)
-            interactive = _interactive_ms(served) if CHROMIUM.exists() else None
+            interactive = _interactive_ms(served) if browser.find() else None
             stage = Stage(dsn, tokens[SENDER - 1 :], TAGS, keeps_rows=True)
             alone, beside = _ingestion(running, stage, served, visitor, args)
     found = Viewing(
@@ -133,12 +133,10 @@ def _first_view_bytes(visitor: Visitor) -> int:
 
 def _interactive_ms(served: Console) -> float:
     """Return the median time until Chromium has loaded the overview and run its scripts, with an empty cache."""
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 (a machine without Chromium need not have it)
-
     spent = []
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        signed_in = browser.new_context()
+        chromium = driver.chromium.launch(executable_path=browser.find(), args=["--no-sandbox"])
+        signed_in = chromium.new_context()
         page = signed_in.new_page()
         page.goto(f"{served.origin}/sign-in")
         for name, value in (("organisation", f"tenant-{LARGEST}"), ("email", EMAIL), ("password", console.PASSWORD)):
@@ -146,12 +144,12 @@ def _interactive_ms(served: Console) -> float:
         page.click("main button")
         page.wait_for_url("**/overview")
         for _ in range(5):
-            context = browser.new_context(storage_state=signed_in.storage_state())
+            context = chromium.new_context(storage_state=signed_in.storage_state())
             page = context.new_page()
             page.goto(f"{served.origin}/overview")
             spent.append(float(page.evaluate(_INTERACTIVE)))
             context.close()
-        browser.close()
+        chromium.close()
     return statistics.median(spent)
 
 

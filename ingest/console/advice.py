@@ -126,7 +126,7 @@ _OF_PROBLEMS = {
     "unstorable": Advice(
         "The database refused a value that the contract allows.", "Tell the operator: this is a bug of ours."
     ),
-    OTHER: Advice("There were more causes than are counted one by one.", "Mend the others first."),
+    OTHER: Advice("There were more causes than are counted one by one.", "Fix the others first."),
 }
 assert _OF_PROBLEMS.keys() == {*PROBLEMS, OTHER}
 

@@ -1,4 +1,4 @@
-"""What a page says after an act. A link carries the id alone, so nobody can make the console say anything else."""
+"""The sentences of a page after an act. A link carries the id alone, so nobody can make it say anything else."""
 
 NOTICES = {
     "erasure-recorded": "The erasure is recorded. The jobs of this service carry it out.",

@@ -1,4 +1,4 @@
-"""What protects pages: the headers of every answer, and the check of where a form comes from."""
+"""Protects pages: the headers of every answer, and the check of where a form comes from."""
 
 from collections.abc import Mapping
 from urllib.parse import urlsplit

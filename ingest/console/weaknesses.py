@@ -1,4 +1,4 @@
-"""What to say of a new password that is too weak."""
+"""The sentences about a new password that is too weak."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What the policies of all tenants share: contract, bounds, grammar, rules and spellings, and their digest."""
+"""The part that the policies of all tenants share: contract, bounds, grammar, rules and spellings, and their digest."""
 
 import hashlib
 from functools import cache

@@ -1,4 +1,4 @@
-"""What a tenant sees of its vocabulary: counts of terms by kind, what learning has left, and lists by pages."""
+"""A tenant's vocabulary as its people see it: counts of terms by kind, what learning has left, and lists by pages."""
 
 from typing import Literal, NamedTuple
 

@@ -42,7 +42,7 @@ def test_an_invitation_is_looked_at_accepted_once_and_over(running: Console) -> 
     assert "at least 12" in text(visitor.submit(path, {"password": "short", "again": "short"}))
     assert visitor.submit(path, form).headers["location"] == "/sign-in?notice=accepted"
     assert visitor.submit(path, form).status == 404
-    assert "works no more" in text(visitor.get(path))
+    assert "no longer works" in text(visitor.get(path))
     visitor.sign_in("acme", "new@example.com", PASSWORD)
     visitor.close()
 

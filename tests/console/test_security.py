@@ -258,7 +258,7 @@ def test_a_cookie_that_comes_twice_is_none(running: Console) -> None:
         assert owner.get("/account", both).status == 303
 
 
-def test_strict_the_console_does_not_start_with_a_login_that_may_too_much(running: Console) -> None:
+def test_strict_the_console_does_not_start_with_an_overprivileged_login(running: Console) -> None:
     ended = service.command("console", "--strict", env=service.environment(running.dsn))
     assert ended.returncode == 2
     assert b"The login has privileges a server does not need: superuser" in ended.stderr

@@ -19,6 +19,7 @@ from ingest.store.accounts import people, sessions
 from ingest.store.accounts.people import LinkKind, NewPerson
 from ingest.store.accounts.sessions import NewSession
 from ingest.store.connections import Connection
+from ingest.store.idle_connections import IdleConnections
 from tests.support.cluster import operator
 
 KEYS = Keys.make()
@@ -41,20 +42,18 @@ class Lender:
     """Lends connections of the console's role, and keeps them open for the next."""
 
     def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
-        self._idle: list[Connection] = []
+        self._idle = IdleConnections(dsn, "nocontent_console")
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Connection]:
-        connection = self._idle.pop() if self._idle else await connections.connect(self._dsn, "nocontent_console")
+        connection = await self._idle.take()
         try:
             yield connection
         finally:
-            self._idle.append(connection)
+            self._idle.give_back(connection)
 
     async def close(self) -> None:
-        for connection in self._idle:
-            await connections.close(connection)
+        await self._idle.close()
 
 
 async def member(dsn: str, tenant: str = "acme", role: Role = "owner", keys: Keys = KEYS) -> Member:

@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Locator, Page, Response
 
+from tests.support.console import PASSWORD
+
 OWNER, COLLEAGUE = "owner@example.com", "analyst@example.com"
-PASSWORD = "four unrelated garden words"
 WAIT_MS = 10_000.0
 
 

@@ -1,4 +1,4 @@
-"""Which proxies and streams send, what is missing, what they say they lost, their versions and clocks."""
+"""Arrivals: the proxies and streams that send, what is missing or was lost, versions and clocks."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta

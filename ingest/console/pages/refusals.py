@@ -1,4 +1,4 @@
-"""What was refused of this tenant's requests, by cause, door and day, and what to do about it. Never a value."""
+"""Refusals of the tenant's requests, by cause, door and day, each with what to do about it. Never a value."""
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
