@@ -10,10 +10,12 @@ from schema.event import Kind
 PAGE_LINES_MAX = 50
 FILE_LINES_MAX = 10_000
 _NEWEST = 2**63 - 1
-# A person or term that is gone has left its id alone.
+# A person or term that is gone has left its id alone. People choose their names, so the address tells who it was:
+# somebody could have taken the name of another, or of the service.
 _LINES = """
 SELECT line.audit_id, line.at, line.act, line.kind, line.token_id, line.rule, line.days, line.person_id,
-    line.subject_id, actor.name AS person, subject.name AS subject, word.term
+    line.subject_id, actor.name || ' (' || actor.email || ')' AS person,
+    subject.name || ' (' || subject.email || ')' AS subject, word.term
 FROM nocontent.audit line
 LEFT JOIN nocontent.people actor ON actor.tenant_id = line.tenant_id AND actor.person_id = line.person_id
 LEFT JOIN nocontent.people subject ON subject.tenant_id = line.tenant_id AND subject.person_id = line.subject_id
@@ -27,7 +29,7 @@ OF_ACT = f"{_LINES} AND line.act = $4 {_ORDER}"  # Apart, because a plan for any
 
 
 class Line(NamedTuple):
-    """Who did what to what; `person` is None for an operator or the service."""
+    """Who did what to what, people by name and address; `person` is None for an operator or the service."""
 
     audit_id: int
     at: datetime

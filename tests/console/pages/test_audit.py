@@ -47,8 +47,17 @@ def test_a_file_has_all_lines_and_those_of_one_tenant_alone(auditor: Visitor) ->
 def test_a_line_names_who_and_what(auditor: Visitor, owner: Visitor) -> None:
     owner.post("/vocabulary/register", {"kind": "model", "terms": "acme-router-tiny"})
     line = auditor.get("/audit?act=vocabulary.add&csv=audit").body.decode().splitlines()[1]
-    assert line.split(",", 1)[1] == "The owner,vocabulary.add,model acme-router-tiny,"
-    assert "The owner" in text(auditor.get("/audit?act=account.sign-in"))
+    assert line.split(",", 1)[1] == "The owner (owner@example.com),vocabulary.add,model acme-router-tiny,"
+    assert "The owner (owner@example.com)" in text(auditor.get("/audit?act=account.sign-in"))
+
+
+def test_nobody_acts_under_another_name(auditor: Visitor, running: Console) -> None:
+    """People choose their names themselves."""
+    for name in ("operator or service", "The owner"):
+        with running.visitor("analyst") as analyst:
+            assert analyst.post("/account", {"name": name, "time_zone": "UTC"}).status == HTTPStatus.SEE_OTHER
+        line = auditor.get("/audit?act=account.set-details&csv=audit").body.decode().splitlines()[1]
+        assert line.split(",", 1)[1] == f"{name} (analyst@example.com),account.set-details,,"
 
 
 @pytest.mark.parametrize("query", ["act=content", "before=x", "before=-1", "before=9999999999999999999"])
