@@ -42,6 +42,8 @@ def _endpoint(found: Mapping[str, Page | PublicPage], listed: Sequence[Page]) ->
         page = found.get("GET" if request.method == "HEAD" else request.method)
         if page is None:
             raise MethodNotAllowed(allow)
+        if not all(str(value).isprintable() for value in request.path_params.values()):
+            raise NotFound  # No id and no term has such a character, and PostgreSQL takes no NUL.
         security.require_same_origin(request.method, request.headers, services.origin)
         if isinstance(page, PublicPage):
             made = await _public(request, page, services)

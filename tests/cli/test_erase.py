@@ -69,6 +69,8 @@ def test_what_is_not_there_is_never_called_deleted(
         ("erase range tenant-1 --from 2026-01-02 --before 2026-01-01 --yes", "erase.range-empty"),
         ("erase range tenant-1 --from yesterday --before 2026-01-01 --yes", "erase.bad-time"),
         ("erase range tenant-1 --from 2026-01-01T10:00 --before 2026-01-02 --yes", "erase.bad-time"),
+        ("erase range tenant-1 --from 2026-01-01 --before 0001-01-01 --yes", "erase.bad-time"),
+        ("erase range tenant-1 --from 0001-01-01T00:00+23:59 --before 2026-01-01 --yes", "erase.bad-time"),
         ("erase tag tenant-1 team --yes", "erase.bad-tag"),
         ("erase events tenant-1 secret-name --yes", "erase.bad-id"),
         ("erase events tenant-1 --file /nowhere --yes", "erase.file-unreadable"),

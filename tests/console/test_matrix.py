@@ -105,6 +105,16 @@ def test_ids_of_another_tenant_are_not_there(page: Page, running: Console) -> No
         assert is_missing(answer, owner)
 
 
+def test_an_id_that_no_text_has_is_not_there(running: Console) -> None:
+    with running.visitor("owner") as owner:
+        form = {"token": owner.token(), "overlap": "0"}
+        for page in (page for page in PAGES if _PARAMETER.search(page.path)):
+            for never in ("%00", "tag:%00", "a%0Ab", "%FF"):
+                path = path_of(page, **dict.fromkeys(_PARAMETER.findall(page.path), never))
+                answer = owner.get(path) if page.method == "GET" else owner.submit(path, form)
+                assert answer.status == 404, path
+
+
 def _foreign(running: Console, query: str) -> str:
     with running.visitor("owner", "globex"):  # So that there is a session.
         rows = asyncio.run(_fetch(running.dsn, query))

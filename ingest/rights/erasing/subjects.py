@@ -23,6 +23,7 @@ FAULTS: Mapping[str, str] = {
     "erase.file-unreadable": "the file of ids cannot be read",
 }
 _MICROSECOND = timedelta(microseconds=1)
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Refused(Exception):
@@ -120,7 +121,7 @@ class Finder(NamedTuple):
         if last >= now:
             raise Refused("erase.range-in-future")
         if first is None and before is not None:
-            first = datetime(1970, 1, 1, tzinfo=UTC)  # A range, so the word stays.
+            first = _EARLIEST  # A range, so the word stays.
         if first is not None and first > last:
             raise Refused("erase.range-empty")
         return first, last
@@ -134,7 +135,9 @@ def _time(text: str) -> datetime:
     if moment.tzinfo is None:
         if "T" in text or " " in text:
             raise Refused("erase.bad-time")
-        return moment.replace(tzinfo=UTC)
+        moment = moment.replace(tzinfo=UTC)
+    if moment < _EARLIEST:
+        raise Refused("erase.bad-time")
     return moment
 
 
