@@ -131,6 +131,8 @@ async def test_a_session_of_somebody_else_cannot_be_ended(
         'A"',
         "one two three four five six seven",
         "A1",
+        "A\u202ereviewer",
+        "A\u2067B",
     ],
 )
 async def test_a_name_has_no_markup_and_is_no_sentence(signing: Accounts, member: Member, name: str) -> None:

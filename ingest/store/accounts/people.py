@@ -1,14 +1,17 @@
 """Acts on the people of a tenant: those of an operator, and those of the entered session's person on others."""
 
+import unicodedata
 from datetime import datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from ingest.store.accounts.errors import PersonUnknown, explained
+from ingest.store.accounts.errors import BadDetails, PersonUnknown, explained
 from ingest.store.connections import Connection
 
 ManagedAct = Literal["role", "disable", "enable", "remove", "sign-out", "end-totp"]
 LinkKind = Literal["invitation", "reset", "sign-in"]
+# They turn around what stands behind a name, such as the address that tells whose it is.
+_TURNING = frozenset(("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"))
 
 
 class PersonRow(NamedTuple):
@@ -54,6 +57,12 @@ _MANAGE = "SELECT nocontent.manage_person($1, $2, $3)"
 _DETAILS = "SELECT nocontent.set_own_details($1, $2)"
 
 
+def _require_plain(name: str) -> None:
+    """Raise BadDetails for a name that changes how other text looks; the database checks the rest of its grammar."""
+    if any(unicodedata.bidirectional(each) in _TURNING for each in name):
+        raise BadDetails
+
+
 async def list_all(connection: Connection, tenant_id: int) -> list[PersonRow]:
     """Return the people of a tenant by address."""
     return [PersonRow(*row.values()) for row in await connection.fetch(_LIST, tenant_id)]
@@ -69,6 +78,7 @@ async def find(connection: Connection, tenant_id: int, email: str) -> UUID:
 
 async def invite(connection: Connection, new: NewPerson, link_digest: bytes) -> UUID:
     """Add a person with an invitation; the entered session's person must be an owner or admin."""
+    _require_plain(new.name)
     with explained():
         made = await connection.fetchval(_INVITE, *new, link_digest)
     return UUID(int=made.int)
@@ -89,6 +99,7 @@ async def manage(connection: Connection, person_id: UUID, act: ManagedAct, role:
 
 async def set_own_details(connection: Connection, name: str, time_zone: str) -> None:
     """Set name and time zone of the entered session's person."""
+    _require_plain(name)
     with explained():
         await connection.execute(_DETAILS, name, time_zone)
 
@@ -104,6 +115,7 @@ _CLEAR_TOTP = "SELECT nocontent.clear_totp($1, $2)"
 
 async def add(connection: Connection, tenant_id: int, new: NewPerson) -> UUID:
     """Add a person, as an operator."""
+    _require_plain(new.name)
     with explained():
         made = await connection.fetchval(_ADD, tenant_id, *new)
     return UUID(int=made.int)
