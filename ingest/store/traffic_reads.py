@@ -79,10 +79,11 @@ class Stream(NamedTuple):
 
 
 class Ledger(NamedTuple):
-    """The streams that sent lately, and since when, if there were too many lines to read all."""
+    """The streams that sent lately; since when, if there were too many lines to read all; and if others sent before."""
 
     streams: Sequence[Stream]
     cut_at: datetime | None
+    has_more: bool
 
 
 class Gap(NamedTuple):
@@ -154,9 +155,10 @@ FROM own_streams($1, $2, $3)
 
 
 async def streams(connection: Connection, since: datetime) -> Ledger:
-    """Return the streams of batches that came since a time, the last one to send first."""
-    rows = await connection.fetch(_STREAMS, since, LINES_MAX, STREAMS_MAX)
-    return Ledger([_stream(row) for row in rows], rows[0]["cut_at"] if rows else None)
+    """Return the last STREAMS_MAX streams of batches that came since a time, the last one to send first."""
+    rows = await connection.fetch(_STREAMS, since, LINES_MAX, STREAMS_MAX + 1)
+    kept = [_stream(row) for row in rows[:STREAMS_MAX]]
+    return Ledger(kept, rows[0]["cut_at"] if rows else None, len(rows) > STREAMS_MAX)
 
 
 _STREAM = """

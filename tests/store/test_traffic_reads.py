@@ -124,6 +124,15 @@ async def test_a_batch_before_the_first_line_that_was_read_is_not_missing(
     assert {stream.stream_id: stream.missing for stream in ledger.streams} == {FIRST: 2, SECOND: 0}
 
 
+async def test_more_streams_than_a_page_has_are_not_passed_over_in_silence(
+    console: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not (await traffic_reads.streams(console, _WEEK)).has_more
+    monkeypatch.setattr(traffic_reads, "STREAMS_MAX", 1)
+    ledger = await traffic_reads.streams(console, _WEEK)
+    assert ([stream.stream_id for stream in ledger.streams], ledger.has_more) == ([SECOND], True)
+
+
 async def test_nobody_sees_anything_without_a_session(shared_database: str, tokens_of: list[str]) -> None:
     assert tokens_of
     visits = Visits(shared_database)

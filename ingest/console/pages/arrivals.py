@@ -63,6 +63,7 @@ async def show(visit: Visit) -> Response:
         "arrivals.html",
         span=span,
         cut_at=ledger.cut_at,
+        streams_max=traffic_reads.STREAMS_MAX if ledger.has_more else None,
         accepted=sum(stream.accepted for stream in ledger.streams),
         duplicates=sum(stream.duplicates for stream in ledger.streams),
         missing=sum(stream.missing for stream in ledger.streams),
