@@ -1,5 +1,6 @@
 """Acts on the own account: they ask for the password, end other sessions, and give the own one a new id."""
 
+import asyncpg
 import pytest
 
 from ingest.accounts import own, signing_in
@@ -139,6 +140,30 @@ async def test_a_name_has_no_markup_and_is_no_sentence(signing: Accounts, member
     with pytest.raises(BadDetails):
         async with signing.connect() as connection, sessions.entered(connection, member.cookie.digest):
             await people.set_own_details(connection, name, "UTC")
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        "set_own_details('<b>', 'UTC')",
+        "set_own_details('A', NULL)",
+        "invite_person('x', 'A', 'analyst', 'UTC', sha256(''))",
+        "invite_person(NULL, 'A', 'analyst', 'UTC', sha256(''))",
+        "invite_person($1, 'A', 'analyst', 'UTC', sha256(''))",
+        "manage_person($2, 'role', 'king')",
+        "manage_person($2, 'role', NULL)",
+    ],
+)
+async def test_postgresql_logs_no_row_of_people(signing: Accounts, member: Member, refused: str) -> None:
+    """Its log has what a client is sent: in DETAIL, for a broken constraint, the row with its secrets."""
+    await accounts.with_totp(signing, member)
+    statement = f"SELECT nocontent.{refused}, $1::text, $2::uuid"
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError) as raised:
+        async with signing.connect() as connection, sessions.entered(connection, member.cookie.digest):
+            await connection.execute(statement, member.email, member.person_id)
+    told = raised.value.as_dict()
+    assert told.get("detail") is None
+    assert member.email not in str(told)
 
 
 @pytest.mark.parametrize(
