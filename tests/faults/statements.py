@@ -216,7 +216,7 @@ async def changed_plan(rig: Rig, body: bytes) -> Answer:
     for _ in range(2):
         await rig.post(body)
     await rig.run(
-        "DO $$ BEGIN DROP VIEW IF EXISTS reconciliation, streams, stream_gaps CASCADE;"
+        "DO $$ BEGIN DROP VIEW IF EXISTS own_batches, reconciliation, streams, stream_gaps CASCADE;"
         " ALTER TABLE batches ALTER COLUMN coarsened TYPE bigint; END $$"
     )
     return await rig.post(body)

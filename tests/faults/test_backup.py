@@ -66,7 +66,8 @@ def loss(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loss]:
                 numbered += _send(serving.sender(leaver.token), stream_id, range(5, 10), sample.event())
                 _shorten(server.dsn)
                 token_id = leaver.token.split("_")[1]
-                assert customers.act(server.dsn, partial(tokens.revoke, token_id=token_id))
+                revoke = partial(tokens.revoke, tenant_id=leaver.tenant_id, token_id=token_id)
+                assert customers.act(server.dsn, revoke)
                 clients.reach(ENOUGH)
                 archived = set(clients.acknowledged)
                 archive.switch(server)

@@ -155,7 +155,8 @@ def test_what_is_taught_and_revoked_reaches_the_service(
     second = customers.act(dsn, lambda connection: tokens.issue(connection, sending[1].tenant_id, tokens.SCOPES, None))
     sender = server.sender(second)
     wait_until(lambda: sender.get("/v1/policy").status == 200)
-    assert customers.act(dsn, partial(tokens.revoke, token_id=second.split("_")[1]))
+    revoke = partial(tokens.revoke, tenant_id=sending[1].tenant_id, token_id=second.split("_")[1])
+    assert customers.act(dsn, revoke)
     wait_until(lambda: sender.get("/v1/policy").status == 401)
     sender.close()
 
