@@ -15,9 +15,10 @@ from tqdm import tqdm
 from ingest.cli.arguments import Subparsers
 from ingest.config import dsn
 from ingest.errors import CannotStart
-from ingest.prove import local, report, run, search, summary
+from ingest.prove import erasure, local, report, run, search, summary
 from ingest.prove.client import address
 from ingest.prove.families import FAMILIES, LEARNING
+from ingest.prove.local import Here
 from ingest.prove.run import Plan, Run
 from ingest.prove.search import SearchResult
 
@@ -25,6 +26,7 @@ TIME_S = 600.0
 CONCURRENCY = 8
 CONCURRENCY_MAX = 256
 _SEED_BITS = 32
+_NAMES = (*FAMILIES, erasure.FAMILY)
 
 
 def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
@@ -52,7 +54,7 @@ def _add_bounds(command: argparse.ArgumentParser) -> None:
     command.add_argument("--time", type=float, default=TIME_S, metavar="S", help=f"stop after S seconds ({TIME_S:.0f})")
     command.add_argument("--concurrency", type=_positive, default=CONCURRENCY, help=f"connections ({CONCURRENCY})")
     command.add_argument("--seed", type=int, help="repeat the choices of another run; the canaries are new")
-    command.add_argument("--family", nargs="+", choices=FAMILIES, metavar="NAME", help=", ".join(FAMILIES))
+    command.add_argument("--family", nargs="+", choices=_NAMES, metavar="NAME", help=", ".join(_NAMES))
 
 
 def _add_places(command: argparse.ArgumentParser) -> None:
@@ -104,7 +106,8 @@ def _locally(args: argparse.Namespace) -> tuple[Run, list[SearchResult]]:
         args.learner_token = here.learner_token
         args.pid = [*args.pid, *here.pids]
         finished = asyncio.run(run.run(_wanted(args, here.url, here.token), _progress("cases")))
-        searched = asyncio.run(_search_live(args, finished))
+        finished, erased = _erase(args, here, finished)
+        searched = [*asyncio.run(_search_live(args, finished)), *erased]
     args.logs = [*args.logs, *here.logs]
     args.data_dir = here.data_dir
     searched += _search_files(args, finished)
@@ -113,11 +116,24 @@ def _locally(args: argparse.Namespace) -> tuple[Run, list[SearchResult]]:
     return finished, searched
 
 
+def _erase(args: argparse.Namespace, here: Here, finished: Run) -> tuple[Run, list[SearchResult]]:
+    """Prove the family `erasure`, if it is wanted; return the run with its outcomes, and what was searched."""
+    if args.family and erasure.FAMILY not in args.family:
+        return finished, []
+    if here.erasable is None:
+        return finished._replace(skipped=(erasure.SKIPPED,)), []
+    outcomes, searched = asyncio.run(erasure.prove(here.erasable, address(here.url), finished.kit, here.logs))
+    planned = [*finished.planned, *(outcome.planned for outcome in outcomes)]
+    return finished._replace(planned=planned, outcomes=[*finished.outcomes, *outcomes]), searched
+
+
 def _wanted(args: argparse.Namespace, url: str, token: str) -> Plan:
     seed = random.getrandbits(_SEED_BITS) if args.seed is None else args.seed
     learner_token = args.learner_token.encode("ascii") if args.learner_token else None
     possible = tuple(name for name in FAMILIES if learner_token or name not in LEARNING)
-    families = tuple(args.family or possible)
+    if not args.local and erasure.FAMILY in (args.family or ()):
+        raise CannotStart("Erasure is proved with a database of its own: --local.")
+    families = tuple(name for name in args.family or possible if name != erasure.FAMILY)
     if others := set(families) - set(possible):
         raise CannotStart(f"Pass --learner-token of a tenant in mode learn to prove {', '.join(sorted(others))}.")
     concurrency = min(args.concurrency, CONCURRENCY_MAX)

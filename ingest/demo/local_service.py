@@ -28,6 +28,7 @@ READY_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 70.0  # Longer than the supervisor waits for its workers.
 POLL_S = 0.05
 TOKEN_DAYS = 30
+_OURS = (sys.executable, "-P", "-m", "ingest")  # -P: import nothing from the caller's folder.
 
 
 async def prepare(settings: DemoSettings, name: str, tags: Mapping[str, Sequence[str]]) -> str:
@@ -56,6 +57,13 @@ async def add_learner(dsn: str, name: str, tags: Mapping[str, Sequence[str]]) ->
         for kind in tenants.KINDS_WITH_MODE:
             await tenants.set_mode(connection, tenant, kind, Mode.LEARN)
         return await tokens.issue(connection, tenant, tokens.SCOPES, timedelta(days=TOKEN_DAYS))
+
+
+async def add_tenant(dsn: str, name: str, tags: Mapping[str, Sequence[str]]) -> str:
+    """Add a tenant with tags, and return a token for it."""
+    async with connections.connected(dsn, "nocontent_control") as connection:
+        tenant = await _add_tenant(connection, name, tags)
+        return await tokens.issue(connection, tenant, tokens.SCOPES_DEFAULT, timedelta(days=TOKEN_DAYS))
 
 
 async def _add_tenant(connection: Connection, name: str, tags: Mapping[str, Sequence[str]]) -> int:
@@ -87,8 +95,8 @@ def serving(
     own = dataclasses.replace(settings, drain_s=0)  # No load balancer to wait for.
     with own_file(log) as lines:
         child = subprocess.Popen(  # noqa: S603 (our own command)
-            [sys.executable, "-P", "-m", "ingest", command],  # -P: import nothing from the caller's folder.
-            env=config.environment(own) | {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONSAFEPATH": "1"},
+            [*_OURS, command],
+            env=_environment(own),
             stdout=lines,
             stderr=lines,
             preexec_fn=process.end_with_parent,  # noqa: PLW1509 (one system call, and this process has one thread)
@@ -103,6 +111,19 @@ def serving(
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+
+
+def run(settings: config.Settings, log: Path, *command: str) -> int:
+    """Run a command of ours with its output at the end of a file; return its status."""
+    with log.open("ab") as lines:
+        done = subprocess.run(  # noqa: S603 (our own command)
+            [*_OURS, *command], env=_environment(settings), stdout=lines, stderr=lines, check=False
+        )
+    return done.returncode
+
+
+def _environment(settings: config.Settings) -> dict[str, str]:
+    return config.environment(settings) | {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONSAFEPATH": "1"}
 
 
 def own_file(path: Path) -> IO[bytes]:

@@ -1,4 +1,4 @@
-"""A local service to prove: a new PostgreSQL, its tables, two tenants with tags, and `serve`."""
+"""A local service to prove: a new PostgreSQL, its tables, tenants with tags, and `serve`."""
 
 import asyncio
 import dataclasses
@@ -12,6 +12,8 @@ from typing import NamedTuple
 from ingest import config, embedded
 from ingest.demo import local_service
 from ingest.demo.settings import DemoSettings
+from ingest.prove import erasable
+from ingest.prove.erasable import Erasable
 from ingest.store import privileges
 
 TENANT, LEARNER = "prove", "prove-learner"
@@ -26,6 +28,7 @@ class Here(NamedTuple):
     dsn: str
     token: str
     learner_token: str
+    erasable: Erasable | None  # None if nothing can be erased here.
     pids: tuple[int, ...]
     logs: tuple[Path, ...]
     data_dir: Path
@@ -42,6 +45,8 @@ def service() -> Iterator[Here]:
         settings = dataclasses.replace(wanted, dsn=server.dsn, bind=bind, metrics_bind=metrics_bind)
         token = asyncio.run(local_service.prepare(settings, TENANT, TAGS))
         learner_token = asyncio.run(local_service.add_learner(settings.dsn, LEARNER, TAGS))
+        is_possible = erasable.is_possible()
+        to_erase = asyncio.run(erasable.prepare(server.dsn, folder)) if is_possible else None
         log = folder / "serve.log"
         served = dataclasses.replace(
             settings, dsn=asyncio.run(local_service.as_login(server.dsn, privileges.SERVICE_LOGIN))
@@ -53,6 +58,7 @@ def service() -> Iterator[Here]:
                 dsn=server.dsn,
                 token=token,
                 learner_token=learner_token,
+                erasable=to_erase,
                 pids=(process.pid, server.pid),
                 logs=(log, Path(f"{server.data_dir}.log")),
                 data_dir=server.data_dir,

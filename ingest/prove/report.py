@@ -18,7 +18,8 @@ _SAYS = (
     "answered with a 4xx problem that names rules and no value. Ignored: the canary was in a part of the request "
     "that the contract does not have, and the rest was stored without it. Accepted: good batches, which must be "
     "stored. Every response and every place below was searched for every canary, in "
-    f"{len(FORMS)} encodings."
+    f"{len(FORMS)} encodings. Family erasure: words of a tenant that were stored, found, erased with a receipt and "
+    "searched for again; the places of erased words are those of that second search."
 )
 _STYLE = (
     "body{font:14px/1.4 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#1a1a1a}"
@@ -109,6 +110,8 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "cases", f"{summary.cases_sent:,} sent of {summary.cases_planned:,} planned"
     yield "case list, SHA-256", summary.cases_sha256
     yield "canaries begin with", summary.marker
+    for line in summary.skipped:
+        yield "skipped", line
 
 
 def _rows(summary: Summary) -> Iterator[tuple[str, ...]]:

@@ -57,6 +57,7 @@ class Run(NamedTuple):
     duration_s: float
     policy_faults: list[str]
     version: str
+    skipped: tuple[str, ...] = ()  # Families that could not be proved here, each with the reason.
 
 
 async def run(wanted: Plan, progress: Callable[[int], Callable[[int], object]]) -> Run:

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from ingest.prove.canaries import FIND_BYTES, Canaries, Find
 from ingest.prove.client import Address, send_alone
@@ -12,6 +12,12 @@ from ingest.store import dump
 
 _PIECE_BYTES = 8_388_608
 _FINDS_MAX = 100  # In one place; more add nothing.
+
+
+class Sought(Protocol):
+    """The canaries to search for, as `Canaries`."""
+
+    def find(self, data: bytes) -> Iterator[Find]: ...
 
 
 class SearchResult(NamedTuple):
@@ -27,7 +33,7 @@ class SearchResult(NamedTuple):
 class _Finder:
     """A search of streams of pieces that also finds what a border between two pieces cuts."""
 
-    def __init__(self, canaries: Canaries) -> None:
+    def __init__(self, canaries: Sought) -> None:
         self._canaries = canaries
         self._rest = b""
         self.bytes = 0
@@ -50,7 +56,7 @@ class _Finder:
         return SearchResult(place, self.bytes, finds, tuple(self.unread))
 
 
-def in_files(place: str, canaries: Canaries, paths: Iterable[Path], step: Callable[[], object]) -> SearchResult:
+def in_files(place: str, canaries: Sought, paths: Iterable[Path], step: Callable[[], object]) -> SearchResult:
     """Search files and all files below folders."""
     finder = _Finder(canaries)
     for path in paths:
@@ -154,7 +160,7 @@ _APART = {
 _PLACES = {table: place for place, tables in _APART.items() for table in tables}
 
 
-async def in_database(canaries: Canaries, dsn: str, step: Callable[[], object]) -> list[SearchResult]:
+async def in_database(canaries: Sought, dsn: str, step: Callable[[], object]) -> list[SearchResult]:
     """Search every row of every table that the login may read, and all large objects; raises CannotStart."""
     finders = {place: _Finder(canaries) for place in ("database", *_APART)}
     last = ""

@@ -68,6 +68,7 @@ class Summary(Struct, frozen=True):
     places: list[PlaceSum]
     policy_faults: list[str]
     faults: list[FaultLine]
+    skipped: list[str]  # Families that could not be proved, each with the reason.
 
 
 def summed(run: Run, searched: list[SearchResult], url_host: str) -> Summary:
@@ -93,6 +94,7 @@ def summed(run: Run, searched: list[SearchResult], url_host: str) -> Summary:
         places=places,
         policy_faults=run.policy_faults,
         faults=[_fault(outcome) for outcome in faulty[:FAULTS_MAX]],
+        skipped=list(run.skipped),
     )
 
 
@@ -157,6 +159,7 @@ def as_text(summary: Summary) -> str:
         lines += [f"  found     {find}" for find in place.finds[:_TEXT_FAULTS_MAX] if place.is_gated]
     lines += [f"  FAULT     {fault}" for fault in summary.policy_faults]
     lines += [f"  FAULT     {one.family}: {one.case}: {one.fault}" for one in summary.faults[:_TEXT_FAULTS_MAX]]
+    lines += [f"skipped     {line}" for line in summary.skipped]
     partial = "" if summary.cases_sent == summary.cases_planned else f" (only {summary.cases_sent:,} were sent in time)"
     lines += [
         f"service     {summary.url_host}, version {summary.version}, policy {summary.policy_digest}",

@@ -15,7 +15,7 @@ SUMMARY = Summary(
     verdict="pass", url_host="127.0.0.1:8080", started_at="2026-11-28T07:00:00Z", duration_s=9.5, version="1.0.0",
     policy_digest="a" * 64, cases_planned=10, cases_sent=10, cases_sha256="b" * 64, seed=1, marker="c",
     families=[_FAMILY], totals=_FAMILY, places=[PlaceSum("answers", 12_345, [], [], is_gated=True)],
-    policy_faults=[], faults=[],
+    policy_faults=[], faults=[], skipped=[],
 )  # fmt: skip
 
 
