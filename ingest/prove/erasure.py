@@ -11,6 +11,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from ingest.demo import local_service
+from ingest.errors import CannotStart
 from ingest.prove import search
 from ingest.prove.case import Case, Expected, Request
 from ingest.prove.client import Address, Connection
@@ -81,9 +82,12 @@ class _Proof:
 
     async def store(self, to: Address, kit: Kit, case: Case) -> Outcome:
         """Send a batch with a word."""
+        wire = case.request.encoded(to.authority, self._erasable.token, to.prefix)
         connection = Connection(to)
         try:
-            answer = await connection.send(case.request.encoded(to.authority, self._erasable.token, to.prefix))
+            answer = await connection.send(wire)
+        except OSError:
+            raise CannotStart("The service can no longer be reached.") from None
         finally:
             await connection.close()
         return Outcome(Planned(FAMILY, case), answer.status, fault(case, answer, kit.policy, kit.canaries) or "")
