@@ -34,7 +34,7 @@ from ingest.store.rights import erasures
 from ingest.store.rights.datasets import DATA
 
 FAMILY = "erasure"
-SKIPPED = "erasure: cryptography is not installed, so that no receipt can be signed: it is in the extra `rights`"
+SKIPPED = "erasure: cryptography is not installed, so that no receipt can be signed: install nocontent[rights]"
 _ROUNDS_MAX = 10  # Of `nocontent jobs --once` for an erasure, which takes three.
 _ROWS_PER_SECOND = 20_000
 _VACUUM = "VACUUM nocontent.events, nocontent.batches, nocontent.usage"
