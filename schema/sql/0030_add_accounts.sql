@@ -220,8 +220,10 @@ AS $$
         AND person.password_hash IS NOT NULL
 $$;
 
--- Counts an attempt in each bucket, in their order, up to the first that is full. Returns the seconds until that one is
--- empty, or 0. Rows whose time is over go, a few at a time, so the table has no more than attempts were let pass lately.
+-- Counts an attempt in each bucket, in their order. Returns the seconds until one that is full is empty, or 0. What is full
+-- is asked of every bucket before any is counted: attempts that one address or account has no more of do not use up those
+-- of all others, or of the day. Rows whose time is over go, a few at a time, so the table has no more than attempts were
+-- let pass lately.
 CREATE FUNCTION nocontent.note_attempts(buckets bytea[], spans_s integer[], mosts integer[]) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
 AS $$
@@ -231,6 +233,14 @@ DECLARE
 BEGIN
     IF cardinality(buckets) > 8 THEN
         RAISE EXCEPTION 'too many buckets' USING ERRCODE = 'program_limit_exceeded';
+    END IF;
+    SELECT noted.until INTO known
+    FROM unnest(buckets, mosts) AS asked (bucket, most)
+    JOIN nocontent.sign_in_attempts noted ON noted.bucket = asked.bucket
+    WHERE noted.attempts >= asked.most AND noted.until >= clock_timestamp()
+    ORDER BY noted.until DESC LIMIT 1;
+    IF FOUND THEN
+        RETURN greatest(1, ceil(extract(epoch FROM known.until - clock_timestamp())));
     END IF;
     FOR place IN 1 .. cardinality(buckets) LOOP
         INSERT INTO nocontent.sign_in_attempts AS noted (bucket, attempts, until)
@@ -258,21 +268,30 @@ $$;
 
 -- Of somebody whose password was right, or whose link. The session `instead`, which the browser had until now, ends. The
 -- place is remembered once nothing is awaited, and the oldest of more than ten goes. A person has 20 sessions at most.
--- Whoever signs in also removes what is over of others, a few rows at a time.
+-- Whoever signs in also removes what is over of others, a few rows at a time. Somebody with an authenticator gets no session
+-- by a password alone, and none in the place of one that awaited a code and has ended meanwhile, as by a new password. An
+-- operator's link, which has no place, needs no code.
 CREATE FUNCTION nocontent.open_session(
     tenant integer, person uuid, its_digest bytea, its_browser text, awaits boolean, place bytea, instead bytea
 ) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
 AS $$
+DECLARE
+    known record;
 BEGIN
+    SELECT totp_since IS NOT NULL AS has_totp INTO known FROM nocontent.people
+    WHERE tenant_id = tenant AND person_id = person AND disabled_at IS NULL FOR NO KEY UPDATE;
+    IF NOT FOUND OR known.has_totp AND NOT awaits AND place IS NOT NULL AND NOT EXISTS (
+        SELECT FROM nocontent.sessions
+        WHERE tenant_id = tenant AND person_id = person AND digest = instead AND awaits_totp AND expires_at > now()
+    ) THEN
+        RETURN false;
+    END IF;
     UPDATE nocontent.people SET last_sign_in_at = CASE WHEN awaits THEN last_sign_in_at ELSE now() END,
         places = CASE WHEN awaits OR place IS NULL THEN places ELSE (array_remove(places, place) || place)[
             greatest(1, cardinality(array_remove(places, place)) + 2 - 10) :
         ] END
-    WHERE tenant_id = tenant AND person_id = person AND disabled_at IS NULL;
-    IF NOT FOUND THEN
-        RETURN false;
-    END IF;
+    WHERE tenant_id = tenant AND person_id = person;
     DELETE FROM nocontent.sessions WHERE digest = instead OR session_id IN (
         SELECT session_id FROM nocontent.sessions WHERE expires_at < now() LIMIT 16 FOR UPDATE SKIP LOCKED
     );
@@ -459,8 +478,12 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION nocontent.add_person(tenant integer, address text, its_name text, its_role text, its_zone text)
-RETURNS uuid
+-- A broken CHECK of `people` would put the whole row into PostgreSQL's log, as "Failing row contains": address and name, the
+-- start of the password's hash and the secret of the authenticator; a duplicate its address. What is caught is not logged,
+-- so functions that write what somebody typed raise the same SQLSTATE without a row.
+CREATE FUNCTION nocontent.add_person(
+    tenant integer, address text, its_name text, its_role text, its_zone text
+) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
 AS $$
 DECLARE
@@ -470,8 +493,12 @@ BEGIN
     IF (SELECT count(*) FROM nocontent.people WHERE tenant_id = tenant) >= 1000 THEN
         RAISE EXCEPTION 'too many people' USING ERRCODE = 'program_limit_exceeded';
     END IF;
-    INSERT INTO nocontent.people (tenant_id, email, name, role, time_zone)
-    VALUES (tenant, address, its_name, its_role, its_zone) RETURNING person_id INTO made;
+    BEGIN
+        INSERT INTO nocontent.people (tenant_id, email, name, role, time_zone)
+        VALUES (tenant, address, its_name, its_role, its_zone) RETURNING person_id INTO made;
+    EXCEPTION WHEN integrity_constraint_violation THEN
+        RAISE EXCEPTION 'not such a person' USING ERRCODE = SQLSTATE;
+    END;
     INSERT INTO nocontent.audit (tenant_id, act, subject_id) VALUES (tenant, 'account.invite', made);
     RETURN made;
 END
@@ -510,12 +537,18 @@ DECLARE
 BEGIN
     PERFORM nocontent.lock_people(tenant);
     was_owner := nocontent.is_owner(tenant, person);
-    UPDATE nocontent.people SET role = its_role WHERE tenant_id = tenant AND person_id = person;
+    BEGIN
+        UPDATE nocontent.people SET role = its_role WHERE tenant_id = tenant AND person_id = person;
+    EXCEPTION WHEN integrity_constraint_violation THEN
+        RAISE EXCEPTION 'not such a role' USING ERRCODE = SQLSTATE;
+    END;
     IF was_owner THEN
         PERFORM nocontent.require_owner(tenant);
     END IF;
     -- A session has the rights of the person who opened it, so a change of them asks to sign in again.
     DELETE FROM nocontent.sessions WHERE tenant_id = tenant AND person_id = person;
+    -- Whoever made a link for somebody, as an admin may, does not hold the key to what the person becomes.
+    DELETE FROM nocontent.account_links WHERE tenant_id = tenant AND person_id = person;
     INSERT INTO nocontent.audit (tenant_id, act, subject_id) VALUES (tenant, 'account.set-role', person);
 END
 $$;
@@ -591,14 +624,19 @@ END
 $$;
 
 -- What follows is for the session of the transaction. The guard of all that concerns others: an owner may do it, and an
--- admin to whoever is not an owner, and makes no owner. Returns the tenant.
+-- admin to whoever is not an owner, and makes no owner. It is asked in the order of changes of people: a role that is being
+-- given counts, and so does one that is being taken. Returns the tenant.
 CREATE FUNCTION nocontent.managed_tenant(person uuid, new_role text) RETURNS integer
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     own record;
 BEGIN
     SELECT * INTO own FROM nocontent.current_session();
+    IF own.session_role IN ('owner', 'admin') THEN
+        PERFORM nocontent.lock_people(own.session_tenant);
+        SELECT * INTO own FROM nocontent.current_session();
+    END IF;
     IF own.session_role = 'owner' OR own.session_role = 'admin' AND new_role IS DISTINCT FROM 'owner' AND NOT EXISTS (
         SELECT FROM nocontent.people
         WHERE tenant_id = own.session_tenant AND person_id = person AND role = 'owner'
@@ -728,8 +766,12 @@ AS $$
 DECLARE
     own record := nocontent.own_person();
 BEGIN
-    UPDATE nocontent.people SET name = its_name, time_zone = its_zone
-    WHERE tenant_id = own.its_tenant AND person_id = own.its_person;
+    BEGIN
+        UPDATE nocontent.people SET name = its_name, time_zone = its_zone
+        WHERE tenant_id = own.its_tenant AND person_id = own.its_person;
+    EXCEPTION WHEN integrity_constraint_violation THEN
+        RAISE EXCEPTION 'not such details' USING ERRCODE = SQLSTATE;
+    END;
     INSERT INTO nocontent.audit (tenant_id, act) VALUES (own.its_tenant, 'account.set-details');
 END
 $$;
