@@ -39,7 +39,7 @@ async def reset(connection: Connection, person_id: UUID) -> Link:
 
 
 async def set_role(connection: Connection, person_id: UUID, role: Role) -> None:
-    """Give a person another role; the person has to sign in again. Raises NotAllowed, PersonUnknown or LastOwner."""
+    """Set a person's role, and end all sessions; raises NotAllowed, PersonUnknown or LastOwner."""
     await people.manage(connection, person_id, "role", role)
 
 
@@ -49,7 +49,7 @@ async def disable(connection: Connection, person_id: UUID) -> None:
 
 
 async def enable(connection: Connection, person_id: UUID) -> None:
-    """Let a person sign in again; raises NotAllowed or PersonUnknown."""
+    """Enable a person who was disabled; raises NotAllowed or PersonUnknown."""
     await people.manage(connection, person_id, "enable")
 
 
@@ -64,5 +64,5 @@ async def sign_out_everywhere(connection: Connection, person_id: UUID) -> None:
 
 
 async def end_totp(connection: Connection, person_id: UUID) -> None:
-    """Let a person who lost the authenticator sign in without codes; raises NotAllowed or PersonUnknown."""
+    """Remove the authenticator of a person who lost it; raises NotAllowed or PersonUnknown."""
     await people.manage(connection, person_id, "end-totp")

@@ -26,7 +26,7 @@ _FIELD_CHARS_MAX = 254
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """What signing in needs: connections, the keys in force, and the pool that hashes."""
+    """Holds the connections, the keys in force, and the pool that hashes."""
 
     connect: Connect
     keys: Callable[[], Keys] = field(repr=False)
@@ -34,7 +34,7 @@ class Accounts:
 
 
 class Credentials(NamedTuple):
-    """What somebody typed to sign in."""
+    """The fields of the form for signing in."""
 
     organisation: str
     email: str

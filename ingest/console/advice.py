@@ -15,7 +15,7 @@ DOORS: dict[Door, str] = {
 
 
 class Advice(NamedTuple):
-    """What a cause says to the sender, and what to do about the proxy; `page` is one of the console that helps."""
+    """The words for a cause, and on what to do about the proxy; `page` is one of the console that helps."""
 
     says: str
     do: str
