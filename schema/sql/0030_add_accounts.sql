@@ -720,18 +720,6 @@ BEGIN
 END
 $$;
 
--- The session goes on under a new id, as after every act that needed the password.
-CREATE FUNCTION nocontent.renew_session(new_digest bytea) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
-AS $$
-DECLARE
-    own record := nocontent.own_person();
-BEGIN
-    UPDATE nocontent.sessions SET digest = new_digest, confirmed_at = now(), seen_at = now()
-    WHERE tenant_id = own.its_tenant AND digest = own.its_session;
-END
-$$;
-
 -- All other sessions and all links end; the own one goes on under a new id.
 CREATE FUNCTION nocontent.set_own_password(new_hash text, new_digest bytea) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
@@ -745,7 +733,8 @@ BEGIN
     WHERE tenant_id = own.its_tenant AND person_id = own.its_person AND digest <> own.its_session;
     DELETE FROM nocontent.account_links WHERE tenant_id = own.its_tenant AND person_id = own.its_person;
     INSERT INTO nocontent.audit (tenant_id, act) VALUES (own.its_tenant, 'account.change-password');
-    PERFORM nocontent.renew_session(new_digest);
+    UPDATE nocontent.sessions SET digest = new_digest, confirmed_at = now(), seen_at = now()
+    WHERE tenant_id = own.its_tenant AND digest = own.its_session;
 END
 $$;
 
@@ -957,7 +946,7 @@ GRANT EXECUTE ON FUNCTION nocontent.session_tenant(), nocontent.session_role(), 
     nocontent.pending_sign_in, nocontent.take_totp_step, nocontent.use_recovery_code, nocontent.read_session,
     nocontent.touch_session, nocontent.close_session, nocontent.find_link, nocontent.use_link,
     nocontent.invite_person, nocontent.link_managed, nocontent.manage_person, nocontent.own_secrets,
-    nocontent.renew_session, nocontent.set_own_password, nocontent.rehash, nocontent.set_own_details,
+    nocontent.set_own_password, nocontent.rehash, nocontent.set_own_details,
     nocontent.begin_totp, nocontent.confirm_totp, nocontent.set_recovery_codes, nocontent.end_own_totp,
     nocontent.end_own_session, nocontent.end_own_sessions TO nocontent_console;
 

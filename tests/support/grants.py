@@ -246,7 +246,7 @@ _ACCOUNTS = {
     | dict.fromkeys(
         "session_person session_tenant session_role total find_sign_in note_attempts forget_attempts open_session"
         " pending_sign_in take_totp_step use_recovery_code read_session touch_session close_session find_link use_link"
-        " invite_person link_managed manage_person own_secrets renew_session set_own_password rehash set_own_details"
+        " invite_person link_managed manage_person own_secrets set_own_password rehash set_own_details"
         " begin_totp confirm_totp set_recovery_codes end_own_totp end_own_session end_own_sessions".split(),
         "EXECUTE",
     )
