@@ -15,9 +15,10 @@ from tests.support.customers import CustomerSpec
 from tests.support.service import wait_until
 
 EVENTS = 30
-# The panels that have nothing to show where no trouble was, no TLS and no other format than ours.
+# The panels that have nothing to show where no trouble was, no TLS, no console and no other format than ours.
 SILENT = {
-    "503 by problem", "Fields discarded", "Log lines that reached nobody", "Records of other formats rejected",
+    "503 by problem", "Console: answers by status", "Console: attempts to sign in", "Console: time for a page",
+    "Fields discarded", "Log lines that reached nobody", "Records of other formats rejected",
     "Terms learned", "Time left of the certificate", "Tokens and quotas refused",
 }  # fmt: skip
 

