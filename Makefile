@@ -149,9 +149,9 @@ fmt: $(VENV)/.dev ## format, and fix what the linter can
 	$(BIN)/python -m ruff format .
 
 lock: $(VENV)/.dev ## pin the dependencies of pyproject.toml again (UPGRADE=1: the newest versions)
-	$(LOCK) pyproject.toml --extra embedded --extra rights --extra console --output-file requirements.lock
-	$(LOCK) pyproject.toml --extra embedded --extra billing --extra rights --extra export --extra console --extra dev --constraint requirements.lock --output-file requirements-dev.lock
-	$(LOCK) pyproject.toml --extra rights --extra console --constraint requirements.lock --output-file requirements-image.lock
+	$(LOCK) pyproject.toml --extra embedded --extra rights --extra console --extra mail --output-file requirements.lock
+	$(LOCK) pyproject.toml --extra embedded --extra billing --extra rights --extra export --extra console --extra mail --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(LOCK) pyproject.toml --extra rights --extra console --extra mail --constraint requirements.lock --output-file requirements-image.lock
 	for name in k8s/requirements-sbom tests/clients/requirements-clients tests/clients/requirements-clients-otlp \
 	  tests/fuzz/requirements-fuzz tests/k8s/requirements-k8s tests/openapi/requirements-api; do \
 	  $(LOCK) $$name.in --output-file $$name.lock || exit 1; done
