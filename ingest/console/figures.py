@@ -1,26 +1,20 @@
 """Writes numbers and times as people read them; the page has the exact value beside."""
 
 from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
+from ingest.reports import figures
+
 NONE = Markup('<span class="none" title="unknown">–</span>')
-_NANO = Decimal(1_000_000_000)
-_CENT = Decimal("0.01")
-_SMALL = Decimal("0.000001")
 _KILO = 1_024
 
 
 def money(nanousd: int | None) -> str:
-    """Write nano-USD: to the cent, below a cent to the millionth, and below that exactly."""
-    if nanousd is None:
-        return NONE
-    amount = Decimal(nanousd) / _NANO
-    grain = next((grain for grain in (_CENT, _SMALL) if not amount or abs(amount) >= grain), 1 / _NANO)
-    rounded = amount.quantize(grain, ROUND_HALF_UP)
-    return f"{'−' if rounded < 0 else ''}${abs(rounded):,f}"
+    """Write nano-USD, rounded by its size."""
+    return NONE if nanousd is None else figures.money(nanousd)
 
 
 def amount(number: Decimal | None) -> str:
@@ -30,12 +24,12 @@ def amount(number: Decimal | None) -> str:
 
 def count(number: int | None) -> str:
     """Write a whole number, in groups of three digits."""
-    return NONE if number is None else f"{number:,}".replace("-", "−")
+    return NONE if number is None else figures.count(number)
 
 
 def share(ratio: float | None) -> str:
     """Write a part of 1 in percent."""
-    return NONE if ratio is None else f"{round(ratio * 100, 1) + 0.0:,.1f} %".replace("-", "−")
+    return NONE if ratio is None else figures.share(ratio)
 
 
 def milliseconds(number: float | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ingest.console import advice
+from ingest.reports import advice
 from ingest.store import tenants, tokens
 from ingest.store.connections import Connection
 from ingest.store.traffic import OTHER, PROBLEMS

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from starlette.responses import Response
 
 from ingest.accounts.roles import Role
-from ingest.console import advice, days
+from ingest.console import days
 from ingest.console.page import Page
 from ingest.console.tables import Cell, Column, Link, Table
 from ingest.console.visit import Visit
+from ingest.reports import advice
 from ingest.serving.errors import NotFound
 from ingest.store import traffic_reads
 from ingest.store.traffic_reads import Gap, Source, Stream

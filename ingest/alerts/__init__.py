@@ -1,0 +1,1 @@
+"""What is told to people unasked: letters, and what has them sent."""
