@@ -72,7 +72,7 @@ TENANT_TABLES = (
         "the tenant's name, modes, quota and retention", "to accept what its proxies send: the contract",
         clocks.TENANT, Erased.DELETE, "created_at",
         ("tenant_id", "name", "task_category_mode", "provider_mode", "model_mode", "tag_value_mode",
-         "events_per_minute_max", "disabled", "created_at", "diagnostics", "retention_days"),
+         "events_per_minute_max", "disabled", "created_at", "diagnostics", "retention_days", "insights"),
         {"retention_changed": "when the retention last changed, for maintenance",
          "usage_frozen_before": "which sums outlived their events, for the jobs", **_REVISION},
     ),
@@ -294,4 +294,8 @@ OTHER_TABLES: Mapping[str, str] = {
     "job_figures": "what the jobs did, over all tenants",
     "sign_in_attempts": "attempts to sign in, by digests that the database has no key of, for a day at most",
     "page_counts": "how often each page of the console was looked at, by day, over all tenants",
+    "site_pages": "how often each public page was looked at, by day",
+    "site_referrers": "from which sites of a closed list public pages were reached, by day",
+    "insight_releases": "the ledger of releases across tenants: month, parameters, what each spent",
+    "insight_routes": "what was released across tenants: sums with noise, by month and route",
 }

@@ -295,6 +295,20 @@ _OWN_READS = {  # Of migration 0032.
     )
     | dict.fromkeys("tenant_tables processor_customers processor_events".split(), "SELECT"),
 }
+_INSIGHTS = {  # Of migration 0040.
+    "nocontent_biller": {"add_insight_release": "EXECUTE", "erasures.scope": "SELECT"},
+    "nocontent_control": {"tenants.insights": "UPDATE"},
+    "nocontent_console": {
+        "tenants.insights": "UPDATE",
+        "count_site_pages": "EXECUTE",
+        "count_site_referrers": "EXECUTE",
+    },
+    "nocontent_analyst": {},
+}
+for _role in _INSIGHTS:
+    _INSIGHTS[_role] |= dict.fromkeys(["insight_releases", "insight_routes"], "SELECT")
+for _role in ("nocontent_control", "nocontent_analyst"):
+    _INSIGHTS[_role] |= dict.fromkeys(["site_pages", "site_referrers"], "SELECT")
 for _family in (
     _BILLING,
     _PAYMENTS,
@@ -306,6 +320,7 @@ for _family in (
     _TRAFFIC,
     _ACCOUNTS,
     _OWN_READS,
+    _INSIGHTS,
 ):
     for _role, _things in _family.items():
         GRANTS.setdefault(_role, {}).update(_things)

@@ -127,7 +127,7 @@ STANDING = (
     _table("audit", "audit", "audit", "audit_id at:time act:text kind term_id token_id:text rule:text person_id:id"
            " subject_id:id", "audit_id; at"),
     _table("tenant", "account", "tenants", "name:text task_category_mode provider_mode model_mode tag_value_mode"
-           " events_per_minute_max diagnostics disabled:bool retention_days retention_changed:day"
+           " events_per_minute_max diagnostics disabled:bool insights:bool retention_days retention_changed:day"
            " usage_frozen_before:day created_at:time", "tenant_id"),
     _table("tokens", "account", "ingest_tokens", "token_id:text scopes:texts created_at:time expires_at:time"
            " revoked_at:time last_used_at:time", "token_id"),

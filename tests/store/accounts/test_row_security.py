@@ -15,7 +15,10 @@ from tests.support.cluster import Cluster, operator
 from tests.support.tenant_rows import ROWS
 
 # Tables and views without rows of a tenant, which the console may read or write.
-_GLOBAL = {"control", "retention", "migrations", "acts", "rules", "page_counts", "tenant_tables"}
+_GLOBAL = {"control", "retention", "migrations", "acts", "rules", "page_counts", "tenant_tables"} | {
+    "insight_releases",
+    "insight_routes",
+}
 _VIEWS = {"tag_names", "readable_usage"}  # They ask with the rights of the reader.
 _BARRIERS = {"own_events", "own_batches"}
 _SHIPPED = {"vocabulary", "prices"}  # Tenant 0's rows are everybody's.
