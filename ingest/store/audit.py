@@ -49,6 +49,7 @@ ACTS = (
     "invoice.credit",
     "invoice.settle",
     "insights.release",
+    "legal.accept",
     "annotation.add",
     "annotation.remove",
     "retention.set",

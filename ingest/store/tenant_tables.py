@@ -238,6 +238,13 @@ TENANT_TABLES = (
         clocks.PERSON, Erased.DELETE, "created_at",
         ("tenant_id", "person_id", "created_at", "used_at"), _DIGEST,
     ),
+    TenantTable(
+        "acceptances", "tenant_id", Data.ACCOUNTS,
+        "which version of which legal document somebody accepted for the tenant, when, with its SHA-256; no text",
+        "to prove what was agreed: the contract",
+        clocks.TENANT, Erased.DELETE, "at",
+        ("tenant_id", "document", "version", "person_id", "digest", "shown", "at"),
+    ),
     TenantTable(  # Tenant 0 has the shipped price book.
         "prices", "tenant_id", Data.PRICES,
         "the tenant's own prices of models", "to compute costs: the contract",

@@ -309,6 +309,12 @@ for _role in _INSIGHTS:
     _INSIGHTS[_role] |= dict.fromkeys(["insight_releases", "insight_routes"], "SELECT")
 for _role in ("nocontent_control", "nocontent_analyst"):
     _INSIGHTS[_role] |= dict.fromkeys(["site_pages", "site_referrers"], "SELECT")
+_ACCEPTANCES = {  # Of migration 0039.
+    "nocontent_control": {"acceptances": "SELECT"},
+    "nocontent_exporter": {"acceptances": "SELECT"},
+    "nocontent_console": {"acceptances": "SELECT", "accept_document": "EXECUTE"},
+    "nocontent_eraser": {"acceptances.tenant_id": "SELECT"},
+}
 for _family in (
     _BILLING,
     _PAYMENTS,
@@ -321,6 +327,7 @@ for _family in (
     _ACCOUNTS,
     _OWN_READS,
     _INSIGHTS,
+    _ACCEPTANCES,
 ):
     for _role, _things in _family.items():
         GRANTS.setdefault(_role, {}).update(_things)

@@ -32,6 +32,7 @@ INSERT INTO erased_words VALUES ($TENANT, {_ID}, 3, 0, sha256(''), sha256(''), n
 INSERT INTO account_links (tenant_id, digest, person_id, kind, expires_at)
     VALUES ($TENANT, sha256('$TENANT'), {_ID}, 'reset', now());
 INSERT INTO recovery_codes (tenant_id, person_id, digest) VALUES ($TENANT, {_ID}, sha256(''));
+INSERT INTO acceptances VALUES ($TENANT, 1, 1, {_ID}, sha256(''), sha256(''));
 INSERT INTO refusals VALUES (now(), now(), 1, 1, $TENANT, '2026-01-01', 1, 0, 'other');
 INSERT INTO arrivals VALUES (now(), now(), 1, 0, 1, $TENANT, '2026-01-01', 0, 0, 1, '000000000000');
 """

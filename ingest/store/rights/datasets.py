@@ -6,6 +6,7 @@ A test compares the list with the catalog: a table or a column of a tenant that 
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from ingest.store.acceptances import DOCUMENTS
 from ingest.store.rights.annotations import Reason
 from ingest.store.rights.columns import Field, Kind
 from ingest.store.traffic import DOORS, FIELDS
@@ -24,6 +25,7 @@ _WORDS: Mapping[str, tuple[str | None, ...]] = {
     "refusals.door": (None, *DOORS),
     "refusals.field": FIELDS,
     "arrivals.door": (None, *DOORS),
+    "acceptances.document": (None, *DOCUMENTS),
     "invoices.kind": (None, "invoice", "credit_note"),
     "invoices.state": (None, "finalized", "paid", "void"),
     "invoice_lines.kind": (None, "events", "savings", "flat", "minimum"),
@@ -147,6 +149,8 @@ STANDING = (
            " used_at:time", "person_id, created_at"),
     _table("recovery_codes", "people", "recovery_codes", "person_id:id created_at:time used_at:time",
            "person_id, created_at"),
+    _table("acceptances", "people", "acceptances", "document version person_id:id at:time",
+           "document, version, person_id, digest, shown"),
     _table("erasures", "erasures", "erasures", "erasure_id:id scope:text first:time last:time stream_id:id sequence"
            " term_id requested_at:time step:text step_at:time ordered_at:time vacuumed_at:time verified_at:time"
            " finished_at:time", "erasure_id"),
@@ -171,6 +175,8 @@ LEFT_OUT: Mapping[str, str] = {
     "sessions.digest": "the hash of a secret",
     "account_links.digest": "the hash of a secret",
     "recovery_codes.digest": "the hash of a secret",
+    "acceptances.digest": "the SHA-256 of a published document, which the archive of access has",
+    "acceptances.shown": "the same, with the operator's details",
     "erased_words.digest": "a digest of a word that was erased",
     "erased_words.salt": "the salt of that digest",
     "invoices.usage_digest": "a digest of sums that the export has",

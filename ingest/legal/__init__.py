@@ -1,0 +1,1 @@
+"""Legal documents: published once and never changed, shown with the operator's details, accepted by version."""
