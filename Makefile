@@ -3,7 +3,7 @@
 .SUFFIXES:
 .DEFAULT_GOAL := help
 .PHONY: help run test fuzz fuzz-properties fuzz-coverage usage-histories prove prove-breaks api-check focus-check faults soak erasure hostile check fmt lock catalogue clean clean-data
-.PHONY: bench bench-console bench-full clients instructions plots observe console-pictures generate k8s-check image reporter sbom
+.PHONY: security-claims bench bench-console bench-full clients instructions plots observe console-pictures generate k8s-check image reporter sbom
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -38,6 +38,9 @@ run: $(VENV)/.run ## start it and send it events (ONCE=1: then stop; NOCONTENT_D
 # order of tests/conftest.py. With bytecode, whatever the environment says: the tests start hundreds of processes.
 test: $(VENV)/.dev ## run the tests (ARGS="-k gate": some of them, one after another)
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest $(or $(ARGS),-n 3 --dist loadfile --no-loadscope-reorder)
+
+security-claims: $(VENV)/.dev ## run the tests that the page /security names, and record each that passed, with the commit
+	$(BIN)/python -m tests.legal $(ARGS)
 
 fuzz: $(VENV)/.dev ## try to get text in with 200,000 generated bodies (ARGS="--bodies 1000 --seed 1": fewer, repeatable)
 	$(BIN)/python -m tests.fuzz $(ARGS)
