@@ -5,12 +5,11 @@ A record is of a commit, so that it can be repeated: the checkout has to be as c
 
 import subprocess
 import sys
-from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
-import pytest
 
 from ingest.legal import claims
 from ingest.legal.claims import Run
@@ -18,20 +17,6 @@ from tests.support import named
 from tests.support.service import ROOT
 
 RECORD = ROOT / "ingest/legal" / claims.RUNS
-
-
-class Outcomes:
-    """A plugin of pytest that notes the outcome of each phase of each test, with parameters as one."""
-
-    def __init__(self) -> None:
-        self._found: defaultdict[str, set[str]] = defaultdict(set)
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self._found[report.nodeid.partition("[")[0]].add(report.outcome)
-
-    def passed(self) -> set[str]:
-        """Return the tests that passed with all of their parameters; one that was skipped in part did not."""
-        return {test for test, found in self._found.items() if found == {"passed"}}
 
 
 def recorded(passed: set[str], run: Run, path: Path = RECORD) -> dict[str, Run]:
@@ -52,13 +37,17 @@ def main() -> int:
     if _git("status", "--porcelain", "--", ".", f":!{own}"):
         print("security-claims: commit first; a record names the commit that was tested", file=sys.stderr)  # noqa: T201 (a command)
         return 2
-    outcomes = Outcomes()
-    status = pytest.main(["-q", *sys.argv[1:], *named.in_order(claims.tests())], plugins=[outcomes])
+    with TemporaryDirectory() as folder:
+        passed = Path(folder) / "passed.json"
+        plugin = ["-p", "tests.legal.outcomes", "--passed-to", str(passed)]
+        command = [sys.executable, "-m", "pytest", "-q", *plugin, *sys.argv[1:], *named.in_order(claims.tests())]
+        status = subprocess.run(command, cwd=ROOT, check=False).returncode
+        green = set(msgspec.json.decode(passed.read_bytes(), type=list[str])) if passed.exists() else set()
     run = Run(_git("rev-parse", "HEAD"), datetime.now(UTC).replace(microsecond=0))
-    made = recorded(outcomes.passed(), run)
+    made = recorded(green, run)
     fresh = sum(one == run for one in made.values())
     print(f"{fresh} of {len(claims.tests())} tests passed at {run.commit[:12]}, and are recorded")  # noqa: T201 (a command)
-    return int(status)
+    return status
 
 
 if __name__ == "__main__":

@@ -88,15 +88,13 @@ def test_a_record_keeps_the_last_green_run_of_what_did_not_pass(tmp_path: Path) 
 def test_only_a_test_that_passed_with_all_its_parameters_counts(tmp_path: Path) -> None:
     """It runs apart, with the plugin of the command, and prints the tests that count."""
     (tmp_path / "test_it.py").write_text(_SAMPLE, "utf-8")
-    script = (
-        "import pytest; from tests.legal.__main__ import Outcomes; found = Outcomes();"
-        f"pytest.main(['-q', '-p', 'no:cacheprovider', '-c', '/dev/null', '--rootdir', {str(tmp_path)!r},"
-        f" {str(tmp_path)!r}], plugins=[found]); print(sorted(found.passed()))"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True, text=True, timeout=60
-    )
-    assert ended.stdout.splitlines()[-1] == "['test_it.py::test_good']"
+    passed = tmp_path / "passed.json"
+    plugin = ["-p", "tests.legal.outcomes", "-p", "no:cacheprovider", "--passed-to", str(passed)]
+    subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *plugin, "-c", "/dev/null", "--rootdir", str(tmp_path), str(tmp_path)],
+        cwd=ROOT, capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert msgspec.json.decode(passed.read_bytes()) == ["test_it.py::test_good"]
 
 
 _SAMPLE = """
