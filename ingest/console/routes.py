@@ -9,6 +9,7 @@ from ingest.console.pages import (
     audit,
     authenticator,
     billing,
+    claims,
     data,
     home,
     links,
@@ -44,6 +45,6 @@ PAGES: Sequence[Page] = (
     *authenticator.PAGES,
     *sign_in.PAGES,
 )
-PUBLIC: Sequence[PublicPage] = (*sign_in.PUBLIC, *links.PUBLIC)
+PUBLIC: Sequence[PublicPage] = (*sign_in.PUBLIC, *links.PUBLIC, *claims.PUBLIC)
 NAMES = frozenset((*(page.name for page in PAGES), *(page.name for page in PUBLIC)))
 assert len(NAMES) == len(PAGES) + len(PUBLIC)  # Each has a name of its own.

@@ -5,11 +5,13 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Meta
 
 from ingest.errors import CannotStart
+from ingest.legal import claims
 from ingest.legal.settings import LEGAL_FILE, LegalSettings
 
 _BYTES_MAX = 65_536
@@ -28,6 +30,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     security_contact: _Line | None = None
     governing_law: _Line | None = None
     subprocessors: _Line | None = None  # The path of the operator's own list, in place of the shipped one.
+    attests: tuple[_Line, ...] = ()  # Ids of the sentences of /security that no test can show, and that hold here.
 
     @property
     def security_uri(self) -> str | None:
@@ -35,12 +38,12 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return None if self.security_contact is None else uri(self.security_contact)
 
 
-NAMES = tuple(name for name in Facts.__struct_fields__ if name != "subprocessors")
+NAMES = tuple(name for name in Facts.__struct_fields__ if name not in {"subprocessors", "attests"})
 
 
 def uri(contact: str) -> str:
     """Return a contact as a URI."""
-    return contact if contact.startswith("https://") else f"mailto:{contact}"
+    return contact if contact.startswith("https://") else "mailto:" + quote(contact, safe="@!$&'*+/=~")
 
 
 def load(settings: LegalSettings) -> Facts:
@@ -59,7 +62,7 @@ def load(settings: LegalSettings) -> Facts:
     except (ValueError, RecursionError):  # UnicodeDecodeError, TOMLDecodeError and ValidationError are ValueErrors.
         raise CannotStart(
             f"{LEGAL_FILE} must be TOML with nothing but {', '.join(Facts.__struct_fields__)}, each a line of up to 256"
-            " characters; contacts are mail addresses or https URLs."
+            " characters; contacts are mail addresses or https URLs, and attests lists ids of attestations."
         ) from None
 
 
@@ -87,7 +90,9 @@ def _checked(facts: Facts) -> Facts:
     for value in (facts.contact, facts.security_contact):
         if value is not None and not (_MAIL.fullmatch(value) or _URL.fullmatch(value)):
             raise ValueError
-    for name in Facts.__struct_fields__:
+    if set(facts.attests) - {each.id for each in claims.page().attestations}:
+        raise ValueError
+    for name in (*NAMES, "subprocessors"):
         value = getattr(facts, name)
         if value is not None and not (value.isprintable() and value.strip() == value):
             raise ValueError
