@@ -33,6 +33,7 @@ TOMBSTONES = Clock(
 PERSON = Clock("until the person is removed, or the tenant erased", "no clock", "an owner, an admin or an operator")
 SESSIONS = Clock("14 days", "PostgreSQL's clock", "signing out, or whoever signs in after it")
 LINKS = Clock("7 days, 30 minutes or 10 minutes", "PostgreSQL's clock", "whoever signs in after it")
+MAIL = Clock("90 days after it ended; until the person is removed", _HORIZON, "maintenance", ("trim_mail",))
 TENANT = Clock("until the tenant is erased", "no clock", "an erasure of the tenant")
 DEPLOYMENT = Clock("as long as the deployment", "no clock", "nobody")
 OPERATOR = Clock("as long as the operator keeps the files", "the operator", "the operator")

@@ -28,6 +28,7 @@ Role = Literal[
     "nocontent_eraser",
     "nocontent_exporter",
     "nocontent_console",
+    "nocontent_mailer",
 ]
 CONNECT_TIMEOUT_S = 5.0  # For each host.
 STATEMENT_TIMEOUT_S = 10.0  # For each statement, COMMIT included.

@@ -6,14 +6,16 @@ from typing import Literal, NamedTuple, get_args
 
 from ingest.store.connections import Connection, Role
 
-JobName = Literal["rollup", "compare", "close", "hand_over", "erase"]
+JobName = Literal["rollup", "compare", "close", "hand_over", "erase", "mail"]
 Total = Literal[
     "rows_summed", "hours_recomputed", "hours_compared", "documents_issued", "hand_overs_done", "rows_erased",
-    "erasures_finished",
+    "erasures_finished", "letters_sent", "letters_bounced", "letters_given_up", "letters_suppressed", "letters_unsure",
+    "letters_sent_again",
 ]  # fmt: skip
 State = Literal[
     "marks_pending", "events_pending", "hours_differing", "compared_tenant", "compared_hour", "mismatch_ppm",
     "events_unpriced", "months_waiting", "hand_overs_failing", "erasures_open", "erasure_oldest_s",
+    "letters_waiting", "letter_oldest_s", "mail_server_failing", "mail_without_tls",
 ]  # fmt: skip
 Figure = Total | State
 TOTALS = frozenset(get_args(Total))

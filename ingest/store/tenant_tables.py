@@ -245,6 +245,20 @@ TENANT_TABLES = (
         clocks.TENANT, Erased.DELETE, "at",
         ("tenant_id", "document", "version", "person_id", "digest", "shown", "at"),
     ),
+    TenantTable(
+        "outbox", "tenant_id", Data.ACCOUNTS,
+        "letters to people: kind, recipient, ids and numbers that they are about, state, times; no text and no link",
+        "to send each letter, and to show what was sent: the contract",
+        clocks.MAIL, Erased.DELETE, "changed_at",
+        ("tenant_id", "letter_id", "kind", "person_id", "ids", "numbers", "state", "reply_class", "attempts",
+         "created_at", "not_before", "changed_at"),
+        {"cause": "a number that keeps one cause from making two letters"},
+    ),
+    TenantTable(
+        "mail_preferences", "tenant_id", Data.ACCOUNTS,
+        "which letters a person does not want", "to send no letter that is not wanted: a legal obligation",
+        clocks.PERSON, Erased.DELETE, "unwanted_since", ("tenant_id", "person_id", "mail_group", "unwanted_since"),
+    ),
     TenantTable(  # Tenant 0 has the shipped price book.
         "prices", "tenant_id", Data.PRICES,
         "the tenant's own prices of models", "to compute costs: the contract",

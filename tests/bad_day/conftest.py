@@ -10,6 +10,10 @@ from tests.support import accounts, bills
 from tests.support.cluster import Cluster, operator
 
 _HANDOVER = "INSERT INTO nocontent.handovers (tenant_id, issuer, number, processor) VALUES ($1, $2, $3, 2)"
+_LETTER = """
+INSERT INTO nocontent.outbox (tenant_id, kind, person_id, ids, numbers, cause)
+VALUES (1, 'invoice', gen_random_uuid(), '{}', '{}', gen_random_uuid())
+"""
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +26,7 @@ def closed(postgres: Cluster) -> Iterator[str]:
             await migrate.migrate(connection)
             await tenants.add(connection, "acme")
             await connection.execute(_HANDOVER, *await bills.issue(dsn, [1]))
+            await connection.execute(_LETTER)
 
     asyncio.run(again())
     yield dsn

@@ -16,7 +16,12 @@ from tests.support import accounts, cluster, erasing
 from tests.support.accounts import KEYS, PASSWORD, Lender, Member
 from tests.support.command import Run
 
-_TABLES = ("people", "sessions", "account_links", "recovery_codes")
+_TABLES = ("people", "sessions", "account_links", "recovery_codes", "outbox", "mail_preferences")
+_MAIL = """
+INSERT INTO outbox (tenant_id, kind, person_id, ids, numbers, cause)
+VALUES ($1, 'invoice', $2, ARRAY[$2], '{1}', gen_random_uuid());
+"""
+_DECLINED = "INSERT INTO mail_preferences (tenant_id, person_id, mail_group) VALUES ($1, $2, 'alert')"
 _SECRETS = """
 SELECT convert_to(password_hash, 'UTF8') AS secret FROM people UNION ALL SELECT totp_secret FROM people
 UNION ALL SELECT unnest(places) FROM people UNION ALL SELECT digest FROM sessions
@@ -39,6 +44,9 @@ def member(database: str) -> Member:
             await accounts.sign_in(signing, made)
             await accounts.with_totp(signing, made)
             await accounts.link(database, made, "reset")
+            async with cluster.operator(database) as owner:
+                for statement in (_MAIL, _DECLINED):
+                    await owner.execute(statement, made.tenant_id, made.person_id)
         finally:
             await lender.close()
             pool.close()
@@ -70,6 +78,7 @@ def test_a_copy_has_people_and_no_secret(run: Run, database: str, member: Member
     whole = _contents(tmp_path)
     assert member.email.encode() in whole
     assert str(member.person_id).encode() in whole
+    assert f'"ids":["{member.person_id}"],"numbers":[1]'.encode() in whole
     assert b"globex.example.com" not in whole
     secrets = [row["secret"] for row in cluster.fetch(database, _SECRETS) if row["secret"] is not None]
     assert len(secrets) >= 15

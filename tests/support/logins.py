@@ -21,6 +21,7 @@ ROLES = (
     "nocontent_eraser",
     "nocontent_exporter",
     "nocontent_console",
+    "nocontent_mailer",
 )
 _NUMBERS = itertools.count()
 

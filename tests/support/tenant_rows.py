@@ -33,6 +33,9 @@ INSERT INTO account_links (tenant_id, digest, person_id, kind, expires_at)
     VALUES ($TENANT, sha256('$TENANT'), {_ID}, 'reset', now());
 INSERT INTO recovery_codes (tenant_id, person_id, digest) VALUES ($TENANT, {_ID}, sha256(''));
 INSERT INTO acceptances VALUES ($TENANT, 1, 1, {_ID}, sha256(''), sha256(''));
+INSERT INTO outbox (tenant_id, kind, person_id, ids, numbers, cause)
+    VALUES ($TENANT, 'invoice', {_ID}, ARRAY[{_ID}]::uuid[], '{{1}}', {_ID});
+INSERT INTO mail_preferences (tenant_id, person_id, mail_group) VALUES ($TENANT, {_ID}, 'alert');
 INSERT INTO refusals VALUES (now(), now(), 1, 1, $TENANT, '2026-01-01', 1, 0, 'other');
 INSERT INTO arrivals VALUES (now(), now(), 1, 0, 1, $TENANT, '2026-01-01', 0, 0, 1, '000000000000');
 """

@@ -142,6 +142,8 @@ def _plain(value: object) -> object:
             return value.isoformat()
         case UUID():
             return str(value)
+        case list():
+            return [_plain(each) for each in value]
         case _:
             return value
 

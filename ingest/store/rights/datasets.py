@@ -151,6 +151,10 @@ STANDING = (
            "person_id, created_at"),
     _table("acceptances", "people", "acceptances", "document version person_id:id at:time",
            "document, version, person_id, digest, shown"),
+    _table("letters", "people", "outbox", "letter_id:id kind:text person_id:id ids:texts numbers:ints state:text"
+           " reply_class attempts created_at:time not_before:time changed_at:time", "letter_id"),
+    _table("mail_preferences", "people", "mail_preferences", "person_id:id mail_group:text unwanted_since:time",
+           "person_id, mail_group"),
     _table("erasures", "erasures", "erasures", "erasure_id:id scope:text first:time last:time stream_id:id sequence"
            " term_id requested_at:time step:text step_at:time ordered_at:time vacuumed_at:time verified_at:time"
            " finished_at:time", "erasure_id"),
@@ -177,6 +181,7 @@ LEFT_OUT: Mapping[str, str] = {
     "recovery_codes.digest": "the hash of a secret",
     "acceptances.digest": "the SHA-256 of a published document, which the archive of access has",
     "acceptances.shown": "the same, with the operator's details",
+    "outbox.cause": "a number of ours that keeps one cause from making two letters",
     "erased_words.digest": "a digest of a word that was erased",
     "erased_words.salt": "the salt of that digest",
     "invoices.usage_digest": "a digest of sums that the export has",

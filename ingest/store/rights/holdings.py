@@ -120,6 +120,7 @@ _DAYS = {
     clocks.LEDGER: _EVENTS,
     clocks.USAGE: "known.usage_days::integer",
     clocks.TRAFFIC: str(KEPT_DAYS),
+    clocks.MAIL: str(KEPT_DAYS),
 }
 
 

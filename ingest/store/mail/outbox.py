@@ -1,0 +1,56 @@
+"""Puts letters into the outbox, in the transaction of their cause; a cause makes one letter for each person."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID, uuid5
+
+from ingest.store.connections import Connection
+from ingest.store.mail.kinds import Kind
+
+_CAUSES = UUID("6d1f3a52-7c0e-4b7a-9d5e-2f0c8a4b6e91")  # The namespace of causes that are not rows.
+_PUT = "SELECT nocontent.put_mail($1, $2, $3, $4, $5, $6, $7)"
+_PUT_TO_ROLES = "SELECT nocontent.put_mail_to_roles($1, $2, $3, $4, $5, $6, $7)"
+
+
+class Letter(NamedTuple):
+    """A letter to a person: what it is about, in ids and numbers alone; names are read when it is sent.
+
+    `cause` is the id of a row, or `cause_of` its key.
+    """
+
+    kind: Kind
+    person_id: UUID
+    ids: tuple[UUID, ...]
+    numbers: tuple[int, ...]
+    cause: UUID
+    not_before: datetime | None = None
+
+
+class Notice(NamedTuple):
+    """Likewise, to whoever has a role."""
+
+    kind: Kind
+    ids: tuple[UUID, ...]
+    numbers: tuple[int, ...]
+    cause: UUID
+    not_before: datetime | None = None
+
+
+def cause_of(*key: object) -> UUID:
+    """Return the cause that a key stands for: the same key, the same cause."""
+    return uuid5(_CAUSES, "\n".join(map(str, key)))
+
+
+async def put(connection: Connection, tenant_id: int, letter: Letter) -> bool:
+    """Put a letter; return False if there is one of its cause, or nobody to send it to.
+
+    In a session of the console only a letter of the session's tenant.
+    """
+    return bool(await connection.fetchval(_PUT, tenant_id, *letter))
+
+
+async def put_to_roles(connection: Connection, tenant_id: int, roles: Sequence[str], notice: Notice) -> int:
+    """Put a letter to each person who has one of the roles, as `KINDS` lists them; return how many are new."""
+    kind, *rest = notice
+    return int(await connection.fetchval(_PUT_TO_ROLES, tenant_id, kind, list(roles), *rest))
