@@ -19,7 +19,7 @@ from tests.support.command import Run
 _TABLES = ("people", "sessions", "account_links", "recovery_codes", "outbox", "mail_preferences")
 _MAIL = """
 INSERT INTO outbox (tenant_id, kind, person_id, ids, numbers, cause)
-VALUES ($1, 'invoice', $2, ARRAY[$2], '{1}', gen_random_uuid());
+VALUES ($1, 'invoice', $2::uuid, ARRAY[$2::uuid], '{1}', gen_random_uuid());
 """
 _DECLINED = "INSERT INTO mail_preferences (tenant_id, person_id, mail_group) VALUES ($1, $2, 'alert')"
 _SECRETS = """
