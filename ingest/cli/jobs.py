@@ -6,12 +6,12 @@ import signal
 from contextlib import suppress
 
 from ingest import logs
+from ingest.alerts.lanes import ALL as LANES
 from ingest.cli import processes
 from ingest.cli.arguments import Subparsers
 from ingest.errors import CannotStart, Unavailable
 from ingest.jobs import runner
 from ingest.jobs.job import Job, Lane
-from ingest.reports.lanes import LANES
 from ingest.rights import restore
 from ingest.rights.receipts import settings
 from ingest.rights.receipts.folder import Folder

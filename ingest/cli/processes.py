@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ingest import config
 from ingest.accounts.settings import AccountSettings
+from ingest.alerts.mail.settings import MailSettings
 from ingest.console.settings import ConsoleSettings
 from ingest.demo.settings import DemoSettings
 from ingest.intake.settings import IntakeSettings
@@ -23,7 +24,14 @@ from ingest.usage.settings import JobsSettings
 
 @dataclass(frozen=True, kw_only=True)
 class ServeSettings(
-    AccountSettings, ConsoleSettings, ErasingSettings, IntakeSettings, JobsSettings, PaymentSettings, ServingSettings
+    AccountSettings,
+    ConsoleSettings,
+    MailSettings,  # Beside the other that has the console's origin.
+    ErasingSettings,
+    IntakeSettings,
+    JobsSettings,
+    PaymentSettings,
+    ServingSettings,
 ):
     """Of the processes that serve."""
 
@@ -57,7 +65,7 @@ class Process(NamedTuple):
 
 
 PROCESSES = {
-    "serve": Process("ingest.reports.process:APPLICATION", "nocontent_writer", more=("nocontent_usage_reader",)),
+    "serve": Process("ingest.alerts.process:APPLICATION", "nocontent_writer", more=("nocontent_usage_reader",)),
     "console": Process(
         "ingest.console.process:APPLICATION", "nocontent_console", addresses=("console_bind", "console_metrics_bind")
     ),

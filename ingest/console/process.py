@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 from ingest import config
 from ingest.accounts.keys import KeyFile, Keys
+from ingest.accounts.settings import is_loopback
 from ingest.config import PREFIX
 from ingest.console.security import PAGE_HEADERS
-from ingest.console.settings import WorkerSettings, is_loopback
+from ingest.console.settings import WorkerSettings
 from ingest.errors import CannotStart
 from ingest.rights.receipts import settings as receipts
 from ingest.serving.application import Application

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from ingest.accounts.settings import is_loopback
 from ingest.console.errors import CrossOrigin
-from ingest.console.settings import is_loopback
 from ingest.serving.application import Headers
 
 _POLICY = (

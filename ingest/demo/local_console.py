@@ -7,7 +7,8 @@ from typing import TypeVar
 from ingest import config
 from ingest.accounts import keys
 from ingest.accounts.links import Link
-from ingest.console.settings import ConsoleSettings, is_loopback
+from ingest.accounts.settings import is_loopback
+from ingest.console.settings import ConsoleSettings
 from ingest.demo import local_service
 from ingest.demo.settings import DemoSettings
 from ingest.store import connections

@@ -11,7 +11,10 @@ from ingest.store.endings import SQLSTATE_CLASSES
 from ingest.store.jobs import JobName
 from schema.rules import RULES
 
-Task = Literal["erase", "jobs", "maintainer", "orders", "pulse", "refresher", "rollup", "traffic", "writer"]
+Task = Literal[
+    "alerts", "erase", "jobs", "mail", "maintainer", "orders", "pulse", "refresher", "rollup", "traffic", "webhooks",
+    "writer",
+]  # fmt: skip
 _ROWS = (1, 10, 100, 500, 1_000, 2_000, 4_000, 8_000, 16_000)
 
 request_seconds = Histogram(

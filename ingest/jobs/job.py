@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 from ingest.store.connections import Connection, Role
 from ingest.store.jobs import Figure, JobName
 
-LaneName = Literal["rollup", "jobs", "erase"]  # The names of a worker's tasks, too.
+LaneName = Literal["rollup", "jobs", "erase", "mail", "alerts", "webhooks"]  # The names of a worker's tasks, too.
 
 
 class Round(NamedTuple):

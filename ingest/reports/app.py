@@ -1,6 +1,6 @@
 """Composes the application of `serve`: that of intake, with the doors of this room, and the jobs."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -13,6 +13,7 @@ from ingest.intake.extension import Extension
 from ingest.intake.settings import IntakeSettings
 from ingest.intake.throttle import Throttle
 from ingest.jobs import runner
+from ingest.jobs.job import Lane
 from ingest.reports import exports, invoices, lanes, openapi, receipt_keys, usage
 from ingest.reports.problems import REPORTS
 from ingest.rights.receipts import settings
@@ -46,8 +47,11 @@ RENDERINGS_WAITING_MAX = 8  # Of one tenant.
 boundary.declare(REPORTS)
 
 
-def create(shared: object = None) -> Starlette:
-    """Return the application of one worker, with settings from the environment; `shared` is as for `intake.app`."""
+def create(shared: object = None, more: Sequence[Lane] = ()) -> Starlette:
+    """Return the application of one worker, with settings from the environment; `shared` is as for `intake.app`.
+
+    It runs the lanes of this room and `more`.
+    """
     payments = config.load_own(PaymentSettings)
     doors = webhook.routes(payments, config.load_own(IntakeSettings).dsn)
     described = {**EXTENSION.paths, **(openapi.WEBHOOK if doors else {})}
@@ -64,7 +68,7 @@ def create(shared: object = None) -> Starlette:
         async with inner(within):
             guarded = _watch_restores(within, dsn)
             if config.load_own(JobsSettings).jobs:
-                for lane in lanes.LANES:
+                for lane in (*lanes.LANES, *more):
                     within.state.tasks.start(lane.name, guarded(partial(runner.run, dsn, lane)))
             yield
         await within.state.read_connections.close()

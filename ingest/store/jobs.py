@@ -9,8 +9,10 @@ from ingest.store.connections import Connection, Role
 JobName = Literal["rollup", "compare", "close", "hand_over", "erase", "mail"]
 Total = Literal[
     "rows_summed", "hours_recomputed", "hours_compared", "documents_issued", "hand_overs_done", "rows_erased",
-    "erasures_finished", "letters_sent", "letters_bounced", "letters_given_up", "letters_suppressed", "letters_unsure",
-    "letters_sent_again",
+    "erasures_finished", "letters_sent", "letters_bounced", "letters_given_up", "letters_suppressed",
+    "ambiguous_invitation", "ambiguous_reset", "ambiguous_new_place", "ambiguous_budget_alert",
+    "ambiguous_weekly_review", "ambiguous_invoice", "ambiguous_export_ready", "ambiguous_erasure_receipt",
+    "ambiguous_subprocessor_notice", "ambiguous_webhook_disabled",
 ]  # fmt: skip
 State = Literal[
     "marks_pending", "events_pending", "hours_differing", "compared_tenant", "compared_hour", "mismatch_ppm",

@@ -77,8 +77,11 @@ INSERT INTO nocontent.jobs (job) VALUES ('mail');
 
 INSERT INTO nocontent.job_figures (figure, is_total) VALUES
     ('letters_sent', true), ('letters_bounced', true), ('letters_given_up', true), ('letters_suppressed', true),
-    ('letters_unsure', true), ('letters_sent_again', true), ('letters_waiting', false), ('letter_oldest_s', false),
-    ('mail_server_failing', false), ('mail_without_tls', false);
+    ('letters_waiting', false), ('letter_oldest_s', false), ('mail_server_failing', false), ('mail_without_tls', false),
+    ('ambiguous_invitation', true), ('ambiguous_reset', true), ('ambiguous_new_place', true),
+    ('ambiguous_budget_alert', true), ('ambiguous_weekly_review', true), ('ambiguous_invoice', true),
+    ('ambiguous_export_ready', true), ('ambiguous_erasure_receipt', true), ('ambiguous_subprocessor_notice', true),
+    ('ambiguous_webhook_disabled', true);
 
 -- Who writes letters: a session's person about its own tenant, and logins that act for every tenant. The login decides, not
 -- the role that it took on, so a login of the console can put no letter of another tenant, whatever it assumes.

@@ -8,11 +8,11 @@ import pytest
 from starlette.requests import Request
 
 from ingest.accounts.sessions import COOKIE_NAME
+from ingest.accounts.settings import is_loopback, origin
 from ingest.console import addresses, security
 from ingest.console.errors import CrossOrigin
 from ingest.console.process import check
 from ingest.console.routes import PAGES, PUBLIC
-from ingest.console.settings import is_loopback, origin
 from ingest.errors import CannotStart
 from tests.support import cluster, service
 from tests.support.console import PASSWORD, Console, Visitor

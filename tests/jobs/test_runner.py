@@ -7,10 +7,10 @@ from typing import get_args
 import asyncpg
 import pytest
 
+from ingest.alerts.lanes import ALL as LANES
 from ingest.errors import Unavailable
 from ingest.jobs import runner
 from ingest.jobs.job import Job, Lane, Round
-from ingest.reports.lanes import LANES
 from ingest.store import connections
 from ingest.store import jobs as store
 from ingest.store.connections import Connection
@@ -189,7 +189,7 @@ async def test_a_login_without_the_role_runs_nothing_and_one_line_says_so(
     assert capfd.readouterr().err.count("role-missing") == 1
 
 
-@pytest.mark.parametrize("role", [role for role in ROLES if role not in (ROLE, "nocontent_eraser")])
+@pytest.mark.parametrize("role", [role for role in ROLES if role not in (ROLE, "nocontent_eraser", "nocontent_mailer")])
 async def test_nobody_else_takes_the_lead(shared_database: str, role: str) -> None:
     async with logins.connected(shared_database, await logins.made(shared_database, role), role) as connection:
         for act in ("begin_job('rollup', interval '1 year')", "finish_job('rollup', '1 s', true, '{}', '{}')"):

@@ -1,0 +1,8 @@
+"""The lanes of this room, and those of all rooms together."""
+
+from ingest.alerts.mail import job as mail
+from ingest.jobs.job import Job, Lane
+from ingest.reports import lanes
+
+LANES = (Lane("mail", "nocontent_mailer", (Job("mail", mail.send_mail),)),)
+ALL = (*lanes.LANES, *LANES)

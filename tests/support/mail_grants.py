@@ -1,0 +1,30 @@
+"""The grants of mail, as `tests.support.grants` has those of everything before."""
+
+_MAIL_READS = "outbox mail_preferences".split()
+_PUT = dict.fromkeys(["put_mail", "put_mail_to_roles"], "EXECUTE")
+MAIL: dict[str, dict[str, str]] = {  # Of migration 0035.
+    "nocontent_mailer": dict.fromkeys(
+        "tenants vocabulary tag_names usage usage_marks readable_usage annotations refusals arrivals prices plans"
+        " plan_versions subscriptions invoices invoice_lines payments erasures erasure_counts retention rules jobs"
+        " job_figures".split()
+        + _MAIL_READS,
+        "SELECT",
+    )
+    | {
+        f"people.{name}": "SELECT"
+        for name in "tenant_id person_id email name role password_changed_at time_zone created_at last_sign_in_at"
+        " disabled_at".split()
+    }
+    | {f"outbox.{name}": "UPDATE" for name in "state reply_class attempts not_before changed_at".split()}
+    | dict.fromkeys("make_mail_link note_bounce begin_job finish_job total unknown_orders".split(), "EXECUTE")
+    | _PUT
+    | {"nocontent": "USAGE"},
+    "nocontent_console": dict.fromkeys(_MAIL_READS, "SELECT")
+    | dict.fromkeys(["set_own_mail", "unsubscribe_mail"], "EXECUTE")
+    | _PUT,
+    "nocontent_control": dict.fromkeys(_MAIL_READS, "SELECT") | {"note_bounce": "EXECUTE"} | _PUT,
+    "nocontent_biller": _PUT,
+    "nocontent_eraser": {f"{table}.tenant_id": "SELECT" for table in _MAIL_READS} | _PUT,
+    "nocontent_exporter": dict.fromkeys(_MAIL_READS, "SELECT"),
+    "nocontent_maintainer": {"trim_mail": "EXECUTE"},
+}
