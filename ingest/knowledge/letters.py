@@ -85,6 +85,7 @@ class ExportReady(NamedTuple):
     """A copy of the organisation's data that was made is complete."""
 
     at: datetime
+    rows: int
 
 
 class ErasureReceipt(NamedTuple):

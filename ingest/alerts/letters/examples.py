@@ -44,7 +44,7 @@ ABOUT: Mapping[str, About] = {
             (RefusedCause("content.prompt", 312, 0), RefusedCause("vocabulary.unknown-model", 41, 0)),
         ),
         InvoiceIssued("NC-000042", is_credit_note=False, month=date(2026, 10, 1), total_cents=128_450, currency="EUR"),
-        ExportReady(_AT),
+        ExportReady(_AT, 1_402_118),
         ErasureReceipt(_ID, "tag", datetime(2026, 11, 21, 14, 5, tzinfo=UTC), _AT, 48_210),
         SubprocessorNotice(
             "Example Hosting", "Hosting of the database", "All data of customers", "Frankfurt, Germany",

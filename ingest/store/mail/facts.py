@@ -1,0 +1,205 @@
+"""Looks up what a letter says, by its ids and numbers; the tenant is in every query. None: what it is about is gone.
+
+| kind | ids | numbers |
+|---|---|---|
+| invitation, reset | | |
+| new-place | session | |
+| budget-alert | budget | threshold, spend, limit, first day of the period |
+| weekly-review | | first day, requests, spend, spend of the week before, savings, covered and unpriced requests |
+| invoice | | number of the document |
+| export-ready | | rows |
+| erasure-receipt | erasure | |
+| subprocessor-notice | notice | |
+| webhook-disabled | webhook | |
+
+Days are counted from 1970-01-01, amounts are nano-USD. A notice is no row, so `alerts.letters.gather` finds it.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from ingest.knowledge.billing import DocumentKind, document_name
+from ingest.knowledge.letters import (
+    About,
+    BudgetAlert,
+    ErasureReceipt,
+    ExportReady,
+    Invitation,
+    InvoiceIssued,
+    NewPlace,
+    Period,
+    Recipient,
+    RefusedCause,
+    Reset,
+    Scope,
+    WebhookDisabled,
+    WeeklyReview,
+)
+from ingest.store.connections import Connection
+from ingest.store.mail.kinds import Kind
+from schema.event import Kind as TermKind
+
+CAUSES_MAX = 5
+_EPOCH = date(1970, 1, 1)
+_WEEK = timedelta(days=7)
+_SCOPES: Mapping[int, tuple[Scope, TermKind | None]] = {
+    1: ("tenant", None),
+    2: ("tag-value", TermKind.TAG_VALUE),
+    3: ("category", TermKind.TASK_CATEGORY),
+    4: ("model", TermKind.MODEL),
+}
+_PERIODS: Mapping[int, Period] = {1: "day", 2: "week", 3: "month"}
+
+
+class Stored(NamedTuple):
+    """A letter as the outbox has it."""
+
+    tenant_id: int
+    letter_id: UUID
+    kind: Kind
+    person_id: UUID
+    ids: tuple[UUID, ...]
+    numbers: tuple[int, ...]
+    created_at: datetime
+
+
+_RECIPIENT = """
+SELECT person.email, person.name, own.name AS organisation, person.role, person.time_zone
+FROM nocontent.people person
+JOIN nocontent.tenants own ON own.tenant_id = person.tenant_id
+WHERE person.tenant_id = $1 AND person.person_id = $2
+"""
+
+
+async def recipient(connection: Connection, letter: Stored) -> Recipient | None:
+    """Return the person that a letter is for."""
+    row = await connection.fetchrow(_RECIPIENT, letter.tenant_id, letter.person_id)
+    return None if row is None else Recipient(*row.values())
+
+
+async def about(connection: Connection, letter: Stored) -> About | None:
+    """Return what a letter is about, but for a notice, which is no row."""
+    return await _READERS[letter.kind](connection, letter)
+
+
+async def _invitation(_connection: Connection, _letter: Stored) -> Invitation:
+    return Invitation()
+
+
+async def _reset(_connection: Connection, _letter: Stored) -> Reset:
+    return Reset()
+
+
+async def _notice(_connection: Connection, _letter: Stored) -> None:
+    return None
+
+
+_BROWSER = "SELECT browser FROM nocontent.sessions WHERE tenant_id = $1 AND session_id = $2"
+
+
+async def _new_place(connection: Connection, letter: Stored) -> NewPlace:
+    (session_id,) = letter.ids
+    return NewPlace(letter.created_at, await connection.fetchval(_BROWSER, letter.tenant_id, session_id))
+
+
+_BUDGET = """
+SELECT budget.scope, budget.period, budget.term_id FROM nocontent.budgets budget
+WHERE budget.tenant_id = $1 AND budget.budget_id = $2
+"""
+# A model or category may be of the shipped catalogue, which is tenant 0's; a tag's value has its key before it.
+_TERM = """
+SELECT coalesce(key.term || '=', '') || named.term
+FROM nocontent.vocabulary named
+LEFT JOIN nocontent.vocabulary key
+    ON named.kind = 5 AND key.tenant_id = named.tenant_id AND key.kind = 4 AND key.term_id = named.parent_id
+WHERE named.tenant_id IN (0, $1) AND named.kind = $2 AND named.term_id = $3
+ORDER BY named.tenant_id DESC LIMIT 1
+"""
+
+
+async def _budget_alert(connection: Connection, letter: Stored) -> BudgetAlert | None:
+    (budget_id,) = letter.ids
+    threshold, spend, limit, start = letter.numbers
+    row = await connection.fetchrow(_BUDGET, letter.tenant_id, budget_id)
+    if row is None:
+        return None
+    scope, kind = _SCOPES[row["scope"]]
+    term = None if kind is None else await connection.fetchval(_TERM, letter.tenant_id, kind, row["term_id"])
+    return BudgetAlert(scope, term, _PERIODS[row["period"]], _day(start), threshold, spend, limit)
+
+
+_REFUSALS = """
+SELECT cause, sum(requests)::bigint AS requests, sum(records)::bigint AS records FROM nocontent.refusals
+WHERE tenant_id = $1 AND day >= $2 AND day < $3
+GROUP BY cause ORDER BY sum(requests + records) DESC, cause LIMIT $4
+"""
+
+
+async def _weekly_review(connection: Connection, letter: Stored) -> WeeklyReview:
+    start, requests, spend, spend_before, savings, covered, unpriced = letter.numbers
+    first = _day(start)
+    rows = await connection.fetch(_REFUSALS, letter.tenant_id, first, first + _WEEK, CAUSES_MAX)
+    return WeeklyReview(
+        first, first + _WEEK - timedelta(days=1), requests, spend, spend_before, savings, covered, unpriced,
+        tuple(RefusedCause(*row.values()) for row in rows),
+    )  # fmt: skip
+
+
+_INVOICE = """
+SELECT issuer, number, kind, month, total_cents, currency FROM nocontent.invoices
+WHERE tenant_id = $1 AND number = $2 ORDER BY finalized_at DESC LIMIT 1
+"""
+
+
+async def _invoice(connection: Connection, letter: Stored) -> InvoiceIssued | None:
+    (number,) = letter.numbers
+    row = await connection.fetchrow(_INVOICE, letter.tenant_id, number)
+    if row is None:
+        return None
+    name, is_credit_note = document_name(row["issuer"], row["number"]), row["kind"] == DocumentKind.CREDIT_NOTE
+    return InvoiceIssued(name, is_credit_note, row["month"], row["total_cents"], row["currency"])
+
+
+async def _export_ready(_connection: Connection, letter: Stored) -> ExportReady:
+    (rows,) = letter.numbers
+    return ExportReady(letter.created_at, rows)
+
+
+_ERASURE = """
+SELECT erasure_id, scope, requested_at, finished_at, (
+    SELECT coalesce(sum(erased), 0)::bigint FROM nocontent.erasure_counts counted
+    WHERE counted.tenant_id = $1 AND counted.erasure_id = $2
+) AS rows
+FROM nocontent.erasures WHERE tenant_id = $1 AND erasure_id = $2 AND finished_at IS NOT NULL
+"""
+
+
+async def _erasure_receipt(connection: Connection, letter: Stored) -> ErasureReceipt | None:
+    (erasure_id,) = letter.ids
+    row = await connection.fetchrow(_ERASURE, letter.tenant_id, erasure_id)
+    return None if row is None else ErasureReceipt(UUID(int=row["erasure_id"].int), *list(row.values())[1:])
+
+
+async def _webhook_disabled(_connection: Connection, letter: Stored) -> WebhookDisabled:
+    (webhook_id,) = letter.ids
+    return WebhookDisabled(webhook_id, letter.created_at)
+
+
+def _day(number: int) -> date:
+    return _EPOCH + timedelta(days=number)
+
+
+_READERS: Mapping[Kind, Callable[[Connection, Stored], Awaitable[About | None]]] = {
+    "invitation": _invitation,
+    "reset": _reset,
+    "new-place": _new_place,
+    "budget-alert": _budget_alert,
+    "weekly-review": _weekly_review,
+    "invoice": _invoice,
+    "export-ready": _export_ready,
+    "erasure-receipt": _erasure_receipt,
+    "subprocessor-notice": _notice,
+    "webhook-disabled": _webhook_disabled,
+}
