@@ -46,6 +46,7 @@ FAMILIES = {
     "plan": ("plan",),
     "invoice": ("invoice",),
     "prices": ("prices",),
+    "mail": ("mail",),
     "usage": ("usage",),
     "export": ("export",),
     "erase": ("erase",),

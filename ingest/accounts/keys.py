@@ -81,10 +81,10 @@ class Keys:
 class KeyFile:
     """A file of keys, which is read again within a second after it was changed."""
 
-    def __init__(self, path: Path) -> None:
-        """Read the file; raises CannotStart."""
-        self._path = path
-        self._keys, self._version = _read(path)
+    def __init__(self, path: Path, setting: str = _SETTING) -> None:
+        """Read the file that a setting names; raises CannotStart."""
+        self._path, self._setting = path, setting
+        self._keys, self._version = _read(path, setting)
         self._looked_at = time.monotonic()
 
     def keys(self) -> Keys:
@@ -93,27 +93,27 @@ class KeyFile:
             self._looked_at = time.monotonic()
             try:
                 if _version(self._path.stat()) != self._version:
-                    self._keys, self._version = _read(self._path)
+                    self._keys, self._version = _read(self._path, self._setting)
             except (OSError, CannotStart):
                 logs.error("session-keys-unreadable")
         return self._keys
 
 
-def _read(path: Path) -> tuple[Keys, tuple[int, ...]]:
+def _read(path: Path, setting: str) -> tuple[Keys, tuple[int, ...]]:
     try:
         with path.open("rb") as file:
             known = os.fstat(file.fileno())
             text = file.read(_FILE_BYTES_MAX)
     except (OSError, ValueError):  # ValueError: a NUL in the name.
         raise CannotStart(
-            f"{_SETTING} names a file that cannot be read: `nocontent account keygen` makes one."
+            f"{setting} names a file that cannot be read: `nocontent account keygen` makes one."
         ) from None
     if stat.S_IMODE(known.st_mode) & stat.S_IRWXO:
-        raise CannotStart(f"{_SETTING} names a file that every user of this machine may open: chmod it to 0600.")
+        raise CannotStart(f"{setting} names a file that every user of this machine may open: chmod it to 0600.")
     try:
         return Keys.parse(text.decode("ascii")), _version(known)
     except ValueError:  # UnicodeDecodeError is one.
-        raise CannotStart(f"{_SETTING} names a file that is not one of keys: see `nocontent account keygen`.") from None
+        raise CannotStart(f"{setting} names a file that is not one of keys: see `nocontent account keygen`.") from None
 
 
 def _version(known: os.stat_result) -> tuple[int, ...]:
@@ -122,7 +122,7 @@ def _version(known: os.stat_result) -> tuple[int, ...]:
 
 def write(path: Path) -> Keys:
     """Make a file with a key, or put a new key before the one that signs; return the keys. Raises CannotStart."""
-    keys = _read(path)[0].rotated() if path.exists() else Keys.make()
+    keys = _read(path, _SETTING)[0].rotated() if path.exists() else Keys.make()
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:

@@ -19,6 +19,7 @@ from ingest import config, logs
 from ingest.accounts.keys import KeyFile, Keys
 from ingest.accounts.passwords import Passwords
 from ingest.accounts.signing_in import Accounts
+from ingest.alerts.letters import settings as letters
 from ingest.console import entry, faces, metrics, probes, render, routes, static
 from ingest.console.counts import PageCounts
 from ingest.console.downloads import Downloads
@@ -118,6 +119,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         counts=counts,
         downloads=downloads,
         receipts=folder,
+        unsubscribe_keys=letters.keys(settings),
         proof_report=settings.proof_report,
     )
     app.state.database = probes.Database(look_ups)

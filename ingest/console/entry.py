@@ -44,7 +44,9 @@ def _endpoint(found: Mapping[str, Page | PublicPage], listed: Sequence[Page]) ->
             raise MethodNotAllowed(allow)
         if not all(str(value).isprintable() for value in request.path_params.values()):
             raise NotFound  # No id and no term has such a character, and PostgreSQL takes no NUL.
-        security.require_same_origin(request.method, request.headers, services.origin)
+        is_for_programs = isinstance(page, PublicPage) and page.is_for_programs
+        if not is_for_programs:
+            security.require_same_origin(request.method, request.headers, services.origin)
         if isinstance(page, PublicPage):
             made = await _public(request, page, services)
         else:
@@ -59,7 +61,7 @@ def _endpoint(found: Mapping[str, Page | PublicPage], listed: Sequence[Page]) ->
 
 async def _public(request: Request, page: PublicPage, services: Services) -> Response:
     guest = Guest(request, page, services)
-    if request.method == "POST":
+    if request.method == "POST" and not page.is_for_programs:
         guest.form = await forms.read(request, services.memory, STRANGERS)
     return await page.handler(guest)
 

@@ -9,6 +9,7 @@ NOTICES = {
     "session-ended": "Your session has ended. Sign in again.",
     "session-revoked": "That session is signed out.",
     "account-saved": "Your details are saved.",
+    "mail-set": "What you get by mail is saved.",
     "password-changed": "Your password is changed. All other sessions are signed out.",
     "totp-disabled": "Two-step sign-in is off.",
     "terms-registered": "The terms are registered. Proxies may send them within a second.",

@@ -32,7 +32,11 @@ class Page:
 
 @dataclass(frozen=True, kw_only=True)
 class PublicPage:
-    """A page of those who are not signed in yet."""
+    """A page of those who are not signed in yet.
+
+    One `is_for_programs` takes requests from anywhere, and reads neither their form nor a cookie: what its path has
+    decides.
+    """
 
     path: str
     name: str
@@ -40,3 +44,4 @@ class PublicPage:
     handler: Callable[[Guest], Awaitable[Response]]
     method: str = "GET"
     example: Mapping[str, str] = field(default_factory=dict)
+    is_for_programs: bool = False

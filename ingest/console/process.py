@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from ingest import config
 from ingest.accounts.keys import KeyFile, Keys
 from ingest.accounts.settings import is_loopback
+from ingest.alerts.letters import settings as letters
 from ingest.config import PREFIX
 from ingest.console.security import PAGE_HEADERS
 from ingest.console.settings import WorkerSettings
@@ -41,6 +42,7 @@ def check() -> None:
     given = config.load_own(WorkerSettings)
     require_dsn(given)
     receipts.folder(given)
+    letters.keys(given)
     if given.session_keys_file:
         KeyFile(Path(given.session_keys_file))
     elif not is_loopback(urlsplit(given.console_url).hostname or ""):

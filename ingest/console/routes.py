@@ -13,6 +13,7 @@ from ingest.console.pages import (
     data,
     home,
     links,
+    mail,
     overview,
     people,
     promise,
@@ -20,6 +21,7 @@ from ingest.console.pages import (
     routing,
     sign_in,
     tokens,
+    unsubscribing,
     usage,
     vocabulary,
     vocabulary_acts,
@@ -39,12 +41,13 @@ PAGES: Sequence[Page] = (
     *billing.PAGES,
     *data.PAGES,
     *people.PAGES,
+    *mail.PAGES,
     *audit.PAGES,
     *promise.PAGES,
     *account.PAGES,
     *authenticator.PAGES,
     *sign_in.PAGES,
 )
-PUBLIC: Sequence[PublicPage] = (*sign_in.PUBLIC, *links.PUBLIC, *claims.PUBLIC)
+PUBLIC: Sequence[PublicPage] = (*sign_in.PUBLIC, *links.PUBLIC, *claims.PUBLIC, *unsubscribing.PUBLIC)
 NAMES = frozenset((*(page.name for page in PAGES), *(page.name for page in PUBLIC)))
 assert len(NAMES) == len(PAGES) + len(PUBLIC)  # Each has a name of its own.

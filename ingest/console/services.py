@@ -28,4 +28,5 @@ class Services:
     counts: PageCounts
     downloads: Downloads
     receipts: Folder | None  # Of orders and receipts, if this process may read them.
+    unsubscribe_keys: Callable[[], Keys] | None  # Of links in letters; without, there are none.
     proof_report: str | None  # The file of the last proof's report.

@@ -6,6 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from ingest.accounts.settings import AccountSettings, OriginSettings
+from ingest.alerts.letters.settings import LetterSettings
 from ingest.config import Address, Settings
 from ingest.rights.receipts.settings import ReceiptSettings
 from ingest.store.database import DatabaseSettings
@@ -29,5 +30,5 @@ class ConsoleSettings(OriginSettings, Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorkerSettings(AccountSettings, ConsoleSettings, DatabaseSettings, ReceiptSettings):
+class WorkerSettings(AccountSettings, ConsoleSettings, DatabaseSettings, LetterSettings, ReceiptSettings):
     """What a worker of the console reads."""

@@ -21,17 +21,15 @@ from ingest.knowledge.letters import (
     WebhookDisabled,
     WeeklyReview,
 )
+from ingest.store.mail.kinds import DECLINABLE, KINDS, Kind
 
 _ID = UUID("01939f4e-0000-7000-8000-000000000001")
 _AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 _NANO = 1_000_000_000
+LINKED: tuple[Kind, ...] = ("invitation", "reset")  # With a link that works once.
 TO = Recipient("owner@example.com", "Owner of Acme", "acme", "owner", "Europe/Berlin")
-LINKS = Links(
-    console="https://console.example.com",
-    secret=f"https://console.example.com/link/{'A' * 43}",
-    unsubscribe=f"https://console.example.com/unsubscribe/{'A' * 55}",
-)
-ABOUT: Mapping[str, About] = {
+_CONSOLE = "https://console.example.com"
+ABOUT: Mapping[Kind, About] = {
     TEMPLATES[type(about)]: about
     for about in (
         Invitation(),
@@ -55,6 +53,15 @@ ABOUT: Mapping[str, About] = {
 }  # fmt: skip
 
 
-def facts(kind: str) -> Facts:
+def facts(kind: Kind) -> Facts:
     """Return the facts of the example of a kind."""
     return Facts(TO, ABOUT[kind])
+
+
+def links(kind: Kind) -> Links:
+    """Return the links that such a letter has."""
+    return Links(
+        console=_CONSOLE,
+        secret=f"{_CONSOLE}/link/{'A' * 43}" if kind in LINKED else None,
+        unsubscribe=f"{_CONSOLE}/unsubscribe/{'A' * 55}" if KINDS[kind].group in DECLINABLE else None,
+    )

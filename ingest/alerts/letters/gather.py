@@ -1,9 +1,9 @@
 """Composes a letter of the outbox: looks up its facts, and renders them with the links that it has."""
 
+from ingest.accounts.keys import Keys
 from ingest.alerts.letters import unsubscribe
 from ingest.alerts.letters.render import Links, Rendered, render
 from ingest.alerts.letters.unsubscribe import Subscription
-from ingest.accounts.keys import Keys
 from ingest.knowledge.letters import Facts
 from ingest.store.connections import Connection
 from ingest.store.mail import facts as stored_facts

@@ -33,9 +33,10 @@ from ingest.knowledge.letters import (
     WeeklyReview,
 )
 from ingest.reports import advice, figures
+from ingest.store.mail.kinds import KINDS, Kind
 from ingest.usage.rendering import sheet
 
-TEMPLATES: Mapping[type[About], str] = {
+TEMPLATES: Mapping[type[About], Kind] = {
     Invitation: "invitation",
     Reset: "reset",
     NewPlace: "new-place",
@@ -47,6 +48,7 @@ TEMPLATES: Mapping[type[About], str] = {
     SubprocessorNotice: "subprocessor-notice",
     WebhookDisabled: "webhook-disabled",
 }
+assert set(TEMPLATES.values()) == set(KINDS)
 SUBJECT_MAX = 120
 _LINE_LENGTH = 72
 _GAP = re.compile(r"\n{3,}")

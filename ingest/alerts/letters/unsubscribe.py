@@ -6,13 +6,12 @@ A token holds a tenant's number, a person's id and the group, and opens nothing 
 import binascii
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 from uuid import UUID
 
 from ingest.accounts.keys import Keys
+from ingest.store.mail.kinds import DECLINABLE, Declinable
 
-Group = Literal["alert", "report"]  # Of letters that somebody can do without; the order is part of every token.
-GROUPS: tuple[Group, ...] = get_args(Group)
 PATH = "/unsubscribe/"
 _PURPOSE = "unsubscribe"
 _BODY_BYTES, _MAC_BYTES = 4 + 16 + 1, 16
@@ -20,11 +19,11 @@ _TOKEN_BYTES = 4 + _BODY_BYTES + _MAC_BYTES
 
 
 class Subscription(NamedTuple):
-    """The letters of a group to a person."""
+    """The letters of a group to a person; the order of groups is part of every token."""
 
     tenant_id: int
     person_id: UUID
-    group: Group
+    group: Declinable
 
 
 def url(origin: str, keys: Keys, wanted: Subscription) -> str:
@@ -34,7 +33,7 @@ def url(origin: str, keys: Keys, wanted: Subscription) -> str:
 
 def token(keys: Keys, wanted: Subscription) -> str:
     """Return a token, signed by the first key."""
-    body = wanted.tenant_id.to_bytes(4, "big") + wanted.person_id.bytes + bytes([GROUPS.index(wanted.group)])
+    body = wanted.tenant_id.to_bytes(4, "big") + wanted.person_id.bytes + bytes([DECLINABLE.index(wanted.group)])
     signed = bytes.fromhex(keys.first.key_id) + body + keys.first.sign(_PURPOSE, body)[:_MAC_BYTES]
     return urlsafe_b64encode(signed).rstrip(b"=").decode()
 
@@ -50,4 +49,4 @@ def read(keys: Keys, given: str) -> Subscription | None:
     key, body, mac = keys.find(signed[:4].hex()), signed[4 : 4 + _BODY_BYTES], signed[4 + _BODY_BYTES :]
     if key is None or not hmac.compare_digest(key.sign(_PURPOSE, body)[:_MAC_BYTES], mac):
         return None
-    return Subscription(int.from_bytes(body[:4], "big"), UUID(bytes=body[4:20]), GROUPS[body[20]])
+    return Subscription(int.from_bytes(body[:4], "big"), UUID(bytes=body[4:20]), DECLINABLE[body[20]])

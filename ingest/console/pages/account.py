@@ -16,6 +16,8 @@ from ingest.console.weaknesses import WEAKNESSES
 from ingest.serving.errors import NotFound
 from ingest.store.accounts import credentials, people, sessions
 from ingest.store.accounts.errors import BadDetails
+from ingest.store.mail import preferences
+from ingest.store.mail.kinds import DECLINABLE
 
 REGIONS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
 ZONES = ["UTC", *sorted(zone for zone in available_timezones() if zone.startswith(tuple(f"{r}/" for r in REGIONS)))]
@@ -32,8 +34,10 @@ async def page(visit: Visit, status: HTTPStatus = HTTPStatus.OK, **errors: str) 
     async with visit.read() as connection:
         listed = await sessions.list_own(connection, visit.person.tenant_id, visit.person.person_id)
         secrets = await credentials.own(connection)
+        unwanted = await preferences.unwanted(connection, visit.person.tenant_id, visit.person.person_id)
     return visit.render(
         "account.html", status, sessions=listed, has_totp=secrets.has_totp, codes_left=secrets.codes_left,
+        unwanted=unwanted,
         zones=[(zone, zone.replace("_", " ")) for zone in ZONES], errors=errors,
     )  # fmt: skip
 
@@ -49,6 +53,14 @@ async def save(visit: Visit) -> Response:
     except BadDetails:
         return await refuse(visit, name="A name has letters, spaces, dots and apostrophes, 64 characters at most.")
     return visit.redirect("/account", notice="account-saved")
+
+
+async def set_mail(visit: Visit) -> Response:
+    """Set which letters the person gets, of those that one can do without."""
+    async with visit.act() as connection:
+        for group in DECLINABLE:
+            await preferences.set_own(connection, group, wanted=group in visit.form.all("group"))
+    return visit.redirect("/account", notice="mail-set")
 
 
 async def change_password(visit: Visit) -> Response:
@@ -106,6 +118,10 @@ _SESSION = {"session": "00000000-0000-4000-8000-000000000000"}
 PAGES = (
     Page(path="/account", name="account", title="Your account", roles=EVERYBODY, handler=show),
     Page(path="/account", name="account-save", title="Your account", roles=EVERYBODY, handler=save, method="POST"),
+    Page(
+        path="/account/mail", name="account-mail", title="Your account", roles=EVERYBODY, handler=set_mail,
+        method="POST",
+    ),
     Page(
         path="/account/password", name="account-password", title="Your account", roles=EVERYBODY,
         handler=change_password, method="POST",

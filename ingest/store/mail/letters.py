@@ -30,10 +30,10 @@ class Line(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Letters, the newest first, and where the next older ones begin."""
+    """Letters, the newest first, and the last of them if there are older ones."""
 
     lines: list[Line]
-    next_before: datetime | None
+    next_after: UUID | None
 
 
 _LINE = """
@@ -43,9 +43,11 @@ FROM nocontent.outbox letter
 LEFT JOIN nocontent.people person ON person.tenant_id = letter.tenant_id AND person.person_id = letter.person_id
 """
 _PAGE = f"""
-{_LINE} WHERE letter.tenant_id = $1 AND ($2::timestamptz IS NULL OR letter.created_at < $2)
-ORDER BY letter.created_at DESC, letter.letter_id LIMIT $3
-"""
+{_LINE} WHERE letter.tenant_id = $1 AND ($2::uuid IS NULL OR (letter.created_at, letter.letter_id) < (
+    SELECT created_at, letter_id FROM nocontent.outbox WHERE tenant_id = $1 AND letter_id = $2
+))
+ORDER BY letter.created_at DESC, letter.letter_id DESC LIMIT $3
+"""  # noqa: S608 (our own words)
 _ONE = f"{_LINE} WHERE letter.tenant_id = $1 AND letter.letter_id = $2"
 _STORED = """
 SELECT tenant_id, letter_id, kind, person_id, ids, numbers, created_at FROM nocontent.outbox
@@ -53,11 +55,11 @@ WHERE tenant_id = $1 AND letter_id = $2
 """
 
 
-async def page(connection: Connection, tenant_id: int, before: datetime | None, lines_max: int) -> Page:
-    """Return letters of a tenant that are older than a time."""
-    rows = await connection.fetch(_PAGE, tenant_id, before, lines_max + 1)
+async def page(connection: Connection, tenant_id: int, after: UUID | None, lines_max: int) -> Page:
+    """Return letters of a tenant, from after one on in the order of a list."""
+    rows = await connection.fetch(_PAGE, tenant_id, after, lines_max + 1)
     lines = [_line(row) for row in rows[:lines_max]]
-    return Page(lines, lines[-1].created_at if len(rows) > lines_max else None)
+    return Page(lines, lines[-1].letter_id if len(rows) > lines_max else None)
 
 
 async def find(connection: Connection, tenant_id: int, letter_id: UUID) -> tuple[Line, Stored] | None:

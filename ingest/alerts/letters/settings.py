@@ -1,0 +1,28 @@
+"""Settings of letters: the keys of the links that unsubscribe."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+from ingest.accounts.keys import KeyFile, Keys
+from ingest.config import PREFIX, Settings
+
+_SETTING = f"{PREFIX}UNSUBSCRIBE_KEYS_FILE"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LetterSettings(Settings):
+    """Settings of whatever makes links that unsubscribe, or takes them."""
+
+    unsubscribe_keys_file: Annotated[
+        str, Meta(description="file of the keys of links that unsubscribe, from `nocontent account keygen`")
+    ] = ""
+
+
+def keys(settings: LetterSettings) -> Callable[[], Keys] | None:
+    """Return what returns the keys in force, or None if no file is named; raises CannotStart."""
+    named = settings.unsubscribe_keys_file
+    return KeyFile(Path(named), _SETTING).keys if named else None
