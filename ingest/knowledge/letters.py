@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from uuid import UUID
 
 Period = Literal["day", "week", "month"]
+ErasureScope = Literal["tenant", "range", "stream", "tag", "events"]
 Scope = Literal["tenant", "tag-value", "category", "model"]
 
 
@@ -92,7 +93,7 @@ class ErasureReceipt(NamedTuple):
     """An erasure is finished, and its receipt signed."""
 
     erasure_id: UUID
-    scope: str
+    scope: ErasureScope
     requested_at: datetime
     finished_at: datetime
     rows: int

@@ -28,7 +28,7 @@ _AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 _NANO = 1_000_000_000
 LINKED: tuple[Kind, ...] = ("invitation", "reset")  # With a link that works once.
 TO = Recipient("owner@example.com", "Owner of Acme", "acme", "owner", "Europe/Berlin")
-_CONSOLE = "https://console.example.com"
+CONSOLE = "https://console.example.com"
 ABOUT: Mapping[Kind, About] = {
     TEMPLATES[type(about)]: about
     for about in (
@@ -61,7 +61,7 @@ def facts(kind: Kind) -> Facts:
 def links(kind: Kind) -> Links:
     """Return the links that such a letter has."""
     return Links(
-        console=_CONSOLE,
-        secret=f"{_CONSOLE}/link/{'A' * 43}" if kind in LINKED else None,
-        unsubscribe=f"{_CONSOLE}/unsubscribe/{'A' * 55}" if KINDS[kind].group in DECLINABLE else None,
+        console=CONSOLE,
+        secret=f"{CONSOLE}/link/{'A' * 43}" if kind in LINKED else None,
+        unsubscribe=f"{CONSOLE}/unsubscribe/{'A' * 55}" if KINDS[kind].group in DECLINABLE else None,
     )

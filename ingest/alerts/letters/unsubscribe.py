@@ -49,4 +49,6 @@ def read(keys: Keys, given: str) -> Subscription | None:
     key, body, mac = keys.find(signed[:4].hex()), signed[4 : 4 + _BODY_BYTES], signed[4 + _BODY_BYTES :]
     if key is None or not hmac.compare_digest(key.sign(_PURPOSE, body)[:_MAC_BYTES], mac):
         return None
+    if body[20] >= len(DECLINABLE):
+        return None
     return Subscription(int.from_bytes(body[:4], "big"), UUID(bytes=body[4:20]), DECLINABLE[body[20]])

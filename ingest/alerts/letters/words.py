@@ -19,9 +19,13 @@ def plain(facts: Facts) -> Facts:
 
 
 def _plain(value: _Value) -> _Value:
-    """Return a value with printable characters alone in its strings: no line end, no control, none that turns text."""
+    """Return a value with printable characters alone in its strings: no line end, no control, none that turns text.
+
+    Nor an encoded word (RFC 2047), which Python's `email` decodes in a header's value: one may hold a line end.
+    """
     if isinstance(value, str):
-        return cast("_Value", "".join(each if each.isprintable() else " " for each in value))
+        printable = "".join(each if each.isprintable() else " " for each in value)
+        return cast("_Value", printable.replace("=?", "= ?"))
     if isinstance(value, tuple):
         made = (_plain(each) for each in value)
         return cast("_Value", type(value)(*made) if hasattr(value, "_fields") else tuple(made))
