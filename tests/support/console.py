@@ -24,6 +24,8 @@ from ingest.store import connections
 from ingest.store.accounts import people
 from ingest.store.accounts.people import NewPerson
 from ingest.store.connections import Connection
+from ingest.store.mail import letters, outbox
+from ingest.store.mail.outbox import Letter
 from ingest.store.rights import erasures
 from ingest.store.rights.erasures import Subject
 from tests.support import bills, customers, entries, service
@@ -123,8 +125,28 @@ def furnish(dsn: str) -> None:
     asyncio.run(_furnish(dsn, [each.tenant_id for each in made.values()]))
 
 
+def add_letters(dsn: str, tenant_id: int) -> list[UUID]:
+    """Put letters to the owner of a tenant, and return their ids, the oldest first."""
+    return asyncio.run(_add_letters(dsn, tenant_id))
+
+
+async def _add_letters(dsn: str, tenant_id: int) -> list[UUID]:
+    week = (20_773, 12_000, 9_000_000_000, 8_000_000_000, 2_000_000_000, 11_000, 4)
+    async with connections.connected(dsn, "nocontent_control") as control:
+        owner = await people.find(control, tenant_id, "owner@example.com")
+        for letter in (
+            Letter("new-place", owner, (uuid4(),), (), uuid4()),
+            Letter("weekly-review", owner, (), week, uuid4()),
+            Letter("reset", owner, (), (), uuid4()),
+        ):
+            assert await outbox.put(control, tenant_id, letter)
+        page = await letters.page(control, tenant_id, None, 3)
+    return [line.letter_id for line in reversed(page.lines)]
+
+
 def add_documents(dsn: str, tenant_id: int) -> None:
-    """Issue an invoice, and record an erasure that erases nothing."""
+    """Issue an invoice, record an erasure that erases nothing, and put letters."""
+    add_letters(dsn, tenant_id)
     asyncio.run(bills.issue(dsn, [1_000], tenant_id))
     subject = Subject(tenant_id, "stream", stream_id=UUID(int=0), sequence=0)
     customers.act(dsn, lambda connection: erasures.record(connection, subject))
@@ -163,6 +185,7 @@ def serving(dsn: str, folder: Path, **settings: object) -> Iterator[Console]:
         "console_metrics_bind": metrics_bind,
         "console_url": f"http://{bind}",
         "session_keys_file": key_file,
+        "unsubscribe_keys_file": key_file,
         "drain_s": 0,
         **settings,
     }
