@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from ingest import config
 from ingest.accounts.settings import AccountSettings
-from ingest.alerts.mail.settings import MailSettings
 from ingest.alerts.letters.settings import LetterSettings
+from ingest.alerts.mail.settings import MailSettings
 from ingest.console.settings import ConsoleSettings
 from ingest.demo.settings import DemoSettings
 from ingest.intake.settings import IntakeSettings
