@@ -1,14 +1,21 @@
 """Builds the bytes of a letter: our own headers, a text and HTML; no value can add a line to a header."""
 
+import re
 from collections.abc import Mapping
-from email.message import EmailMessage
-from email.policy import SMTP
+from email.charset import QP, Charset
+from email.generator import BytesGenerator
+from email.header import Header
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+from email.policy import compat32
 from email.utils import formatdate
+from io import BytesIO
 from typing import NamedTuple
 from uuid import UUID
 
-# Programs that check signatures want List-Unsubscribe on one line; all our headers are short, so none is folded.
-_POLICY = SMTP.clone(max_line_length=998)
+_ADDRESS = re.compile(r"[!-~]{1,64}@[a-z0-9.-]{1,253}", re.ASCII)
+_UTF_8 = Charset("utf-8")
+_UTF_8.body_encoding = QP
 
 
 class CannotBuild(Exception):
@@ -37,21 +44,28 @@ class Envelope(NamedTuple):
 
 
 def build(envelope: Envelope, content: Content) -> bytes:
-    """Return a message; raises CannotBuild."""
-    message = EmailMessage(_POLICY)
-    try:
-        message["From"] = envelope.sender
-        message["To"] = envelope.recipient
-        message["Subject"] = content.subject
-        message["Date"] = formatdate(usegmt=True)
-        message["Message-ID"] = envelope.message_id
-        message["Auto-Submitted"] = "auto-generated"
-        for name, value in content.headers.items():
-            message[name] = value
-    except ValueError:  # Its message quotes the value.
-        raise CannotBuild from None
-    if "@" not in envelope.recipient or not envelope.recipient.isascii() or not envelope.recipient.isprintable():
+    """Return a message; raises CannotBuild.
+
+    By the older half of the standard library, which takes a fifth of the time of `EmailMessage`.
+    """
+    if not _ADDRESS.fullmatch(envelope.recipient):
         raise CannotBuild
-    message.set_content(content.text, cte="quoted-printable")
-    message.add_alternative(content.html, subtype="html", cte="quoted-printable")
-    return message.as_bytes()
+    message = MIMEMultipart("alternative", boundary=f"={envelope.letter_id.hex}=", policy=compat32)
+    own = {
+        "From": envelope.sender,
+        "To": envelope.recipient,
+        "Subject": content.subject,
+        "Date": formatdate(usegmt=True),
+        "Message-ID": envelope.message_id,
+        "Auto-Submitted": "auto-generated",
+    }
+    for name, value in (own | dict(content.headers)).items():
+        if not value.isprintable():
+            raise CannotBuild
+        message[name] = value if value.isascii() else Header(value, "utf-8").encode(maxlinelen=0)
+    for text, kind in ((content.text, "plain"), (content.html, "html")):
+        message.attach(MIMEText(text, kind, _UTF_8))  # type: ignore[arg-type]  # The stub lags: it may be a Charset.
+    written = BytesIO()
+    # No header is folded: programs that check signatures want List-Unsubscribe on one line.
+    BytesGenerator(written, mangle_from_=False, maxheaderlen=0).flatten(message)
+    return written.getvalue()

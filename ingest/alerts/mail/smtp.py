@@ -43,6 +43,7 @@ class Server:
     def __init__(self, client: SMTP, sender: str) -> None:
         self._client = client
         self._sender = sender
+        self._is_begun = False
 
     async def send(self, recipient: str, message: bytes) -> int:
         """Send a letter and return the class of the reply; raises Refused, Ambiguous and ServerError."""
@@ -56,7 +57,9 @@ class Server:
 
     async def _offer(self, recipient: str) -> None:
         try:
-            await self._client.rset()  # What the last letter left behind.
+            if self._is_begun:  # The last letter was refused half-way.
+                await self._client.rset()
+            self._is_begun = True
             await self._client.mail(self._sender)
             await self._client.rcpt(recipient)
         except SMTPResponseException as refused:
@@ -67,7 +70,7 @@ class Server:
 
     async def _hand_over(self, message: bytes) -> int:
         try:
-            return (await self._client.data(message)).code // 100
+            reply = await self._client.data(message)
         except SMTPResponseException as refused:
             if refused.code // 100 not in {TRANSIENT, PERMANENT}:
                 self.close()
@@ -76,6 +79,8 @@ class Server:
         except _LOST:
             self.close()
             raise Ambiguous from None
+        self._is_begun = False
+        return reply.code // 100
 
     def _refusal(self, refused: SMTPResponseException) -> Exception:
         if refused.code == _SHUTTING_DOWN or refused.code < 0 or not self._client.is_connected:

@@ -82,15 +82,14 @@ class Worker:
 
     async def _next(self) -> Ready | Outcome | None:
         """Claim a letter and make it ready; return its outcome if it is not to be sent, and None if none is due."""
-        async with self._connection.transaction():
-            claimed = await sending.claim(self._connection)
-            if claimed is None:
-                return None
-            link = Link.make() if claimed.kind in _LINKED else None
-            outcome = _unwanted(claimed)
-            if outcome is None and link is not None and not await sending.link(self._connection, claimed, link.digest):
-                outcome = Outcome("suppressed")
+        claimed = await sending.claim(self._connection)
+        if claimed is None:
+            return None
         # Committed: whatever happens from here on, the letter is known to be on its way.
+        link = Link.make() if claimed.kind in _LINKED else None
+        outcome = _unwanted(claimed)
+        if outcome is None and link is not None and not await sending.link(self._connection, claimed, link.digest):
+            outcome = Outcome("suppressed")
         if outcome is None:
             content = await self._compose(self._connection, claimed, link)
             outcome = Outcome("suppressed")

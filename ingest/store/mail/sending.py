@@ -111,7 +111,7 @@ def delay(attempts: int) -> timedelta | None:
 
 
 async def claim(connection: Connection) -> Claim | None:
-    """Claim the letter that is due for longest; in a transaction of the caller, who commits before it is sent."""
+    """Claim the letter that is due for longest; outside of a transaction, so that it is committed before it is sent."""
     row = await connection.fetchrow(_CLAIM, _ALERTS, _REPORTS, _DECLINABLE)
     if row is None:
         return None
