@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from aiosmtplib.protocol import MAX_RESPONSE_LENGTH
 
 from ingest.alerts.mail import job, settings, smtp
 from ingest.alerts.mail.settings import MailSettings, Relay, Security
