@@ -93,6 +93,22 @@ erased_rows = _of_jobs("ingest_erased_rows", "Rows that erasures deleted.")
 erasures_finished = _of_jobs("ingest_erasures_finished", "Erasures with a receipt.")
 erasures_open = _of_jobs("ingest_erasures_open", "Erasures that were recorded and are not finished.")
 erasure_age_seconds = _of_jobs("ingest_erasure_age_seconds", "Age of the oldest of these; 0 if there is none.")
+letters = Gauge(
+    "ingest_letters",
+    "Letters by what became of them. Of all processes, as kept in the database.",
+    ["outcome"],
+    multiprocess_mode="livemax",
+)
+mail_ambiguous = Gauge(
+    "ingest_mail_ambiguous",
+    "Letters of which nobody knows whether the mail server took them. Of all processes, as kept in the database.",
+    ["kind"],
+    multiprocess_mode="livemax",
+)
+letters_waiting = _of_jobs("ingest_letters_waiting", "Letters that are due and not sent.")
+letter_age_seconds = _of_jobs("ingest_letter_age_seconds", "How long the oldest of these is due; 0 if there is none.")
+mail_server_failing = _of_jobs("ingest_mail_server_failing", "1 while the mail server cannot be used.")
+mail_without_tls = _of_jobs("ingest_mail_without_tls", "1 while that is for want of TLS or of a good certificate.")
 build = Gauge("ingest_build_info", "Always 1.", ["version", "policy_digest"], multiprocess_mode="livemax")
 
 # `ingest.intake.watch` sets the budgets.

@@ -11,6 +11,7 @@ from ingest.intake import metrics
 from ingest.store import jobs, partitions, retention, streams, vocabulary
 from ingest.store.connections import Connection
 from ingest.store.jobs import Figure
+from ingest.store.mail import kinds
 from schema.event import Kind
 
 PARTITIONS_S = 30.0
@@ -76,6 +77,15 @@ _FIGURES: Mapping[Figure, Gauge] = {
     "erasures_finished": metrics.erasures_finished,
     "erasures_open": metrics.erasures_open,
     "erasure_oldest_s": metrics.erasure_age_seconds,
+    "letters_sent": metrics.letters.labels("sent"),
+    "letters_bounced": metrics.letters.labels("bounced"),
+    "letters_given_up": metrics.letters.labels("given-up"),
+    "letters_suppressed": metrics.letters.labels("suppressed"),
+    "letters_waiting": metrics.letters_waiting,
+    "letter_oldest_s": metrics.letter_age_seconds,
+    "mail_server_failing": metrics.mail_server_failing,
+    "mail_without_tls": metrics.mail_without_tls,
+    **{kinds.ambiguous(kind): metrics.mail_ambiguous.labels(kind) for kind in kinds.KINDS},
 }
 
 

@@ -3,7 +3,6 @@
 import ssl
 from collections.abc import Mapping
 from functools import partial
-from typing import cast
 
 from ingest import config, logs
 from ingest.alerts.mail import composing, smtp
@@ -15,6 +14,7 @@ from ingest.jobs.job import Round
 from ingest.store.connections import Connection
 from ingest.store.jobs import Figure
 from ingest.store.mail import sending
+from ingest.store.mail.kinds import ambiguous
 
 REST_S = 1.0
 SERVER_REST_S = 30.0  # While the server cannot be used.
@@ -66,5 +66,5 @@ def _figures(tally: Tally) -> dict[Figure, int]:
         if state in _FIGURES:
             figures[_FIGURES[state]] += count
     for kind, count in tally.ambiguous.items():
-        figures[cast("Figure", f"ambiguous_{kind.replace('-', '_')}")] = count
+        figures[ambiguous(kind)] = count
     return figures

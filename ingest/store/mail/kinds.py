@@ -1,7 +1,9 @@
 """The closed table of kinds of letters: what each promises, whom it is for, and whether it can be declined."""
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
+
+from ingest.store.jobs import Figure
 
 Kind = Literal[
     "invitation", "reset", "new-place", "budget-alert", "weekly-review", "invoice", "export-ready", "erasure-receipt",
@@ -38,3 +40,8 @@ KINDS: Mapping[Kind, KindRow] = {
     "webhook-disabled": KindRow("at-least-once", "notice", OWNERS, "webhooks"),
 }
 DECLINABLE: tuple[Declinable, ...] = ("alert", "report")
+
+
+def ambiguous(kind: Kind) -> Figure:
+    """Return the figure of letters of a kind of which nobody knows whether they were taken."""
+    return cast("Figure", f"ambiguous_{kind.replace('-', '_')}")
