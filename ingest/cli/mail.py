@@ -1,17 +1,20 @@
 """`mail`: letters that were sent or would have been, and how each kind looks."""
 
 import argparse
+import sys
 from pathlib import Path
 from uuid import UUID
 
 from ingest.alerts.letters import examples, gather
 from ingest.alerts.letters.render import Links, Rendered, render
+from ingest.alerts.mail import bounces
+from ingest.alerts.mail.settings import relay
 from ingest.cli import acts, processes
 from ingest.cli.arguments import Subparsers
 from ingest.errors import CannotStart
 from ingest.store import tenants
 from ingest.store.connections import Connection
-from ingest.store.mail import letters
+from ingest.store.mail import letters, outbox
 from ingest.store.mail.kinds import KINDS
 
 _ADVICE = "; see docs/mail.md."
@@ -34,6 +37,7 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     preview = family.family.add_parser("preview", help=says, description=says)
     preview.add_argument("kind", choices=KINDS)
     preview.set_defaults(run=_preview)
+    family.add("bounced", _bounced, "read a delivery status notification from standard input, and mark its letter")
     for command in (show, preview):
         command.add_argument("--html", type=Path, metavar="FILE", help=_HTML_HELP)
 
@@ -62,6 +66,18 @@ async def _show(connection: Connection, args: argparse.Namespace) -> int:
         raise CannotStart("The person, or what the letter is about, is no longer there.")
     print(f"To: {line.email}")
     _print(rendered, args.html)
+    return 0
+
+
+async def _bounced(connection: Connection, _args: argparse.Namespace) -> int:
+    wanted = relay(processes.load())
+    if wanted is None:
+        raise CannotStart("NOCONTENT_SMTP_URL is not set, so no letter can have come back.")
+    bounce = bounces.read(sys.stdin.buffer.read(bounces.BYTES_MAX + 1), wanted.domain)
+    if bounce is None or not await outbox.note_bounce(connection, bounce.letter_id, bounce.reply_class):
+        print("No letter that went out came back by this message.")
+        return 1
+    print(f"Letter {bounce.letter_id} came back: class {bounce.reply_class}.")
     return 0
 
 

@@ -18,6 +18,7 @@ from ingest.store.mail.kinds import ambiguous
 
 REST_S = 1.0
 SERVER_REST_S = 30.0  # While the server cannot be used.
+_NO_FAULT: dict[Figure, int] = {"mail_server_failing": 0, "mail_without_tls": 0}
 _FIGURES: Mapping[str, Figure] = {
     "sent": "letters_sent",
     "bounced": "letters_bounced",
@@ -35,10 +36,11 @@ async def send_mail(connection: Connection) -> Round:
         wanted = relay(settings)
     except CannotStart as fault:  # Only this job stops; the file may be mended while it rests.
         logs.error("mail-server-unavailable", error=type(fault).__name__)
-        return Round({"mail_server_failing": 1}, is_complete=True, rest_s=SERVER_REST_S)
+        return Round(_NO_FAULT | {"mail_server_failing": 1}, is_complete=True, rest_s=SERVER_REST_S)
     if wanted is None:
         due = await sending.waiting(connection)
-        return Round({"letters_waiting": due.letters, "letter_oldest_s": 0}, is_complete=True, rest_s=SERVER_REST_S)
+        figures = _NO_FAULT | {"letters_waiting": due.letters, "letter_oldest_s": 0}
+        return Round(figures, is_complete=True, rest_s=SERVER_REST_S)
     return await send_over(connection, wanted, ssl.create_default_context(), composing.composer(settings))
 
 
@@ -46,7 +48,7 @@ async def send_over(connection: Connection, wanted: Relay, tls: ssl.SSLContext, 
     """Take up letters that were left on their way, and send what is due over a server."""
     worker = Worker(connection, wanted.sender, compose)
     worker.tally.ambiguous.update(await sending.reclaim(connection))
-    faults: dict[Figure, int] = {"mail_server_failing": 0, "mail_without_tls": 0}
+    faults = _NO_FAULT
     is_complete = True
     if (await sending.waiting(connection)).letters:
         connect = partial(smtp.connect, wanted, tls)

@@ -20,6 +20,7 @@ Compose = Callable[[Connection, Claim, Link | None], Awaitable[Content | None]]
 Connect = Callable[[], Awaitable[Server]]
 SENDERS = 4  # Connections to the server, of which each waits for replies by itself.
 ROUND_S = 20.0
+END_S = 10.0  # For letters on their way when the process stops.
 _LINKED: tuple[Kind, ...] = ("invitation", "reset")
 
 
@@ -47,29 +48,43 @@ class Worker:
         self._sender = sender
         self._compose = compose
         self._turn = asyncio.Lock()
+        self._is_ending = False
         self.tally = Tally()
 
     async def run(self, connect: Connect, first: Server) -> bool:
-        """Send what is due, for a round at most; return whether nothing is left. Raises ServerError."""
+        """Send what is due, for a round at most; return whether nothing is left. Raises ServerError.
+
+        Letters on their way are brought to their end, whatever happens to others, and also if the round is cancelled.
+        """
         give_up_at = asyncio.get_running_loop().time() + ROUND_S
-        lanes = [asyncio.create_task(self._send_over(first, give_up_at))]
-        lanes += [asyncio.create_task(self._open_and_send(connect, give_up_at)) for _ in range(SENDERS - 1)]
+        senders = [asyncio.create_task(self._send_over(first, give_up_at))]
+        senders += [asyncio.create_task(self._open_and_send(connect, give_up_at)) for _ in range(SENDERS - 1)]
         try:
-            return all([await lane for lane in lanes])
+            await asyncio.wait(senders)
         finally:
-            for lane in lanes:
-                lane.cancel()
-            await asyncio.gather(*lanes, return_exceptions=True)
+            self._is_ending = True
+            await asyncio.wait(senders, timeout=END_S)
+            for sender in senders:
+                sender.cancel()
+            ended = await asyncio.gather(*senders, return_exceptions=True)
+        for each in ended:
+            if isinstance(each, BaseException):
+                raise each
+        return all(ended)
 
     async def _open_and_send(self, connect: Connect, give_up_at: float) -> bool:
         async with self._turn:
             if (await sending.waiting(self._connection)).letters == 0:
                 return True
-        return await self._send_over(await connect(), give_up_at)
+        try:
+            server = await connect()
+        except ServerError:  # One connection is enough, if a server takes no more from us.
+            return True
+        return await self._send_over(server, give_up_at)
 
     async def _send_over(self, server: Server, give_up_at: float) -> bool:
         try:
-            while asyncio.get_running_loop().time() < give_up_at:
+            while not self._is_ending and asyncio.get_running_loop().time() < give_up_at:
                 async with self._turn:
                     ready = await self._next()
                 if ready is None:

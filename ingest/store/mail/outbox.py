@@ -11,6 +11,7 @@ from ingest.store.mail.kinds import Kind
 _CAUSES = UUID("6d1f3a52-7c0e-4b7a-9d5e-2f0c8a4b6e91")  # The namespace of causes that are not rows.
 _PUT = "SELECT nocontent.put_mail($1, $2, $3, $4, $5, $6, $7)"
 _PUT_TO_ROLES = "SELECT nocontent.put_mail_to_roles($1, $2, $3, $4, $5, $6, $7)"
+_BOUNCE = "SELECT nocontent.note_bounce($1, $2)"
 
 
 class Letter(NamedTuple):
@@ -54,3 +55,8 @@ async def put_to_roles(connection: Connection, tenant_id: int, roles: Sequence[s
     """Put a letter to each person who has one of the roles, as `KINDS` lists them; return how many are new."""
     kind, *rest = notice
     return int(await connection.fetchval(_PUT_TO_ROLES, tenant_id, kind, list(roles), *rest))
+
+
+async def note_bounce(connection: Connection, letter_id: UUID, reply_class: int) -> bool:
+    """Record that a letter which went out came back; return False if no such letter did."""
+    return bool(await connection.fetchval(_BOUNCE, letter_id, reply_class))

@@ -1,5 +1,7 @@
 """Delivery status notifications, as mail servers write them, and as nobody should."""
 
+import io
+import sys
 import uuid
 
 import pytest
@@ -8,6 +10,9 @@ from hypothesis import strategies as st
 
 from ingest.alerts.mail import bounces
 from ingest.alerts.mail.bounces import Bounce
+from tests.alerts.mail.conftest import Office
+from tests.support import cluster
+from tests.support.command import Run
 
 ID = uuid.UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 DOMAIN = "mail.example.com"
@@ -94,3 +99,23 @@ def test_nothing_that_arrives_raises(junk: bytes, place: int) -> None:
 def test_a_thousand_parts_within_each_other_are_not_followed() -> None:
     nested = b"".join(b"Content-Type: multipart/mixed; boundary=%d\n\n--%d\n" % (n, n) for n in range(90))
     assert bounces.read(nested + report(), DOMAIN) is None
+
+
+def test_a_report_marks_a_letter_that_went_out_and_no_other(
+    office: Office, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = uuid.UUID(int=7)
+    for letter, state in ((ID, "sent"), (other, "pending")):
+        cluster.run(
+            office.dsn,
+            "INSERT INTO nocontent.outbox (tenant_id, letter_id, kind, person_id, ids, numbers, cause, state) VALUES"
+            f" ({office.tenant_id}, '{letter}', 'invoice', '{letter}', '{{}}', '{{}}', gen_random_uuid(), '{state}')",
+        )
+    for name, value in {"DSN": office.dsn, "SMTP_URL": "smtp://127.0.0.1:1", "MAIL_FROM": f"letters@{DOMAIN}"}.items():
+        monkeypatch.setenv(f"NOCONTENT_{name}", value)
+    for letter, status in ((ID, 0), (ID, 1), (other, 1)):
+        body = report(returned=_HEAD.replace(str(ID), str(letter)))
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(body)))
+        assert run("mail bounced")[0] == status
+    rows = cluster.fetch(office.dsn, "SELECT letter_id, state, reply_class FROM outbox ORDER BY letter_id")
+    assert [tuple(row.values()) for row in rows] == [(other, "pending", None), (ID, "bounced", 5)]

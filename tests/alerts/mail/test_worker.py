@@ -177,6 +177,33 @@ async def test_an_invitation_that_was_accepted_meanwhile_is_not_sent(
     assert (inbox.received, await mail.states(owner)) == ([], {"suppressed": 1})
 
 
+async def test_a_worker_that_is_stopped_brings_its_letter_to_an_end(
+    office: Office, owner: Connection, mailer: Connection
+) -> None:
+    inbox, arriving, stopped = Inbox(), asyncio.Event(), asyncio.Event()
+
+    async def reached(point: str) -> None:
+        if point == "data":
+            arriving.set()
+            await stopped.wait()
+
+    inbox.reached = reached
+    await mail.put(owner, office.tenant_id, office.people[0], "new-place")
+    await mail.put(owner, office.tenant_id, office.people[1], "new-place")
+    await mail.later(owner, "-1 hour")
+    await owner.execute("UPDATE outbox SET not_before = now() WHERE person_id = $1", office.people[0])
+    async with mail.serving(inbox) as relay:
+        running = asyncio.create_task(_round(mailer, relay))
+        await arriving.wait()
+        await owner.execute("UPDATE outbox SET not_before = now() WHERE state = 'pending'")
+        running.cancel()
+        await asyncio.sleep(0)
+        stopped.set()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    assert await mail.states(owner) == {"sent": 1, "pending": 1}
+
+
 async def test_two_workers_at_once_double_none_of_6000_alerts(
     office: Office, owner: Connection, mailer: Connection
 ) -> None:
