@@ -63,7 +63,7 @@ class SignedIn(NamedTuple):
 async def sign_in(accounts: Accounts, typed: Credentials, visitor: Visitor) -> SignedIn:
     """Open a session for whoever knows the password; raises BadSignIn, Throttled or Overloaded."""
     keys = accounts.keys()
-    organisation, email = _plain(typed.organisation), _plain(typed.email)
+    organisation, email = plain(typed.organisation), plain(typed.email)
     async with accounts.connect() as connection:
         found = await credentials.find(connection, organisation, email)
         person, known = (_person(found), found.places) if found else ("", ())
@@ -75,7 +75,7 @@ async def sign_in(accounts: Accounts, typed: Credentials, visitor: Visitor) -> S
         raise BadSignIn
     signed_in = SignedIn(Cookie.make(keys), found.has_totp)
     async with accounts.connect() as connection:
-        new = _new_session(keys, signed_in, visitor, throttle.places(keys, subject)[0])
+        new = _new_session(keys, signed_in, visitor, throttle.places(keys, subject))
         async with connection.transaction():
             # Hashing takes long: a reset meanwhile has ended all sessions, and this one must not come after it.
             if not await credentials.rehash(connection, found, verdict.new_hash):
@@ -100,7 +100,7 @@ async def enter_code(accounts: Accounts, code: str, visitor: Visitor) -> SignedI
         if not await _is_taken(connection, waiting, code):
             raise BadCode
         signed_in = SignedIn(Cookie.make(keys))
-        new = _new_session(keys, signed_in, visitor, throttle.places(keys, subject)[0])
+        new = _new_session(keys, signed_in, visitor, throttle.places(keys, subject))
         if not await sessions.open_session(connection, waiting.tenant_id, waiting.person_id, new):
             raise SessionOver
         await throttle.forget(connection, counted)
@@ -141,7 +141,7 @@ async def follow(accounts: Accounts, secret: str, visitor: Visitor) -> SignedIn:
         signed_in = SignedIn(Cookie.make(keys))
         person = linked.person
         async with connection.transaction():
-            new = _new_session(keys, signed_in, visitor, None)
+            new = _new_session(keys, signed_in, visitor, ())
             if not await stored_links.use(connection, digest, None):
                 raise LinkOver
             if not await sessions.open_session(connection, person.tenant_id, person.person_id, new):
@@ -156,6 +156,12 @@ def require_strong(password: str, email: str, organisation: str) -> None:
         raise WeakPassword(found)
 
 
+def plain(typed: str) -> str:
+    """Return a name or address as it is stored; what is too long or no text of PostgreSQL's is nobody's."""
+    stored = typed.strip().lower()
+    return stored if len(stored) <= _FIELD_CHARS_MAX and stored.isprintable() and _is_text(stored) else ""
+
+
 async def _is_taken(connection: Connection, waiting: Pending, code: str) -> bool:
     """Use up a code of the authenticator or a recovery code; return whether it was good."""
     step = totp.step_of(waiting.secret, code, await credentials.now_s(connection))
@@ -167,20 +173,14 @@ async def _is_taken(connection: Connection, waiting: Pending, code: str) -> bool
     return False
 
 
-def _new_session(keys: Keys, signed_in: SignedIn, visitor: Visitor, place: bytes | None) -> NewSession:
+def _new_session(keys: Keys, signed_in: SignedIn, visitor: Visitor, places: tuple[bytes, ...]) -> NewSession:
     instead = Cookie.read(keys, visitor.cookie) if visitor.cookie else None
     browser = browser_of(visitor.user_agent)
-    return NewSession(signed_in.cookie.digest, browser, signed_in.awaits_totp, place, instead)
+    return NewSession(signed_in.cookie.digest, browser, signed_in.awaits_totp, places, instead)
 
 
 def _person(found: SignInRow | Pending) -> str:
     return f"{found.tenant_id} {found.person_id}"
-
-
-def _plain(typed: str) -> str:
-    """Return a name or address as it is stored; what is too long or no text of PostgreSQL's is nobody's."""
-    plain = typed.strip().lower()
-    return plain if len(plain) <= _FIELD_CHARS_MAX and plain.isprintable() and _is_text(plain) else ""
 
 
 def _is_text(typed: str) -> bool:

@@ -16,7 +16,7 @@ from ingest.store.accounts.attempts import Bucket
 from ingest.store.connections import Connection
 
 _V4_HOST, _V4_NETWORK, _V6_HOST, _V6_NETWORK = 32, 24, 64, 48
-_DAY_S = 86_400
+_HOUR_S, _DAY_S = 3_600, 86_400
 
 
 class Limit(NamedTuple):
@@ -35,6 +35,10 @@ PLACE = Limit("place", 300, 10)
 CODE = Limit("code", 300, 5)
 CODE_DAY = Limit("code-day", _DAY_S, 50)
 CONFIRM = Limit("confirm", 300, 10)
+# Requests for a new password. The last link of an account works, so nobody's requests take it from its owner.
+RESETS = Limit("resets", _HOUR_S, 1_000)
+RESETS_ADDRESS = Limit("resets-address", _HOUR_S, 20)
+RESETS_ACCOUNT = Limit("resets-account", _HOUR_S, 5)
 
 
 class Subject(NamedTuple):
@@ -56,7 +60,8 @@ def buckets(keys: Keys, subject: Subject, known: Collection[bytes], limits: tupl
     own_places = places(keys, subject)
     if set(own_places) & set(known):
         return [_bucket(keys, PLACE._replace(name=f"place-{limits[-1].name}"), own_places[0])]
-    values = {ALL.name: b"", ADDRESS.name: _network(subject.address, _V4_HOST, _V6_HOST)}
+    host = _network(subject.address, _V4_HOST, _V6_HOST)
+    values = {ALL.name: b"", RESETS.name: b"", ADDRESS.name: host, RESETS_ADDRESS.name: host}
     account = subject.account.encode("utf-8", "replace")
     return [_bucket(keys, limit, values.get(limit.name, account)) for limit in limits]
 

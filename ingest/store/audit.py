@@ -8,6 +8,7 @@ from schema.rules import RULES
 
 ACTS = (
     "account.accept",
+    "account.ask-reset",
     "account.change-password",
     "account.disable",
     "account.enable",

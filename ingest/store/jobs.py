@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, get_args
 
 from ingest.store.connections import Connection, Role
 
-JobName = Literal["rollup", "compare", "close", "hand_over", "erase", "mail"]
+JobName = Literal["rollup", "compare", "close", "hand_over", "erase", "mail", "weekly", "notices"]
 Total = Literal[
     "rows_summed", "hours_recomputed", "hours_compared", "documents_issued", "hand_overs_done", "rows_erased",
     "erasures_finished", "letters_sent", "letters_bounced", "letters_given_up", "letters_suppressed",

@@ -68,7 +68,7 @@ async def test_a_password_alone_opens_no_session_of_somebody_with_an_authenticat
     waiting = await accounts.sign_in(signing, member)
     async with signing.connect() as connection:
         for instead in (None, Cookie.make(KEYS).digest, member.cookie.digest):
-            new = NewSession(Cookie.make(KEYS).digest, "other", awaits_totp=False, place=b"a" * 32, instead=instead)
+            new = NewSession(Cookie.make(KEYS).digest, "other", awaits_totp=False, places=(b"a" * 32,), instead=instead)
             assert not await sessions.open_session(connection, member.tenant_id, member.person_id, new)
         assert await sessions.close(connection, waiting.cookie.digest)
         new = new._replace(instead=waiting.cookie.digest)

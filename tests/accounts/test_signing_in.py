@@ -1,8 +1,5 @@
 """Signing in with a password: an address that exists looks like one that does not."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
 from statistics import median
 from time import process_time
 from typing import NamedTuple
@@ -13,7 +10,6 @@ from ingest.accounts import signing_in
 from ingest.accounts.errors import BadSignIn
 from ingest.accounts.signing_in import Accounts, Credentials, Visitor
 from ingest.store.accounts import sessions as stored
-from ingest.store.connections import Connection
 from tests.support import accounts
 from tests.support.accounts import PASSWORD, Member
 from tests.support.cluster import operator
@@ -92,7 +88,7 @@ async def test_an_address_that_exists_makes_no_difference(
             began = process_time()
             with pytest.raises(BadSignIn):
                 await signing_in.sign_in(
-                    _recording(signing, statements), Credentials(*typed), Visitor(f"192.0.2.{turn}", "")
+                    accounts.recording(signing, statements), Credentials(*typed), Visitor(f"192.0.2.{turn}", "")
                 )
             took.setdefault(what, []).append(process_time() - began)
             assert asked.setdefault(what, statements) == statements
@@ -100,17 +96,3 @@ async def test_an_address_that_exists_makes_no_difference(
     assert len(next(iter(asked.values()))) == 2
     times = {what: median(spans) for what, spans in took.items()}
     assert max(times.values()) < 2 * min(times.values()), times
-
-
-def _recording(signing: Accounts, statements: list[str]) -> Accounts:
-    """Return the same with connections that note our statements, without asyncpg's own about types."""
-
-    @asynccontextmanager
-    async def connect() -> AsyncIterator[Connection]:
-        async with signing.connect() as connection:
-            with connection.query_logger(
-                lambda record: statements.append(record.query) if "nocontent." in record.query else None
-            ):
-                yield connection
-
-    return replace(signing, connect=connect)

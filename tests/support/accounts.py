@@ -1,8 +1,10 @@
 """People and their sessions for tests, without a password: hashing takes longer than the rest."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import NamedTuple
 from uuid import UUID
 
@@ -116,3 +118,18 @@ async def with_totp(signing: Accounts, member: Member) -> tuple[pyotp.TOTP, list
         step = totp.step_of(generator.byte_secret(), generator.now(), int(time.time()))
         assert step is not None
         return generator, await own.confirm_totp(connection, generator.at((step - 1) * totp.STEP_S))
+
+
+def recording(signing: Accounts, statements: list[str]) -> Accounts:
+    """Return the same with connections that note our statements, without asyncpg's own about types."""
+
+    @asynccontextmanager
+    async def connect() -> AsyncIterator[Connection]:
+        async with signing.connect() as connection:
+            with connection.query_logger(
+                lambda record: statements.append(record.query) if "nocontent." in record.query else None
+            ):
+                yield connection
+                await asyncio.sleep(0)  # It notes a statement in the loop's next round.
+
+    return replace(signing, connect=connect)

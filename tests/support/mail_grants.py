@@ -2,7 +2,7 @@
 
 _MAIL_READS = "outbox mail_preferences".split()
 _PUT = dict.fromkeys(["put_mail", "put_mail_to_roles"], "EXECUTE")
-MAIL: dict[str, dict[str, str]] = {  # Of migration 0035.
+MAIL: dict[str, dict[str, str]] = {  # Of migrations 0035 and 0036.
     "nocontent_mailer": dict.fromkeys(
         "tenants vocabulary tag_names usage usage_marks readable_usage annotations refusals arrivals prices plans"
         " plan_versions subscriptions invoices invoice_lines payments erasures erasure_counts retention rules jobs"
@@ -20,11 +20,11 @@ MAIL: dict[str, dict[str, str]] = {  # Of migration 0035.
     | _PUT
     | {"nocontent": "USAGE"},
     "nocontent_console": dict.fromkeys(_MAIL_READS, "SELECT")
-    | dict.fromkeys(["set_own_mail", "unsubscribe_mail"], "EXECUTE")
+    | dict.fromkeys(["set_own_mail", "unsubscribe_mail", "begin_session", "ask_reset"], "EXECUTE")
     | _PUT,
     "nocontent_control": dict.fromkeys(_MAIL_READS, "SELECT") | {"note_bounce": "EXECUTE"} | _PUT,
     "nocontent_biller": _PUT,
     "nocontent_eraser": {f"{table}.tenant_id": "SELECT" for table in _MAIL_READS} | _PUT,
-    "nocontent_exporter": dict.fromkeys(_MAIL_READS, "SELECT"),
+    "nocontent_exporter": dict.fromkeys(_MAIL_READS, "SELECT") | {"put_export_ready": "EXECUTE"},
     "nocontent_maintainer": {"trim_mail": "EXECUTE"},
 }

@@ -24,6 +24,7 @@ SELECT its_kind, its_tenant, tenant_name, its_person, its_email, its_name, its_r
 FROM nocontent.find_link($1) WHERE its_tenant IS NOT NULL
 """
 _USE = "SELECT nocontent.use_link($1, $2)"
+_ASK_RESET = "SELECT nocontent.ask_reset($1, $2)"
 
 
 async def find(connection: Connection, digest: bytes) -> LinkRow | None:
@@ -35,3 +36,8 @@ async def find(connection: Connection, digest: bytes) -> LinkRow | None:
 async def use(connection: Connection, digest: bytes, password_hash: str | None) -> bool:
     """Use a link up, and set the password if it is for that; return False if it works no more."""
     return bool(await connection.fetchval(_USE, digest, password_hash))
+
+
+async def ask_reset(connection: Connection, organisation: str, email: str) -> None:
+    """Put a letter with a link to whoever has the address in the organisation; the same work if nobody has."""
+    await connection.execute(_ASK_RESET, organisation, email)

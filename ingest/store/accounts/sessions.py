@@ -27,12 +27,15 @@ class SessionRow(NamedTuple):
 
 
 class NewSession(NamedTuple):
-    """A session to open; `place` is remembered as known, and the session `instead` ends."""
+    """A session to open; its place is remembered as known, and the session `instead` ends.
+
+    `places` are digests of one network by each key in force; a link without a password has none.
+    """
 
     digest: bytes
     browser: str
     awaits_totp: bool
-    place: bytes | None = None
+    places: tuple[bytes, ...] = ()
     instead: bytes | None = None
 
 
@@ -62,7 +65,7 @@ SELECT its_tenant, tenant_name, its_person, its_email, its_name, its_role, its_z
 FROM nocontent.read_session($1) WHERE its_tenant IS NOT NULL
 """
 _TOUCH = "SELECT nocontent.touch_session($1)"
-_OPEN = "SELECT nocontent.open_session($1, $2, $3, $4, $5, $6, $7)"
+_OPEN = "SELECT nocontent.begin_session($1, $2, $3, $4, $5, $6, $7)"
 _PENDING = """
 SELECT its_tenant, its_person, its_secret, its_places FROM nocontent.pending_sign_in($1) WHERE its_tenant IS NOT NULL
 """
@@ -102,8 +105,8 @@ async def touch(connection: Connection, digest: bytes) -> None:
 
 
 async def open_session(connection: Connection, tenant_id: int, person_id: UUID, new: NewSession) -> bool:
-    """Open a session; return False if the person is disabled or gone by now."""
-    own = (new.digest, new.browser, new.awaits_totp, new.place, new.instead)
+    """Open a session, with a letter if the place is new; return False if the person is disabled or gone by now."""
+    own = (new.digest, new.browser, new.awaits_totp, new.places, new.instead)
     return bool(await connection.fetchval(_OPEN, tenant_id, person_id, *own))
 
 
