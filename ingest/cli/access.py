@@ -18,7 +18,8 @@ from ingest.rights.access.archive import Wanted
 from ingest.rights.receipts import settings
 from ingest.store import tenants
 from ingest.store.connections import Connection
-from ingest.store.rights import holdings
+from ingest.store.mail import outbox
+from ingest.store.rights import completion, holdings
 
 _EXAMPLES = """\
 examples:
@@ -69,6 +70,10 @@ async def _write(connection: Connection, wanted: Wanted, folder: Path) -> int:
     finally:
         part.unlink(missing_ok=True)
     held = [entry for entry in index.entries if entry.file is not None]
-    print(f"{sum(entry.rows or 0 for entry in held):,} rows of {len(held)} tables: {path}")
+    rows = sum(entry.rows or 0 for entry in held)
+    if wanted.person is None:
+        cause = outbox.cause_of("access", index.as_of.isoformat())
+        await completion.tell(connection, wanted.tenant_id, cause, rows)
+    print(f"{rows:,} rows of {len(held)} tables: {path}")
     print(f"{len(index.entries) - len(held)} tables and kinds of files are not in it: its index says why")
     return 0

@@ -22,6 +22,8 @@ from ingest.rights.receipts import settings
 from ingest.store import connections, tenants
 from ingest.store.database import require_dsn
 from ingest.store.endings import LOST
+from ingest.store.mail import outbox
+from ingest.store.rights import completion
 from ingest.store.rights.datasets import DATA
 
 _ROLE: connections.Role = "nocontent_exporter"
@@ -65,6 +67,9 @@ async def _export(args: argparse.Namespace) -> int:
         ):
             export = Export(connection, opened, Pace(args.rows_per_second), Bar(bar.reset, bar.update))
             manifest = await export.run(request, tenant_id)
+        if manifest.is_of_everything and not manifest.differs:
+            cause = outbox.cause_of("export", manifest.snapshot, manifest.at.isoformat())
+            await completion.tell(connection, tenant_id, cause, sum(manifest.rows.values()))
     except LOST:
         raise Refused("export.database-lost") from None
     except connections.PostgresError as refused:

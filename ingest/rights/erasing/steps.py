@@ -14,6 +14,9 @@ from ingest.rights.erasing.throttle import Throttle
 from ingest.rights.receipts import documents, subjects
 from ingest.rights.receipts.documents import Order, Outcome, Receipt
 from ingest.store.connections import Connection
+from ingest.store.mail import outbox
+from ingest.store.mail.kinds import KINDS
+from ingest.store.mail.outbox import Notice
 from ingest.store.rights import counting, erasing, erasures
 from ingest.store.rights.erasures import Erasure, Step
 from ingest.store.rights.errors import SubjectChanged, WritersBusy
@@ -231,7 +234,7 @@ async def left_of(connection: Connection, erasure: Erasure) -> int:
 
 
 async def finish(work: Work, erasure: Erasure) -> Progress:
-    """Write the receipt, which says the same however often it is written, and end the erasure."""
+    """Write the receipt, which says the same however often it is written; end the erasure, with letters about it."""
     assert erasure.verified_at is not None
     outcome = Outcome(
         requested_at=erasure.requested_at,
@@ -242,7 +245,12 @@ async def finish(work: Work, erasure: Erasure) -> Progress:
         backup_days=work.register.backup_days,
     )
     await asyncio.to_thread(work.register.receipt, erasure.erasure_id, outcome)
-    is_first = await erasing.advance(work.connection, erasure, "finished")
+    notice = Notice("erasure-receipt", (erasure.erasure_id,), (), erasure.erasure_id)
+    async with work.connection.transaction():
+        is_first = await erasing.advance(work.connection, erasure, "finished")
+        if is_first:  # After the erasure of a whole tenant there is nobody left to write to.
+            roles = KINDS["erasure-receipt"].roles
+            await outbox.put_to_roles(work.connection, erasure.subject.tenant_id, roles, notice)
     if is_first:
         logs.info("erasure-finished", tenant_id=erasure.subject.tenant_id)
     return Progress(0, is_done=True)

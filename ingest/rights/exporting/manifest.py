@@ -7,6 +7,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from ingest.store.rights.datasets import DATA
+
 VERSION = 1
 _DAY = timedelta(days=1)
 Verdict = Literal["equal", "differs", "erased", "not-comparable"]
@@ -115,6 +117,11 @@ class Manifest(Struct, frozen=True, kw_only=True):
     @property
     def differs(self) -> bool:
         return any(day.verdict == "differs" for day in self.days)
+
+    @property
+    def is_of_everything(self) -> bool:
+        own = self.request
+        return set(own.data) == set(DATA) and own.first is None and own.before is None and own.tag is None
 
 
 def compare(progress: Progress, *, is_erased: bool, first_day: date | None) -> tuple[ComparedDay, ...]:

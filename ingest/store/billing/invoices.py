@@ -8,6 +8,9 @@ import msgspec
 
 from ingest.knowledge.billing import DocumentKind, Invoice, Line, LineKind, Period, State, parse_name
 from ingest.store.connections import Connection
+from ingest.store.mail import outbox
+from ingest.store.mail.kinds import KINDS
+from ingest.store.mail.outbox import Notice
 
 _COLUMNS = """
 tenant_id, issuer, number, kind, state, month, period_start, period_end, time_zone, currency, total_cents, usage_digest,
@@ -79,24 +82,34 @@ def snapshot(connection: Connection) -> "asyncpg.transaction.Transaction":
 
 
 async def issue(connection: Connection, heading: Heading, lines: Sequence[Line]) -> int:
-    """Issue a document in the caller's snapshot, and return its number; raises Outdated."""
+    """Issue a document in the caller's snapshot, with letters about it, and return its number; raises Outdated."""
     period = heading.period
     try:
         number = await connection.fetchval(
             _ISSUE, heading.tenant_id, heading.issuer, heading.kind, period.month, period.start, period.end,
             period.time_zone, heading.currency, heading.usage_digest, json.dumps([_plain(line) for line in lines]),
         )  # fmt: skip
+        await _tell(connection, heading.tenant_id, heading.issuer, number)
     except (asyncpg.SerializationError, asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError):
         raise Outdated from None
     return int(number)
 
 
 async def credit(connection: Connection, invoice: Invoice, *, waived: bool) -> int:
-    """Issue the credit note that mirrors an invoice, and return its number; raises NotCreditable."""
+    """Issue the credit note that mirrors an invoice, with letters about it; return its number. Raises NotCreditable."""
     try:
-        return int(await connection.fetchval(_CREDIT, invoice.tenant_id, invoice.issuer, invoice.number, waived))
+        async with connection.transaction():
+            number = int(await connection.fetchval(_CREDIT, invoice.tenant_id, invoice.issuer, invoice.number, waived))
+            await _tell(connection, invoice.tenant_id, invoice.issuer, number)
     except asyncpg.InvalidParameterValueError:
         raise NotCreditable from None
+    return number
+
+
+async def _tell(connection: Connection, tenant_id: int, issuer: str, number: int) -> None:
+    """Put a letter about a document; a tenant has one issuer, so the number says which it is."""
+    notice = Notice("invoice", (), (int(number),), outbox.cause_of("invoice", issuer, number))
+    await outbox.put_to_roles(connection, tenant_id, KINDS[notice.kind].roles, notice)
 
 
 async def settle(connection: Connection, tenant_id: int, issuer: str, number: int) -> bool:
