@@ -6,7 +6,6 @@ from dataclasses import replace
 import asyncpg
 
 from ingest.accounts import signing_in
-from ingest.accounts.keys import Keys
 from ingest.accounts.signing_in import Accounts, Visitor
 from tests.support import accounts
 from tests.support.accounts import Member
@@ -78,11 +77,10 @@ async def test_a_place_stays_known_over_a_rotation_of_the_keys(
     signing: Accounts, member: Member, people_database: str
 ) -> None:
     await accounts.sign_in(signing, member, visitor=_HOME)
-    keys: Keys = signing.keys()
+    rotating = [signing.keys()]
     for _ in range(3):  # Each sign-in replaces the digest by that of the new key.
-        keys = keys.rotated()
-        rotated = replace(signing, keys=lambda keys=keys: keys)
-        await accounts.sign_in(rotated, member, visitor=_HOME)
+        rotating.append(rotating[-1].rotated())
+        await accounts.sign_in(replace(signing, keys=lambda: rotating[-1]), member, visitor=_HOME)
     assert await _letters(people_database, member) == []
     async with operator(people_database) as connection:
         places = "SELECT cardinality(places) FROM people WHERE person_id = $1"
