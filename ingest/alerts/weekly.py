@@ -1,21 +1,23 @@
 """The job of weekly reviews: on Monday at 07:00 in a tenant's zone, once for each week and person.
 
-A letter has the days and times of the week; figures are read when it is sent. A job that was down until the day after
-puts none: a review is of use on Monday, and the next one comes in a week.
+A letter has the days and times of the week; figures are read when it is sent. A week without requests and refusals has
+none. A job that was down until the day after puts none: a review is of use on Monday.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from ingest.errors import CannotStart
 from ingest.jobs.job import Round
-from ingest.store.connections import Connection
+from ingest.store.connections import Connection, Role
 from ingest.store.mail import outbox, reviews
 from ingest.store.mail.kinds import KINDS
 from ingest.store.mail.outbox import Notice
 from ingest.usage.billing import periods
 
+ROLE: Role = "nocontent_mailer"
 AT = time(7)
 LATE = timedelta(days=1)
 TENANTS_A_STEP = 500
@@ -32,11 +34,14 @@ class Week(NamedTuple):
     start: datetime
     end: datetime
 
+    @property
+    def cause(self) -> UUID:
+        return outbox.cause_of("weekly-review", self.first)
+
     def notice(self) -> Notice:
-        """Return the letter about it: the Monday in days since 1970, and the three times in seconds."""
+        """Return its letter: the Monday in days since 1970, and the three times in seconds."""
         times = (int(each.timestamp()) for each in (self.before, self.start, self.end))
-        numbers = ((self.first - _EPOCH).days, *times)
-        return Notice("weekly-review", (), numbers, outbox.cause_of("weekly-review", self.first))
+        return Notice("weekly-review", (), ((self.first - _EPOCH).days, *times), self.cause)
 
 
 def due(zone: ZoneInfo, now: datetime) -> Week | None:
@@ -64,11 +69,13 @@ async def review_at(connection: Connection, now: datetime) -> int:
     put, after = 0, 0
     while found := await reviews.readers(connection, now, after, TENANTS_A_STEP):
         after = found[-1].tenant_id
-        for each in found:
-            week = due(_zone(each.time_zone), now)
-            if week and await reviews.is_active(connection, each.tenant_id, week.first, week.start, week.end):
+        weeks = {each.tenant_id: week for each in found if (week := due(_zone(each.time_zone), now))}
+        lacking = await reviews.lacking(connection, {tenant_id: week.cause for tenant_id, week in weeks.items()})
+        for tenant_id in sorted(lacking):
+            week = weeks[tenant_id]
+            if await reviews.is_active(connection, tenant_id, week.first, week.start, week.end):
                 roles = KINDS["weekly-review"].roles
-                put += await outbox.put_to_roles(connection, each.tenant_id, roles, week.notice())
+                put += await outbox.put_to_roles(connection, tenant_id, roles, week.notice())
     return put
 
 

@@ -1,7 +1,9 @@
-"""Finds the tenants whose weekly review may be due; a tenant without traffic or refusals in the week has none."""
+"""Finds the tenants whose weekly review may be due."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import NamedTuple
+from uuid import UUID
 
 from ingest.store.connections import Connection
 from ingest.store.usage.columns import Grain
@@ -15,19 +17,18 @@ class Reader(NamedTuple):
 
 
 _NOW = "SELECT clock_timestamp()"
-# A review that was put lately, whoever got it, is the one of this week.
 _READERS = """
-SELECT own.tenant_id, coalesce((
+SELECT tenant_id, coalesce((
     SELECT time_zone FROM nocontent.subscriptions known
     WHERE known.tenant_id = own.tenant_id AND month <= $1::timestamptz::date ORDER BY month DESC LIMIT 1
 ), 'UTC') AS time_zone
-FROM nocontent.tenants own
-WHERE own.tenant_id > $2 AND NOT own.disabled AND NOT EXISTS (
+FROM nocontent.tenants own WHERE tenant_id > $2 AND NOT disabled ORDER BY tenant_id LIMIT $3
+"""
+_LACKING = """
+SELECT tenant_id FROM unnest($1::integer[], $2::uuid[]) AS wanted (tenant_id, cause) WHERE NOT EXISTS (
     SELECT FROM nocontent.outbox known
-    WHERE known.tenant_id = own.tenant_id AND kind = 'weekly-review'
-        AND created_at > $1::timestamptz - interval '2 days'
+    WHERE known.tenant_id = wanted.tenant_id AND kind = 'weekly-review' AND known.cause = wanted.cause
 )
-ORDER BY own.tenant_id LIMIT $3
 """
 _IS_ACTIVE = """
 SELECT EXISTS (SELECT FROM nocontent.usage WHERE tenant_id = $1 AND grain = $2 AND at >= $3 AND at < $4)
@@ -42,10 +43,16 @@ async def now(connection: Connection) -> datetime:
 
 
 async def readers(connection: Connection, at: datetime, after: int, count_max: int) -> list[Reader]:
-    """Return tenants by number after one, without those whose review of this week is put already."""
+    """Return tenants by number after one, with the time zones that they have at a time."""
     return [Reader(*row.values()) for row in await connection.fetch(_READERS, at, after, count_max)]
 
 
+async def lacking(connection: Connection, causes: Mapping[int, UUID]) -> set[int]:
+    """Return the tenants whose review, known by its cause, nobody has yet: whoever joins later gets the next."""
+    rows = await connection.fetch(_LACKING, list(causes), list(causes.values()))
+    return {row["tenant_id"] for row in rows}
+
+
 async def is_active(connection: Connection, tenant_id: int, first: date, start: datetime, end: datetime) -> bool:
-    """Return whether a week has anything to say."""
+    """Return whether there were requests or refusals in a week."""
     return bool(await connection.fetchval(_IS_ACTIVE, tenant_id, Grain.QUARTER, start, end, first))

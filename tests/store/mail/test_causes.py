@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -44,8 +44,10 @@ def mailing(postgres: Cluster) -> Iterator[str]:
 
 @pytest.fixture
 async def own(mailing: str) -> Staff:
-    """Return a tenant of the test's own, which is on a plan; another one has people as well."""
+    """Return a tenant of the test's own with usage in a week; there is a plan, and another tenant with people."""
     made = await staff.hire(mailing, f"acme-{next(_NUMBERS)}")
+    async with operator(mailing) as connection:
+        await metering.put(connection, made.tenant_id, _MONDAY - timedelta(days=4), 5, (0, 0))
     async with connections.connected(mailing, "nocontent_control") as control:
         if made.tenant_id == 1:
             await metering.plan(control, "basic", metering.terms())
@@ -94,8 +96,7 @@ async def _export(connection: Connection, own: Staff) -> None:
     await completion.tell(connection, own.tenant_id, UUID(int=1), 1_000)
 
 
-async def _review(connection: Connection, own: Staff) -> None:
-    await metering.put(connection, own.tenant_id, datetime(2026, 11, 18, 12, tzinfo=UTC), 5, (0, 0))
+async def _review(connection: Connection, _own: Staff) -> None:
     await weekly.review_at(connection, _MONDAY)
 
 
@@ -107,7 +108,7 @@ class Cause(NamedTuple):
     """An act, the role that does it, and those who get its letter; `again` is what the same act raises, if it may."""
 
     act: Callable[[Connection, Staff], Awaitable[None]]
-    role: Role | None
+    role: Role
     kind: str
     to: tuple[str, ...]
     before: Callable[[Connection, Staff], Awaitable[None]] | None = None
@@ -123,7 +124,7 @@ CAUSES = {
     "invoice": Cause(_issue, "nocontent_biller", "invoice", ("billing", "owner"), again=Outdated),
     "credit note": Cause(_credit, "nocontent_biller", "invoice", ("billing", "owner"), _issue, NotCreditable),
     "export": Cause(_export, "nocontent_exporter", "export-ready", ("admin", "owner")),
-    "weekly review": Cause(_review, None, "weekly-review", ("admin", "analyst", "owner")),
+    "weekly review": Cause(_review, weekly.ROLE, "weekly-review", ("admin", "analyst", "owner")),
 }
 # Of which the same act is the same cause. Another link is another cause.
 ONCE = [name for name in CAUSES if name not in {"another invitation", "reset by an owner", "reset that is asked for"}]

@@ -1,0 +1,64 @@
+"""Notices about subprocessors: from the announcement until it begins, once for each owner and admin of every tenant."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from uuid import UUID
+
+import pytest
+
+from ingest.alerts import notices, weekly
+from ingest.legal.subprocessors import Notice
+from ingest.store import connections
+from tests.support import cluster, staff
+from tests.support.cluster import Cluster
+from tests.support.staff import Staff
+
+_ANNOUNCED = date(2026, 11, 1)
+_NOTICE = Notice(
+    UUID(int=7), "Example Hosting", "hosting", "all data", "Germany", "none", _ANNOUNCED,
+    _ANNOUNCED + timedelta(days=30),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def noticed(postgres: Cluster) -> Iterator[str]:
+    dsn = postgres.migrated()
+    yield dsn
+    postgres.drop(dsn)
+
+
+@pytest.fixture
+async def tenants(noticed: str) -> tuple[Staff, Staff]:
+    clear = "TRUNCATE nocontent.outbox, nocontent.people, nocontent.sessions, nocontent.tenants CASCADE"
+    async with cluster.operator(noticed) as connection:
+        await connection.execute(clear)
+    return await staff.hire(noticed, "acme"), await staff.hire(noticed, "globex")
+
+
+async def _notify(dsn: str, today: date, *announced: Notice) -> int:
+    async with connections.connected(dsn, weekly.ROLE) as mailer:
+        return await notices.notify_of(mailer, today, announced)
+
+
+async def test_each_owner_and_admin_gets_it_once_and_who_becomes_one_later(
+    noticed: str, tenants: tuple[Staff, Staff]
+) -> None:
+    put = [await _notify(noticed, _ANNOUNCED + timedelta(days=day), _NOTICE) for day in (0, 0, 1, 29)]
+    assert put == [4, 0, 0, 0]
+    for own in tenants:
+        assert await own.letters() == [("subprocessor-notice", "admin"), ("subprocessor-notice", "owner")]
+    async with cluster.operator(noticed) as connection:
+        await connection.execute("UPDATE people SET role = 'owner' WHERE person_id = $1", tenants[0].ids["analyst"])
+    assert await _notify(noticed, _ANNOUNCED + timedelta(days=29), _NOTICE) == 1
+    async with cluster.operator(noticed) as connection:
+        letters = await connection.fetch("SELECT DISTINCT ids, numbers, cause FROM outbox")
+    assert [tuple(row) for row in letters] == [([_NOTICE.notice_id], [], _NOTICE.notice_id)]
+
+
+@pytest.mark.parametrize(("day", "days_of_notice"), [(-1, 30), (30, 30), (60, 90)])
+async def test_none_is_sent_before_it_is_announced_after_it_begins_or_for_longer_than_letters_are_kept(
+    noticed: str, tenants: tuple[Staff, Staff], day: int, days_of_notice: int
+) -> None:
+    announced = _NOTICE._replace(effective=_ANNOUNCED + timedelta(days=days_of_notice))
+    assert await _notify(noticed, _ANNOUNCED + timedelta(days=day), announced) == 0
+    assert await tenants[0].letters() == []
