@@ -2,7 +2,9 @@
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from uuid import uuid4
 
 from ingest.accounts import keys
 from ingest.accounts.links import Link
@@ -14,8 +16,13 @@ from ingest.store import tenants
 from ingest.store.accounts import errors, people
 from ingest.store.accounts.people import LinkKind, NewPerson
 from ingest.store.connections import Connection
+from ingest.store.mail import outbox
+from ingest.store.mail.kinds import Kind
+from ingest.store.mail.outbox import Letter
 
+_PRINT_LINK = "print the link also if there is a mail server, and send no letter"
 _ADVICE = ": is the database migrated?"
+_LETTERS: Mapping[LinkKind, Kind] = {"invitation": "invitation", "reset": "reset"}
 _REFUSED: dict[type[errors.PeopleError], str] = {
     errors.LastOwner: "that is the last owner who can sign in: invite another one first",
     errors.PersonUnknown: "the tenant has nobody for whom that makes sense; see `nocontent account list`",
@@ -29,11 +36,12 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     """Declare the family."""
     family = acts.family(commands, "account", "people who use the console", _ADVICE)
     invite = family.add(
-        "invite", _explained(_invite), "add a person, and print a link that sets a password, once, for 7 days"
+        "invite", _explained(_invite), "add a person, and mail or print a link that sets a password, once, for 7 days"
     )
     _add_person(invite)
     invite.add_argument("--role", choices=ROLES, required=True)
     invite.add_argument("--name", required=True)
+    invite.add_argument("--print-link", action="store_true", help=_PRINT_LINK)
     family.add("list", _list, "list people with role and state").add_argument("tenant")
     role = family.add("role", _explained(_role), "give a person another role; the person has to sign in again")
     _add_person(role)
@@ -41,12 +49,16 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     for name, act, says in (
         ("disable", _disable, "keep a person out from the next request on"),
         ("enable", _enable, "let a person sign in again"),
-        ("reset", _reset, "print a link that sets another password, once, for 30 minutes"),
         ("sign-out", _sign_out, "end all sessions of a person"),
         ("end-totp", _end_totp, "ask a person who lost the authenticator for no codes"),
         ("remove", _remove, "delete everything about a person; lines of the audit keep an id"),
     ):
         _add_person(family.add(name, _explained(act), says))
+    reset = family.add(
+        "reset", _explained(_reset), "mail or print a link that sets another password, once, for 30 minutes"
+    )
+    _add_person(reset)
+    reset.add_argument("--print-link", action="store_true", help=_PRINT_LINK)
     says = "make the file of keys that sign sessions, or put a new key before the one that signs"
     keygen = family.family.add_parser("keygen", help=says, description=says)
     keygen.add_argument("file", help="the one that NOCONTENT_SESSION_KEYS_FILE names")
@@ -64,7 +76,7 @@ async def _invite(connection: Connection, args: argparse.Namespace) -> int:
     try:
         async with connection.transaction():
             person = await people.add(connection, tenant, NewPerson(email, name, args.role))
-            await _print_link(connection, people.Key(tenant, person), "invitation")
+            await _pass_on(connection, args, people.Key(tenant, person), "invitation")
     except errors.AddressTaken:  # Somebody who has not accepted gets another link.
         return await _link(connection, args, "invitation")
     return 0
@@ -128,15 +140,22 @@ async def _find(connection: Connection, args: argparse.Namespace) -> people.Key:
 
 
 async def _link(connection: Connection, args: argparse.Namespace, kind: LinkKind) -> int:
-    await _print_link(connection, await _find(connection, args), kind)
+    async with connection.transaction():
+        await _pass_on(connection, args, await _find(connection, args), kind)
     return 0
 
 
-async def _print_link(connection: Connection, person: people.Key, kind: LinkKind) -> None:
-    link = Link.make()
+async def _pass_on(connection: Connection, args: argparse.Namespace, person: people.Key, kind: LinkKind) -> None:
+    """Have a letter take a link to the person, or print one; without a mail server, print it and keep the letter."""
+    settings, link = processes.load(), Link.make()
     expires_at = await people.add_link(connection, *person, kind, link.digest)
-    print(f"works once, until {expires_at:%Y-%m-%d %H:%M} UTC:", file=sys.stderr)
-    print(link.url(processes.load().console_url))
+    if not args.print_link:
+        await outbox.put(connection, person.tenant_id, Letter(_LETTERS[kind], person.person_id, (), (), uuid4()))
+    if args.print_link or not settings.smtp_url:
+        print(f"works once, until {expires_at:%Y-%m-%d %H:%M} UTC:", file=sys.stderr)
+        print(link.url(settings.console_url))
+    else:
+        print("a letter with the link goes to that address: `nocontent mail list`", file=sys.stderr)
 
 
 def _explained(act: acts.Act) -> acts.Act:

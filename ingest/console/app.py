@@ -120,6 +120,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         downloads=downloads,
         receipts=folder,
         unsubscribe_keys=letters.keys(settings),
+        sends_mail=bool(settings.smtp_url),
         proof_report=settings.proof_report,
     )
     app.state.database = probes.Database(look_ups)

@@ -24,5 +24,8 @@ NOTICES = {
     "person-signed-out": "That person is signed out on every device.",
     "person-totp-ended": "That person signs in without codes from now on.",
     "accepted": "Welcome. Sign in with your new password.",
+    "invitation-sent": "The invitation goes to that address by mail. Its link works once, for 7 days.",
+    "link-sent": "The link goes to that person's address by mail. It works once, for 30 minutes.",
+    "reset-asked": "If that organisation has somebody with that address, a link is on its way there.",
     "password-reset": "Your password is set. Sign in with it.",
 }

@@ -29,4 +29,5 @@ class Services:
     downloads: Downloads
     receipts: Folder | None  # Of orders and receipts, if this process may read them.
     unsubscribe_keys: Callable[[], Keys] | None  # Of links in letters; without, there are none.
+    sends_mail: bool  # Whether letters go out; if not, links are shown to be passed on.
     proof_report: str | None  # The file of the last proof's report.

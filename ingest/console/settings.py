@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from ingest.accounts.settings import AccountSettings, OriginSettings
 from ingest.alerts.letters.settings import LetterSettings
+from ingest.alerts.mail.settings import MailSettings
 from ingest.config import Address, Settings
 from ingest.rights.receipts.settings import ReceiptSettings
 from ingest.store.database import DatabaseSettings
@@ -30,5 +31,5 @@ class ConsoleSettings(OriginSettings, Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorkerSettings(AccountSettings, ConsoleSettings, DatabaseSettings, LetterSettings, ReceiptSettings):
+class WorkerSettings(AccountSettings, ConsoleSettings, DatabaseSettings, LetterSettings, MailSettings, ReceiptSettings):
     """What a worker of the console reads."""

@@ -36,6 +36,23 @@ def test_an_invitation_is_printed_and_stored_as_a_digest(run: Run, database: str
     assert row["digest"] == links.digest_of(_secret(again)) != links.digest_of(_secret(said))
 
 
+def test_with_a_mail_server_a_letter_takes_the_link_unless_it_is_to_be_printed(
+    run: Run, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letters = "SELECT kind, count(*) FROM outbox GROUP BY kind"
+    assert links.PATH in _invite(run)[1]
+    assert [tuple(row) for row in cluster.fetch(database, letters)] == [("invitation", 1)]  # It would have been sent.
+    monkeypatch.setenv("NOCONTENT_SMTP_URL", "smtp://127.0.0.1:25")
+    monkeypatch.setenv("NOCONTENT_MAIL_FROM", "letters@example.com")
+    status, said = _invite(run)
+    assert status == 0
+    assert links.PATH not in said
+    assert "a letter with the link goes" in said
+    line = "account invite acme owner@example.com --role owner --name Owner --print-link"
+    assert links.PATH in run(*line.split())[1]
+    assert [tuple(row) for row in cluster.fetch(database, letters)] == [("invitation", 2)]
+
+
 def test_people_are_listed_and_changed_by_address(run: Run, database: str) -> None:
     assert _invite(run)[0] == _invite(run, "other@example.com", "analyst")[0] == 0
     hashed = "'$argon2id$v=19$m=1024,t=1,p=1$" + "a" * 22 + "$" + "a" * 43 + "'"

@@ -86,3 +86,26 @@ def test_a_link_that_has_expired_is_over(running: Console) -> None:
     assert visitor.get(path).status == 404
     assert visitor.submit(path, {"password": PASSWORD, "again": PASSWORD}).status == 404
     visitor.close()
+
+
+def test_without_a_mail_server_the_page_says_who_makes_a_link_and_puts_no_letter(running: Console) -> None:
+    letters = "SELECT count(*) FROM outbox WHERE kind = 'reset'"
+    before = cluster.fetch(running.dsn, letters)
+    visitor = running.stranger()
+    form = {"organisation": "acme", "email": "owner@example.com"}
+    for answer in (visitor.get("/reset"), visitor.submit("/reset", form)):
+        assert answer.status == 200
+        assert "nocontent account reset ORGANISATION ADDRESS" in text(answer)
+        assert 'action="/reset"' not in answer.body.decode()
+    visitor.close()
+    assert cluster.fetch(running.dsn, letters) == before
+
+
+def test_without_a_mail_server_a_link_is_shown_and_the_letter_that_would_be_sent_is_kept(running: Console) -> None:
+    with running.visitor("owner") as owner:
+        new = {"name": "Somebody Newer", "email": "newer@example.com", "role": "analyst"}
+        assert "/link/" in text(owner.post("/people/invite", new))
+    letters = (
+        "SELECT kind, state FROM outbox JOIN people USING (tenant_id, person_id) WHERE email = 'newer@example.com'"
+    )
+    assert [tuple(row) for row in cluster.fetch(running.dsn, letters)] == [("invitation", "pending")]

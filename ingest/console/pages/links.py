@@ -7,11 +7,11 @@ from http import HTTPStatus
 
 from starlette.responses import Response
 
-from ingest.accounts import links, signing_in
-from ingest.accounts.errors import LinkOver, WeakPassword
+from ingest.accounts import links, resetting, signing_in
+from ingest.accounts.errors import LinkOver, Throttled, WeakPassword
 from ingest.accounts.links import Linked
 from ingest.console.page import PublicPage
-from ingest.console.pages.sign_in import enter
+from ingest.console.pages.sign_in import enter, later
 from ingest.console.visit import Guest
 from ingest.console.weaknesses import WEAKNESSES
 
@@ -44,8 +44,25 @@ async def use(guest: Guest) -> Response:
 
 
 async def show_reset(guest: Guest) -> Response:
-    """Say how to get a link that sets a new password."""
-    return guest.render("reset.html")
+    """Show the form that asks for a link by mail, or say how to get one where no mail is sent."""
+    return _reset(guest)
+
+
+async def ask_reset(guest: Guest) -> Response:
+    """Have a link sent to whoever has the address; the answer is the same if nobody has."""
+    if not guest.services.sends_mail:
+        return _reset(guest)
+    organisation, email = guest.form.get("organisation", ""), guest.form.get("email", "")
+    try:
+        await resetting.ask_reset(guest.services.accounts, organisation, email, guest.visitor)
+    except Throttled as refused:
+        made = _reset(guest, HTTPStatus.TOO_MANY_REQUESTS, later(refused))
+        return guest.later(made, refused.retry_after_s)
+    return guest.redirect("/reset", notice="reset-asked")
+
+
+def _reset(guest: Guest, status: HTTPStatus = HTTPStatus.OK, failed: str = "") -> Response:
+    return guest.render("reset.html", status, sends_mail=guest.services.sends_mail, failed=failed)
 
 
 def _form(guest: Guest, linked: Linked, failed: str = "") -> Response:
@@ -62,4 +79,5 @@ PUBLIC = (
     PublicPage(path="/link/{secret}", name="link", title="Welcome", handler=show, example=_EXAMPLE),
     PublicPage(path="/link/{secret}", name="link-use", title="Welcome", handler=use, method="POST", example=_EXAMPLE),
     PublicPage(path="/reset", name="reset", title="Reset your password", handler=show_reset),
+    PublicPage(path="/reset", name="reset-ask", title="Reset your password", handler=ask_reset, method="POST"),
 )

@@ -83,8 +83,9 @@ async def _page(visit: Visit, status: HTTPStatus, error: str) -> Response:
         for one in found
     ]  # fmt: skip
     return visit.render(
-        "people.html", status, people=Table("people", "People", _COLUMNS, rows), roles=_roles(visit), error=error
-    )
+        "people.html", status, people=Table("people", "People", _COLUMNS, rows), roles=_roles(visit), error=error,
+        sends_mail=visit.services.sends_mail,
+    )  # fmt: skip
 
 
 def state_of(one: PersonRow) -> str:
@@ -99,7 +100,7 @@ def _roles(visit: Visit) -> list[tuple[Role, str]]:
 
 
 async def invite(visit: Visit) -> Response:
-    """Add a person, and show the link of the invitation this once."""
+    """Add a person, with an invitation by mail, or with a link that is shown this once."""
     email, name, zone = visit.form.text("email"), visit.form.text("name"), visit.person.time_zone
     try:
         async with visit.act() as connection:
@@ -160,7 +161,7 @@ async def set_role(visit: Visit) -> Response:
 
 
 async def make_link(visit: Visit) -> Response:
-    """Make another link to accept the invitation or to set a new password, and show it this once."""
+    """Make another link to accept the invitation or to set a new password: it goes by mail, or is shown this once."""
     kind = visit.form.text("kind")
     if kind not in _LINKS:
         raise NotFound
@@ -181,6 +182,8 @@ def _role(visit: Visit) -> Role:
 
 
 def _shown(visit: Visit, kind: str, link: AccountLink) -> Response:
+    if visit.services.sends_mail:  # With a link of the letter's own: this one ends then.
+        return visit.redirect("/people", "invitation-sent" if kind == "invitation" else "link-sent")
     return visit.render("person_link.html", kind=kind, link=link.url(visit.services.origin))
 
 
