@@ -48,6 +48,8 @@ FAMILIES = {
     "prices": ("prices",),
     "mail": ("mail",),
     "usage": ("usage",),
+    "insights": ("insights",),
+    "site": ("site",),
     "export": ("export",),
     "erase": ("erase",),
     "receipt": ("receipt",),

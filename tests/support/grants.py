@@ -1,5 +1,6 @@
 """Every grant there is, by role: of whole objects, and of single columns as `table.column`. Nobody has any other."""
 
+from tests.support.insight_grants import INSIGHTS
 from tests.support.mail_grants import MAIL
 
 GRANTS = {
@@ -297,20 +298,6 @@ _OWN_READS = {  # Of migration 0032.
     )
     | dict.fromkeys("tenant_tables processor_customers processor_events".split(), "SELECT"),
 }
-_INSIGHTS = {  # Of migration 0040.
-    "nocontent_biller": {"add_insight_release": "EXECUTE", "erasures.scope": "SELECT"},
-    "nocontent_control": {"tenants.insights": "UPDATE"},
-    "nocontent_console": {
-        "tenants.insights": "UPDATE",
-        "count_site_pages": "EXECUTE",
-        "count_site_referrers": "EXECUTE",
-    },
-    "nocontent_analyst": {},
-}
-for _role in _INSIGHTS:
-    _INSIGHTS[_role] |= dict.fromkeys(["insight_releases", "insight_routes"], "SELECT")
-for _role in ("nocontent_control", "nocontent_analyst"):
-    _INSIGHTS[_role] |= dict.fromkeys(["site_pages", "site_referrers"], "SELECT")
 _ACCEPTANCES = {  # Of migration 0039.
     "nocontent_control": {"acceptances": "SELECT"},
     "nocontent_exporter": {"acceptances": "SELECT"},
@@ -330,7 +317,7 @@ for _family in (
     _TRAFFIC,
     _ACCOUNTS,
     _OWN_READS,
-    _INSIGHTS,
+    INSIGHTS,
     _ACCEPTANCES,
     MAIL,
 ):
