@@ -1,7 +1,7 @@
 """Composes a worker's application: routes, boundary, and what the pages share."""
 
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import date
 from functools import partial
@@ -25,6 +25,7 @@ from ingest.console.counts import PageCounts
 from ingest.console.downloads import Downloads
 from ingest.console.services import FORMS_BYTES_MAX, Services
 from ingest.console.settings import WorkerSettings
+from ingest.console.site.counts import SiteCounts
 from ingest.rights.receipts import settings as receipts
 from ingest.rights.restore import RestoreWatch
 from ingest.serving import boundary
@@ -34,8 +35,10 @@ from ingest.serving.errors import NotFound
 from ingest.serving.heartbeat import Heartbeat
 from ingest.serving.rebalance import AWAY, Rebalancer
 from ingest.serving.tasks import Tasks
-from ingest.store import page_counts
+from ingest.store import page_counts, site_counts
+from ingest.store.connections import Connection
 from ingest.store.database import require_dsn
+from ingest.store.site_counts import Views
 from ingest.store.visits import LOOK_UPS, ROLE, Visits
 
 boundary.declare(faces.FACES)
@@ -99,6 +102,11 @@ async def _store_counts(visits: Visits, views: dict[tuple[date, str], int]) -> N
         await page_counts.add(connection, views)
 
 
+async def _store_site(visits: Visits, store: Callable[[Connection, Views], Awaitable[None]], views: Views) -> None:
+    async with visits.connect() as connection:
+        await store(connection, views)
+
+
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     logs.capture_libraries()
@@ -108,6 +116,12 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     passwords, keys = Passwords(), _keys(settings, app.state.keys)
     downloads, folder = Downloads(require_dsn(settings)), receipts.folder(settings)
     counts = PageCounts(partial(_store_counts, visits), is_on=settings.page_counts)
+    site = SiteCounts(
+        partial(_store_site, visits, site_counts.add_pages),
+        partial(_store_site, visits, site_counts.add_referrers),
+        origin=settings.console_url,
+        is_on=settings.site_counts,
+    )
     app.state.services = Services(
         origin=settings.console_url.removesuffix("/"),
         proxies=settings.console_proxies,
@@ -117,6 +131,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         accounts=Accounts(visits.connect, keys, passwords),
         memory=BodyMemory(FORMS_BYTES_MAX, FORMS_BYTES_MAX // 2),
         counts=counts,
+        site=site,
         downloads=downloads,
         receipts=folder,
         unsubscribe_keys=letters.keys(settings),
@@ -128,6 +143,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     app.state.tasks.start("pulse", Heartbeat(app.state.tasks.broken).run)
     app.state.tasks.start("database", app.state.database.run)
     app.state.tasks.start("page-counts", counts.run)
+    app.state.tasks.start("site-counts", site.run)
     if app.state.restores is not None:
         app.state.tasks.start("orders", app.state.restores.run)
     gc.collect()
@@ -137,6 +153,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     logs.info("stopping")
     await app.state.tasks.stop()
     await counts.flush()
+    await site.flush()
     await downloads.close()
     await visits.close()
     await look_ups.close()

@@ -49,6 +49,8 @@ def _endpoint(found: Mapping[str, Page | PublicPage], listed: Sequence[Page]) ->
             security.require_same_origin(request.method, request.headers, services.origin)
         if isinstance(page, PublicPage):
             made = await _public(request, page, services)
+            if request.method == "GET":
+                services.site.add(page.name, request.headers.get("referer", ""))
         else:
             made = await _visit(request, page, services, listed)
         if request.method == "GET":

@@ -10,7 +10,7 @@ from ingest.metrics import SECONDS, begin_at_zero
 from ingest.serving.metrics import task_restarts
 
 Outcome = Literal["signed-in", "awaits-code", "refused", "throttled"]
-Task = Literal["database", "orders", "page-counts", "pulse"]
+Task = Literal["database", "orders", "page-counts", "pulse", "site-counts"]
 
 console_responses = Counter("ingest_console_responses", "Responses of the console, static files included.", ["status"])
 console_page_seconds = Histogram(

@@ -7,6 +7,7 @@ from ingest.accounts.keys import Keys
 from ingest.accounts.signing_in import Accounts
 from ingest.console.counts import PageCounts
 from ingest.console.downloads import Downloads
+from ingest.console.site.counts import SiteCounts
 from ingest.rights.receipts.folder import Folder
 from ingest.serving.body_memory import BodyMemory
 from ingest.store.visits import Visits
@@ -26,6 +27,7 @@ class Services:
     accounts: Accounts
     memory: BodyMemory
     counts: PageCounts
+    site: SiteCounts
     downloads: Downloads
     receipts: Folder | None  # Of orders and receipts, if this process may read them.
     unsubscribe_keys: Callable[[], Keys] | None  # Of links in letters; without, there are none.

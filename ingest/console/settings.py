@@ -28,6 +28,9 @@ class ConsoleSettings(OriginSettings, Settings):
         int, Meta(ge=0, le=4, description="proxies in front, each of which adds the sender to X-Forwarded-For")
     ] = 0
     page_counts: Annotated[bool, Meta(description="count views of the console's pages by day, and nothing else")] = True
+    site_counts: Annotated[
+        bool, Meta(description="count views of public pages, and the sites of a closed list that led there, by day")
+    ] = True
 
 
 @dataclass(frozen=True, kw_only=True)
