@@ -3,6 +3,7 @@
 NOTICES = {
     "erasure-recorded": "The erasure is recorded. The jobs of this service carry it out.",
     "export-row-unknown": "That is no row of such a part. List the parts again, and take the id of the last whole row.",
+    "insights-set": "Saved. It counts from the next release on.",
     "retention-set": "The days of your events are saved.",
     "signed-out": "You are signed out.",
     "signed-out-everywhere": "You are signed out on every device.",

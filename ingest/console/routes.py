@@ -12,6 +12,7 @@ from ingest.console.pages import (
     claims,
     data,
     home,
+    insights,
     links,
     mail,
     overview,
@@ -48,6 +49,6 @@ PAGES: Sequence[Page] = (
     *authenticator.PAGES,
     *sign_in.PAGES,
 )
-PUBLIC: Sequence[PublicPage] = (*sign_in.PUBLIC, *links.PUBLIC, *claims.PUBLIC, *unsubscribing.PUBLIC)
+PUBLIC: Sequence[PublicPage] = (*sign_in.PUBLIC, *links.PUBLIC, *claims.PUBLIC, *unsubscribing.PUBLIC, *insights.PUBLIC)
 NAMES = frozenset((*(page.name for page in PAGES), *(page.name for page in PUBLIC)))
 assert len(NAMES) == len(PAGES) + len(PUBLIC)  # Each has a name of its own.
