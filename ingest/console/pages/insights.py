@@ -21,11 +21,11 @@ _COLUMNS = (
     Column("weight", "Weight", "figure"),
     Column("share", "Share", "share"),
     Column("savings", "Saved", "share"),
-    Column("savings_margin", "±", "share"),
+    Column("savings_margin", "± saved", "share"),
     Column("coverage", "Covered", "share"),
-    Column("coverage_margin", "±", "share"),
+    Column("coverage_margin", "± covered", "share"),
     Column("latency_ms", "Time", "ms"),
-    Column("latency_factor", "×÷", "figure"),
+    Column("latency_factor", "× or ÷", "figure"),
 )
 _EXAMPLE = {"month": "2026-01"}
 
