@@ -52,7 +52,7 @@ def _see(running: Console, stranger: Visitor) -> None:
         page = text(stranger.get(path))
         assert "How requests were routed in 2026-01" in page
         assert all(term in page for term in ROUTE)
-        assert "200.0 40.0 % 25.0 % ± 8.0 %".replace("± ", "") in page
+        assert "200.0 ± 6.0 40.0 % 25.0 % ± 8.0 % 95.0 % ± 24.0 % 2,361 ms ×÷ 1.46" in page
         assert UNIT_OF_PRIVACY in page
     answer = stranger.get("/insights/2026-01.json")
     assert answer.headers["content-type"] == "application/json"
@@ -60,8 +60,8 @@ def _see(running: Console, stranger: Visitor) -> None:
     assert written["other"] == {"weight": 300.0, "weight_margin": 24.0, "share": 0.6}
     table = stranger.get("/insights?csv=routes").body.decode().splitlines()
     assert table[0].startswith("task_category,requested_model,routed_model,weight,share,savings")
-    assert table[1].startswith(",".join((*ROUTE, "200.0,0.4,0.25,0.08,0.95,0.24,")))
-    assert table[2].startswith("other,,,300.0,0.6,")
+    assert table[1].startswith(",".join((*ROUTE, "200.0 ± 6.0,0.4,25.0 % ± 8.0 %")))
+    assert table[2].startswith("other,,,300.0 ± 24.0,0.6,")
     for never in ("2024-01", "2026-13", "2026-01-01", "x", "2026-01.xml"):
         assert stranger.get(f"/insights/{never}").status == 404
         assert stranger.get(f"/insights/{never}.json").status == 404

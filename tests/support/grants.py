@@ -306,20 +306,8 @@ _ACCEPTANCES = {  # Of migration 0039.
 }
 _LETTERS = {"nocontent_mailer": _columns("SELECT", {"sessions": "tenant_id session_id browser"})}  # Of migration 0041.
 for _family in (
-    _LETTERS,
-    _BILLING,
-    _PAYMENTS,
-    _ERASURES,
-    _EXPORTS,
-    _ORDERS,
-    _RETENTION,
-    _ANNOTATIONS,
-    _TRAFFIC,
-    _ACCOUNTS,
-    _OWN_READS,
-    INSIGHTS,
-    _ACCEPTANCES,
-    MAIL,
-):
+    _LETTERS, _BILLING, _PAYMENTS, _ERASURES, _EXPORTS, _ORDERS, _RETENTION, _ANNOTATIONS, _TRAFFIC, _ACCOUNTS,
+    _OWN_READS, INSIGHTS, _ACCEPTANCES, MAIL,
+):  # fmt: skip
     for _role, _things in _family.items():
         GRANTS.setdefault(_role, {}).update(_things)

@@ -1,10 +1,12 @@
 """Insights: releases of how requests were routed across organisations, for everybody, as a page, CSV and JSON."""
 
 import re
+from collections.abc import Iterator
 from datetime import date
 
 from starlette.responses import Response
 
+from ingest.console.figures import share
 from ingest.console.page import PublicPage
 from ingest.console.tables import Cell, Column, Table
 from ingest.console.visit import Guest
@@ -20,12 +22,9 @@ _COLUMNS = (
     Column("routed_model", "Answered by", "code"),
     Column("weight", "Weight", "figure"),
     Column("share", "Share", "share"),
-    Column("savings", "Saved", "share"),
-    Column("savings_margin", "± saved", "share"),
-    Column("coverage", "Covered", "share"),
-    Column("coverage_margin", "± covered", "share"),
-    Column("latency_ms", "Time", "ms"),
-    Column("latency_factor", "× or ÷", "figure"),
+    Column("savings", "Saved", "figure"),
+    Column("coverage", "Covered", "figure"),
+    Column("latency_ms", "Time", "figure"),
 )
 _EXAMPLE = {"month": "2026-01"}
 
@@ -63,18 +62,27 @@ async def _find(guest: Guest) -> Document:
 
 
 def _page(guest: Guest, found: Document | None, months: list[date]) -> Response:
-    rows: list[tuple[Cell, ...]] = []
-    if found is not None:
-        ordered = sorted(found.routes, key=lambda each: -each.weight)
-        rows += [tuple(getattr(each, column.name) for column in _COLUMNS) for each in ordered]
-        if found.other is not None:
-            unknown: list[Cell] = [None] * (len(_COLUMNS) - 5)
-            rows.append(("other", None, None, found.other.weight, found.other.share, *unknown))
+    rows = [] if found is None else list(_rows(found))
     table = Table("routes", "Routes", _COLUMNS, rows, "No route was used by enough organisations to be released.")
     return guest.render(
         "insights.html", found=found, months=[f"{month:%Y-%m}" for month in months], routes=table,
         unit_of_privacy=UNIT_OF_PRIVACY,
     )  # fmt: skip
+
+
+def _rows(found: Document) -> Iterator[tuple[Cell, ...]]:
+    """Yield the routes with the most weight first, figures with their margins, and then all others."""
+    for each in sorted(found.routes, key=lambda row: -row.weight):
+        yield (
+            each.task_category, each.requested_model, each.routed_model,
+            f"{each.weight:,.1f} ± {each.weight_margin}", each.share,
+            f"{share(each.savings)} ± {share(each.savings_margin)}",
+            f"{share(each.coverage)} ± {share(each.coverage_margin)}",
+            f"{each.latency_ms:,} ms ×÷ {each.latency_factor}",
+        )  # fmt: skip
+    if found.other is not None:
+        weight = f"{found.other.weight:,.1f} ± {found.other.weight_margin}"
+        yield "other", None, None, weight, found.other.share, None, None, None
 
 
 PUBLIC = (
