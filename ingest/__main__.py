@@ -53,6 +53,7 @@ FAMILIES = {
     "export": ("export",),
     "erase": ("erase",),
     "receipt": ("receipt",),
+    "legal": ("legal",),
     "policy": ("policy",),
     "check": ("check",),
     "prove": ("prove",),

@@ -21,11 +21,13 @@ from ingest.accounts.passwords import Passwords
 from ingest.accounts.signing_in import Accounts
 from ingest.alerts.letters import settings as letters
 from ingest.console import entry, faces, metrics, probes, render, routes, static
+from ingest.console.agreements import Agreements
 from ingest.console.counts import PageCounts
 from ingest.console.downloads import Downloads
 from ingest.console.services import FORMS_BYTES_MAX, Services
 from ingest.console.settings import WorkerSettings
 from ingest.console.site.counts import SiteCounts
+from ingest.legal import library
 from ingest.rights.receipts import settings as receipts
 from ingest.rights.restore import RestoreWatch
 from ingest.serving import boundary
@@ -115,6 +117,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     visits, look_ups = Visits(require_dsn(settings)), Visits(require_dsn(settings), LOOK_UPS)
     passwords, keys = Passwords(), _keys(settings, app.state.keys)
     downloads, folder = Downloads(require_dsn(settings)), receipts.folder(settings)
+    legal = library.load(settings)
     counts = PageCounts(partial(_store_counts, visits), is_on=settings.page_counts)
     site = SiteCounts(
         partial(_store_site, visits, site_counts.add_pages),
@@ -133,6 +136,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         counts=counts,
         site=site,
         downloads=downloads,
+        legal=legal,
+        agreements=Agreements(legal, look_ups),
         receipts=folder,
         unsubscribe_keys=letters.keys(settings),
         sends_mail=bool(settings.smtp_url),

@@ -79,6 +79,8 @@ async def _visit(request: Request, page: Page, services: Services, listed: Seque
         session=known, form_token=known.form_token(services.keys()),
         nav=[each for each in listed if known.person.role in each.roles],
     )  # fmt: skip
+    if request.method == "GET":
+        visit.due = await services.agreements.due(known)
     if request.method == "POST":
         visit.form = await forms.read(request, services.memory, known.person.tenant_id)
         if not known.has_form_token(services.keys(), visit.form.get(TOKEN, "")):

@@ -5,6 +5,7 @@ NOTICES = {
     "export-row-unknown": "That is no row of such a part. List the parts again, and take the id of the last whole row.",
     "insights-set": "Saved. It counts from the next release on.",
     "retention-set": "The days of your events are saved.",
+    "document-accepted": "The document is accepted.",
     "signed-out": "You are signed out.",
     "signed-out-everywhere": "You are signed out on every device.",
     "session-ended": "Your session has ended. Sign in again.",

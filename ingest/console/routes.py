@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from ingest.console.page import Page, PublicPage
 from ingest.console.pages import (
     account,
+    agreements,
     arrivals,
     audit,
     authenticator,
@@ -13,6 +14,7 @@ from ingest.console.pages import (
     data,
     home,
     insights,
+    legal,
     links,
     mail,
     overview,
@@ -45,10 +47,12 @@ PAGES: Sequence[Page] = (
     *mail.PAGES,
     *audit.PAGES,
     *promise.PAGES,
+    *agreements.PAGES,
     *account.PAGES,
     *authenticator.PAGES,
     *sign_in.PAGES,
 )
 PUBLIC: Sequence[PublicPage] = (*sign_in.PUBLIC, *links.PUBLIC, *claims.PUBLIC, *unsubscribing.PUBLIC, *insights.PUBLIC)
+PUBLIC: Sequence[PublicPage] = (*sign_in.PUBLIC, *links.PUBLIC, *legal.PUBLIC, *claims.PUBLIC, *unsubscribing.PUBLIC)
 NAMES = frozenset((*(page.name for page in PAGES), *(page.name for page in PUBLIC)))
 assert len(NAMES) == len(PAGES) + len(PUBLIC)  # Each has a name of its own.

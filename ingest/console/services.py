@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from ingest.accounts.keys import Keys
 from ingest.accounts.signing_in import Accounts
+from ingest.console.agreements import Agreements
 from ingest.console.counts import PageCounts
 from ingest.console.downloads import Downloads
 from ingest.console.site.counts import SiteCounts
+from ingest.legal.library import Library
 from ingest.rights.receipts.folder import Folder
 from ingest.serving.body_memory import BodyMemory
 from ingest.store.visits import Visits
@@ -29,6 +31,8 @@ class Services:
     counts: PageCounts
     site: SiteCounts
     downloads: Downloads
+    legal: Library
+    agreements: Agreements
     receipts: Folder | None  # Of orders and receipts, if this process may read them.
     unsubscribe_keys: Callable[[], Keys] | None  # Of links in letters; without, there are none.
     sends_mail: bool  # Whether letters go out; if not, links are shown to be passed on.

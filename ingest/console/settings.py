@@ -9,6 +9,7 @@ from ingest.accounts.settings import AccountSettings, OriginSettings
 from ingest.alerts.letters.settings import LetterSettings
 from ingest.alerts.mail.settings import MailSettings
 from ingest.config import Address, Settings
+from ingest.legal.settings import LegalSettings
 from ingest.rights.receipts.settings import ReceiptSettings
 from ingest.store.database import DatabaseSettings
 
@@ -34,5 +35,5 @@ class ConsoleSettings(OriginSettings, Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorkerSettings(AccountSettings, ConsoleSettings, DatabaseSettings, LetterSettings, MailSettings, ReceiptSettings):
+class WorkerSettings(AccountSettings, ConsoleSettings, DatabaseSettings, LegalSettings, LetterSettings, MailSettings, ReceiptSettings):
     """What a worker of the console reads."""
