@@ -17,17 +17,17 @@ class Agreements:
     """Asks for a page of an owner or admin, until everything is accepted: that never changes while a process lives."""
 
     def __init__(self, library: Library, visits: Visits) -> None:
-        self._library = library
+        self.library = library
         self._visits = visits
         self._settled: set[int] = set()
 
     async def due(self, session: Session) -> tuple[Version, ...]:
         """Return what the session's person should accept; raises as `Visits.read`."""
         tenant_id = session.person.tenant_id
-        if session.person.role not in MANAGERS or tenant_id in self._settled or not self._library.to_accept:
+        if session.person.role not in MANAGERS or tenant_id in self._settled or not self.library.to_accept:
             return ()
         async with self._visits.read(tenant_id, session.digest) as connection:
-            found = due(self._library, await acceptances.of_tenant(connection, tenant_id))
+            found = due(self.library, await acceptances.of_tenant(connection, tenant_id))
         if not found and len(self._settled) < _SETTLED_MAX:
             self._settled.add(tenant_id)
         return found

@@ -24,7 +24,7 @@ from ingest.console import entry, faces, metrics, probes, render, routes, static
 from ingest.console.agreements import Agreements
 from ingest.console.counts import PageCounts
 from ingest.console.downloads import Downloads
-from ingest.console.services import FORMS_BYTES_MAX, Services
+from ingest.console.services import FORMS_BYTES_MAX, Evidence, Services
 from ingest.console.settings import WorkerSettings
 from ingest.console.site.counts import SiteCounts
 from ingest.legal import library
@@ -117,7 +117,6 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     visits, look_ups = Visits(require_dsn(settings)), Visits(require_dsn(settings), LOOK_UPS)
     passwords, keys = Passwords(), _keys(settings, app.state.keys)
     downloads, folder = Downloads(require_dsn(settings)), receipts.folder(settings)
-    legal = library.load(settings)
     counts = PageCounts(partial(_store_counts, visits), is_on=settings.page_counts)
     site = SiteCounts(
         partial(_store_site, visits, site_counts.add_pages),
@@ -136,12 +135,10 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         counts=counts,
         site=site,
         downloads=downloads,
-        legal=legal,
-        agreements=Agreements(legal, look_ups),
-        receipts=folder,
+        agreements=Agreements(library.load(settings), look_ups),
+        evidence=Evidence(folder, settings.proof_report),
         unsubscribe_keys=letters.keys(settings),
         sends_mail=bool(settings.smtp_url),
-        proof_report=settings.proof_report,
     )
     app.state.database = probes.Database(look_ups)
     app.state.restores = None if folder is None else RestoreWatch(require_dsn(settings), ROLE, folder, lambda: 0)

@@ -52,7 +52,13 @@ PAGES: Sequence[Page] = (
     *authenticator.PAGES,
     *sign_in.PAGES,
 )
-PUBLIC: Sequence[PublicPage] = (*sign_in.PUBLIC, *links.PUBLIC, *claims.PUBLIC, *unsubscribing.PUBLIC, *insights.PUBLIC)
-PUBLIC: Sequence[PublicPage] = (*sign_in.PUBLIC, *links.PUBLIC, *legal.PUBLIC, *claims.PUBLIC, *unsubscribing.PUBLIC)
+PUBLIC: Sequence[PublicPage] = (
+    *sign_in.PUBLIC,
+    *links.PUBLIC,
+    *legal.PUBLIC,
+    *claims.PUBLIC,
+    *insights.PUBLIC,
+    *unsubscribing.PUBLIC,
+)
 NAMES = frozenset((*(page.name for page in PAGES), *(page.name for page in PUBLIC)))
 assert len(NAMES) == len(PAGES) + len(PUBLIC)  # Each has a name of its own.

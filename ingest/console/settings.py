@@ -35,5 +35,7 @@ class ConsoleSettings(OriginSettings, Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorkerSettings(AccountSettings, ConsoleSettings, DatabaseSettings, LegalSettings, LetterSettings, MailSettings, ReceiptSettings):
+class WorkerSettings(
+    AccountSettings, ConsoleSettings, DatabaseSettings, LegalSettings, LetterSettings, MailSettings, ReceiptSettings
+):
     """What a worker of the console reads."""
