@@ -8,9 +8,10 @@ from typing import get_args
 from ingest.cli import acts, processes
 from ingest.cli.arguments import Subparsers
 from ingest.errors import CannotStart
-from ingest.legal import documents, library, subprocessors
+from ingest.legal import documents, facts, library, security_txt, subprocessors
 from ingest.legal.documents import Version
 from ingest.legal.library import Library
+from ingest.legal.settings import LEGAL_FILE
 from ingest.store import acceptances, tenants
 from ingest.store.acceptances import DocumentId
 from ingest.store.connections import Connection
@@ -28,6 +29,7 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
         ("check", _check, "check that everything is as it was published, and name the details that are missing"),
         ("show", _show, "print a version with the operator's details: its SHA-256 is that of an acceptance"),
         ("lock", _lock, "publish what is new: add its SHA-256 to the lock"),
+        ("security-txt", _security_txt, "print security.txt, as the console answers with it"),
     ):
         family.family.add_parser(name, help=says, description=says).set_defaults(run=run)
     shown = family.family.choices["show"]
@@ -95,6 +97,15 @@ def _lock(args: argparse.Namespace) -> int:
     listed = subprocessors.read(path)
     _extend(subprocessors.lock_of(path), subprocessors.sums(listed))
     subprocessors.load(path)
+    return 0
+
+
+def _security_txt(_args: argparse.Namespace) -> int:
+    known = processes.load()
+    contact = facts.load(known).security_uri
+    if contact is None:
+        raise CannotStart(f"{LEGAL_FILE} names no security_contact, so there is no security.txt.")
+    print(security_txt.render(contact, known.console_url.removesuffix("/")), end="")
     return 0
 
 

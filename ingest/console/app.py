@@ -28,6 +28,7 @@ from ingest.console.services import FORMS_BYTES_MAX, Evidence, Services
 from ingest.console.settings import WorkerSettings
 from ingest.console.site.counts import SiteCounts
 from ingest.legal import library
+from ingest.legal import library, security_txt
 from ingest.rights.receipts import settings as receipts
 from ingest.rights.restore import RestoreWatch
 from ingest.serving import boundary
@@ -148,6 +149,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     app.state.tasks.start("site-counts", site.run)
     if app.state.restores is not None:
         app.state.tasks.start("orders", app.state.restores.run)
+    metrics.security_txt_expires_seconds.set(security_txt.expires_at().timestamp() if legal.facts.security_uri else 0)
     gc.collect()
     gc.freeze()
     logs.info("started")

@@ -111,6 +111,10 @@ OPERATOR = Board(
                 rates("Console: answers by status", "answers", "ingest_console_responses_total", "status"),
                 quantiles("Console: time for a page", "s", {"ingest_console_page_seconds": ""}, (0.5, 0.95)),
                 rates("Console: attempts to sign in", "attempts", "ingest_console_sign_ins_total", "outcome"),
+                Panel(
+                    "Console: time left of security.txt", "s",
+                    (Query("min(ingest_security_txt_expires_timestamp_seconds > 0) - time()", "left"),),
+                ),
             ),
         ),
     ),
