@@ -149,7 +149,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     app.state.tasks.start("site-counts", site.run)
     if app.state.restores is not None:
         app.state.tasks.start("orders", app.state.restores.run)
-    metrics.security_txt_expires_seconds.set(security_txt.expires_at().timestamp() if legal.facts.security_uri else 0)
+    if app.state.services.legal.facts.security_uri is not None:
+        metrics.security_txt_expires_seconds.set(security_txt.expires_at().timestamp())
     gc.collect()
     gc.freeze()
     logs.info("started")
