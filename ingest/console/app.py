@@ -27,7 +27,6 @@ from ingest.console.downloads import Downloads
 from ingest.console.services import FORMS_BYTES_MAX, Evidence, Services
 from ingest.console.settings import WorkerSettings
 from ingest.console.site.counts import SiteCounts
-from ingest.legal import library
 from ingest.legal import library, security_txt
 from ingest.rights.receipts import settings as receipts
 from ingest.rights.restore import RestoreWatch
@@ -110,6 +109,16 @@ async def _store_site(visits: Visits, store: Callable[[Connection, Views], Await
         await store(connection, views)
 
 
+def _start_tasks(app: Starlette) -> None:
+    state = app.state
+    state.tasks.start("pulse", Heartbeat(state.tasks.broken).run)
+    state.tasks.start("database", state.database.run)
+    state.tasks.start("page-counts", state.services.counts.run)
+    state.tasks.start("site-counts", state.services.site.run)
+    if state.restores is not None:
+        state.tasks.start("orders", state.restores.run)
+
+
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     logs.capture_libraries()
@@ -143,12 +152,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     )
     app.state.database = probes.Database(look_ups)
     app.state.restores = None if folder is None else RestoreWatch(require_dsn(settings), ROLE, folder, lambda: 0)
-    app.state.tasks.start("pulse", Heartbeat(app.state.tasks.broken).run)
-    app.state.tasks.start("database", app.state.database.run)
-    app.state.tasks.start("page-counts", counts.run)
-    app.state.tasks.start("site-counts", site.run)
-    if app.state.restores is not None:
-        app.state.tasks.start("orders", app.state.restores.run)
+    _start_tasks(app)
     if app.state.services.legal.facts.security_uri is not None:
         metrics.security_txt_expires_seconds.set(security_txt.expires_at().timestamp())
     gc.collect()
