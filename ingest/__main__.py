@@ -44,6 +44,7 @@ FAMILIES = {
     "access": ("access",),
     "retention": ("retention",),
     "plan": ("plan",),
+    "budget": ("budget",),
     "invoice": ("invoice",),
     "prices": ("prices",),
     "mail": ("mail",),

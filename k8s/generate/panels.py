@@ -240,6 +240,12 @@ USAGE = Board(
                 line("Handed over", "suffix: documents", f"max(increase(ingest_hand_overs[{WINDOW}]))", "handed over"),
                 line("Since a round of each job", "s", "max by (task) (ingest_job_age_seconds)", "{{task}}"),
         )),
+        Row("Budgets", (
+                line("Since a round", "s", 'max(ingest_job_age_seconds{task="budgets"})', "evaluated"),
+                line("Alerts", "suffix: alerts", f"max by (kind) (increase(ingest_budget_alerts[{WINDOW}]))",
+                      "{{kind}}"),
+                line("Budgets", "none", "max(ingest_budgets_open)", "open"),
+        )),
         Row("Exports", (
                 line(
                     "Parts", "suffix: parts", f"sum by (outcome) (increase(ingest_export_streams_total[{WINDOW}]))",

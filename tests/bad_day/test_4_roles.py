@@ -91,6 +91,7 @@ _EXPECTED = {
     "outbox.kind": [],  # Functions write letters, and only their states change.
     "outbox.state": [_MAILER],
     "mail_preferences.mail_group": [],
+    "budgets.time_zone": [_CONSOLE, _CONTROL],
 }
 
 
@@ -173,6 +174,10 @@ _ROWS = {
     "outbox.state": "UPDATE outbox SET state = $1",
     "mail_preferences.mail_group": "UPDATE mail_preferences SET mail_group = $1",
     "page_counts.page": "INSERT INTO page_counts VALUES ('2026-01-01', $1, 1)",
+    "budgets.time_zone": """
+    INSERT INTO budgets (tenant_id, limit_nanousd, scope, period, thresholds, forecast, time_zone)
+    VALUES (1, 1, 1, 1, '{100}', false, $1)
+    """,
 }
 _TEXTS = (
     _PROSE,
