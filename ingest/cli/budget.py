@@ -93,10 +93,11 @@ async def _list(connection: Connection, args: argparse.Namespace) -> int:
         print(json.dumps([_facts(budget, words) for budget in found]))
         return 0
     for budget in found:
+        spec = budget.spec
         state = f"ended {budget.ended_at:%Y-%m-%d}" if budget.ended_at else "open"
-        percents = ",".join(map(str, budget.thresholds)) + (" forecast" if budget.has_forecast else "")
-        about = f"{_usd(budget.limit_nanousd)} USD a {_period(budget.period)}"
-        print(f"{budget.budget_id}  {_of(budget, words):28} {about:24} {budget.time_zone:16} {percents:20} {state}")
+        percents = ",".join(map(str, spec.thresholds)) + (" forecast" if spec.has_forecast else "")
+        about = f"{_usd(spec.limit_nanousd)} USD a {_period(spec.period)}"
+        print(f"{budget.budget_id}  {_of(budget, words):28} {about:24} {spec.time_zone:16} {percents:20} {state}")
     return 0
 
 
@@ -107,15 +108,16 @@ async def _show(connection: Connection, args: argparse.Namespace) -> int:
         print(f"nocontent: {_UNKNOWN}", file=sys.stderr)
         return 1
     words = await names.read(connection, tenant_id, [budget])
-    now = periods.containing(await spend.now(connection), budget.period, budget.time_zone)
+    now = periods.containing(await spend.now(connection), budget.spec.period, budget.spec.time_zone)
     spent = await spend.between(connection, budget, now.since, now.before)
     found = await alerts.newest(connection, tenant_id, budget.budget_id, _ALERTS_MAX)
     if args.json:
         present = {"period_start": now.start.isoformat(), "spent_usd": _usd(spent)}
         print(json.dumps(_facts(budget, words) | present | {"alerts": [_alert(alert) for alert in found]}))
         return 0
-    share = f"{_usd(spent)} of {_usd(budget.limit_nanousd)} USD, {100 * spent // budget.limit_nanousd} %"
-    print(f"{_of(budget, words)}: {share}, in the {_period(budget.period)} from {now.start} on ({budget.time_zone})")
+    limit, zone = budget.spec.limit_nanousd, budget.spec.time_zone
+    share = f"{_usd(spent)} of {_usd(limit)} USD, {100 * spent // limit} %"
+    print(f"{_of(budget, words)}: {share}, in the {_period(budget.spec.period)} from {now.start} on ({zone})")
     for alert in found:
         what = "forecast" if alert.threshold == FORECAST else f"{alert.threshold} %"
         state = "" if alert.uncrossed_at is None else f"  no longer since {alert.uncrossed_at:%Y-%m-%d %H:%M}"
@@ -133,11 +135,12 @@ async def _end(connection: Connection, args: argparse.Namespace) -> int:
 
 
 def _facts(budget: Budget, words: names.Names) -> dict[str, object]:
+    spec = budget.spec
     return {
-        "budget": str(budget.budget_id), "scope": budget.scope.name.lower(), "term": names.of(budget, words),
-        "period": _period(budget.period), "time_zone": budget.time_zone, "limit_usd": _usd(budget.limit_nanousd),
-        "thresholds": [*budget.thresholds], "forecast": budget.has_forecast,
-        "webhook": None if budget.webhook_id is None else str(budget.webhook_id),
+        "budget": str(budget.budget_id), "scope": spec.scope.name.lower(), "term": names.of(budget, words),
+        "period": _period(spec.period), "time_zone": spec.time_zone, "limit_usd": _usd(spec.limit_nanousd),
+        "thresholds": [*spec.thresholds], "forecast": spec.has_forecast,
+        "webhook": None if spec.webhook_id is None else str(spec.webhook_id),
         "created_at": budget.created_at.isoformat(),
         "ended_at": None if budget.ended_at is None else budget.ended_at.isoformat(),
     }  # fmt: skip
@@ -153,9 +156,9 @@ def _alert(alert: Alert) -> Mapping[str, object]:
 
 
 def _of(budget: Budget, words: names.Names) -> str:
-    if budget.scope is Scope.TENANT:
+    if budget.spec.scope is Scope.TENANT:
         return "all"
-    return f"{budget.scope.name.lower().partition('_')[0]} {names.of(budget, words) or 'erased'}"
+    return f"{budget.spec.scope.name.lower().partition('_')[0]} {names.of(budget, words) or 'erased'}"
 
 
 def _period(kind: PeriodKind) -> str:

@@ -23,7 +23,7 @@ class Announcement(NamedTuple):
 async def announce(connection: Connection, budget: Budget, about: Announcement) -> None:
     """Put a letter for each owner, admin and person of billing."""
     days = (about.period_start - _EPOCH).days
-    numbers = (about.threshold, about.spend_nanousd, budget.limit_nanousd, days)
+    numbers = (about.threshold, about.spend_nanousd, budget.spec.limit_nanousd, days)
     cause = outbox.cause_of("budget-alert", budget.budget_id, about.period_start, about.threshold)
     notice = Notice("budget-alert", (budget.budget_id,), numbers, cause)
     await outbox.put_to_roles(connection, budget.tenant_id, KINDS["budget-alert"].roles, notice)

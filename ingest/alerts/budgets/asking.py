@@ -12,9 +12,9 @@ from ingest.store.budgets.budgets import (
     LIMIT_NANOUSD_MAX,
     PERCENT_MAX,
     THRESHOLDS_MAX,
-    NewBudget,
     PeriodKind,
     Scope,
+    Spec,
 )
 from ingest.store.budgets.errors import BadBudget, BudgetError, TermUnknown
 from ingest.store.connections import Connection
@@ -47,7 +47,7 @@ class Given(NamedTuple):
     webhook_id: UUID | None = None
 
 
-async def read(connection: Connection, tenant_id: int, given: Given) -> NewBudget:
+async def read(connection: Connection, tenant_id: int, given: Given) -> Spec:
     """Return the budget to add; raises BadBudget or TermUnknown."""
     limit, thresholds = read_limit(given.limit), read_thresholds(given.thresholds)
     if given.period not in PERIODS:
@@ -58,7 +58,7 @@ async def read(connection: Connection, tenant_id: int, given: Given) -> NewBudge
     except CannotStart:
         raise BadBudget("zone") from None
     term_id = None if given.scope is Scope.TENANT else await _term_id(connection, tenant_id, given)
-    return NewBudget(
+    return Spec(
         given.scope, term_id, PERIODS[given.period], zone, limit, thresholds, given.has_forecast, given.webhook_id
     )
 

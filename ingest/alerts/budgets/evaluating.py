@@ -39,7 +39,7 @@ async def evaluate(connection: Connection, tenant_id: int, budget_id: UUID, now:
         budget = await budgets.lock(connection, tenant_id, budget_id)
         if budget is None:
             return Announced()
-        present = periods.containing(now, budget.period, budget.time_zone)
+        present = periods.containing(now, budget.spec.period, budget.spec.time_zone)
         known = await alerts.since(connection, budget, now.date() - _PAST_DAYS)
         is_review = budget.reviewed_at is None or not timedelta() <= now - budget.reviewed_at < REVIEW
         spent, announced = 0, 0
@@ -68,18 +68,18 @@ def _of(known: Sequence[Alert], start: date) -> dict[int, bool]:
 def _looks(budget: Budget, present: Period, now: datetime, reviewed: Sequence[Alert]) -> Iterator[_Look]:
     """Yield the present period, the one before while it may change, and with a review those that have alerts."""
     yield _Look(present, is_announced=True)
-    before = periods.previous(present, budget.period, budget.time_zone)
+    before = periods.previous(present, budget.spec.period, budget.spec.time_zone)
     is_due = budget.reviewed_at is None or not timedelta() <= now - budget.reviewed_at < REVIEW
     if before.before > budget.created_at and (is_due or now - before.before < JUST_OVER):
         yield _Look(before, is_announced=now - before.before <= LATE)
     for start in sorted({alert.period_start for alert in reviewed} - {present.start, before.start}):
-        yield _Look(periods.of(start, budget.period, budget.time_zone), is_announced=False)
+        yield _Look(periods.of(start, budget.spec.period, budget.spec.time_zone), is_announced=False)
 
 
 async def _cross(connection: Connection, budget: Budget, look: _Look, found: _Found) -> int:
     """Record what the spend of a period changes, and announce the highest new threshold; return how many were."""
     start = look.period.start
-    changed = crossing.changes(budget.limit_nanousd, budget.thresholds, found.spent, found.known)
+    changed = crossing.changes(budget.spec.limit_nanousd, budget.spec.thresholds, found.spent, found.known)
     if changed.no_longer:
         await alerts.set_uncrossed(connection, budget, start, changed.no_longer, found.at)
     if changed.again:
@@ -100,7 +100,9 @@ async def _review(connection: Connection, budget: Budget, present: Period, found
     expected = await _expected(connection, budget, present, found)
     if expected is not None:
         was_over = budget.is_forecast_over and budget.reviewed_at is not None and budget.reviewed_at >= present.since
-        changed = crossing.forecast(budget.limit_nanousd, expected, was_over=was_over, known=found.known.get(FORECAST))
+        changed = crossing.forecast(
+            budget.spec.limit_nanousd, expected, was_over=was_over, known=found.known.get(FORECAST)
+        )
     await budgets.note_review(connection, budget, found.at, is_forecast_over=changed.is_over)
     if changed.no_longer or changed.again:
         at = found.at if changed.no_longer else None
@@ -116,11 +118,11 @@ async def _review(connection: Connection, budget: Budget, present: Period, found
 
 async def _expected(connection: Connection, budget: Budget, present: Period, found: _Found) -> int | None:
     """Return the spend to expect at the end of the period, unless the limit is reached already."""
-    if not budget.has_forecast or found.spent >= budget.limit_nanousd:
+    if not budget.spec.has_forecast or found.spent >= budget.spec.limit_nanousd:
         return None
-    days = forecast.history_days(found.at, budget.time_zone)
-    starts = [periods.midnight(day, budget.time_zone) for day in days]
-    today = periods.midnight(days[-1] + timedelta(days=1), budget.time_zone)
+    days = forecast.history_days(found.at, budget.spec.time_zone)
+    starts = [periods.midnight(day, budget.spec.time_zone) for day in days]
+    today = periods.midnight(days[-1] + timedelta(days=1), budget.spec.time_zone)
     by_day = await spend.by_day(connection, budget, starts, today)
     history = dict(zip(days, by_day, strict=True))
-    return forecast.expected(found.spent, present, found.at, budget.time_zone, history)
+    return forecast.expected(found.spent, present, found.at, budget.spec.time_zone, history)

@@ -42,8 +42,8 @@ KIND_OF: dict[Scope, Kind] = {
 }  # fmt: skip
 
 
-class NewBudget(NamedTuple):
-    """A budget to add; `thresholds` are percents of the limit, ascending."""
+class Spec(NamedTuple):
+    """A budget as it was added; `thresholds` are percents of the limit, ascending."""
 
     scope: Scope
     term_id: int | None
@@ -60,14 +60,7 @@ class Budget(NamedTuple):
 
     tenant_id: int
     budget_id: UUID
-    scope: Scope
-    term_id: int | None
-    period: PeriodKind
-    time_zone: str
-    limit_nanousd: int
-    thresholds: tuple[int, ...]
-    has_forecast: bool
-    webhook_id: UUID | None
+    spec: Spec
     created_at: datetime
     ended_at: datetime | None
     reviewed_at: datetime | None
@@ -105,7 +98,7 @@ WHERE tenant_id IN (0, $1) AND kind = $2 AND parent_id = $3 AND term = $4 ORDER 
 """
 
 
-async def add(connection: Connection, tenant_id: int, new: NewBudget) -> UUID:
+async def add(connection: Connection, tenant_id: int, new: Spec) -> UUID:
     """Add a budget, audited; raises TooManyBudgets."""
     async with acts.act(connection) as act:
         if await connection.fetchval(_COUNT, tenant_id) >= OPEN_MAX:  # Acts are one after another.
@@ -169,7 +162,11 @@ async def term_id(connection: Connection, tenant_id: int, scope: Scope, parent_i
 
 
 def _budget(row: asyncpg.Record) -> Budget:
-    values = dict(row) | {
-        "scope": Scope(row["scope"]), "period": PeriodKind(row["period"]), "thresholds": tuple(row["thresholds"]),
-    }  # fmt: skip
-    return Budget(**values)
+    spec = Spec(
+        Scope(row["scope"]), row["term_id"], PeriodKind(row["period"]), row["time_zone"], row["limit_nanousd"],
+        tuple(row["thresholds"]), row["has_forecast"], row["webhook_id"],
+    )  # fmt: skip
+    return Budget(
+        row["tenant_id"], row["budget_id"], spec, row["created_at"], row["ended_at"], row["reviewed_at"],
+        row["is_forecast_over"],
+    )  # fmt: skip

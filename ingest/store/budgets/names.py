@@ -21,7 +21,7 @@ Names = Mapping[tuple[Scope, int], str]
 
 async def read(connection: Connection, tenant_id: int, wanted: Iterable[Budget]) -> Names:
     """Return the words; one that was erased is not there. That of a tag value has its key: `team=search`."""
-    terms = {(KIND_OF[each.scope], each.term_id) for each in wanted if each.term_id is not None}
+    terms = {(KIND_OF[each.spec.scope], each.spec.term_id) for each in wanted if each.spec.term_id is not None}
     rows = await connection.fetch(
         _NAMES, tenant_id, [kind for kind, _ in terms], [term_id for _, term_id in terms], Kind.TAG_VALUE, Kind.TAG_KEY
     )
@@ -30,4 +30,4 @@ async def read(connection: Connection, tenant_id: int, wanted: Iterable[Budget])
 
 def of(budget: Budget, names: Names) -> str | None:
     """Return the word of a budget, or None for a tenant's, or if it was erased."""
-    return None if budget.term_id is None else names.get((budget.scope, budget.term_id))
+    return None if budget.spec.term_id is None else names.get((budget.spec.scope, budget.spec.term_id))

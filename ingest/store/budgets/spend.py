@@ -54,21 +54,21 @@ async def now(connection: Connection) -> datetime:
 
 async def between(connection: Connection, budget: Budget, since: datetime, before: datetime) -> int:
     """Return nano-USD that the events of a time cost, at most what fits in a bigint."""
-    spans = list(_spans(budget.scope, since, before))
+    spans = list(_spans(budget.spec.scope, since, before))
     grains, firsts, ends = zip(*spans, strict=True)
-    statement = _SPENT.format(most=_SPENT_MAX, is_of=_IS_OF[budget.scope])
+    statement = _SPENT.format(most=_SPENT_MAX, is_of=_IS_OF[budget.spec.scope])
     return int(
         await connection.fetchval(
-            statement, budget.tenant_id, list(grains), list(firsts), list(ends), budget.term_id
+            statement, budget.tenant_id, list(grains), list(firsts), list(ends), budget.spec.term_id
         )
     )  # fmt: skip
 
 
 async def by_day(connection: Connection, budget: Budget, starts: Sequence[datetime], before: datetime) -> list[int]:
     """Return nano-USD of each of some days that follow each other, which begin at `starts`."""
-    grain, _ = _GRAINS[budget.scope]
-    statement = _BY_DAY.format(most=_SPENT_MAX, is_of=_IS_OF[budget.scope])
-    rows = await connection.fetch(statement, budget.tenant_id, grain, list(starts), before, budget.term_id)
+    grain, _ = _GRAINS[budget.spec.scope]
+    statement = _BY_DAY.format(most=_SPENT_MAX, is_of=_IS_OF[budget.spec.scope])
+    rows = await connection.fetch(statement, budget.tenant_id, grain, list(starts), before, budget.spec.term_id)
     spent = {row["day"]: int(row["spent"]) for row in rows}
     return [spent.get(day, 0) for day in range(len(starts))]
 
