@@ -40,7 +40,8 @@ _ADD = """
 INSERT INTO nocontent.budget_alerts (
     tenant_id, budget_id, period_start, threshold, spend_nanousd, crossed_at, is_announced
 )
-SELECT $1, $2, $3, threshold, $5, $6, threshold = $7 FROM unnest($4::smallint[]) AS crossed (threshold)
+SELECT $1, $2, $3, threshold, $5, $6, threshold IS NOT DISTINCT FROM $7
+FROM unnest($4::smallint[]) AS crossed (threshold)
 ON CONFLICT DO NOTHING RETURNING threshold
 """
 _SET = """
