@@ -10,6 +10,7 @@ from ingest.console.pages import (
     audit,
     authenticator,
     billing,
+    budgets,
     claims,
     data,
     home,
@@ -41,6 +42,7 @@ PAGES: Sequence[Page] = (
     *vocabulary_acts.PAGES,  # Before `/vocabulary/{kind}`.
     *vocabulary.PAGES,
     *tokens.PAGES,
+    *budgets.PAGES,
     *billing.PAGES,
     *data.PAGES,
     *people.PAGES,

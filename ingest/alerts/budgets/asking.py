@@ -1,6 +1,7 @@
 """Reads a budget as people write it, for the command line and the console; an error names a part, never its value."""
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from ingest.usage.billing import periods
 
 PERIODS = {"day": PeriodKind.DAY, "week": PeriodKind.WEEK, "month": PeriodKind.MONTH}
 _NANO = 1_000_000_000
-_LIMIT_CHARS_MAX = 40
+_AMOUNT = re.compile(r"[0-9]{1,10}(?:[.][0-9]{1,9})?")
 SAYS = {
     "limit": "A limit is more than 0 and at most 1,000,000,000 US dollars, with up to nine decimals.",
     "thresholds": f"Thresholds are up to {THRESHOLDS_MAX} different whole percents from 1 to {PERCENT_MAX:,}.",
@@ -65,13 +66,12 @@ async def read(connection: Connection, tenant_id: int, given: Given) -> Spec:
 
 def read_limit(text: str) -> int:
     """Return nano-USD; raises BadBudget."""
-    try:
-        amount = Decimal(text) * _NANO if len(text) <= _LIMIT_CHARS_MAX else Decimal(0)
-    except InvalidOperation:
-        raise BadBudget("limit") from None
-    if not amount.is_finite() or not 1 <= amount <= LIMIT_NANOUSD_MAX or amount != int(amount):
+    if not _AMOUNT.fullmatch(text):
         raise BadBudget("limit")
-    return int(amount)
+    nanousd = int(Decimal(text) * _NANO)
+    if not 1 <= nanousd <= LIMIT_NANOUSD_MAX:
+        raise BadBudget("limit")
+    return nanousd
 
 
 def read_thresholds(text: str) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from ingest.alerts.budgets import announcing, crossing, forecast, periods
+from ingest.alerts.budgets import announcing, crossing, periods, standing
 from ingest.alerts.budgets.announcing import Announcement
 from ingest.alerts.budgets.periods import Period
 from ingest.store.budgets import alerts, budgets, spend
@@ -97,7 +97,7 @@ async def _cross(connection: Connection, budget: Budget, look: _Look, found: _Fo
 async def _review(connection: Connection, budget: Budget, present: Period, found: _Found) -> int:
     """Compare the forecast with the limit, and note the review; return how many forecasts were announced."""
     changed = crossing.Forecast(is_over=False)
-    expected = await _expected(connection, budget, present, found)
+    expected = await standing.expected(connection, budget, standing.Spent(present, found.spent, found.at))
     if expected is not None:
         was_over = budget.is_forecast_over and budget.reviewed_at is not None and budget.reviewed_at >= present.since
         changed = crossing.forecast(
@@ -114,15 +114,3 @@ async def _review(connection: Connection, budget: Budget, present: Period, found
         return 0
     await announcing.announce(connection, budget, Announcement(present.start, FORECAST, expected))
     return 1
-
-
-async def _expected(connection: Connection, budget: Budget, present: Period, found: _Found) -> int | None:
-    """Return the spend to expect at the end of the period, unless the limit is reached already."""
-    if not budget.spec.has_forecast or found.spent >= budget.spec.limit_nanousd:
-        return None
-    days = forecast.history_days(found.at, budget.spec.time_zone)
-    starts = [periods.midnight(day, budget.spec.time_zone) for day in days]
-    today = periods.midnight(days[-1] + timedelta(days=1), budget.spec.time_zone)
-    by_day = await spend.by_day(connection, budget, starts, today)
-    history = dict(zip(days, by_day, strict=True))
-    return forecast.expected(found.spent, present, found.at, budget.spec.time_zone, history)
