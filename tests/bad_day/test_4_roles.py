@@ -101,6 +101,7 @@ async def test_every_text_column_and_who_writes_it_is_known(closed: str) -> None
     assert found == _EXPECTED
 
 
+_BUDGET = "tenant_id, limit_nanousd, scope, period, thresholds, forecast, time_zone"
 _TOKEN = "INSERT INTO ingest_tokens (tenant_id, token_id, secret_sha256, scopes, revision) VALUES"
 _DIGEST = "decode(repeat('00', 32), 'hex')"
 _ID = "'00000000-0000-7000-8000-000000000000'"
@@ -174,10 +175,7 @@ _ROWS = {
     "outbox.state": "UPDATE outbox SET state = $1",
     "mail_preferences.mail_group": "UPDATE mail_preferences SET mail_group = $1",
     "page_counts.page": "INSERT INTO page_counts VALUES ('2026-01-01', $1, 1)",
-    "budgets.time_zone": """
-    INSERT INTO budgets (tenant_id, limit_nanousd, scope, period, thresholds, forecast, time_zone)
-    VALUES (1, 1, 1, 1, '{100}', false, $1)
-    """,
+    "budgets.time_zone": f"INSERT INTO budgets ({_BUDGET}) VALUES (1, 1, 1, 1, '{{100}}', false, $1)",
 }
 _TEXTS = (
     _PROSE,

@@ -1,6 +1,7 @@
 """Every grant there is, by role: of whole objects, and of single columns as `table.column`. Nobody has any other."""
 
 from tests.support.insight_grants import INSIGHTS
+from tests.support.budget_grants import BUDGETS
 from tests.support.mail_grants import MAIL
 
 GRANTS = {
@@ -288,22 +289,6 @@ _ACCOUNTS = {
     )
     | {"vocabulary.retired_at": "UPDATE", "vocabulary.revision": "INSERT UPDATE"},
 }
-_BUDGET_COLUMNS = "tenant_id budget_id webhook_id limit_nanousd scope term_id period thresholds forecast time_zone"
-_BUDGETS = {  # Of migration 0037.
-    **{
-        f"nocontent_{role}": dict.fromkeys(["budgets", "budget_alerts"], "SELECT")
-        for role in ("usage_reader", "exporter")
-    },
-    **{
-        f"nocontent_{role}": dict.fromkeys(["budgets", "budget_alerts"], "SELECT")
-        | _columns("INSERT", {"budgets": _BUDGET_COLUMNS})
-        | _columns("UPDATE", {"budgets": "ended_at"})
-        for role in ("control", "console")
-    },
-    "nocontent_mailer": {"budgets": "SELECT", "budget_alerts": "INSERT SELECT"}
-    | _columns("UPDATE", {"budgets": "reviewed_at is_forecast_over", "budget_alerts": "uncrossed_at"}),
-    "nocontent_eraser": _columns("SELECT", {"budgets": "tenant_id", "budget_alerts": "tenant_id"}),
-}
 _COMPARERS = ("writer", "biller", "eraser", "maintainer", "exporter", "control")
 _OWN_READS = {  # Of migration 0032.
     **{f"nocontent_{role}": {"unknown_orders": "EXECUTE"} for role in _COMPARERS},
@@ -323,7 +308,7 @@ _ACCEPTANCES = {  # Of migration 0039.
 _LETTERS = {"nocontent_mailer": _columns("SELECT", {"sessions": "tenant_id session_id browser"})}  # Of migration 0041.
 for _family in (
     _LETTERS, _BILLING, _PAYMENTS, _ERASURES, _EXPORTS, _ORDERS, _RETENTION, _ANNOTATIONS, _TRAFFIC, _ACCOUNTS,
-    _OWN_READS, INSIGHTS, _ACCEPTANCES, MAIL, _BUDGETS,
+    _OWN_READS, INSIGHTS, _ACCEPTANCES, MAIL, BUDGETS,
 ):  # fmt: skip
     for _role, _things in _family.items():
         GRANTS.setdefault(_role, {}).update(_things)

@@ -19,6 +19,7 @@ PATH = "/overview"
 ROLES: frozenset[Role] = frozenset(("owner", "admin", "analyst", "billing"))
 _DEFAULT = "30d"
 _MODELS_MAX = 10
+_BUDGETS_MAX = 5
 _MODELS = ("routed_model", COLUMNS["routed_model"])
 
 
@@ -34,7 +35,7 @@ async def show(visit: Visit) -> Response:
     kept = len(groups) if asking.is_download(visit.query) else _MODELS_MAX
     return visit.render(
         "overview.html",
-        tight=[each for each in budgets if each.state != "within"],
+        tight=[each for each in budgets if each.state != "within"][:_BUDGETS_MAX],
         budgets=len(budgets),
         title_of=title_of,
         asked=asked,

@@ -76,31 +76,43 @@ class _Case(NamedTuple):
     first: Callable[[date], date]
 
 
+def _is_any(_: _Event) -> bool:
+    return True
+
+
+def _day(day: date) -> date:
+    return day
+
+
+def _monday(day: date) -> date:
+    return day - day.weekday() * _DAY
+
+
+def _first(day: date) -> date:
+    return day.replace(day=1)
+
+
 def _cases(total: int) -> Iterator[_Case]:
     team = VOCABULARIES[Mode.REFUSE].tag_keys["team"]
     editor = VOCABULARIES[Mode.REFUSE].tag_values[team][_EDITOR]
     berlin, utc = "Europe/Berlin", "UTC"
     a_day, a_week = total // _DAYS, total * 7 // _DAYS
-    same: Callable[[date], date] = lambda day: day  # noqa: E731 (one word)
-    monday: Callable[[date], date] = lambda day: day - day.weekday() * _DAY  # noqa: E731
-    first: Callable[[date], date] = lambda day: day.replace(day=1)  # noqa: E731
-    yes: Callable[[_Event], bool] = lambda _: True  # noqa: E731
     day, week, month = PeriodKind.DAY, PeriodKind.WEEK, PeriodKind.MONTH
-    yield _Case(Spec(Scope.TENANT, None, day, berlin, a_day, (50, 90, 100, 130), has_forecast=False), yes, same)
-    yield _Case(Spec(Scope.TENANT, None, week, "Asia/Kolkata", a_week, (50, 100), has_forecast=False), yes, monday)
-    yield _Case(Spec(Scope.TENANT, None, month, berlin, total // 2, (25, 50, 100), has_forecast=True), yes, first)
+    yield _Case(Spec(Scope.TENANT, None, day, berlin, a_day, (50, 90, 100, 130), has_forecast=False), _is_any, _day)
+    yield _Case(Spec(Scope.TENANT, None, week, "Asia/Kolkata", a_week, (50, 100), has_forecast=False), _is_any, _monday)
+    yield _Case(Spec(Scope.TENANT, None, month, berlin, total // 2, (25, 50, 100), has_forecast=True), _is_any, _first)
     haiku = SHIPPED[Kind.MODEL][_HAIKU]
     yield _Case(
         Spec(Scope.MODEL, haiku, week, "America/New_York", a_week // 9, (20, 60, 100), has_forecast=False),
-        lambda event: event.fields["routed_model"] == _HAIKU, monday,
+        lambda event: event.fields["routed_model"] == _HAIKU, _monday,
     )  # fmt: skip
     yield _Case(
         Spec(Scope.CATEGORY, SHIPPED[Kind.TASK_CATEGORY][_CHAT], day, utc, a_day // 2, (80, 100), has_forecast=True),
-        lambda event: event.fields["task_category"] == _CHAT, same,
+        lambda event: event.fields["task_category"] == _CHAT, _day,
     )  # fmt: skip
     yield _Case(
         Spec(Scope.TAG_VALUE, editor, month, "Pacific/Auckland", total // 9, (1, 10, 1_000), has_forecast=False),
-        lambda event: event.fields["tags"] == {"team": _EDITOR}, first,
+        lambda event: event.fields["tags"] == {"team": _EDITOR}, _first,
     )  # fmt: skip
 
 
