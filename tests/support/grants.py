@@ -1,7 +1,7 @@
 """Every grant there is, by role: of whole objects, and of single columns as `table.column`. Nobody has any other."""
 
-from tests.support.insight_grants import INSIGHTS
 from tests.support.budget_grants import BUDGETS
+from tests.support.insight_grants import INSIGHTS
 from tests.support.mail_grants import MAIL
 
 GRANTS = {

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import msgspec
 
 from ingest.accounts.keys import KeyFile
-from ingest.alerts.letters import unsubscribe
-from ingest.alerts.letters.unsubscribe import Subscription
 from ingest.alerts.budgets import asking
 from ingest.alerts.budgets.asking import Given
+from ingest.alerts.letters import unsubscribe
+from ingest.alerts.letters.unsubscribe import Subscription
 from ingest.cli import trace
 from ingest.demo import statement
 from ingest.store.budgets import budgets
