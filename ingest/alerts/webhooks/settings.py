@@ -1,6 +1,6 @@
 """Settings of webhooks. The keys' setting is the path of their file, never the keys."""
 
-import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -8,43 +8,36 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta
 
-from ingest.accounts.keys import KeyFile, Purpose
+from ingest.accounts.keys import KeyFile, Keys
+from ingest.accounts.settings import OriginSettings, is_loopback
 from ingest.config import PREFIX, Settings
 from ingest.errors import CannotStart
 
-KEYS = Purpose(f"{PREFIX}WEBHOOK_KEYS_FILE", "nocontent webhook keygen", "webhook-keys-unreadable")
+KEYS_FILE = f"{PREFIX}WEBHOOK_KEYS_FILE"
 
 
 @dataclass(frozen=True, kw_only=True)
-class WebhookSettings(Settings):
+class WebhookSettings(OriginSettings, Settings):
     """Settings of a process that posts to webhooks, or shows their secrets."""
 
     webhook_keys_file: Annotated[
-        str, Meta(description="file of the keys that make the secrets of webhooks, from `nocontent webhook keygen`")
+        str, Meta(description="file of the keys that make the secrets of webhooks, from `nocontent account keygen`")
     ] = ""
     webhook_loopback: Annotated[
         bool, Meta(description="for development: post to https://localhost, if the console is on a loopback address")
     ] = False
 
 
-def keys(settings: WebhookSettings) -> KeyFile | None:
-    """Return the file of keys, or None if none is set; raises CannotStart."""
-    return KeyFile(Path(settings.webhook_keys_file), KEYS) if settings.webhook_keys_file else None
+def keys(settings: WebhookSettings) -> Callable[[], Keys] | None:
+    """Return what returns the keys in force, or None if no file is named; raises CannotStart."""
+    named = settings.webhook_keys_file
+    return KeyFile(Path(named), KEYS_FILE).keys if named else None
 
 
-def allows_loopback(settings: WebhookSettings, console_url: str) -> bool:
+def allows_loopback(settings: WebhookSettings) -> bool:
     """Return whether webhooks may go to this machine; raises CannotStart if people elsewhere use the console."""
-    if not settings.webhook_loopback:
-        return False
-    if not _is_loopback(urlsplit(console_url).hostname or ""):
+    if settings.webhook_loopback and not is_loopback(urlsplit(settings.console_url).hostname or ""):
         raise CannotStart(
             f"{PREFIX}WEBHOOK_LOOPBACK is for development: {PREFIX}CONSOLE_URL must be on a loopback address."
         )
-    return True
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return settings.webhook_loopback

@@ -8,11 +8,8 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Annotated, NamedTuple
-
-from msgspec import Meta
+from typing import NamedTuple
 
 from ingest import config, logs
 from ingest.accounts.keys import Keys
@@ -21,8 +18,8 @@ from ingest.alerts.webhooks import settings as own
 from ingest.alerts.webhooks.settings import WebhookSettings
 from ingest.alerts.webhooks.signing import Message
 from ingest.errors import CannotStart
-from ingest.jobs.job import Job, Lane, Round
-from ingest.store.connections import Connection, Role
+from ingest.jobs.job import Round
+from ingest.store.connections import Connection
 from ingest.store.jobs import Figure
 from ingest.store.mail import outbox
 from ingest.store.mail.kinds import KINDS
@@ -31,19 +28,11 @@ from ingest.store.webhooks import deliveries
 from ingest.store.webhooks.deliveries import Claim, Outcome
 from ingest.store.webhooks.kinds import Answer
 
-ROLE: Role = "nocontent_mailer"
 POSTS_MAX = 128  # At once, of which a webhook has four, and one that fails has one.
 ROUND_S_MAX = 20.0  # Nothing is claimed after that, long before the lead ends (5 min).
 REST_S = 1.0
 TROUBLE_REST_S = 30.0
 Post = Callable[[str, dict[str, str], bytes], Awaitable[Answer]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class WorkerSettings(WebhookSettings):
-    """What the job reads."""
-
-    console_url: Annotated[str, Meta(description="as in ConsoleSettings")] = "http://127.0.0.1:8480"
 
 
 class Sender(NamedTuple):
@@ -61,13 +50,13 @@ class Sender(NamedTuple):
 
 async def work(connection: Connection) -> Round:
     """Post what is due, as far as a round goes; without keys nothing is claimed."""
-    settings = config.load_own(WorkerSettings)
+    settings = config.load_own(WebhookSettings)
     counts, rest_s = Counter[Figure](), REST_S
     try:
         keys = own.keys(settings)
-        allows_loopback = own.allows_loopback(settings, settings.console_url)
+        allows_loopback = own.allows_loopback(settings)
         if keys is not None:
-            counts = await _post_all(connection, keys.keys(), allows_loopback=allows_loopback)
+            counts = await _post_all(connection, keys(), allows_loopback=allows_loopback)
     except CannotStart as fault:
         logs.error("webhooks-failed", error=type(fault).__name__)
         rest_s = TROUBLE_REST_S
@@ -129,6 +118,3 @@ async def _settle(connection: Connection, claimed: Claim, answer: Answer) -> lis
         logs.warning("webhook-ended", tenant_id=claimed.tenant_id)
         found.append("webhooks_ended")
     return found
-
-
-LANE = Lane("webhooks", ROLE, (Job("webhooks", work),))
