@@ -222,15 +222,17 @@ BEGIN
 END
 $$;
 
--- What waits, over all tenants, for whoever watches.
+-- What waits, over all tenants, for whoever watches; the oldest is of webhooks that do not fail.
 CREATE FUNCTION nocontent.webhooks_standing(OUT waiting bigint, OUT failing bigint, OUT oldest_s bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT count(*), (SELECT count(*) FROM nocontent.webhooks WHERE ended_at IS NULL AND failing_since IS NOT NULL),
         coalesce(max(extract(epoch FROM clock_timestamp() - own.not_before)) FILTER (
-            WHERE own.not_before <= clock_timestamp()
+            WHERE own.not_before <= clock_timestamp() AND known.failing_since IS NULL
         ), 0)::bigint
-    FROM nocontent.webhook_deliveries own WHERE own.state IN (1, 2)
+    FROM nocontent.webhook_deliveries own
+    JOIN nocontent.webhooks known ON known.tenant_id = own.tenant_id AND known.webhook_id = own.webhook_id
+    WHERE own.state IN (1, 2)
 $$;
 
 -- Deliveries that ended 90 days ago, by the horizon, and webhooks that ended as long ago and have none left.
