@@ -3,6 +3,7 @@
 from tests.support.budget_grants import BUDGETS
 from tests.support.insight_grants import INSIGHTS
 from tests.support.mail_grants import MAIL
+from tests.support.webhook_grants import WEBHOOKS
 
 GRANTS = {
     "nocontent_writer": {
@@ -212,18 +213,6 @@ _TRAFFIC = {  # Of migration 0031.
     **dict.fromkeys(("nocontent_analyst", "nocontent_exporter"), dict.fromkeys(["refusals", "arrivals"], "SELECT")),
     "nocontent_console": dict.fromkeys(["refusals", "arrivals"], "SELECT") | {"own_streams": "EXECUTE"},
 }
-_WEBHOOK_TABLES = ("webhooks", "webhook_deliveries")
-_WEBHOOKS = {  # Of migration 0038.
-    "nocontent_mailer": dict.fromkeys("claim_webhooks settle_webhook webhooks_standing put_webhook".split(), "EXECUTE"),
-    "nocontent_console": dict.fromkeys(_WEBHOOK_TABLES, "SELECT")
-    | dict.fromkeys("own_add_webhook own_end_webhook own_test_webhook".split(), "EXECUTE"),
-    "nocontent_control": dict.fromkeys(_WEBHOOK_TABLES, "SELECT")
-    | dict.fromkeys("add_webhook end_webhook test_webhook".split(), "EXECUTE"),
-    "nocontent_biller": {"put_webhook": "EXECUTE"},
-    "nocontent_eraser": {f"{table}.tenant_id": "SELECT" for table in _WEBHOOK_TABLES} | {"put_webhook": "EXECUTE"},
-    "nocontent_exporter": dict.fromkeys(_WEBHOOK_TABLES, "SELECT"),
-    "nocontent_maintainer": {"trim_webhooks": "EXECUTE"},
-}
 _CONSOLE_READS = {
     **dict.fromkeys(
         "tenants readers vocabulary audit usage usage_marks annotations subscriptions plans plan_versions invoices"
@@ -320,7 +309,7 @@ _ACCEPTANCES = {  # Of migration 0039.
 _LETTERS = {"nocontent_mailer": _columns("SELECT", {"sessions": "tenant_id session_id browser"})}  # Of migration 0041.
 for _family in (
     _LETTERS, _BILLING, _PAYMENTS, _ERASURES, _EXPORTS, _ORDERS, _RETENTION, _ANNOTATIONS, _TRAFFIC, _ACCOUNTS,
-    _OWN_READS, INSIGHTS, _ACCEPTANCES, MAIL, BUDGETS, _WEBHOOKS,
+    _OWN_READS, INSIGHTS, _ACCEPTANCES, MAIL, BUDGETS, WEBHOOKS,
 ):  # fmt: skip
     for _role, _things in _family.items():
         GRANTS.setdefault(_role, {}).update(_things)
