@@ -8,7 +8,7 @@ from ingest.store.webhooks.deliveries import Claim
 from ingest.store.webhooks.kinds import EVENTS
 
 _EPOCH = date(1970, 1, 1)
-_DAY, _IS = "_day", "is_"
+_DAY = "_day"
 
 
 def body(claimed: Claim) -> bytes:
@@ -22,7 +22,7 @@ def body(claimed: Claim) -> bytes:
 def _named(name: str, number: int) -> tuple[str, object]:
     if name.endswith(_DAY):
         return name.removesuffix(_DAY), (_EPOCH + timedelta(days=number)).isoformat()
-    return name, bool(number) if name.startswith(_IS) else number
+    return name, number
 
 
 def _time(at: datetime) -> str:

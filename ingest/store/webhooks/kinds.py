@@ -39,7 +39,7 @@ EVENTS: Mapping[EventKind, EventRow] = {
     "budget-alert": EventRow(*_BUDGET, "Spend has crossed a threshold of a budget; 0 percent is the forecast."),
     "budget-uncrossed": EventRow(*_BUDGET, "A correction has taken spend below a threshold that it had crossed."),
     "webhook-test": EventRow((), (), "Somebody asked for a test."),
-    "invoice": EventRow((), ("number", "is_credit_note", "month_day", "total_cents"), "An invoice was issued."),
+    "invoice": EventRow((), ("number",), "An invoice or a credit note was issued."),
     "erasure-receipt": EventRow(("erasure_id",), (), "An erasure is finished, and its receipt is written."),
 }
 assert tuple(EVENTS) == KINDS
