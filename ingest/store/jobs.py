@@ -6,7 +6,9 @@ from typing import Literal, NamedTuple, get_args
 
 from ingest.store.connections import Connection, Role
 
-JobName = Literal["rollup", "compare", "close", "hand_over", "erase", "mail", "weekly", "notices", "budgets", "webhooks"]
+JobName = Literal[
+    "rollup", "compare", "close", "hand_over", "erase", "mail", "weekly", "notices", "budgets", "webhooks"
+]
 Total = Literal[
     "rows_summed", "hours_recomputed", "hours_compared", "documents_issued", "hand_overs_done", "rows_erased",
     "webhooks_delivered", "webhooks_failed", "webhooks_given_up", "webhooks_ended",
