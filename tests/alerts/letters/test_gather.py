@@ -96,7 +96,7 @@ def test_the_canaries_were_refused_and_the_review_says_why(told: Told) -> None:
     letter = composed(told, "weekly-review", *parts(told, "weekly-review"))
     assert letter is not None
     assert "vocabulary.unknown-model" in letter.text or "shape." in letter.text
-    assert letter.text.count("requests\n") == 5  # No more causes than fit a letter.
+    assert letter.text.count("\n* ") == 5  # No more causes than fit a letter.
     assert list(told.canaries.find(told.canaries.make().encode())) != []
 
 
