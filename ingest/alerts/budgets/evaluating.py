@@ -80,7 +80,8 @@ async def _cross(connection: Connection, budget: Budget, look: _Look, found: _Fo
     """Record what the spend of a period changes, and announce the highest new threshold; return how many were."""
     start = look.period.start
     changed = crossing.changes(budget.spec.limit_nanousd, budget.spec.thresholds, found.spent, found.known)
-    if changed.no_longer:
+    # A sum that shrank because its own time was over takes nothing back.
+    if changed.no_longer and look.period.since >= await spend.kept_since(connection):
         await alerts.set_uncrossed(connection, budget, start, changed.no_longer, found.at)
     if changed.again:
         await alerts.set_uncrossed(connection, budget, start, changed.again, None)

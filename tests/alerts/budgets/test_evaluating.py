@@ -65,13 +65,15 @@ async def test_several_at_once_are_one_letter(organisation: Organisation) -> Non
 
 
 async def test_evaluators_at_once_announce_once(organisation: Organisation) -> None:
-    budget = await _add(organisation, spec(100 * DOLLAR))
+    """And two of them are not two reviews, which would make a forecast fire."""
+    budget = await _add(organisation, spec(100 * DOLLAR, has_forecast=True))
+    await set_spend(organisation.owner, organisation.tenant_id, _NOON - 7 * _DAY, 500 * DOLLAR)
     await set_spend(organisation.owner, organisation.tenant_id, _NOON, 85 * DOLLAR)
 
     async def evaluate() -> int:
         async with connections.connected(organisation.dsn, "nocontent_mailer") as connection:
             done = await evaluating.evaluate(connection, organisation.tenant_id, budget, _NOON)
-        return done.thresholds
+        return done.thresholds + done.forecasts
 
     assert sum(await asyncio.gather(*(evaluate() for _ in range(8)))) == 1
     assert len(await letters(organisation.owner)) == 1
@@ -127,6 +129,19 @@ async def test_an_erasure_takes_back(organisation: Organisation) -> None:
     await organisation.owner.execute("DELETE FROM usage")
     await _evaluate(organisation, budget, _NOON + _EVALUATION)
     assert all(alert.uncrossed_at for alert in (await _alerts(organisation, budget)).values())
+
+
+async def test_sums_that_retention_deleted_take_nothing_back(organisation: Organisation) -> None:
+    budget = await _add(organisation, spec(100 * DOLLAR))
+    await set_spend(organisation.owner, organisation.tenant_id, _NOON, 85 * DOLLAR)
+    await _evaluate(organisation, budget, _NOON)
+    await organisation.owner.execute("UPDATE retention SET usage_days = retention_days")
+    for horizon, is_whole in ((_NOON + _DAY, False), (_NOON, True)):
+        await organisation.owner.execute("UPDATE retention SET horizon = $1", horizon.date())
+        await organisation.owner.execute("DELETE FROM usage")
+        await _evaluate(organisation, budget, _NOON + 5 * _DAY if is_whole else _NOON + 2 * _DAY)
+        found = await _alerts(organisation, budget)
+        assert found[_NOON.date(), 80].is_crossed is not is_whole
 
 
 async def test_the_last_minute_of_a_period_counts_and_what_comes_days_later_is_only_shown(
