@@ -5,7 +5,6 @@ it, and which columns exports and access include. A test compares the list with 
 migration can add neither a table nor a column that is on no list.
 """
 
-
 from ingest.store import clocks
 from ingest.store.tenant_table import Data, Erased, TenantTable
 
