@@ -31,7 +31,9 @@ def links(letter: Letter, origin: str, keys: Keys | None, secret: str | None = N
 
 async def _notice(_connection: Connection, letter: Letter) -> SubprocessorNotice | None:
     (notice_id,) = letter.ids
-    known = {each.notice_id: each for each in subprocessors.notices(subprocessors.load())}.get(notice_id)
+    known = {each.notice_id: each for each in subprocessors.notices(subprocessors.read(subprocessors.SHIPPED))}.get(
+        notice_id
+    )
     if known is None:  # It ended meanwhile.
         return None
     return SubprocessorNotice(known.name, known.purpose, known.data, known.place, known.transfer, known.effective)
