@@ -317,33 +317,7 @@ _ACCEPTANCES = {  # Of migration 0039.
     "nocontent_console": {"acceptances": "SELECT", "accept_document": "EXECUTE"},
     "nocontent_eraser": {"acceptances.tenant_id": "SELECT"},
 }
-_MAIL_READS = "outbox mail_preferences".split()
-_PUT = dict.fromkeys(["put_mail", "put_mail_to_roles"], "EXECUTE")
-_MAIL = {  # Of migration 0035.
-    "nocontent_mailer": dict.fromkeys(
-        "tenants vocabulary tag_names usage usage_marks readable_usage annotations refusals arrivals prices plans"
-        " plan_versions subscriptions invoices invoice_lines payments erasures erasure_counts retention rules jobs"
-        " job_figures".split()
-        + _MAIL_READS,
-        "SELECT",
-    )
-    | {f"people.{name}": "SELECT" for name in _ACCOUNT_COLUMNS["people"].split() if name != "totp_since"}
-    | {f"outbox.{name}": "UPDATE" for name in "state reply_class attempts not_before changed_at".split()}
-    | dict.fromkeys("make_mail_link note_bounce begin_job finish_job total unknown_orders".split(), "EXECUTE")
-    | _PUT
-    | {"nocontent": "USAGE"},
-    "nocontent_console": dict.fromkeys(_MAIL_READS, "SELECT")
-    | dict.fromkeys(["set_own_mail", "unsubscribe_mail"], "EXECUTE")
-    | _PUT,
-    "nocontent_control": dict.fromkeys(_MAIL_READS, "SELECT") | {"note_bounce": "EXECUTE"} | _PUT,
-    "nocontent_biller": _PUT,
-    "nocontent_eraser": {f"{table}.tenant_id": "SELECT" for table in _MAIL_READS} | _PUT,
-    "nocontent_exporter": dict.fromkeys(_MAIL_READS, "SELECT"),
-    "nocontent_maintainer": {"trim_mail": "EXECUTE"},
-}
-_LETTERS = {"nocontent_mailer": _columns("SELECT", {"sessions": "tenant_id session_id browser"})}  # Of migration 0041.
 for _family in (
-    _LETTERS,
     _BILLING,
     _PAYMENTS,
     _ERASURES,
