@@ -67,7 +67,8 @@ class WeeklyReview(NamedTuple):
     spend_nanousd: int
     spend_before_nanousd: int  # Of the week before.
     savings_nanousd: int
-    covered: int  # Requests that the savings are about.
+    covered: int  # Requests with a reported baseline.
+    by_price: int  # Requests whose savings are against the price of the model that was asked for.
     unpriced: int  # Requests that are in no amount.
     refusals: Sequence[RefusedCause]
 
@@ -100,7 +101,7 @@ class ErasureReceipt(NamedTuple):
 
 
 class SubprocessorNotice(NamedTuple):
-    """A company that is going to process data for the operator, or no longer does."""
+    """A company that is going to process data for the operator."""
 
     name: str
     purpose: str
@@ -108,7 +109,6 @@ class SubprocessorNotice(NamedTuple):
     place: str
     transfer: str
     effective: date
-    is_end: bool
 
 
 class WebhookDisabled(NamedTuple):

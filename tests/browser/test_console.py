@@ -19,7 +19,7 @@ OTHER_PASSWORD = "another four garden words"
 # Reached by a download or by a form, or by nobody who has everything.
 NOT_LINKED = {"data-receipt", "data-export-day", "data-export-table", "data-export-resume", "billing-document",
               "billing-document-json", "billing-document-pdf", "authenticator", "authenticator-codes",
-              "overview-series", "usage-series", "routing-series"}  # fmt: skip
+              "mail-letter-html", "overview-series", "usage-series", "routing-series"}  # fmt: skip
 STRANGERS = ("/sign-in", "/sign-in/code", "/reset", f"/link/{'a' * 43}", "/never-was")
 
 
@@ -119,6 +119,26 @@ def test_a_colleague_is_invited_and_given_another_password(running: Stage, chrom
         assert "Savings" in colleague.text()
 
 
+def test_a_letter_is_shown_in_a_frame_that_runs_nothing(running: Stage, owner: Person) -> None:
+    running.write()
+    owner.go("/mail")
+    owner.follow("Weekly review")
+    letter = owner.page.frame_locator("iframe").locator("h1")
+    expect(letter).to_contain_text("Weekly review of acme")
+    assert letter.evaluate("(h1) => getComputedStyle(h1).fontSize") == "22px"  # By its style sheet.
+    owner.page.frame_locator("iframe").get_by_role("link", name="Open the overview").click()
+    expect(letter).to_be_visible()
+    assert owner.path.startswith("/mail/")
+
+
+def test_a_link_of_a_letter_unsubscribes_a_stranger(running: Stage, chromium: Browser) -> None:
+    with person.visiting(chromium, running.console.origin) as stranger:
+        stranger.go(running.write())
+        stranger.press("Unsubscribe")
+        assert "You no longer get the weekly review by mail" in stranger.text()
+        assert stranger.page.context.cookies() == []
+
+
 def test_without_scripts_everything_works(running: Stage, chromium: Browser) -> None:
     with person.visiting(chromium, running.console.origin, java_script_enabled=False) as made:
         made.sign_in(TENANT, OWNER)
@@ -146,7 +166,8 @@ def test_signing_out_everywhere_ends_the_session_of_another_browser(
 
 
 @pytest.mark.timeout(300)  # On a busy machine: axe-core runs three times on each of some thirty pages.
-def test_no_page_has_a_serious_fault_or_is_wider_than_a_phone(owner: Person) -> None:
+def test_no_page_has_a_serious_fault_or_is_wider_than_a_phone(running: Stage, owner: Person) -> None:
+    running.write()
     found, seen = [], set()
     for page in walk.along_links(owner):
         seen.add(page.name)
@@ -168,7 +189,7 @@ def test_a_narrow_navigation_shows_the_current_page(owner: Person) -> None:
 
 def test_no_page_of_strangers_has_a_serious_fault(running: Stage, chromium: Browser) -> None:
     with person.visiting(chromium, running.console.origin) as stranger:
-        for path in STRANGERS:
+        for path in (*STRANGERS, running.write()):
             stranger.go(path)
             assert _faults(stranger) == [], path
 

@@ -82,13 +82,13 @@ def test_a_list_goes_on_after_a_letter(owner: Visitor, letters: dict[str, str]) 
 def test_a_letter_is_shown_as_text_and_in_a_frame_that_runs_nothing(owner: Visitor, letters: dict[str, str]) -> None:
     page = owner.get(letters["weekly-review"])
     assert "16 to 22 November 2026" in text(page)
-    assert "$9.00" in text(page)
+    assert "Nothing that your proxies sent was refused" in text(page)
     assert page.headers["content-security-policy"].endswith("; frame-src 'self'")
     frame = owner.get(f"{letters['weekly-review']}/html")
     assert f'src="{letters["weekly-review"]}/html" sandbox=""' in page.body.decode()
     policy = frame.headers["content-security-policy"]
     assert policy == f"default-src 'none'; style-src {style_source()}; sandbox; frame-ancestors 'self'"
-    assert "$9.00" in text(frame)
+    assert "Nothing that your proxies sent was refused" in text(frame)
     assert frame.headers["x-content-type-options"] == "nosniff"
 
 

@@ -131,7 +131,7 @@ def add_letters(dsn: str, tenant_id: int) -> list[UUID]:
 
 
 async def _add_letters(dsn: str, tenant_id: int) -> list[UUID]:
-    week = (20_773, 12_000, 9_000_000_000, 8_000_000_000, 2_000_000_000, 11_000, 4)
+    week = (20_773, 1_794_182_400, 1_794_787_200, 1_795_392_000)
     async with connections.connected(dsn, "nocontent_control") as control:
         owner = await people.find(control, tenant_id, "owner@example.com")
         for letter in (

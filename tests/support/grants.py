@@ -317,9 +317,7 @@ _ACCEPTANCES = {  # Of migration 0039.
     "nocontent_console": {"acceptances": "SELECT", "accept_document": "EXECUTE"},
     "nocontent_eraser": {"acceptances.tenant_id": "SELECT"},
 }
-_LETTERS = {"nocontent_mailer": _columns("SELECT", {"sessions": "tenant_id session_id browser"})}  # Of migration 0041.
 for _family in (
-    _LETTERS,
     _BILLING,
     _PAYMENTS,
     _ERASURES,

@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from ingest.accounts.keys import KeyFile
+from ingest.alerts.letters import unsubscribe
+from ingest.alerts.letters.unsubscribe import Subscription
 from ingest.cli import trace
 from ingest.demo import statement
 from tests.support import cluster, console, customers, erasing, sample, service
@@ -46,6 +49,17 @@ class Stage(NamedTuple):
     def invite(self, email: str, role: str) -> str:
         """Invite a person, as an operator, and return the link."""
         return self.command("account", "invite", TENANT, email, "--role", role, "--name", f"The {role}").strip()
+
+    def write(self) -> str:
+        """Put letters to the owner; return the path that unsubscribes from one."""
+        with ThreadPoolExecutor(1) as thread:  # As in `run`.
+            return thread.submit(self._write).result()
+
+    def _write(self) -> str:
+        console.add_letters(self.server.dsn, self.customer.tenant_id)
+        (owner,) = cluster.fetch(self.server.dsn, "SELECT person_id FROM people WHERE role = 'owner'")
+        keys = KeyFile(self.console.log.with_name("session-keys")).keys()
+        return unsubscribe.url("", keys, Subscription(self.customer.tenant_id, owner[0], "report"))
 
     def run(self, statement: str) -> None:
         """Run a statement as a superuser; in another thread, because Playwright has a loop in this one."""

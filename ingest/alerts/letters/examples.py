@@ -38,7 +38,7 @@ ABOUT: Mapping[Kind, About] = {
         BudgetAlert("tag-value", "team=search", "month", date(2026, 11, 1), 80, 4_012_340_000_000, 5_000 * _NANO),
         WeeklyReview(
             date(2026, 11, 16), date(2026, 11, 22), 1_284_311, 9_204_170_000_000, 8_930_020_000_000,
-            2_118_400_000_000, 1_109_500, 1_204,
+            2_118_400_000_000, 1_109_500, 61_030, 1_204,
             (RefusedCause("content.prompt", 312, 0), RefusedCause("vocabulary.unknown-model", 41, 0)),
         ),
         InvoiceIssued("NC-000042", is_credit_note=False, month=date(2026, 10, 1), total_cents=128_450, currency="EUR"),
@@ -46,7 +46,7 @@ ABOUT: Mapping[Kind, About] = {
         ErasureReceipt(_ID, "tag", datetime(2026, 11, 21, 14, 5, tzinfo=UTC), _AT, 48_210),
         SubprocessorNotice(
             "Example Hosting", "Hosting of the database", "All data of customers", "Frankfurt, Germany",
-            "None: within the EEA", date(2027, 1, 15), is_end=False,
+            "None: within the EEA", date(2027, 1, 15),
         ),
         WebhookDisabled(_ID, _AT),
     )

@@ -6,7 +6,8 @@ from functools import partial
 
 from ingest import config, logs
 from ingest.alerts.mail import composing, smtp
-from ingest.alerts.mail.settings import MailSettings, Relay, relay
+from ingest.alerts.mail.composing import ComposerSettings
+from ingest.alerts.mail.settings import Relay, relay
 from ingest.alerts.mail.smtp import NoTls, ServerError
 from ingest.alerts.mail.worker import Compose, Tally, Worker
 from ingest.errors import CannotStart
@@ -31,17 +32,18 @@ _FIGURES: Mapping[str, Figure] = {
 
 async def send_mail(connection: Connection) -> Round:
     """Send what is due."""
-    settings = config.load_own(MailSettings)
+    settings = config.load_own(ComposerSettings)
     try:
         wanted = relay(settings)
+        compose = composing.composer(settings) if wanted else None
     except CannotStart as fault:  # Only this job stops; the file may be mended while it rests.
         logs.error("mail-server-unavailable", error=type(fault).__name__)
         return Round(_NO_FAULT | {"mail_server_failing": 1}, is_complete=True, rest_s=SERVER_REST_S)
-    if wanted is None:
+    if wanted is None or compose is None:
         due = await sending.waiting(connection)
         figures = _NO_FAULT | {"letters_waiting": due.letters, "letter_oldest_s": 0}
         return Round(figures, is_complete=True, rest_s=SERVER_REST_S)
-    return await send_over(connection, wanted, ssl.create_default_context(), composing.composer(settings))
+    return await send_over(connection, wanted, ssl.create_default_context(), compose)
 
 
 async def send_over(connection: Connection, wanted: Relay, tls: ssl.SSLContext, compose: Compose) -> Round:

@@ -5,19 +5,20 @@
 | invitation, reset | | |
 | new-place | session | |
 | budget-alert | budget | threshold, spend, limit, first day of the period |
-| weekly-review | | first day, requests, spend, spend of the week before, savings, covered and unpriced requests |
+| weekly-review | | first day; in seconds, when the week before began, this one began and ended |
 | invoice | | number of the document |
 | export-ready | | rows |
 | erasure-receipt | erasure | |
 | subprocessor-notice | notice | |
 | webhook-disabled | webhook | |
 
-Days are counted from 1970-01-01, amounts are nano-USD. A notice is no row, so `alerts.letters.gather` finds it.
+Days and seconds are counted from 1970-01-01, amounts are nano-USD. What is no row of a table, the sums of a week and a
+notice, is found by `alerts.letters`.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from typing import Protocol
 from uuid import UUID
 
 from ingest.knowledge.billing import DocumentKind, document_name
@@ -35,7 +36,6 @@ from ingest.knowledge.letters import (
     Reset,
     Scope,
     WebhookDisabled,
-    WeeklyReview,
 )
 from ingest.store.connections import Connection
 from ingest.store.mail.kinds import Kind
@@ -43,7 +43,6 @@ from schema.event import Kind as TermKind
 
 CAUSES_MAX = 5
 _EPOCH = date(1970, 1, 1)
-_WEEK = timedelta(days=7)
 _SCOPES: Mapping[int, tuple[Scope, TermKind | None]] = {
     1: ("tenant", None),
     2: ("tag-value", TermKind.TAG_VALUE),
@@ -53,16 +52,21 @@ _SCOPES: Mapping[int, tuple[Scope, TermKind | None]] = {
 _PERIODS: Mapping[int, Period] = {1: "day", 2: "week", 3: "month"}
 
 
-class Stored(NamedTuple):
-    """A letter as the outbox has it."""
+class Letter(Protocol):
+    """A letter of the outbox, as far as its facts depend on it."""
 
-    tenant_id: int
-    letter_id: UUID
-    kind: Kind
-    person_id: UUID
-    ids: tuple[UUID, ...]
-    numbers: tuple[int, ...]
-    created_at: datetime
+    @property
+    def tenant_id(self) -> int: ...
+    @property
+    def letter_id(self) -> UUID: ...
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def person_id(self) -> UUID: ...
+    @property
+    def ids(self) -> Sequence[UUID]: ...
+    @property
+    def numbers(self) -> Sequence[int]: ...
 
 
 _RECIPIENT = """
@@ -73,35 +77,36 @@ WHERE person.tenant_id = $1 AND person.person_id = $2
 """
 
 
-async def recipient(connection: Connection, letter: Stored) -> Recipient | None:
+async def recipient(connection: Connection, letter: Letter) -> Recipient | None:
     """Return the person that a letter is for."""
     row = await connection.fetchrow(_RECIPIENT, letter.tenant_id, letter.person_id)
     return None if row is None else Recipient(*row.values())
 
 
-async def about(connection: Connection, letter: Stored) -> About | None:
-    """Return what a letter is about, but for a notice, which is no row."""
-    return await _READERS[letter.kind](connection, letter)
-
-
-async def _invitation(_connection: Connection, _letter: Stored) -> Invitation:
+async def _invitation(_connection: Connection, _letter: Letter) -> Invitation:
     return Invitation()
 
 
-async def _reset(_connection: Connection, _letter: Stored) -> Reset:
+async def _reset(_connection: Connection, _letter: Letter) -> Reset:
     return Reset()
 
 
-async def _notice(_connection: Connection, _letter: Stored) -> None:
-    return None
+_MADE = "SELECT created_at FROM nocontent.outbox WHERE tenant_id = $1 AND letter_id = $2"
+
+
+async def _made_at(connection: Connection, letter: Letter) -> datetime:
+    at: datetime = await connection.fetchval(_MADE, letter.tenant_id, letter.letter_id)
+    return at
 
 
 _BROWSER = "SELECT browser FROM nocontent.sessions WHERE tenant_id = $1 AND session_id = $2"
 
 
-async def _new_place(connection: Connection, letter: Stored) -> NewPlace:
+async def _new_place(connection: Connection, letter: Letter) -> NewPlace:
     (session_id,) = letter.ids
-    return NewPlace(letter.created_at, await connection.fetchval(_BROWSER, letter.tenant_id, session_id))
+    return NewPlace(
+        await _made_at(connection, letter), await connection.fetchval(_BROWSER, letter.tenant_id, session_id)
+    )
 
 
 _BUDGET = """
@@ -119,7 +124,7 @@ ORDER BY named.tenant_id DESC LIMIT 1
 """
 
 
-async def _budget_alert(connection: Connection, letter: Stored) -> BudgetAlert | None:
+async def _budget_alert(connection: Connection, letter: Letter) -> BudgetAlert | None:
     (budget_id,) = letter.ids
     threshold, spend, limit, start = letter.numbers
     row = await connection.fetchrow(_BUDGET, letter.tenant_id, budget_id)
@@ -127,24 +132,20 @@ async def _budget_alert(connection: Connection, letter: Stored) -> BudgetAlert |
         return None
     scope, kind = _SCOPES[row["scope"]]
     term = None if kind is None else await connection.fetchval(_TERM, letter.tenant_id, kind, row["term_id"])
-    return BudgetAlert(scope, term, _PERIODS[row["period"]], _day(start), threshold, spend, limit)
+    return BudgetAlert(scope, term, _PERIODS[row["period"]], day(start), threshold, spend, limit)
 
 
 _REFUSALS = """
 SELECT cause, sum(requests)::bigint AS requests, sum(records)::bigint AS records FROM nocontent.refusals
-WHERE tenant_id = $1 AND day >= $2 AND day < $3
+WHERE tenant_id = $1 AND day BETWEEN $2 AND $3
 GROUP BY cause ORDER BY sum(requests + records) DESC, cause LIMIT $4
 """
 
 
-async def _weekly_review(connection: Connection, letter: Stored) -> WeeklyReview:
-    start, requests, spend, spend_before, savings, covered, unpriced = letter.numbers
-    first = _day(start)
-    rows = await connection.fetch(_REFUSALS, letter.tenant_id, first, first + _WEEK, CAUSES_MAX)
-    return WeeklyReview(
-        first, first + _WEEK - timedelta(days=1), requests, spend, spend_before, savings, covered, unpriced,
-        tuple(RefusedCause(*row.values()) for row in rows),
-    )  # fmt: skip
+async def refusals(connection: Connection, tenant_id: int, first: date, last: date) -> tuple[RefusedCause, ...]:
+    """Return the causes that were refused most on some days (UTC)."""
+    rows = await connection.fetch(_REFUSALS, tenant_id, first, last, CAUSES_MAX)
+    return tuple(RefusedCause(*row.values()) for row in rows)
 
 
 _INVOICE = """
@@ -153,7 +154,7 @@ WHERE tenant_id = $1 AND number = $2 ORDER BY finalized_at DESC LIMIT 1
 """
 
 
-async def _invoice(connection: Connection, letter: Stored) -> InvoiceIssued | None:
+async def _invoice(connection: Connection, letter: Letter) -> InvoiceIssued | None:
     (number,) = letter.numbers
     row = await connection.fetchrow(_INVOICE, letter.tenant_id, number)
     if row is None:
@@ -162,9 +163,9 @@ async def _invoice(connection: Connection, letter: Stored) -> InvoiceIssued | No
     return InvoiceIssued(name, is_credit_note, row["month"], row["total_cents"], row["currency"])
 
 
-async def _export_ready(_connection: Connection, letter: Stored) -> ExportReady:
+async def _export_ready(connection: Connection, letter: Letter) -> ExportReady:
     (rows,) = letter.numbers
-    return ExportReady(letter.created_at, rows)
+    return ExportReady(await _made_at(connection, letter), rows)
 
 
 _ERASURE = """
@@ -176,30 +177,29 @@ FROM nocontent.erasures WHERE tenant_id = $1 AND erasure_id = $2 AND finished_at
 """
 
 
-async def _erasure_receipt(connection: Connection, letter: Stored) -> ErasureReceipt | None:
+async def _erasure_receipt(connection: Connection, letter: Letter) -> ErasureReceipt | None:
     (erasure_id,) = letter.ids
     row = await connection.fetchrow(_ERASURE, letter.tenant_id, erasure_id)
     return None if row is None else ErasureReceipt(UUID(int=row["erasure_id"].int), *list(row.values())[1:])
 
 
-async def _webhook_disabled(_connection: Connection, letter: Stored) -> WebhookDisabled:
+async def _webhook_disabled(connection: Connection, letter: Letter) -> WebhookDisabled:
     (webhook_id,) = letter.ids
-    return WebhookDisabled(webhook_id, letter.created_at)
+    return WebhookDisabled(UUID(int=webhook_id.int), await _made_at(connection, letter))
 
 
-def _day(number: int) -> date:
+def day(number: int) -> date:
+    """Return the day that a number of a letter stands for."""
     return _EPOCH + timedelta(days=number)
 
 
-_READERS: Mapping[Kind, Callable[[Connection, Stored], Awaitable[About | None]]] = {
+READERS: Mapping[Kind, Callable[[Connection, Letter], Awaitable[About | None]]] = {
     "invitation": _invitation,
     "reset": _reset,
     "new-place": _new_place,
     "budget-alert": _budget_alert,
-    "weekly-review": _weekly_review,
     "invoice": _invoice,
     "export-ready": _export_ready,
     "erasure-receipt": _erasure_receipt,
-    "subprocessor-notice": _notice,
     "webhook-disabled": _webhook_disabled,
 }

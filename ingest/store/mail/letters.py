@@ -7,7 +7,6 @@ from uuid import UUID
 from asyncpg import Record
 
 from ingest.store.connections import Connection
-from ingest.store.mail.facts import Stored
 from ingest.store.mail.kinds import Kind
 
 State = Literal[
@@ -27,6 +26,17 @@ class Line(NamedTuple):
     attempts: int
     created_at: datetime
     changed_at: datetime
+
+
+class Stored(NamedTuple):
+    """A letter as the outbox has it."""
+
+    tenant_id: int
+    letter_id: UUID
+    kind: Kind
+    person_id: UUID
+    ids: tuple[UUID, ...]
+    numbers: tuple[int, ...]
 
 
 class Page(NamedTuple):
@@ -50,7 +60,7 @@ ORDER BY letter.created_at DESC, letter.letter_id DESC LIMIT $3
 """  # noqa: S608 (our own words)
 _ONE = f"{_LINE} WHERE letter.tenant_id = $1 AND letter.letter_id = $2"
 _STORED = """
-SELECT tenant_id, letter_id, kind, person_id, ids, numbers, created_at FROM nocontent.outbox
+SELECT tenant_id, letter_id, kind, person_id, ids, numbers FROM nocontent.outbox
 WHERE tenant_id = $1 AND letter_id = $2
 """
 
@@ -66,13 +76,12 @@ async def find(connection: Connection, tenant_id: int, letter_id: UUID) -> tuple
     """Return a letter of a tenant."""
     line = await connection.fetchrow(_ONE, tenant_id, letter_id)
     row = await connection.fetchrow(_STORED, tenant_id, letter_id)
-    return None if line is None or row is None else (_line(line), stored(row))
+    return None if line is None or row is None else (_line(line), _stored(row))
 
 
-def stored(row: Record) -> Stored:
-    """Return a letter of the columns of `Stored`, with plain ids."""
-    tenant, letter, kind, person, ids, numbers, created_at = row.values()
-    return Stored(tenant, _id(letter), kind, _id(person), tuple(map(_id, ids)), tuple(numbers), created_at)
+def _stored(row: Record) -> Stored:
+    tenant, letter, kind, person, ids, numbers = row.values()
+    return Stored(tenant, _id(letter), kind, _id(person), tuple(map(_id, ids)), tuple(numbers))
 
 
 def _line(row: Record) -> Line:
