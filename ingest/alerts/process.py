@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ingest import config
-from ingest.alerts.mail import settings
+from ingest.alerts.mail import job
 from ingest.reports import process
 from ingest.serving.application import Application
 
@@ -23,7 +22,7 @@ def create(shared: object) -> Starlette:
 def check() -> None:
     """Raise CannotStart unless all settings are as they should be, those of mail included."""
     process.check()
-    settings.relay(config.load_own(settings.MailSettings))
+    job.check()
 
 
 APPLICATION = Application(create, process.APPLICATION.share, check)
