@@ -29,7 +29,7 @@ to look around:
   nocontent usage acme --by model                    what a tenant used, what it cost and saved
   nocontent check batch.json                         check whether a body would be accepted, and if not, why
   nocontent policy --capacity                        what an event can hold, in bits
-  nocontent prove --local                            try to get content in, in some 36,000 ways
+  nocontent prove --local                            try to get content in, in some 41,000 ways
 """
 
 # The commands of each file of `ingest.cli`. Only that of the command is imported: `tenant` needs no HTTP server, and
@@ -44,13 +44,17 @@ FAMILIES = {
     "access": ("access",),
     "retention": ("retention",),
     "plan": ("plan",),
+    "budget": ("budget",),
     "invoice": ("invoice",),
     "prices": ("prices",),
     "mail": ("mail",),
     "usage": ("usage",),
+    "insights": ("insights",),
+    "site": ("site",),
     "export": ("export",),
     "erase": ("erase",),
     "receipt": ("receipt",),
+    "legal": ("legal",),
     "policy": ("policy",),
     "check": ("check",),
     "prove": ("prove",),

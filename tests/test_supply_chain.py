@@ -7,7 +7,7 @@ import pytest
 from tests.support.house import house
 from tests.support.service import ROOT
 
-LOCKS = [name for name in house(ROOT).files if name.endswith(".lock")]
+LOCKS = [name for name in house(ROOT).files if re.search(r"\brequirements[a-z-]*\.lock\Z", name)]
 _PINNED = re.compile(r"[a-z0-9._-]+(\[[a-z0-9, -]+\])?==\S+ .*--hash=sha256:[0-9a-f]{64}")
 _CONTAINERFILE = (ROOT / "Containerfile").read_text("utf-8")
 

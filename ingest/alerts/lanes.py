@@ -1,12 +1,17 @@
 """The lanes of this room, and those of all rooms together."""
 
 from ingest.alerts import notices, weekly
+from ingest.alerts.budgets.job import BUDGETS
 from ingest.alerts.mail import job as mail
 from ingest.jobs.job import Job, Lane
 from ingest.reports import lanes
 
 LANES = (
     Lane("mail", "nocontent_mailer", (Job("mail", mail.send_mail),)),
-    Lane("alerts", weekly.ROLE, (Job("weekly", weekly.review), Job("notices", notices.notify))),
+    Lane(
+        "alerts",
+        weekly.ROLE,
+        (BUDGETS, Job("weekly", weekly.review), Job("notices", notices.notify)),
+    ),
 )
 ALL = (*lanes.LANES, *LANES)

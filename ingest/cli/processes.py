@@ -15,6 +15,7 @@ from ingest.alerts.mail.settings import MailSettings
 from ingest.console.settings import ConsoleSettings
 from ingest.demo.settings import DemoSettings
 from ingest.intake.settings import IntakeSettings
+from ingest.legal.settings import LegalSettings
 from ingest.rights.erasing.settings import ErasingSettings
 from ingest.serving.application import Application
 from ingest.serving.settings import ServingSettings
@@ -31,6 +32,7 @@ class ServeSettings(
     ErasingSettings,
     IntakeSettings,
     JobsSettings,
+    LegalSettings,
     LetterSettings,
     PaymentSettings,
     ServingSettings,

@@ -1,7 +1,7 @@
 """Composes a worker's application: routes, boundary, and what the pages share."""
 
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import date
 from functools import partial
@@ -21,10 +21,13 @@ from ingest.accounts.passwords import Passwords
 from ingest.accounts.signing_in import Accounts
 from ingest.alerts.letters import settings as letters
 from ingest.console import entry, faces, metrics, probes, render, routes, static
+from ingest.console.agreements import Agreements
 from ingest.console.counts import PageCounts
 from ingest.console.downloads import Downloads
-from ingest.console.services import FORMS_BYTES_MAX, Services
+from ingest.console.services import FORMS_BYTES_MAX, Evidence, Services
 from ingest.console.settings import WorkerSettings
+from ingest.console.site.counts import SiteCounts
+from ingest.legal import library, security_txt
 from ingest.rights.receipts import settings as receipts
 from ingest.rights.restore import RestoreWatch
 from ingest.serving import boundary
@@ -34,8 +37,10 @@ from ingest.serving.errors import NotFound
 from ingest.serving.heartbeat import Heartbeat
 from ingest.serving.rebalance import AWAY, Rebalancer
 from ingest.serving.tasks import Tasks
-from ingest.store import page_counts
+from ingest.store import page_counts, site_counts
+from ingest.store.connections import Connection
 from ingest.store.database import require_dsn
+from ingest.store.site_counts import Views
 from ingest.store.visits import LOOK_UPS, ROLE, Visits
 
 boundary.declare(faces.FACES)
@@ -99,6 +104,21 @@ async def _store_counts(visits: Visits, views: dict[tuple[date, str], int]) -> N
         await page_counts.add(connection, views)
 
 
+async def _store_site(visits: Visits, store: Callable[[Connection, Views], Awaitable[None]], views: Views) -> None:
+    async with visits.connect() as connection:
+        await store(connection, views)
+
+
+def _start_tasks(app: Starlette) -> None:
+    state = app.state
+    state.tasks.start("pulse", Heartbeat(state.tasks.broken).run)
+    state.tasks.start("database", state.database.run)
+    state.tasks.start("page-counts", state.services.counts.run)
+    state.tasks.start("site-counts", state.services.site.run)
+    if state.restores is not None:
+        state.tasks.start("orders", state.restores.run)
+
+
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     logs.capture_libraries()
@@ -108,6 +128,12 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     passwords, keys = Passwords(), _keys(settings, app.state.keys)
     downloads, folder = Downloads(require_dsn(settings)), receipts.folder(settings)
     counts = PageCounts(partial(_store_counts, visits), is_on=settings.page_counts)
+    site = SiteCounts(
+        partial(_store_site, visits, site_counts.add_pages),
+        partial(_store_site, visits, site_counts.add_referrers),
+        origin=settings.console_url,
+        is_on=settings.site_counts,
+    )
     app.state.services = Services(
         origin=settings.console_url.removesuffix("/"),
         proxies=settings.console_proxies,
@@ -117,19 +143,18 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         accounts=Accounts(visits.connect, keys, passwords),
         memory=BodyMemory(FORMS_BYTES_MAX, FORMS_BYTES_MAX // 2),
         counts=counts,
+        site=site,
         downloads=downloads,
-        receipts=folder,
+        agreements=Agreements(library.load(settings), look_ups),
+        evidence=Evidence(folder, settings.proof_report),
         unsubscribe_keys=letters.keys(settings),
         sends_mail=bool(settings.smtp_url),
-        proof_report=settings.proof_report,
     )
     app.state.database = probes.Database(look_ups)
     app.state.restores = None if folder is None else RestoreWatch(require_dsn(settings), ROLE, folder, lambda: 0)
-    app.state.tasks.start("pulse", Heartbeat(app.state.tasks.broken).run)
-    app.state.tasks.start("database", app.state.database.run)
-    app.state.tasks.start("page-counts", counts.run)
-    if app.state.restores is not None:
-        app.state.tasks.start("orders", app.state.restores.run)
+    _start_tasks(app)
+    if app.state.services.legal.facts.security_uri is not None:
+        metrics.security_txt_expires_seconds.set(security_txt.expires_at().timestamp())
     gc.collect()
     gc.freeze()
     logs.info("started")
@@ -137,6 +162,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     logs.info("stopping")
     await app.state.tasks.stop()
     await counts.flush()
+    await site.flush()
     await downloads.close()
     await visits.close()
     await look_ups.close()

@@ -49,6 +49,8 @@ def _endpoint(found: Mapping[str, Page | PublicPage], listed: Sequence[Page]) ->
             security.require_same_origin(request.method, request.headers, services.origin)
         if isinstance(page, PublicPage):
             made = await _public(request, page, services)
+            if request.method == "GET":
+                services.site.add(page.name, request.headers.get("referer", ""))
         else:
             made = await _visit(request, page, services, listed)
         if request.method == "GET":
@@ -77,6 +79,8 @@ async def _visit(request: Request, page: Page, services: Services, listed: Seque
         session=known, form_token=known.form_token(services.keys()),
         nav=[each for each in listed if known.person.role in each.roles],
     )  # fmt: skip
+    if request.method == "GET":
+        visit.due = await services.agreements.due(known)
     if request.method == "POST":
         visit.form = await forms.read(request, services.memory, known.person.tenant_id)
         if not known.has_form_token(services.keys(), visit.form.get(TOKEN, "")):

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Literal, get_args
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from ingest.metrics import SECONDS, begin_at_zero
 from ingest.serving.metrics import task_restarts
 
 Outcome = Literal["signed-in", "awaits-code", "refused", "throttled"]
-Task = Literal["database", "orders", "page-counts", "pulse"]
+Task = Literal["database", "orders", "page-counts", "pulse", "site-counts"]
 
 console_responses = Counter("ingest_console_responses", "Responses of the console, static files included.", ["status"])
 console_page_seconds = Histogram(
@@ -18,6 +18,11 @@ console_page_seconds = Histogram(
 )
 console_sign_ins = Counter(
     "ingest_console_sign_ins", "Attempts to sign in, with a password, code or link.", ["outcome"]
+)
+security_txt_expires_seconds = Gauge(
+    "ingest_security_txt_expires_timestamp_seconds",
+    "Expiry of the console's security.txt; 0: none is served.",
+    multiprocess_mode="livemin",
 )
 
 begin_at_zero(console_sign_ins, get_args(Outcome))

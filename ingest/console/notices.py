@@ -1,9 +1,13 @@
 """The sentences of a page after an act. A link carries the id alone, so nobody can make it say anything else."""
 
 NOTICES = {
+    "budget-added": "The budget is added. It is compared with spend within a minute.",
+    "budget-ended": "The budget is ended.",
     "erasure-recorded": "The erasure is recorded. The jobs of this service carry it out.",
     "export-row-unknown": "That is no row of such a part. List the parts again, and take the id of the last whole row.",
+    "insights-set": "Saved. It counts from the next release on.",
     "retention-set": "The days of your events are saved.",
+    "document-accepted": "The document is accepted.",
     "signed-out": "You are signed out.",
     "signed-out-everywhere": "You are signed out on every device.",
     "session-ended": "Your session has ended. Sign in again.",

@@ -14,6 +14,7 @@ from ingest.config import PREFIX
 from ingest.console.security import PAGE_HEADERS
 from ingest.console.settings import WorkerSettings
 from ingest.errors import CannotStart
+from ingest.legal import library
 from ingest.rights.receipts import settings as receipts
 from ingest.serving.application import Application
 from ingest.store.database import require_dsn
@@ -35,13 +36,14 @@ def share() -> Keys | None:
 
 
 def check() -> None:
-    """Raise CannotStart unless the settings name a database, and a file of keys as it should be.
+    """Raise CannotStart unless the settings name a database, and a file of keys and legal documents as they should be.
 
     A console for a browser on the same machine alone needs no file: its sessions end with it.
     """
     given = config.load_own(WorkerSettings)
     require_dsn(given)
     receipts.folder(given)
+    library.load(given)
     letters.keys(given)
     if given.session_keys_file:
         KeyFile(Path(given.session_keys_file))

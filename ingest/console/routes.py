@@ -5,13 +5,17 @@ from collections.abc import Sequence
 from ingest.console.page import Page, PublicPage
 from ingest.console.pages import (
     account,
+    agreements,
     arrivals,
     audit,
     authenticator,
     billing,
+    budgets,
     claims,
     data,
     home,
+    insights,
+    legal,
     links,
     mail,
     overview,
@@ -38,16 +42,25 @@ PAGES: Sequence[Page] = (
     *vocabulary_acts.PAGES,  # Before `/vocabulary/{kind}`.
     *vocabulary.PAGES,
     *tokens.PAGES,
+    *budgets.PAGES,
     *billing.PAGES,
     *data.PAGES,
     *people.PAGES,
     *mail.PAGES,
     *audit.PAGES,
     *promise.PAGES,
+    *agreements.PAGES,
     *account.PAGES,
     *authenticator.PAGES,
     *sign_in.PAGES,
 )
-PUBLIC: Sequence[PublicPage] = (*sign_in.PUBLIC, *links.PUBLIC, *claims.PUBLIC, *unsubscribing.PUBLIC)
+PUBLIC: Sequence[PublicPage] = (
+    *sign_in.PUBLIC,
+    *links.PUBLIC,
+    *legal.PUBLIC,
+    *claims.PUBLIC,
+    *insights.PUBLIC,
+    *unsubscribing.PUBLIC,
+)
 NAMES = frozenset((*(page.name for page in PAGES), *(page.name for page in PUBLIC)))
 assert len(NAMES) == len(PAGES) + len(PUBLIC)  # Each has a name of its own.

@@ -2,16 +2,27 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ingest.accounts.keys import Keys
 from ingest.accounts.signing_in import Accounts
+from ingest.console.agreements import Agreements
 from ingest.console.counts import PageCounts
 from ingest.console.downloads import Downloads
+from ingest.console.site.counts import SiteCounts
+from ingest.legal.library import Library
 from ingest.rights.receipts.folder import Folder
 from ingest.serving.body_memory import BodyMemory
 from ingest.store.visits import Visits
 
 FORMS_BYTES_MAX = 16 * 1024 * 1024  # Of all forms that are being received; strangers, or a tenant, have half.
+
+
+class Evidence(NamedTuple):
+    """What other processes wrote, for pages to show."""
+
+    receipts: Folder | None  # Of orders and receipts, if this process may read them.
+    proof_report: str | None  # The file of the last proof's report.
 
 
 @dataclass(frozen=True)
@@ -26,8 +37,13 @@ class Services:
     accounts: Accounts
     memory: BodyMemory
     counts: PageCounts
+    site: SiteCounts
     downloads: Downloads
-    receipts: Folder | None  # Of orders and receipts, if this process may read them.
+    agreements: Agreements
+    evidence: Evidence
     unsubscribe_keys: Callable[[], Keys] | None  # Of links in letters; without, there are none.
     sends_mail: bool  # Whether letters go out; if not, links are shown to be passed on.
-    proof_report: str | None  # The file of the last proof's report.
+
+    @property
+    def legal(self) -> Library:
+        return self.agreements.library

@@ -9,6 +9,7 @@ from ingest.accounts.settings import AccountSettings, OriginSettings
 from ingest.alerts.letters.settings import LetterSettings
 from ingest.alerts.mail.settings import MailSettings
 from ingest.config import Address, Settings
+from ingest.legal.settings import LegalSettings
 from ingest.rights.receipts.settings import ReceiptSettings
 from ingest.store.database import DatabaseSettings
 
@@ -28,8 +29,13 @@ class ConsoleSettings(OriginSettings, Settings):
         int, Meta(ge=0, le=4, description="proxies in front, each of which adds the sender to X-Forwarded-For")
     ] = 0
     page_counts: Annotated[bool, Meta(description="count views of the console's pages by day, and nothing else")] = True
+    site_counts: Annotated[
+        bool, Meta(description="count views of public pages, and the sites of a closed list that led there, by day")
+    ] = True
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorkerSettings(AccountSettings, ConsoleSettings, DatabaseSettings, LetterSettings, MailSettings, ReceiptSettings):
+class WorkerSettings(
+    AccountSettings, ConsoleSettings, DatabaseSettings, LegalSettings, LetterSettings, MailSettings, ReceiptSettings
+):
     """What a worker of the console reads."""

@@ -22,6 +22,7 @@ from ingest.console.forms import Fields
 from ingest.console.notices import NOTICES
 from ingest.console.services import Services
 from ingest.console.tables import Cell, Column, Table
+from ingest.legal.documents import Version
 from ingest.serving.errors import NotFound
 from ingest.store.connections import Connection
 
@@ -113,6 +114,7 @@ class Guest:
             "zone": render.UTC,
             "form_token": "",
             "nav": (),
+            "due": (),
             "notice": NOTICES.get(self.query.get("notice", "")),
         }
 
@@ -124,6 +126,7 @@ class Visit(Guest):
     session: Session = field(kw_only=True)
     form_token: str = field(kw_only=True)
     nav: Sequence[PageLink] = field(kw_only=True)  # What this person may see.
+    due: Sequence[Version] = ()  # What this person should accept.
 
     @property
     def person(self) -> Person:
@@ -147,4 +150,5 @@ class Visit(Guest):
 
     def _frame(self) -> dict[str, object]:
         own = {"person": self.person, "zone": self.zone, "form_token": self.form_token, "nav": self.nav}
+        own["due"] = self.due
         return super()._frame() | own

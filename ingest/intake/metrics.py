@@ -109,6 +109,13 @@ letters_waiting = _of_jobs("ingest_letters_waiting", "Letters that are due and n
 letter_age_seconds = _of_jobs("ingest_letter_age_seconds", "How long the oldest of these is due; 0 if there is none.")
 mail_server_failing = _of_jobs("ingest_mail_server_failing", "1 while the mail server cannot be used.")
 mail_without_tls = _of_jobs("ingest_mail_without_tls", "1 while that is for want of TLS or of a good certificate.")
+budgets_open = _of_jobs("ingest_budgets_open", "Budgets that are compared with spend.")
+budget_alerts = Gauge(
+    "ingest_budget_alerts",
+    "Alerts about budgets that were announced. Of all processes, as kept in the database.",
+    ["kind"],
+    multiprocess_mode="livemax",
+)
 build = Gauge("ingest_build_info", "Always 1.", ["version", "policy_digest"], multiprocess_mode="livemax")
 
 # `ingest.intake.watch` sets the budgets.

@@ -86,6 +86,9 @@ _FIGURES: Mapping[Figure, Gauge] = {
     "mail_server_failing": metrics.mail_server_failing,
     "mail_without_tls": metrics.mail_without_tls,
     **{kinds.ambiguous(kind): metrics.mail_ambiguous.labels(kind) for kind in kinds.KINDS},
+    "budgets_open": metrics.budgets_open,
+    "budget_threshold_alerts": metrics.budget_alerts.labels("threshold"),
+    "budget_forecast_alerts": metrics.budget_alerts.labels("forecast"),
 }
 
 

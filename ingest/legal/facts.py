@@ -33,12 +33,22 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     attests: tuple[_Line, ...] = ()  # Ids of the sentences of /security that no test can show, and that hold here.
 
     @property
+    def missing(self) -> list[str]:
+        """Return the details that documents have a placeholder for."""
+        return [name for name in NAMES if getattr(self, name) is None]
+
+    @property
+    def is_complete(self) -> bool:
+        """Return whether documents have no placeholder, so that somebody can accept them."""
+        return not self.missing
+
+    @property
     def security_uri(self) -> str | None:
         """Return the contact for vulnerabilities as a URI, as security.txt has it (RFC 9116)."""
         return None if self.security_contact is None else uri(self.security_contact)
 
 
-NAMES = tuple(name for name in Facts.__struct_fields__ if name not in {"subprocessors", "attests"})
+NAMES: tuple[str, ...] = tuple(name for name in Facts.__struct_fields__ if name not in {"subprocessors", "attests"})
 
 
 def uri(contact: str) -> str:

@@ -21,6 +21,11 @@ class Library(NamedTuple):
     published: Published
     subprocessors: Sequence[Subprocessor]
 
+    @property
+    def to_accept(self) -> tuple[Version, ...]:
+        """Return the newest version of each document; none before the operator's details are complete."""
+        return tuple(versions[-1] for versions in self.published.values()) if self.facts.is_complete else ()
+
     def in_force(self, document: DocumentId, today: date) -> Version:
         """Return the version of a document that is in effect on a day."""
         return documents.in_force(self.published[document], today)
@@ -31,8 +36,8 @@ class Library(NamedTuple):
 
     @property
     def notices(self) -> tuple[Notice, ...]:
-        """Return the subprocessors that customers get notice of; none before the operator is named."""
-        return () if self.facts.company is None else subprocessors.notices(self.subprocessors)
+        """Return the subprocessors that customers get notice of; none before the operator's details are complete."""
+        return subprocessors.notices(self.subprocessors) if self.facts.is_complete else ()
 
     def notice(self, notice_id: UUID) -> Notice | None:
         """Return a notice by its id."""

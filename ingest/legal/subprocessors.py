@@ -100,6 +100,8 @@ def faults(listed: Sequence[Subprocessor], locked: Mapping[str, str]) -> Iterato
 
 
 def _faults_of(each: Subprocessor) -> Iterator[str]:
+    if not all((text or "").isprintable() for text in (each.name, each.purpose, each.data, each.place, each.transfer)):
+        yield f"{each.id} has a line break, or another character that cannot be printed"
     dates = (each.announced, each.effective)
     if None in dates or each.name is None:
         if dates != (None, None) or each.ended is not None:
@@ -116,12 +118,17 @@ def notices(listed: Sequence[Subprocessor]) -> tuple[Notice, ...]:
     """Return the entries that customers get notice of: those that were published and have not ended."""
     return tuple(
         Notice(
-            uuid5(_NAMESPACE, each.id), each.name, each.purpose, each.data, each.place, each.transfer,
+            notice_id(each.id), each.name, each.purpose, each.data, each.place, each.transfer,
             each.announced, each.effective,
         )
         for each in listed
         if each.name is not None and each.announced is not None and each.effective is not None and each.ended is None
     )  # fmt: skip
+
+
+def notice_id(entry: str) -> UUID:
+    """Return the id of the notice about an entry."""
+    return uuid5(_NAMESPACE, entry)
 
 
 def lock_of(path: Path) -> Path:

@@ -11,7 +11,8 @@ from ingest.store.clocks import Clock
 from ingest.store.connections import Connection
 from ingest.store.prefixes import ALL, Prefix
 from ingest.store.tenant_files import TENANT_FILES, TenantFile
-from ingest.store.tenant_tables import TENANT_TABLES, TenantTable
+from ingest.store.tenant_table import TenantTable
+from ingest.store.tenant_tables import TENANT_TABLES
 
 _OLDEST = "SELECT {prefix}oldest_row($1, $2)"
 

@@ -41,7 +41,7 @@ class Acceptance(NamedTuple):
 async def accept(connection: Connection, wanted: Accepted) -> bool:
     """Accept a version for the tenant of the entered session; return False if its person did before.
 
-    Raises NotAllowed unless the person is an owner or admin.
+    Raises NotAllowed unless the person is an owner or admin, and TooManyPeople beyond 10,000 acceptances.
     """
     number = DOCUMENTS.index(wanted.document) + 1
     with explained():

@@ -25,6 +25,8 @@ ACTS = (
     "account.sign-out",
     "account.sign-out-everywhere",
     "account.use-recovery-code",
+    "budget.add",
+    "budget.end",
     "tenant.add",
     "tenant.rename",
     "tenant.set-task-category-mode",

@@ -37,3 +37,7 @@ class VocabularyFull(Exception):
 
 class BudgetSpent(Exception):
     """The tenant's traffic has registered as many terms as it may, today or ever."""
+
+
+class MonthReleased(Exception):
+    """The ledger has a release of that month, and there is one for each."""

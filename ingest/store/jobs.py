@@ -6,18 +6,19 @@ from typing import Literal, NamedTuple, get_args
 
 from ingest.store.connections import Connection, Role
 
-JobName = Literal["rollup", "compare", "close", "hand_over", "erase", "mail", "weekly", "notices"]
+JobName = Literal["rollup", "compare", "close", "hand_over", "erase", "mail", "weekly", "notices", "budgets"]
 Total = Literal[
     "rows_summed", "hours_recomputed", "hours_compared", "documents_issued", "hand_overs_done", "rows_erased",
     "erasures_finished", "letters_sent", "letters_bounced", "letters_given_up", "letters_suppressed",
     "ambiguous_invitation", "ambiguous_reset", "ambiguous_new_place", "ambiguous_budget_alert",
     "ambiguous_weekly_review", "ambiguous_invoice", "ambiguous_export_ready", "ambiguous_erasure_receipt",
     "ambiguous_subprocessor_notice", "ambiguous_webhook_disabled",
+    "budget_threshold_alerts", "budget_forecast_alerts",
 ]  # fmt: skip
 State = Literal[
     "marks_pending", "events_pending", "hours_differing", "compared_tenant", "compared_hour", "mismatch_ppm",
     "events_unpriced", "months_waiting", "hand_overs_failing", "erasures_open", "erasure_oldest_s",
-    "letters_waiting", "letter_oldest_s", "mail_server_failing", "mail_without_tls",
+    "letters_waiting", "letter_oldest_s", "mail_server_failing", "mail_without_tls", "budgets_open",
 ]  # fmt: skip
 Figure = Total | State
 TOTALS = frozenset(get_args(Total))

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from ingest.store import clocks
 from ingest.store.clocks import Clock
-from ingest.store.tenant_tables import Erased
+from ingest.store.tenant_table import Erased
 
 
 class TenantFile(NamedTuple):

@@ -6,57 +6,9 @@ migration can add neither a table nor a column that is on no list.
 """
 
 from collections.abc import Mapping
-from enum import Enum
-from typing import NamedTuple
 
 from ingest.store import clocks
-from ingest.store.clocks import Clock
-
-
-class Data(Enum):
-    """The kind of data that a table holds of a tenant."""
-
-    SETTINGS = "settings"
-    TOKENS = "tokens"
-    READERS = "readers"
-    VOCABULARY = "vocabulary"
-    EVENTS = "events"
-    LEDGER = "ledger"
-    TRAFFIC = "traffic"
-    AUDIT = "audit"
-    USAGE = "usage"
-    BILLING = "billing"
-    PRICES = "prices"
-    ERASURES = "erasures"
-    ACCOUNTS = "accounts"
-
-
-class Erased(Enum):
-    """What an erasure of the tenant does with its rows."""
-
-    DELETE = "delete"
-    REDUCE = "reduce"  # They stay without the ids that point to erased rows.
-    KEEP = "keep"
-
-
-class TenantTable(NamedTuple):
-    """A table of the schema `nocontent`, and its column that names the tenant.
-
-    `oldest` is the column by which its rows age. Every column is either `exported` or `left_out`, with a reason.
-    """
-
-    name: str
-    column: str
-    data: Data
-    holds: str
-    why: str
-    clock: Clock
-    erased: Erased
-    oldest: str
-    exported: tuple[str, ...]
-    left_out: Mapping[str, str] = {}
-    kept_because: str = ""  # Unless an erasure deletes all rows.
-
+from ingest.store.tenant_table import Data, Erased, TenantTable
 
 _TAX = "tax law: an issued document stays as it is until its own time is over; it has no name and no event"
 _REVISION = {"revision": "the number of an operator's act, which orders what workers read"}
@@ -258,6 +210,22 @@ TENANT_TABLES = (
         "mail_preferences", "tenant_id", Data.ACCOUNTS,
         "which letters a person does not want", "to send no letter that is not wanted: a legal obligation",
         clocks.PERSON, Erased.DELETE, "unwanted_since", ("tenant_id", "person_id", "mail_group", "unwanted_since"),
+    ),
+    TenantTable(
+        "budgets", "tenant_id", Data.SETTINGS,
+        "budgets: limit, period, time zone, thresholds and the id of the term that each is about",
+        "to say when spend nears a limit: the contract",
+        clocks.TENANT, Erased.DELETE, "created_at",
+        ("tenant_id", "budget_id", "webhook_id", "limit_nanousd", "created_at", "ended_at", "reviewed_at", "scope",
+         "term_id", "period", "thresholds", "forecast", "is_forecast_over", "time_zone"),
+    ),
+    TenantTable(
+        "budget_alerts", "tenant_id", Data.SETTINGS,
+        "which thresholds of budgets were crossed, by period: spend and times",
+        "to say each once: the contract",
+        clocks.TENANT, Erased.DELETE, "crossed_at",
+        ("tenant_id", "budget_id", "spend_nanousd", "crossed_at", "uncrossed_at", "period_start", "threshold",
+         "is_announced"),
     ),
     TenantTable(  # Tenant 0 has the shipped price book.
         "prices", "tenant_id", Data.PRICES,

@@ -111,6 +111,10 @@ OPERATOR = Board(
                 rates("Console: answers by status", "answers", "ingest_console_responses_total", "status"),
                 quantiles("Console: time for a page", "s", {"ingest_console_page_seconds": ""}, (0.5, 0.95)),
                 rates("Console: attempts to sign in", "attempts", "ingest_console_sign_ins_total", "outcome"),
+                Panel(
+                    "Console: time left of security.txt", "s",
+                    (Query("min(ingest_security_txt_expires_timestamp_seconds > 0) - time()", "left"),),
+                ),
             ),
         ),
     ),
@@ -235,6 +239,12 @@ USAGE = Board(
                 line("Issued", "suffix: documents", f"max(increase(ingest_documents[{WINDOW}]))", "issued"),
                 line("Handed over", "suffix: documents", f"max(increase(ingest_hand_overs[{WINDOW}]))", "handed over"),
                 line("Since a round of each job", "s", "max by (task) (ingest_job_age_seconds)", "{{task}}"),
+        )),
+        Row("Budgets", (
+                line("Since a round", "s", 'max(ingest_job_age_seconds{task="budgets"})', "evaluated"),
+                line("Alerts", "suffix: alerts", f"max by (kind) (increase(ingest_budget_alerts[{WINDOW}]))",
+                      "{{kind}}"),
+                line("Budgets", "none", "max(ingest_budgets_open)", "open"),
         )),
         Row("Exports", (
                 line(

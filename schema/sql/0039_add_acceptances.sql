@@ -27,6 +27,9 @@ BEGIN
     IF nocontent.session_role() NOT IN ('owner', 'admin') THEN
         RAISE EXCEPTION 'not for this role' USING ERRCODE = 'insufficient_privilege';
     END IF;
+    IF (SELECT count(*) FROM nocontent.acceptances WHERE tenant_id = own.its_tenant) >= 10000 THEN
+        RAISE EXCEPTION 'too many acceptances' USING ERRCODE = 'program_limit_exceeded';
+    END IF;
     INSERT INTO nocontent.acceptances (tenant_id, document, version, person_id, digest, shown)
     VALUES (own.its_tenant, its_document, its_version, own.its_person, its_digest, its_shown)
     ON CONFLICT DO NOTHING;

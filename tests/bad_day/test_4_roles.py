@@ -37,6 +37,8 @@ _EXPECTED = {
     "migrations.sha256": [],
     "jobs.job": [],
     "job_figures.figure": [],
+    "acceptances.digest": [],  # A function writes them, 32 bytes each, of an owner or admin.
+    "acceptances.shown": [],
     "tenants.name": [_CONTROL],
     "ingest_tokens.token_id": [_CONSOLE, _CONTROL],
     "ingest_tokens.secret_sha256": [_CONSOLE, _CONTROL],
@@ -89,6 +91,7 @@ _EXPECTED = {
     "outbox.kind": [],  # Functions write letters, and only their states change.
     "outbox.state": [_MAILER],
     "mail_preferences.mail_group": [],
+    "budgets.time_zone": [_CONSOLE, _CONTROL],
 }
 
 
@@ -98,6 +101,7 @@ async def test_every_text_column_and_who_writes_it_is_known(closed: str) -> None
     assert found == _EXPECTED
 
 
+_BUDGET = "tenant_id, limit_nanousd, scope, period, thresholds, forecast, time_zone"
 _TOKEN = "INSERT INTO ingest_tokens (tenant_id, token_id, secret_sha256, scopes, revision) VALUES"
 _DIGEST = "decode(repeat('00', 32), 'hex')"
 _ID = "'00000000-0000-7000-8000-000000000000'"
@@ -171,6 +175,7 @@ _ROWS = {
     "outbox.state": "UPDATE outbox SET state = $1",
     "mail_preferences.mail_group": "UPDATE mail_preferences SET mail_group = $1",
     "page_counts.page": "INSERT INTO page_counts VALUES ('2026-01-01', $1, 1)",
+    "budgets.time_zone": f"INSERT INTO budgets ({_BUDGET}) VALUES (1, 1, 1, 1, '{{100}}', false, $1)",
 }
 _TEXTS = (
     _PROSE,

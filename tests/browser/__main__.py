@@ -33,6 +33,7 @@ PICTURES = (
     Picture("arrivals", "/arrivals"),
     Picture("vocabulary", "/vocabulary"),
     Picture("tokens", "/tokens"),
+    Picture("budgets", "/budgets", (1_180, 1_000)),
     Picture("billing", "/billing"),
     Picture("export", "/data/export"),
     Picture("people", "/people"),

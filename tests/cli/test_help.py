@@ -22,6 +22,7 @@ _COMMANDS = (
     "prices", "prices show", "prices list", "prices set", "prices end", "prices remove", "prices import",
     "prices check", "prices unpriced",
     "plan", "plan add", "plan change", "plan list", "plan assign", "plan end", "plan show",
+    "budget", "budget add", "budget list", "budget show", "budget end",
     "erase", "erase tenant", "erase range", "erase tag", "erase events", "erase stream", "erase list", "erase show",
     "erase wait",
     "receipt", "receipt keygen", "receipt keys", "receipt verify", "receipt show",

@@ -11,6 +11,7 @@ from ingest.accounts.sessions import COOKIE_NAME
 from ingest.accounts.settings import is_loopback, origin
 from ingest.console import addresses, security
 from ingest.console.errors import CrossOrigin
+from ingest.console.pages import legal
 from ingest.console.process import check
 from ingest.console.routes import PAGES, PUBLIC
 from ingest.errors import CannotStart
@@ -29,7 +30,8 @@ def every_answer(running: Console) -> list[Answer]:
     """Return answers of every kind: pages, redirects, errors, files, and those to requests that cannot be read."""
     with running.visitor("owner") as owner:
         paths = [page.path for page in PAGES if page.method == "GET"]
-        paths += [page.path for page in PUBLIC if page.method == "GET"]
+        # What is the same for everybody may be kept: tests/console/test_legal.py.
+        paths += [page.path for page in PUBLIC if page.method == "GET" and page not in legal.PUBLIC]
         pages = [owner.get(path) for path in paths if "{" not in path]
         more = [
             owner.get("/never-was"),

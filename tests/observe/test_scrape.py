@@ -18,6 +18,7 @@ EVENTS = 30
 # The panels that have nothing to show where no trouble was, no TLS, no console and no other format than ours.
 SILENT = {
     "503 by problem", "Console: answers by status", "Console: attempts to sign in", "Console: time for a page",
+    "Console: time left of security.txt",
     "Fields discarded", "Log lines that reached nobody", "Records of other formats rejected",
     "Terms learned", "Time left of the certificate", "Tokens and quotas refused",
 }  # fmt: skip

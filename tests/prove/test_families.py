@@ -1,6 +1,7 @@
 """The families make many cases, each with its own canary, and the same for a seed."""
 
 import contextlib
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from schema.decode import Decoded, Refused, Window, decode
 from schema.vocabulary import Mode
 from tests.prove.policies import NOW_MS, kit
 from tests.support.gauge import VOCABULARIES
+from tests.support.service import ROOT
 
 _WITHOUT_CANARY = {"hostile-numbers", "learning-prompts", "learning-random-strings"}
 _NOT_FOR_THE_DOOR = {"wrapped-bodies", "headers-of-refused"}  # What comes before it says no.
@@ -40,6 +42,15 @@ def test_there_are_20_000_that_must_be_refused_and_200_that_must_not(made: tuple
     counts = Counter(case.expected for _, case in made[1])
     assert counts[Expected.REFUSED] >= 20_000
     assert counts[Expected.ACCEPTED] >= 200
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "Makefile", "docs/proof.md", "ingest/__main__.py", "ingest/console/templates/promise.html"]
+)
+def test_a_page_says_how_many_cases_there_are(page: str, made: tuple[Kit, list[Planned]]) -> None:
+    """In thousands; in docs/proof.md also of runs of the past."""
+    said = re.findall(r"some (\d+,000) (?:ways|requests|adversarial)", (ROOT / page).read_text("utf-8"))
+    assert set(said) == {f"{round(len(made[1]), -3):,}"}
 
 
 def test_every_canary_is_of_one_case(made: tuple[Kit, list[Planned]]) -> None:

@@ -23,12 +23,14 @@ from ingest.accounts.sessions import COOKIE_NAME
 from ingest.store import connections
 from ingest.store.accounts import people
 from ingest.store.accounts.people import NewPerson
+from ingest.store.budgets import budgets
 from ingest.store.connections import Connection
 from ingest.store.mail import letters, outbox
 from ingest.store.mail.outbox import Letter
 from ingest.store.rights import erasures
 from ingest.store.rights.erasures import Subject
 from tests.support import bills, customers, entries, service
+from tests.support.budgets import DOLLAR, spec
 from tests.support.wire import Answer, Sender
 
 PASSWORD = "four unrelated garden words"
@@ -145,11 +147,12 @@ async def _add_letters(dsn: str, tenant_id: int) -> list[UUID]:
 
 
 def add_documents(dsn: str, tenant_id: int) -> None:
-    """Issue an invoice, record an erasure that erases nothing, and put letters."""
+    """Issue an invoice, record an erasure that erases nothing, put letters, and add a budget."""
     add_letters(dsn, tenant_id)
     asyncio.run(bills.issue(dsn, [1_000], tenant_id))
     subject = Subject(tenant_id, "stream", stream_id=UUID(int=0), sequence=0)
     customers.act(dsn, lambda connection: erasures.record(connection, subject))
+    customers.act(dsn, lambda connection: budgets.add(connection, tenant_id, spec(DOLLAR)))
 
 
 async def _furnish(dsn: str, tenant_ids: list[int]) -> None:

@@ -1,5 +1,7 @@
 """Every grant there is, by role: of whole objects, and of single columns as `table.column`. Nobody has any other."""
 
+from tests.support.budget_grants import BUDGETS
+from tests.support.insight_grants import INSIGHTS
 from tests.support.mail_grants import MAIL
 
 GRANTS = {
@@ -297,40 +299,16 @@ _OWN_READS = {  # Of migration 0032.
     )
     | dict.fromkeys("tenant_tables processor_customers processor_events".split(), "SELECT"),
 }
-_INSIGHTS = {  # Of migration 0040.
-    "nocontent_biller": {"add_insight_release": "EXECUTE", "erasures.scope": "SELECT"},
-    "nocontent_control": {"tenants.insights": "UPDATE"},
-    "nocontent_console": {
-        "tenants.insights": "UPDATE",
-        "count_site_pages": "EXECUTE",
-        "count_site_referrers": "EXECUTE",
-    },
-    "nocontent_analyst": {},
-}
-for _role in _INSIGHTS:
-    _INSIGHTS[_role] |= dict.fromkeys(["insight_releases", "insight_routes"], "SELECT")
-for _role in ("nocontent_control", "nocontent_analyst"):
-    _INSIGHTS[_role] |= dict.fromkeys(["site_pages", "site_referrers"], "SELECT")
 _ACCEPTANCES = {  # Of migration 0039.
     "nocontent_control": {"acceptances": "SELECT"},
     "nocontent_exporter": {"acceptances": "SELECT"},
     "nocontent_console": {"acceptances": "SELECT", "accept_document": "EXECUTE"},
     "nocontent_eraser": {"acceptances.tenant_id": "SELECT"},
 }
+_LETTERS = {"nocontent_mailer": _columns("SELECT", {"sessions": "tenant_id session_id browser"})}  # Of migration 0041.
 for _family in (
-    _BILLING,
-    _PAYMENTS,
-    _ERASURES,
-    _EXPORTS,
-    _ORDERS,
-    _RETENTION,
-    _ANNOTATIONS,
-    _TRAFFIC,
-    _ACCOUNTS,
-    _OWN_READS,
-    _INSIGHTS,
-    _ACCEPTANCES,
-    MAIL,
-):
+    _LETTERS, _BILLING, _PAYMENTS, _ERASURES, _EXPORTS, _ORDERS, _RETENTION, _ANNOTATIONS, _TRAFFIC, _ACCOUNTS,
+    _OWN_READS, INSIGHTS, _ACCEPTANCES, MAIL, BUDGETS,
+):  # fmt: skip
     for _role, _things in _family.items():
         GRANTS.setdefault(_role, {}).update(_things)

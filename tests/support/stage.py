@@ -11,10 +11,15 @@ from typing import NamedTuple
 import msgspec
 
 from ingest.accounts.keys import KeyFile
+from ingest.alerts.budgets import asking
+from ingest.alerts.budgets.asking import Given
 from ingest.alerts.letters import unsubscribe
 from ingest.alerts.letters.unsubscribe import Subscription
 from ingest.cli import trace
 from ingest.demo import statement
+from ingest.store.budgets import budgets
+from ingest.store.budgets.budgets import Scope
+from ingest.store.connections import Connection
 from tests.support import cluster, console, customers, erasing, sample, service
 from tests.support.cluster import Cluster
 from tests.support.console import Console
@@ -25,6 +30,11 @@ from tests.support.wire import Answer
 TENANT = "acme"
 MODEL = "acme-large-2"  # Which nobody has registered.
 _BATCH_EVENTS = 5_000
+# The trace costs some 126 dollars.
+_BUDGETS = (
+    Given("150", "month", has_forecast=True), Given("30", "month", Scope.MODEL, "claude-haiku-4-5"),
+    Given("400", "month", Scope.CATEGORY, "chat", zone="Europe/Berlin"),
+)  # fmt: skip
 
 
 class Stage(NamedTuple):
@@ -85,8 +95,14 @@ def serving(postgres: Cluster, folder: Path) -> Iterator[Stage]:
         _send_trace(stage)
         assert (stage.send(prompt="hello").status, stage.send(routed_model=MODEL).status) == (422, 422)
         asyncio.run(statement.read(dsn, customer.tenant_id))
+        customers.act(dsn, lambda connection: _add_budgets(connection, customer.tenant_id))
         yield stage
     postgres.drop(dsn)
+
+
+async def _add_budgets(connection: Connection, tenant_id: int) -> None:
+    for given in _BUDGETS:
+        await budgets.add(connection, tenant_id, await asking.read(connection, tenant_id, given))
 
 
 def _send_trace(stage: Stage) -> None:

@@ -36,6 +36,9 @@ INSERT INTO acceptances VALUES ($TENANT, 1, 1, {_ID}, sha256(''), sha256(''));
 INSERT INTO outbox (tenant_id, kind, person_id, ids, numbers, cause)
     VALUES ($TENANT, 'invoice', {_ID}, ARRAY[{_ID}]::uuid[], '{{1}}', {_ID});
 INSERT INTO mail_preferences (tenant_id, person_id, mail_group) VALUES ($TENANT, {_ID}, 'alert');
+INSERT INTO budgets (tenant_id, budget_id, limit_nanousd, scope, period, thresholds, forecast, time_zone)
+    VALUES ($TENANT, {_ID}, 1, 1, 1, '{{100}}', false, 'UTC');
+INSERT INTO budget_alerts VALUES ($TENANT, {_ID}, 1, now(), NULL, '2026-01-01', 100, true);
 INSERT INTO refusals VALUES (now(), now(), 1, 1, $TENANT, '2026-01-01', 1, 0, 'other');
 INSERT INTO arrivals VALUES (now(), now(), 1, 0, 1, $TENANT, '2026-01-01', 0, 0, 1, '000000000000');
 """

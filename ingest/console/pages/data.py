@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from ingest.accounts.roles import Role
 from ingest.console.page import MANAGERS, Page
-from ingest.console.pages import erasing, erasures, exporting, retention
+from ingest.console.pages import erasing, erasures, exporting, participation, retention
 from ingest.console.tables import Cell, Column, Table
 from ingest.console.visit import Visit
 from ingest.store.rights import annotations
@@ -69,7 +69,15 @@ _CORRECTIONS = Page(
     path="/data/corrections", name="data-corrections", title="Corrections", roles=CORRECTORS, handler=show_corrections
 )
 _ACCESS = Page(path="/data/access", name="data-access", title="Access archive", roles=MANAGERS, handler=show_access)
-_CARDS = (exporting.PAGES[0], erasing.PAGES[0], erasures.PAGES[0], _CORRECTIONS, _ACCESS, retention.PAGES[0])
+_CARDS = (
+    exporting.PAGES[0],
+    erasing.PAGES[0],
+    erasures.PAGES[0],
+    _CORRECTIONS,
+    _ACCESS,
+    retention.PAGES[0],
+    participation.PAGES[0],
+)
 _SAYS = {
     "data-export": "Take everything with you, by data set, day and format, as of one moment.",
     "data-erase": "Delete a range of time, a tag's value or single events, after a dry run, with a signed receipt.",
@@ -77,10 +85,12 @@ _SAYS = {
     "data-corrections": "Events that are known to be wrong: they stay as they were sent, and are in no sum.",
     "data-access": "One archive of all that is held, with an index that says what is not in it and why.",
     "data-retention": "What is kept, how long, by which clock and why; your own days of events.",
+    "data-insights": "Whether you take part in figures on routing across organisations, which have noise.",
 }
 assert _SAYS.keys() == {page.name for page in _CARDS}
 _ALL: frozenset[Role] = frozenset().union(*(page.roles for page in _CARDS))
 PAGES = (
     Page(path="/data", name="data", title="Your data", roles=_ALL, handler=show, nav="Your data"),
     *exporting.PAGES, *erasing.PAGES, *erasures.PAGES, _CORRECTIONS, _ACCESS, *retention.PAGES,
+    *participation.PAGES,
 )  # fmt: skip

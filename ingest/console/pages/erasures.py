@@ -94,7 +94,7 @@ async def show_one(visit: Visit) -> Response:
     rows = [(each.table, each.erased, each.reduced, each.kept) for each in counts]
     return visit.render(
         "data_erasure.html", erasure=found, scope=_SCOPES[found.subject.scope], step=_STEPS[found.step],
-        done=STEPS.index(found.step), steps=len(STEPS) - 1, has_folder=visit.services.receipts is not None,
+        done=STEPS.index(found.step), steps=len(STEPS) - 1, has_folder=visit.services.evidence.receipts is not None,
         receipts=await _receipts(visit, found.erasure_id),
         counts=Table("counts", "What it did, by table", _COUNTS, rows, "Nothing was deleted yet."),
     )  # fmt: skip
@@ -116,7 +116,7 @@ async def get_receipt(visit: Visit) -> Response:
 
 async def _receipts(visit: Visit, erasure_id: UUID) -> list[ReceiptFile]:
     """Return the receipts of an erasure, if this process has their folder."""
-    folder = visit.services.receipts
+    folder = visit.services.evidence.receipts
     if folder is None:
         return []
     try:

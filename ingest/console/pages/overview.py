@@ -3,12 +3,14 @@
 from starlette.responses import Response
 
 from ingest.accounts.roles import Role
+from ingest.alerts.budgets import standing
 from ingest.console.charts import asking, changes, drawing, listings, readings
 from ingest.console.charts.asking import Asked
 from ingest.console.charts.changes import Change
 from ingest.console.charts.measures import MEASURES, tokens_in
 from ingest.console.charts.readings import Course
 from ingest.console.page import Page
+from ingest.console.pages.budgets import title_of
 from ingest.console.tables import Column
 from ingest.console.visit import Visit
 from ingest.store.usage.reads import COLUMNS
@@ -17,6 +19,7 @@ PATH = "/overview"
 ROLES: frozenset[Role] = frozenset(("owner", "admin", "analyst", "billing"))
 _DEFAULT = "30d"
 _MODELS_MAX = 10
+_BUDGETS_MAX = 5
 _MODELS = ("routed_model", COLUMNS["routed_model"])
 
 
@@ -28,9 +31,13 @@ async def show(visit: Visit) -> Response:
         now, groups, *_ = await readings.divided(connection, tenant_id, choice.period, *_MODELS)
         earlier, before, *_ = await readings.divided(connection, tenant_id, choice.earlier, *_MODELS)
         fresh = await readings.freshness(connection, tenant_id, choice.period)
+        budgets = await standing.read_all(connection, tenant_id)
     kept = len(groups) if asking.is_download(visit.query) else _MODELS_MAX
     return visit.render(
         "overview.html",
+        tight=[each for each in budgets if each.state != "within"][:_BUDGETS_MAX],
+        budgets=len(budgets),
+        title_of=title_of,
         asked=asked,
         fresh=fresh,
         total=now.total,

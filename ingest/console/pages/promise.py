@@ -39,7 +39,7 @@ async def show(visit: Visit) -> Response:
     async with visit.read() as connection:
         views = await page_counts.read(connection)
     of_event, of_batch = capacity.of_event(), capacity.of_batch()
-    path = visit.services.proof_report
+    path = visit.services.evidence.proof_report
     report = None
     if path is not None:
         try:

@@ -12,7 +12,8 @@ from ingest.store.connections import Connection
 from ingest.store.rights import holdings
 from ingest.store.rights.holdings import Moment, Person, Query
 from ingest.store.tenant_files import TENANT_FILES, TenantFile
-from ingest.store.tenant_tables import TENANT_TABLES, TenantTable
+from ingest.store.tenant_table import TenantTable
+from ingest.store.tenant_tables import TENANT_TABLES
 
 _OF_THE_TENANT = "its rows are about the tenant as a whole, and none has a tag"
 Progress = Callable[[int], object]  # Called with the rows that were written.

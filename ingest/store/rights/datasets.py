@@ -29,6 +29,8 @@ _WORDS: Mapping[str, tuple[str | None, ...]] = {
     "invoices.kind": (None, "invoice", "credit_note"),
     "invoices.state": (None, "finalized", "paid", "void"),
     "invoice_lines.kind": (None, "events", "savings", "flat", "minimum"),
+    "budgets.scope": (None, "tenant", "tag_value", "category", "model"),
+    "budgets.period": (None, "day", "week", "month"),
     "handovers.processor": _PROCESSORS,
     "payments.processor": _PROCESSORS,
     "processor_customers.processor": _PROCESSORS,
@@ -139,6 +141,11 @@ STANDING = (
            " cache_write_1h_picousd output_picousd",
            "provider, model, since, from_minute, input_tokens_above"),
     _table("subscriptions", "account", "subscriptions", "month:day plan_id time_zone:text created_at:time", "month"),
+    _table("budgets", "account", "budgets", "budget_id:id webhook_id:id limit_nanousd scope term_id period"
+           " time_zone:text thresholds:ints forecast:bool is_forecast_over:bool created_at:time ended_at:time"
+           " reviewed_at:time", "created_at, budget_id"),
+    _table("budget_alerts", "account", "budget_alerts", "budget_id:id period_start:day threshold spend_nanousd"
+           " is_announced:bool crossed_at:time uncrossed_at:time", "budget_id, period_start, threshold"),
     _table("processor_customers", "account", "processor_customers", "processor customer:text created_at:time",
            "processor"),
     _table("people", "people", "people", "person_id:id email:text name:text role:text time_zone:text created_at:time"

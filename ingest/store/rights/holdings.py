@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ingest.store import clocks
 from ingest.store.connections import Connection, Role
 from ingest.store.rights import annotations
-from ingest.store.tenant_tables import TenantTable
+from ingest.store.tenant_table import TenantTable
 from ingest.store.traffic import KEPT_DAYS
 from schema.event import Kind
 

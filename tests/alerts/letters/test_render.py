@@ -33,7 +33,7 @@ _ELEMENTS = {
 }  # fmt: skip
 _ATTRIBUTES = {
     "lang", "charset", "name", "content", "bgcolor", "role", "class", "width", "cellpadding", "cellspacing", "border",
-    "align", "valign", "scope", "href", "color",
+    "align", "valign", "scope", "href", "color", "target",
 }  # fmt: skip
 _FIGURE = re.compile(r"[−$]*\d[\d,.:]*\d|\d")
 _URL = re.compile(r"https?://\S+")

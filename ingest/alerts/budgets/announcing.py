@@ -1,0 +1,29 @@
+"""Announces an alert in the transaction that records it: letters to whoever is in charge of money, and a webhook."""
+
+from datetime import date
+from typing import NamedTuple
+
+from ingest.store.budgets.budgets import Budget
+from ingest.store.connections import Connection
+from ingest.store.mail import outbox
+from ingest.store.mail.kinds import KINDS
+from ingest.store.mail.outbox import Notice
+
+_EPOCH = date(1970, 1, 1)
+
+
+class Announcement(NamedTuple):
+    """A threshold of a period, 0 for the forecast, and the spend that reached it or is expected."""
+
+    period_start: date
+    threshold: int
+    spend_nanousd: int
+
+
+async def announce(connection: Connection, budget: Budget, about: Announcement) -> None:
+    """Put a letter for each owner, admin and person of billing."""
+    days = (about.period_start - _EPOCH).days
+    numbers = (about.threshold, about.spend_nanousd, budget.spec.limit_nanousd, days)
+    cause = outbox.cause_of("budget-alert", budget.budget_id, about.period_start, about.threshold)
+    notice = Notice("budget-alert", (budget.budget_id,), numbers, cause)
+    await outbox.put_to_roles(connection, budget.tenant_id, KINDS["budget-alert"].roles, notice)

@@ -1,0 +1,1 @@
+"""Figures across tenants, released once a month with noise: no other code combines the sums of tenants."""
