@@ -40,6 +40,7 @@ FAMILIES = {
     "jobs": ("jobs",),
     "control": ("tenant", "token", "reader", "vocabulary", "tags"),
     "account": ("account",),
+    "webhook": ("webhook",),
     "annotate": ("annotate",),
     "access": ("access",),
     "retention": ("retention",),

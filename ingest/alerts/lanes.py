@@ -3,6 +3,7 @@
 from ingest.alerts import notices, weekly
 from ingest.alerts.budgets.job import BUDGETS
 from ingest.alerts.mail import job as mail
+from ingest.alerts.webhooks import worker as webhooks
 from ingest.jobs.job import Job, Lane
 from ingest.reports import lanes
 
@@ -13,5 +14,6 @@ LANES = (
         weekly.ROLE,
         (BUDGETS, Job("weekly", weekly.review), Job("notices", notices.notify)),
     ),
+    Lane("webhooks", "nocontent_mailer", (Job("webhooks", webhooks.work),)),
 )
 ALL = (*lanes.LANES, *LANES)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ingest.alerts.mail import job
+from ingest import config
+from ingest.alerts.mail import job as mail
+from ingest.alerts.webhooks import settings as webhooks
 from ingest.reports import process
 from ingest.serving.application import Application
 
@@ -20,9 +22,12 @@ def create(shared: object) -> Starlette:
 
 
 def check() -> None:
-    """Raise CannotStart unless all settings are as they should be, those of mail included."""
+    """Raise CannotStart unless all settings are as they should be, those of mail and webhooks included."""
     process.check()
-    job.check()
+    mail.check()
+    own = config.load_own(webhooks.WebhookSettings)
+    webhooks.keys(own)
+    webhooks.allows_loopback(own)
 
 
 APPLICATION = Application(create, process.APPLICATION.share, check)

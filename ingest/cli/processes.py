@@ -12,6 +12,7 @@ from ingest import config
 from ingest.accounts.settings import AccountSettings
 from ingest.alerts.letters.settings import LetterSettings
 from ingest.alerts.mail.settings import MailSettings
+from ingest.alerts.webhooks.settings import WebhookSettings
 from ingest.console.settings import ConsoleSettings
 from ingest.demo.settings import DemoSettings
 from ingest.intake.settings import IntakeSettings
@@ -28,7 +29,8 @@ from ingest.usage.settings import JobsSettings
 class ServeSettings(
     AccountSettings,
     ConsoleSettings,
-    MailSettings,  # Beside the other that has the console's origin.
+    MailSettings,  # Beside the others that have the console's origin.
+    WebhookSettings,
     ErasingSettings,
     IntakeSettings,
     JobsSettings,

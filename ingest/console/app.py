@@ -20,11 +20,12 @@ from ingest.accounts.keys import KeyFile, Keys
 from ingest.accounts.passwords import Passwords
 from ingest.accounts.signing_in import Accounts
 from ingest.alerts.letters import settings as letters
+from ingest.alerts.webhooks import settings as webhooks
 from ingest.console import entry, faces, metrics, probes, render, routes, static
 from ingest.console.agreements import Agreements
 from ingest.console.counts import PageCounts
 from ingest.console.downloads import Downloads
-from ingest.console.services import FORMS_BYTES_MAX, Evidence, Services
+from ingest.console.services import FORMS_BYTES_MAX, Evidence, Outgoing, Services
 from ingest.console.settings import WorkerSettings
 from ingest.console.site.counts import SiteCounts
 from ingest.legal import library, security_txt
@@ -109,6 +110,15 @@ async def _store_site(visits: Visits, store: Callable[[Connection, Views], Await
         await store(connection, views)
 
 
+def _outgoing(settings: WorkerSettings) -> Outgoing:
+    return Outgoing(
+        letters.keys(settings),
+        webhooks.keys(settings),
+        webhooks.allows_loopback(settings),
+        sends_mail=bool(settings.smtp_url),
+    )
+
+
 def _start_tasks(app: Starlette) -> None:
     state = app.state
     state.tasks.start("pulse", Heartbeat(state.tasks.broken).run)
@@ -147,8 +157,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         downloads=downloads,
         agreements=Agreements(library.load(settings), look_ups),
         evidence=Evidence(folder, settings.proof_report),
-        unsubscribe_keys=letters.keys(settings),
-        sends_mail=bool(settings.smtp_url),
+        outgoing=_outgoing(settings),
     )
     app.state.database = probes.Database(look_ups)
     app.state.restores = None if folder is None else RestoreWatch(require_dsn(settings), ROLE, folder, lambda: 0)

@@ -10,6 +10,7 @@ from ingest import config
 from ingest.accounts.keys import KeyFile, Keys
 from ingest.accounts.settings import is_loopback
 from ingest.alerts.letters import settings as letters
+from ingest.alerts.webhooks import settings as webhooks
 from ingest.config import PREFIX
 from ingest.console.security import PAGE_HEADERS
 from ingest.console.settings import WorkerSettings
@@ -45,6 +46,8 @@ def check() -> None:
     receipts.folder(given)
     library.load(given)
     letters.keys(given)
+    webhooks.keys(given)
+    webhooks.allows_loopback(given)
     if given.session_keys_file:
         KeyFile(Path(given.session_keys_file))
     elif not is_loopback(urlsplit(given.console_url).hostname or ""):

@@ -29,6 +29,7 @@ from ingest.console.pages import (
     usage,
     vocabulary,
     vocabulary_acts,
+    webhooks,
 )
 
 # In the order of the navigation.
@@ -43,6 +44,7 @@ PAGES: Sequence[Page] = (
     *vocabulary.PAGES,
     *tokens.PAGES,
     *budgets.PAGES,
+    *webhooks.PAGES,
     *billing.PAGES,
     *data.PAGES,
     *people.PAGES,

@@ -25,6 +25,15 @@ class Evidence(NamedTuple):
     proof_report: str | None  # The file of the last proof's report.
 
 
+class Outgoing(NamedTuple):
+    """What pages need of letters and webhooks; keys are those in force now, or none."""
+
+    unsubscribe_keys: Callable[[], Keys] | None  # Of links in letters; without, there are none.
+    webhook_keys: Callable[[], Keys] | None  # Of which the secrets of webhooks are made.
+    webhooks_loopback: bool  # In development, webhooks may go to this machine.
+    sends_mail: bool  # Whether letters go out; if not, links are shown to be passed on.
+
+
 @dataclass(frozen=True)
 class Services:
     """The parts of a worker that its pages use."""
@@ -41,8 +50,7 @@ class Services:
     downloads: Downloads
     agreements: Agreements
     evidence: Evidence
-    unsubscribe_keys: Callable[[], Keys] | None  # Of links in letters; without, there are none.
-    sends_mail: bool  # Whether letters go out; if not, links are shown to be passed on.
+    outgoing: Outgoing
 
     @property
     def legal(self) -> Library:

@@ -8,6 +8,7 @@ from msgspec import Meta
 from ingest.accounts.settings import AccountSettings, OriginSettings
 from ingest.alerts.letters.settings import LetterSettings
 from ingest.alerts.mail.settings import MailSettings
+from ingest.alerts.webhooks.settings import WebhookSettings
 from ingest.config import Address, Settings
 from ingest.legal.settings import LegalSettings
 from ingest.rights.receipts.settings import ReceiptSettings
@@ -36,6 +37,13 @@ class ConsoleSettings(OriginSettings, Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerSettings(
-    AccountSettings, ConsoleSettings, DatabaseSettings, LegalSettings, LetterSettings, MailSettings, ReceiptSettings
+    AccountSettings,
+    ConsoleSettings,
+    DatabaseSettings,
+    LegalSettings,
+    LetterSettings,
+    MailSettings,
+    ReceiptSettings,
+    WebhookSettings,
 ):
     """What a worker of the console reads."""

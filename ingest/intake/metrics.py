@@ -116,6 +116,13 @@ budget_alerts = Gauge(
     ["kind"],
     multiprocess_mode="livemax",
 )
+webhook_deliveries = _of_jobs("ingest_webhook_deliveries", "Deliveries that receivers of webhooks took.")
+webhook_failures = _of_jobs("ingest_webhook_failures", "Attempts at deliveries that were not taken.")
+webhooks_given_up = _of_jobs("ingest_webhook_deliveries_given_up", "Deliveries that were given up.")
+webhooks_failing = _of_jobs("ingest_webhooks_failing", "Webhooks whose last delivery was not taken.")
+webhook_age_seconds = _of_jobs(
+    "ingest_webhook_age_seconds", "Time that a delivery is due, if its webhook does not fail."
+)
 build = Gauge("ingest_build_info", "Always 1.", ["version", "policy_digest"], multiprocess_mode="livemax")
 
 # `ingest.intake.watch` sets the budgets.

@@ -89,6 +89,11 @@ _FIGURES: Mapping[Figure, Gauge] = {
     "budgets_open": metrics.budgets_open,
     "budget_threshold_alerts": metrics.budget_alerts.labels("threshold"),
     "budget_forecast_alerts": metrics.budget_alerts.labels("forecast"),
+    "webhooks_delivered": metrics.webhook_deliveries,
+    "webhooks_failed": metrics.webhook_failures,
+    "webhooks_given_up": metrics.webhooks_given_up,
+    "webhooks_failing": metrics.webhooks_failing,
+    "webhook_oldest_s": metrics.webhook_age_seconds,
 }
 
 

@@ -69,6 +69,10 @@ ACTS = (
     "vocabulary.learn",
     "vocabulary.refuse",
     "vocabulary.remove",
+    "webhook.add",
+    "webhook.end",
+    "webhook.show-secret",
+    "webhook.test",
 )
 # The writer's role may insert into these columns only.
 _NOTE = "INSERT INTO nocontent.audit (tenant_id, act, kind, term_id, rule) VALUES ($1, $2, $3, $4, $5)"

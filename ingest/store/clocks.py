@@ -27,6 +27,7 @@ INVOICES = Clock(
     "the deployment's years after issue, and until they are settled", _HORIZON, "maintenance", ("trim_invoices",)
 )
 TRAFFIC = Clock("90 days", _HORIZON, "maintenance", ("trim_traffic",))
+WEBHOOKS = Clock("90 days after they end", _HORIZON, "maintenance", ("trim_webhooks",))
 TOMBSTONES = Clock(
     "as long as a sender may still have an erased event", _HORIZON, "the job `erase`", ("trim_erasures",)
 )

@@ -23,11 +23,13 @@ _TRIM_MARKS = "SELECT nocontent.trim_usage_marks()"
 _TRIM_ANNOTATIONS = "SELECT nocontent.trim_annotations($1)"
 _TRIM_TRAFFIC = "SELECT nocontent.trim_traffic($1)"
 _TRIM_MAIL = "SELECT nocontent.trim_mail($1)"
+_TRIM_WEBHOOKS = "SELECT nocontent.trim_webhooks($1)"
 _TRIM_INVOICES = "SELECT nocontent.trim_invoices($1)"
 _OF_ALL_TENANTS = (
     (_TRIM_ANNOTATIONS, ROWS_PER_DELETE),
     (_TRIM_TRAFFIC, ROWS_PER_DELETE),
     (_TRIM_MAIL, ROWS_PER_DELETE),
+    (_TRIM_WEBHOOKS, ROWS_PER_DELETE),
     (_TRIM_INVOICES, DOCUMENTS_PER_DELETE),
 )
 

@@ -6,9 +6,12 @@ from typing import Literal, NamedTuple, get_args
 
 from ingest.store.connections import Connection, Role
 
-JobName = Literal["rollup", "compare", "close", "hand_over", "erase", "mail", "weekly", "notices", "budgets"]
+JobName = Literal[
+    "rollup", "compare", "close", "hand_over", "erase", "mail", "weekly", "notices", "budgets", "webhooks"
+]
 Total = Literal[
     "rows_summed", "hours_recomputed", "hours_compared", "documents_issued", "hand_overs_done", "rows_erased",
+    "webhooks_delivered", "webhooks_failed", "webhooks_given_up", "webhooks_ended",
     "erasures_finished", "letters_sent", "letters_bounced", "letters_given_up", "letters_suppressed",
     "ambiguous_invitation", "ambiguous_reset", "ambiguous_new_place", "ambiguous_budget_alert",
     "ambiguous_weekly_review", "ambiguous_invoice", "ambiguous_export_ready", "ambiguous_erasure_receipt",
@@ -17,6 +20,7 @@ Total = Literal[
 ]  # fmt: skip
 State = Literal[
     "marks_pending", "events_pending", "hours_differing", "compared_tenant", "compared_hour", "mismatch_ppm",
+    "webhooks_waiting", "webhooks_failing", "webhook_oldest_s",
     "events_unpriced", "months_waiting", "hand_overs_failing", "erasures_open", "erasure_oldest_s",
     "letters_waiting", "letter_oldest_s", "mail_server_failing", "mail_without_tls", "budgets_open",
 ]  # fmt: skip

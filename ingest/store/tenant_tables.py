@@ -40,6 +40,21 @@ TENANT_TABLES = (
         "the database logins that may read the tenant's rows", "to grant and refuse reading: the contract",
         clocks.TENANT, Erased.DELETE, "created_at", ("tenant_id", "login", "created_at"),
     ),
+    TenantTable(
+        "webhooks", "tenant_id", Data.SETTINGS,
+        "addresses to which the tenant has events posted, with their times", "to post them there: the contract",
+        clocks.WEBHOOKS, Erased.DELETE, "created_at",
+        ("tenant_id", "webhook_id", "url", "created_at", "failing_since", "ended_at", "ended_because"),
+    ),
+    TenantTable(
+        "webhook_deliveries", "tenant_id", Data.SETTINGS,
+        "which event went to which webhook, as ids and numbers; attempts, and the class of the last answer",
+        "to post each at least once, and to show what became of it: the contract",
+        clocks.WEBHOOKS, Erased.DELETE, "created_at",
+        ("tenant_id", "delivery_id", "webhook_id", "event", "ids", "numbers", "state", "answer", "attempts",
+         "created_at", "not_before", "changed_at"),
+        {"cause": "a number that keeps one cause from making two deliveries"},
+    ),
     TenantTable(  # Tenant 0 has the shipped catalogue.
         "vocabulary", "tenant_id", Data.VOCABULARY,
         "the registered terms: names of models, providers, categories and tags",

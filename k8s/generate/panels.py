@@ -263,6 +263,16 @@ USAGE = Board(
                 line("Letters that wait", "suffix: letters", "max(ingest_letters_waiting)", "waiting"),
                 line("Age of the oldest letter", "s", "max(ingest_letter_age_seconds)", "age"),
         )),
+        Row("Webhooks", (
+                line("Taken", "suffix: deliveries", f"max(increase(ingest_webhook_deliveries[{WINDOW}]))", "taken"),
+                line("Not taken", "suffix: attempts", f"max(increase(ingest_webhook_failures[{WINDOW}]))", "failed"),
+                line(
+                    "Given up", "suffix: deliveries", f"max(increase(ingest_webhook_deliveries_given_up[{WINDOW}]))",
+                    "given up",
+                ),
+                line("Webhooks that fail", "suffix: webhooks", "max(ingest_webhooks_failing)", "failing"),
+                line("Due for", "s", "max(ingest_webhook_age_seconds)", "oldest"),
+        )),
         Row("Erasures", (
                 stat("Came again", "suffix: events", f"sum(increase(ingest_erased_events_ignored_total[{RANGE}]))"),
                 line("Rows erased", "suffix: rows/s", f"max(rate(ingest_erased_rows[{WINDOW}]))", "erased"),

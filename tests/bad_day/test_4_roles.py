@@ -85,6 +85,7 @@ _EXPECTED = {
     "account_links.digest": [],
     "account_links.kind": [],
     "recovery_codes.digest": [],
+    "webhooks.url": [],  # A function writes it, for an owner, an admin or an operator.
     "sign_in_attempts.bucket": [],
     "page_counts.page": [_CONSOLE],
     "outbox.kind": [],  # Functions write letters, and only their states change.
@@ -169,6 +170,7 @@ _ROWS = {
     "account_links.digest": "UPDATE account_links SET digest = convert_to($1, 'UTF8')",
     "account_links.kind": "UPDATE account_links SET kind = $1",
     "recovery_codes.digest": "UPDATE recovery_codes SET digest = convert_to($1, 'UTF8')",
+    "webhooks.url": "INSERT INTO webhooks (tenant_id, url) VALUES (1, $1)",
     "sign_in_attempts.bucket": "INSERT INTO sign_in_attempts VALUES (convert_to($1, 'UTF8'), 1, now())",
     "outbox.kind": "UPDATE outbox SET kind = $1",
     "outbox.state": "UPDATE outbox SET state = $1",

@@ -31,6 +31,7 @@ FOREIGN = {
     "file": "SELECT 'globex.csv'",
     "letter": "SELECT letter_id::text FROM outbox WHERE tenant_id = 2 LIMIT 1",
     "budget": "SELECT budget_id::text FROM budgets WHERE tenant_id = 2 LIMIT 1",
+    "webhook": "SELECT webhook_id::text FROM webhooks JOIN tenants USING (tenant_id) WHERE name = 'globex' LIMIT 1",
     "token": "SELECT token_id::text FROM ingest_tokens JOIN tenants USING (tenant_id) WHERE name = 'globex' LIMIT 1",
 }
 WORDS = {"cause", "kind"}  # Parameters with a closed list of values, none of which is anybody's.

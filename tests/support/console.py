@@ -29,6 +29,7 @@ from ingest.store.mail import letters, outbox
 from ingest.store.mail.outbox import Letter
 from ingest.store.rights import erasures
 from ingest.store.rights.erasures import Subject
+from ingest.store.webhooks import webhooks
 from tests.support import bills, customers, entries, service
 from tests.support.budgets import DOLLAR, spec
 from tests.support.wire import Answer, Sender
@@ -147,12 +148,13 @@ async def _add_letters(dsn: str, tenant_id: int) -> list[UUID]:
 
 
 def add_documents(dsn: str, tenant_id: int) -> None:
-    """Issue an invoice, record an erasure that erases nothing, put letters, and add a budget."""
+    """Issue an invoice, record an erasure that erases nothing, put letters, and add a budget and a webhook."""
     add_letters(dsn, tenant_id)
     asyncio.run(bills.issue(dsn, [1_000], tenant_id))
     subject = Subject(tenant_id, "stream", stream_id=UUID(int=0), sequence=0)
     customers.act(dsn, lambda connection: erasures.record(connection, subject))
     customers.act(dsn, lambda connection: budgets.add(connection, tenant_id, spec(DOLLAR)))
+    customers.act(dsn, lambda connection: webhooks.add(connection, tenant_id, "https://hooks.example.com/other"))
 
 
 async def _furnish(dsn: str, tenant_ids: list[int]) -> None:
@@ -189,6 +191,7 @@ def serving(dsn: str, folder: Path, **settings: object) -> Iterator[Console]:
         "console_url": f"http://{bind}",
         "session_keys_file": key_file,
         "unsubscribe_keys_file": key_file,
+        "webhook_keys_file": key_file,
         "drain_s": 0,
         **settings,
     }

@@ -3,6 +3,9 @@
 _ID = "'00000000-0000-7000-8000-00000000000$TENANT'"
 ROWS = f"""
 INSERT INTO readers (tenant_id, login) VALUES ($TENANT, 'login');
+INSERT INTO webhooks (tenant_id, webhook_id, url) VALUES ($TENANT, {_ID}, 'https://hooks.example.com/');
+INSERT INTO webhook_deliveries (tenant_id, delivery_id, webhook_id, event, ids, numbers, cause)
+    VALUES ($TENANT, {_ID}, {_ID}, 5, ARRAY[{_ID}]::uuid[], '{{}}', {_ID});
 INSERT INTO ingest_tokens (tenant_id, token_id, secret_sha256, scopes, revision)
     VALUES ($TENANT, '00000000000$TENANT', sha256(''), '{{}}', 0);
 INSERT INTO vocabulary (tenant_id, kind, term_id, parent_id, term, learned, revision)

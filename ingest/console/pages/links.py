@@ -50,7 +50,7 @@ async def show_reset(guest: Guest) -> Response:
 
 async def ask_reset(guest: Guest) -> Response:
     """Have a link sent to whoever has the address; the answer is the same if nobody has."""
-    if not guest.services.sends_mail:
+    if not guest.services.outgoing.sends_mail:
         return _reset(guest)
     organisation, email = guest.form.get("organisation", ""), guest.form.get("email", "")
     try:
@@ -62,7 +62,7 @@ async def ask_reset(guest: Guest) -> Response:
 
 
 def _reset(guest: Guest, status: HTTPStatus = HTTPStatus.OK, failed: str = "") -> Response:
-    return guest.render("reset.html", status, sends_mail=guest.services.sends_mail, failed=failed)
+    return guest.render("reset.html", status, sends_mail=guest.services.outgoing.sends_mail, failed=failed)
 
 
 def _form(guest: Guest, linked: Linked, failed: str = "") -> Response:

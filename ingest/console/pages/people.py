@@ -84,7 +84,7 @@ async def _page(visit: Visit, status: HTTPStatus, error: str) -> Response:
     ]  # fmt: skip
     return visit.render(
         "people.html", status, people=Table("people", "People", _COLUMNS, rows), roles=_roles(visit), error=error,
-        sends_mail=visit.services.sends_mail,
+        sends_mail=visit.services.outgoing.sends_mail,
     )  # fmt: skip
 
 
@@ -182,7 +182,7 @@ def _role(visit: Visit) -> Role:
 
 
 def _shown(visit: Visit, kind: str, link: AccountLink) -> Response:
-    if visit.services.sends_mail:  # With a link of the letter's own: this one ends then.
+    if visit.services.outgoing.sends_mail:  # With a link of the letter's own: this one ends then.
         return visit.redirect("/people", "invitation-sent" if kind == "invitation" else "link-sent")
     return visit.render("person_link.html", kind=kind, link=link.url(visit.services.origin))
 

@@ -34,7 +34,7 @@ async def use(guest: Guest) -> Response:
 
 def _subscription(guest: Guest) -> Subscription | None:
     """Return what the link is for, or None if it was made by no key in force."""
-    keys = guest.services.unsubscribe_keys
+    keys = guest.services.outgoing.unsubscribe_keys
     return None if keys is None else unsubscribe.read(keys(), guest.path_params["subscription"])
 
 

@@ -11,6 +11,7 @@ from ingest.store.rights.annotations import Reason
 from ingest.store.rights.columns import Field, Kind
 from ingest.store.traffic import DOORS, FIELDS
 from ingest.store.usage.columns import ARRAYS, SUMS
+from ingest.store.webhooks.kinds import ANSWER_WORDS, EVENT_WORDS, REASON_WORDS, STATE_WORDS
 from schema.event import Kind as TermKind
 
 # Of a number, by column: the words for 0, 1, 2 …; those of a term are in the vocabulary.
@@ -26,6 +27,10 @@ _WORDS: Mapping[str, tuple[str | None, ...]] = {
     "refusals.field": FIELDS,
     "arrivals.door": (None, *DOORS),
     "acceptances.document": (None, *DOCUMENTS),
+    "webhooks.ended_because": REASON_WORDS,
+    "webhook_deliveries.event": EVENT_WORDS,
+    "webhook_deliveries.state": STATE_WORDS,
+    "webhook_deliveries.answer": ANSWER_WORDS,
     "invoices.kind": (None, "invoice", "credit_note"),
     "invoices.state": (None, "finalized", "paid", "void"),
     "invoice_lines.kind": (None, "events", "savings", "flat", "minimum"),
@@ -136,6 +141,11 @@ STANDING = (
     _table("tokens", "account", "ingest_tokens", "token_id:text scopes:texts created_at:time expires_at:time"
            " revoked_at:time last_used_at:time", "token_id"),
     _table("readers", "account", "readers", "login:text created_at:time", "login"),
+    _table("webhooks", "account", "webhooks", "webhook_id:id url:text created_at:time failing_since:time"
+           " ended_at:time ended_because", "webhook_id"),
+    _table("webhook_deliveries", "account", "webhook_deliveries", "delivery_id:id webhook_id:id event ids:texts"
+           " numbers:ints state answer attempts created_at:time not_before:time changed_at:time",
+           "delivery_id"),
     _table("prices", "account", "prices", "provider model since:time until:time from_minute before_minute"
            " input_tokens_above input_tokens_up_to input_picousd cache_read_picousd cache_write_5m_picousd"
            " cache_write_1h_picousd output_picousd",
@@ -189,6 +199,7 @@ LEFT_OUT: Mapping[str, str] = {
     "acceptances.digest": "the SHA-256 of a published document, which the archive of access has",
     "acceptances.shown": "the same, with the operator's details",
     "outbox.cause": "a number of ours that keeps one cause from making two letters",
+    "webhook_deliveries.cause": "a number of ours that keeps one cause from making two deliveries",
     "erased_words.digest": "a digest of a word that was erased",
     "erased_words.salt": "the salt of that digest",
     "invoices.usage_digest": "a digest of sums that the export has",

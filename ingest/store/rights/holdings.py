@@ -121,6 +121,7 @@ _DAYS = {
     clocks.USAGE: "known.usage_days::integer",
     clocks.TRAFFIC: str(KEPT_DAYS),
     clocks.MAIL: str(KEPT_DAYS),
+    clocks.WEBHOOKS: str(KEPT_DAYS),
 }
 
 

@@ -1,0 +1,1 @@
+"""Webhooks of tenants, and their deliveries."""
