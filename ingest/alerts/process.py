@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ingest import config
-from ingest.alerts.mail import settings
+from ingest.alerts.mail import job as mail
 from ingest.alerts.webhooks import settings as webhooks
 from ingest.reports import process
 from ingest.serving.application import Application
@@ -24,7 +24,7 @@ def create(shared: object) -> Starlette:
 def check() -> None:
     """Raise CannotStart unless all settings are as they should be, those of mail and webhooks included."""
     process.check()
-    settings.relay(config.load_own(settings.MailSettings))
+    mail.check()
     own = config.load_own(webhooks.WebhookSettings)
     webhooks.keys(own)
     webhooks.allows_loopback(own)

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from ingest import logs
 from ingest.alerts.lanes import ALL as LANES
+from ingest.alerts.mail import job as mail
 from ingest.cli import processes
 from ingest.cli.arguments import Subparsers
 from ingest.errors import CannotStart, Unavailable
@@ -30,6 +31,7 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
 
 def _jobs(args: argparse.Namespace) -> int:
     wanted = processes.load()
+    mail.check()
     dsn, folder = require_dsn(wanted), settings.folder(wanted)
     return asyncio.run(_once(dsn, folder) if args.once else _forever(dsn, folder))
 

@@ -253,6 +253,16 @@ USAGE = Board(
                 ),
                 line("Sent", "binBps", f"sum(rate(ingest_export_bytes_total[{WINDOW}]))", "sent"),
         )),
+        Row("Mail", (
+                stat("Mail server fails", "none", "max(ingest_mail_server_failing)"),
+                stat("No TLS to it", "none", "max(ingest_mail_without_tls)"),
+                line("Letters", "suffix: letters", f"max by (outcome) (increase(ingest_letters[{WINDOW}]))",
+                     "{{outcome}}"),
+                line("Letters of which nobody knows", "suffix: letters",
+                     f"max by (kind) (increase(ingest_mail_ambiguous[{WINDOW}]))", "{{kind}}"),
+                line("Letters that wait", "suffix: letters", "max(ingest_letters_waiting)", "waiting"),
+                line("Age of the oldest letter", "s", "max(ingest_letter_age_seconds)", "age"),
+        )),
         Row("Webhooks", (
                 line("Taken", "suffix: deliveries", f"max(increase(ingest_webhook_deliveries[{WINDOW}]))", "taken"),
                 line("Not taken", "suffix: attempts", f"max(increase(ingest_webhook_failures[{WINDOW}]))", "failed"),

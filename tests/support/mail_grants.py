@@ -2,7 +2,7 @@
 
 _MAIL_READS = "outbox mail_preferences".split()
 _PUT = dict.fromkeys(["put_mail", "put_mail_to_roles"], "EXECUTE")
-MAIL: dict[str, dict[str, str]] = {  # Of migrations 0035 and 0036.
+MAIL: dict[str, dict[str, str]] = {  # Of migrations 0035, 0036 and 0041.
     "nocontent_mailer": dict.fromkeys(
         "tenants vocabulary tag_names usage usage_marks readable_usage annotations refusals arrivals prices plans"
         " plan_versions subscriptions invoices invoice_lines payments erasures erasure_counts retention rules jobs"
@@ -15,6 +15,7 @@ MAIL: dict[str, dict[str, str]] = {  # Of migrations 0035 and 0036.
         for name in "tenant_id person_id email name role password_changed_at time_zone created_at last_sign_in_at"
         " disabled_at".split()
     }
+    | {f"sessions.{name}": "SELECT" for name in "tenant_id session_id browser".split()}
     | {f"outbox.{name}": "UPDATE" for name in "state reply_class attempts not_before changed_at".split()}
     | dict.fromkeys("make_mail_link note_bounce begin_job finish_job total unknown_orders".split(), "EXECUTE")
     | _PUT

@@ -30,6 +30,13 @@ _FIGURES: Mapping[str, Figure] = {
 }
 
 
+def check() -> None:
+    """Raise CannotStart unless the settings of mail are as they should be."""
+    settings = config.load_own(ComposerSettings)
+    if relay(settings):
+        composing.composer(settings)
+
+
 async def send_mail(connection: Connection) -> Round:
     """Send what is due."""
     settings = config.load_own(ComposerSettings)
