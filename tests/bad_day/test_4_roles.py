@@ -30,12 +30,7 @@ GROUP BY 1
 _CONTROL, _WRITER, _BILLER = "nocontent_control", "nocontent_writer", "nocontent_biller"
 _CONSOLE = "nocontent_console"  # It writes in a session, and rows of that session's tenant alone.
 _EXPECTED = {
-    "acts.act": [],
-    "rules.rule": [],
-    "migrations.name": [],
-    "migrations.sha256": [],
-    "jobs.job": [],
-    "job_figures.figure": [],
+    **dict.fromkeys("acts.act rules.rule migrations.name migrations.sha256 jobs.job job_figures.figure".split(), []),
     "acceptances.digest": [],  # A function writes them, 32 bytes each, of an owner or admin.
     "acceptances.shown": [],
     "tenants.name": [_CONTROL],
