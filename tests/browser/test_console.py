@@ -21,7 +21,7 @@ OTHER_PASSWORD = "another four garden words"
 NOT_LINKED = {"data-receipt", "data-export-day", "data-export-table", "data-export-resume", "billing-document",
               "billing-document-json", "billing-document-pdf", "authenticator", "authenticator-codes",
                "mail-letter-html", "overview-series", "usage-series", "routing-series"}  # fmt: skip
-STRANGERS = ("/sign-in", "/sign-in/code", "/reset", "/insights", f"/link/{'a' * 43}", "/never-was")
+STRANGERS = ("/sign-in", "/sign-in/code", "/reset", "/insights", "/security", f"/link/{'a' * 43}", "/never-was")
 
 
 @pytest.fixture(scope="module")
