@@ -25,7 +25,7 @@ from ingest.console import entry, faces, metrics, probes, render, routes, static
 from ingest.console.agreements import Agreements
 from ingest.console.counts import PageCounts
 from ingest.console.downloads import Downloads
-from ingest.console.services import FORMS_BYTES_MAX, Evidence, Outgoing, Services
+from ingest.console.services import FORMS_BYTES_MAX, Evidence, Outgoing, Services, ViewCounts
 from ingest.console.settings import WorkerSettings
 from ingest.console.site.counts import SiteCounts
 from ingest.legal import library, security_txt
@@ -123,8 +123,8 @@ def _start_tasks(app: Starlette) -> None:
     state = app.state
     state.tasks.start("pulse", Heartbeat(state.tasks.broken).run)
     state.tasks.start("database", state.database.run)
-    state.tasks.start("page-counts", state.services.counts.run)
-    state.tasks.start("site-counts", state.services.site.run)
+    state.tasks.start("page-counts", state.services.counts.pages.run)
+    state.tasks.start("site-counts", state.services.counts.site.run)
     if state.restores is not None:
         state.tasks.start("orders", state.restores.run)
 
@@ -152,8 +152,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         look_ups=look_ups,
         accounts=Accounts(visits.connect, keys, passwords),
         memory=BodyMemory(FORMS_BYTES_MAX, FORMS_BYTES_MAX // 2),
-        counts=counts,
-        site=site,
+        counts=ViewCounts(counts, site),
         downloads=downloads,
         agreements=Agreements(library.load(settings), look_ups),
         evidence=Evidence(folder, settings.proof_report),

@@ -50,11 +50,11 @@ def _endpoint(found: Mapping[str, Page | PublicPage], listed: Sequence[Page]) ->
         if isinstance(page, PublicPage):
             made = await _public(request, page, services)
             if request.method == "GET":
-                services.site.add(page.name, request.headers.get("referer", ""))
+                services.counts.site.add(page.name, request.headers.get("referer", ""))
         else:
             made = await _visit(request, page, services, listed)
         if request.method == "GET":
-            services.counts.add(page.name)
+            services.counts.pages.add(page.name)
         metrics.console_page_seconds.observe(time.perf_counter() - began_at)
         return made
 

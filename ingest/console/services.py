@@ -25,6 +25,13 @@ class Evidence(NamedTuple):
     proof_report: str | None  # The file of the last proof's report.
 
 
+class ViewCounts(NamedTuple):
+    """Views by day: of all pages; and of public ones, with the sites that led there."""
+
+    pages: PageCounts
+    site: SiteCounts
+
+
 class Outgoing(NamedTuple):
     """What pages need of letters and webhooks; keys are those in force now, or none."""
 
@@ -45,8 +52,7 @@ class Services:
     look_ups: Visits  # Of sessions alone.
     accounts: Accounts
     memory: BodyMemory
-    counts: PageCounts
-    site: SiteCounts
+    counts: ViewCounts
     downloads: Downloads
     agreements: Agreements
     evidence: Evidence

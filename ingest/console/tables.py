@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import Literal, NamedTuple
 
 # money: whole nano-USD; amount: of a currency that another column names; share: of 1, drawn in percent; ms: whole
-# milliseconds; figure: text about numbers; code: an id or term of ours.
-Kind = Literal["text", "code", "count", "money", "amount", "share", "ms", "figure", "when", "day", "bytes"]
+# milliseconds; figure: text about numbers; code: an id or term of ours; digest: a hash in two lines.
+Kind = Literal["text", "code", "count", "money", "amount", "share", "ms", "figure", "when", "day", "bytes", "digest"]
 NUMBERS: frozenset[Kind] = frozenset(("count", "money", "amount", "share", "ms", "figure", "bytes"))
 _NANO = Decimal(1_000_000_000)
 # A spreadsheet runs a cell that begins with one of these as a formula, some after a line end or in full width.

@@ -5,8 +5,6 @@ it, and which columns exports and access include. A test compares the list with 
 migration can add neither a table nor a column that is on no list.
 """
 
-from collections.abc import Mapping
-
 from ingest.store import clocks
 from ingest.store.tenant_table import Data, Erased, TenantTable
 
@@ -280,26 +278,3 @@ TENANT_TABLES = (
         {"digest": "the hash of a word", "salt": "the salt of that hash"},
     ),
 )  # fmt: skip
-
-# The tables without tenant data, and what they hold.
-OTHER_TABLES: Mapping[str, str] = {
-    "control": "one row, which puts acts in order",
-    "migrations": "the migrations that were applied",
-    "maintenance": "one row, which says who leads a round",
-    "acts": "the acts that an audit line may name",
-    "rules": "the rules that an audit line may name",
-    "plans": "the plans that tenants can be on",
-    "plan_versions": "the amounts of each plan, by month",
-    "invoice_counters": "the last number that each issuer has given",
-    "retention": "one row, which is the same for all tenants",
-    "absent_orders": "orders of erasures whose subject this database does not have",
-    "tenant_tables": "what an erasure of a tenant does with each table",
-    "jobs": "a row for each job, which says who leads it",
-    "job_figures": "what the jobs did, over all tenants",
-    "sign_in_attempts": "attempts to sign in, by digests that the database has no key of, for a day at most",
-    "page_counts": "how often each page of the console was looked at, by day, over all tenants",
-    "site_pages": "how often each public page was looked at, by day",
-    "site_referrers": "from which sites of a closed list public pages were reached, by day",
-    "insight_releases": "the ledger of releases across tenants: month, parameters, what each spent",
-    "insight_routes": "what was released across tenants: sums with noise, by month and route",
-}

@@ -4,6 +4,7 @@
 
 import argparse
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ class Picture(NamedTuple):
     path: str
     size: tuple[int, int] = _WIDE
     is_dark: bool = False
+    follow: str = ""  # A link on the page, to the one to draw.
 
 
 PICTURES = (
@@ -37,6 +39,7 @@ PICTURES = (
     Picture("billing", "/billing"),
     Picture("export", "/data/export"),
     Picture("people", "/people"),
+    Picture("mail", "/mail", (1_180, 1_240), follow="Weekly review"),
     Picture("promise", "/promise"),
 )
 
@@ -60,6 +63,7 @@ def main() -> int:
         print(running.command("usage", stage.TENANT))  # To compare the figures with.
         owner.accept(running.invite(person.OWNER, "owner"))
         owner.sign_in(stage.TENANT, person.OWNER)
+        running.write(datetime.now(UTC).date() - timedelta(days=6))
         for picture in (each for each in PICTURES if each.name in wanted):
             print(_draw(owner, picture))
     return 0
@@ -70,6 +74,8 @@ def _draw(owner: Person, picture: Picture) -> Path:
     owner.page.set_viewport_size({"width": width, "height": height})
     owner.page.emulate_media(color_scheme="dark" if picture.is_dark else "light")
     owner.go(picture.path)
+    if picture.follow:
+        owner.follow(picture.follow)
     owner.page.wait_for_load_state("networkidle")  # The charts ask for their figures.
     file = _FOLDER / f"console-{picture.name}.png"
     owner.page.screenshot(path=file)

@@ -173,7 +173,7 @@ def test_no_page_has_a_serious_fault_or_is_wider_than_a_phone(running: Stage, ow
     found, seen = [], set()
     for page in walk.along_links(owner):
         seen.add(page.name)
-        found += [f"{owner.page.url}: {fault}" for fault in _faults(owner)]
+        found += [f"{owner.page.url}: {fault}" for fault in browser.faults_anywhere(owner.page)]
     assert not found, "\n".join(found)
     assert {page.name for page in PAGES if page.method == "GET"} - seen - NOT_LINKED == set()
 
@@ -193,7 +193,7 @@ def test_no_page_of_strangers_has_a_serious_fault(running: Stage, chromium: Brow
     with person.visiting(chromium, running.console.origin) as stranger:
         for path in (*STRANGERS, running.write()):
             stranger.go(path)
-            assert _faults(stranger) == [], path
+            assert browser.faults_anywhere(stranger.page) == [], path
 
 
 def test_a_planted_fault_is_found(chromium: Browser) -> None:
@@ -236,21 +236,6 @@ def test_the_browser_asked_nobody_else(running: Stage, chromium: Browser, owner:
 def _again(owner: Person) -> str:
     owner.page.reload()
     return owner.text()
-
-
-def _faults(made: Person) -> list[str]:
-    """Return the faults of a page in light, in dark, and on a phone."""
-    found = browser.faults(made.page)
-    made.page.emulate_media(color_scheme="dark")
-    found += [f"dark: {fault}" for fault in browser.faults(made.page, "contrast")]
-    made.page.emulate_media(color_scheme="light")
-    wide = made.page.viewport_size
-    assert wide
-    made.page.set_viewport_size({"width": 400, "height": 800})
-    at_400 = [*browser.faults(made.page, "all but contrast"), *browser.overflow(made.page)]
-    found += [f"narrow: {fault}" for fault in at_400]
-    made.page.set_viewport_size(wide)
-    return found
 
 
 def _downloaded(made: Person, link: Locator, folder: Path) -> str:

@@ -69,6 +69,7 @@ def test_budgets_are_listed_as_they_were_added_and_end(run: Run, prepared: str) 
         (["--limit", "inf"], "A limit is"), (["--limit", "\u0661"], "A limit is"),
         (["--limit", "1", "--thresholds", "5000"], "Thresholds are up to 5 different whole percents from 1 to 1,000"),
         (["--limit", "1", "--thresholds", "50,fifty"], "Thresholds are"),
+        (["--limit", "1", "--webhook", "00000000-0000-4000-8000-000000000000"], "no such webhook"),
         (["--limit", "1", "--zone", "Nowhere"], "There is no such time zone"),
         (["--limit", "1", "--tag", "secret-project=x"], "no such category, model or tag value"),
         (["--limit", "1", "--tag", "team"], "no such category, model or tag value"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingest.store.tenant_tables import OTHER_TABLES
+from ingest.store.other_tables import OTHER_TABLES
 from tests.support import lint
 from tests.support.cluster import operator
 from tests.support.lint import Rule

@@ -3,9 +3,10 @@
 import pytest
 
 from ingest.store.connections import Connection
+from ingest.store.other_tables import OTHER_TABLES
 from ingest.store.tenant_files import TENANT_FILES
 from ingest.store.tenant_table import Erased
-from ingest.store.tenant_tables import OTHER_TABLES, TENANT_TABLES
+from ingest.store.tenant_tables import TENANT_TABLES
 from tests.support.cluster import operator
 
 # All relations that hold rows. A day of `events` counts as part of it, even while it is detached.

@@ -124,6 +124,20 @@ def faults(page: Page, rules: Rules = "all") -> list[str]:
     return [f"{each.id}: {node.html}" for each in found.violations if each.impact in _SERIOUS for node in each.nodes]
 
 
+def faults_anywhere(page: Page) -> list[str]:
+    """Return the faults of a page in light, in dark, and on a phone."""
+    found = faults(page)
+    page.emulate_media(color_scheme="dark")
+    found += [f"dark: {fault}" for fault in faults(page, "contrast")]
+    page.emulate_media(color_scheme="light")
+    wide = page.viewport_size
+    assert wide
+    page.set_viewport_size({"width": 400, "height": 800})
+    found += [f"narrow: {fault}" for fault in [*faults(page, "all but contrast"), *overflow(page)]]
+    page.set_viewport_size(wide)
+    return found
+
+
 def overflow(page: Page) -> list[str]:
     """Return the elements that stick out of the page to the right, beside those inside of a box that scrolls."""
     return list(map(str, page.evaluate(_OVERFLOW)))

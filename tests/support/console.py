@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from datetime import date
 from http import HTTPStatus
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -25,7 +26,7 @@ from ingest.store.accounts import people
 from ingest.store.accounts.people import NewPerson
 from ingest.store.budgets import budgets
 from ingest.store.connections import Connection
-from ingest.store.mail import letters, outbox
+from ingest.store.mail import outbox
 from ingest.store.mail.outbox import Letter
 from ingest.store.rights import erasures
 from ingest.store.rights.erasures import Subject
@@ -34,6 +35,7 @@ from tests.support import bills, customers, entries, service
 from tests.support.budgets import DOLLAR, spec
 from tests.support.wire import Answer, Sender
 
+MONDAY = date(2026, 11, 16)
 PASSWORD = "four unrelated garden words"
 TENANTS = ("acme", "globex")
 FORM = "application/x-www-form-urlencoded"
@@ -128,13 +130,14 @@ def furnish(dsn: str) -> None:
     asyncio.run(_furnish(dsn, [each.tenant_id for each in made.values()]))
 
 
-def add_letters(dsn: str, tenant_id: int) -> list[UUID]:
-    """Put letters to the owner of a tenant, and return their ids, the oldest first."""
-    return asyncio.run(_add_letters(dsn, tenant_id))
+def add_letters(dsn: str, tenant_id: int, monday: date = MONDAY) -> None:
+    """Put letters to the owner of a tenant, one about the week from a day on."""
+    asyncio.run(_add_letters(dsn, tenant_id, monday))
 
 
-async def _add_letters(dsn: str, tenant_id: int) -> list[UUID]:
-    week = (20_773, 1_794_182_400, 1_794_787_200, 1_795_392_000)
+async def _add_letters(dsn: str, tenant_id: int, monday: date) -> None:
+    day = (monday - date(1970, 1, 1)).days
+    week = (day, *((day + days) * 86_400 for days in (-7, 0, 7)))
     async with connections.connected(dsn, "nocontent_control") as control:
         owner = await people.find(control, tenant_id, "owner@example.com")
         for letter in (
@@ -143,8 +146,6 @@ async def _add_letters(dsn: str, tenant_id: int) -> list[UUID]:
             Letter("reset", owner, (), (), uuid4()),
         ):
             assert await outbox.put(control, tenant_id, letter)
-        page = await letters.page(control, tenant_id, None, 3)
-    return [line.letter_id for line in reversed(page.lines)]
 
 
 def add_documents(dsn: str, tenant_id: int) -> None:

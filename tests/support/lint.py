@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ingest.store import migrate
 from ingest.store.connections import Connection
-from ingest.store.tenant_tables import OTHER_TABLES
+from ingest.store.other_tables import OTHER_TABLES
 
 DISTRIBUTED = ("events", "batches", "usage", "usage_marks", "annotations")  # By tenant_id.
 # On every node. All others stay on the coordinator.

@@ -1,11 +1,11 @@
-"""Bounds on probabilities and distributions from samples, which are wrong less than once in FALSE_ALARM runs."""
+"""Bounds on probabilities and distributions from samples, each wrong with a probability below FALSE_ALARM."""
 
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-FALSE_ALARM = 1e-10
+FALSE_ALARM = 1e-12
 _T = TypeVar("_T")
 
 

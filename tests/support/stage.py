@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from ingest.store.budgets.budgets import Scope
 from ingest.store.connections import Connection
 from tests.support import cluster, console, customers, erasing, sample, service
 from tests.support.cluster import Cluster
-from tests.support.console import Console
+from tests.support.console import MONDAY, Console
 from tests.support.customers import Customer, CustomerSpec
 from tests.support.service import Server
 from tests.support.wire import Answer
@@ -60,13 +61,13 @@ class Stage(NamedTuple):
         """Invite a person, as an operator, and return the link."""
         return self.command("account", "invite", TENANT, email, "--role", role, "--name", f"The {role}").strip()
 
-    def write(self) -> str:
+    def write(self, monday: date = MONDAY) -> str:
         """Put letters to the owner; return the path that unsubscribes from one."""
         with ThreadPoolExecutor(1) as thread:  # As in `run`.
-            return thread.submit(self._write).result()
+            return thread.submit(self._write, monday).result()
 
-    def _write(self) -> str:
-        console.add_letters(self.server.dsn, self.customer.tenant_id)
+    def _write(self, monday: date) -> str:
+        console.add_letters(self.server.dsn, self.customer.tenant_id, monday)
         (owner,) = cluster.fetch(self.server.dsn, "SELECT person_id FROM people WHERE role = 'owner'")
         keys = KeyFile(self.console.log.with_name("session-keys")).keys()
         return unsubscribe.url("", keys, Subscription(self.customer.tenant_id, owner[0], "report"))

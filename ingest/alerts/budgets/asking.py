@@ -19,6 +19,7 @@ from ingest.store.budgets.budgets import (
 )
 from ingest.store.budgets.errors import BadBudget, BudgetError, TermUnknown
 from ingest.store.connections import Connection
+from ingest.store.webhooks import webhooks
 from ingest.usage.billing import periods
 
 PERIODS = {"day": PeriodKind.DAY, "week": PeriodKind.WEEK, "month": PeriodKind.MONTH}
@@ -30,6 +31,7 @@ SAYS = {
     "period": "A period is a day, a week or a month.",
     "zone": "There is no such time zone: use a name such as Europe/Berlin.",
     "term": "The organisation has no such category, model or tag value.",
+    "webhook": "The organisation has no such webhook, or it has ended.",
     "many": f"An organisation has up to {budgets.OPEN_MAX} budgets: end one that is not needed.",
 }
 
@@ -58,6 +60,10 @@ async def read(connection: Connection, tenant_id: int, given: Given) -> Spec:
         periods.zone(zone)
     except CannotStart:
         raise BadBudget("zone") from None
+    if given.webhook_id is not None:
+        webhook = await webhooks.find(connection, tenant_id, given.webhook_id)
+        if webhook is None or webhook.ended_at is not None:
+            raise BadBudget("webhook")
     term_id = None if given.scope is Scope.TENANT else await _term_id(connection, tenant_id, given)
     return Spec(
         given.scope, term_id, PERIODS[given.period], zone, limit, thresholds, given.has_forecast, given.webhook_id

@@ -54,15 +54,19 @@ async def evaluate(connection: Connection, tenant_id: int, budget_id: UUID, now:
 
 
 class _Found(NamedTuple):
-    """The spend of a period as of a time, and which of its thresholds are recorded, crossed or not."""
+    """The spend of a period as of a time, and its alerts by threshold."""
 
     spent: int
     at: datetime
-    known: dict[int, bool]
+    known: dict[int, Alert]
+
+    @property
+    def crossed(self) -> dict[int, bool]:
+        return {threshold: alert.is_crossed for threshold, alert in self.known.items()}
 
 
-def _of(known: Sequence[Alert], start: date) -> dict[int, bool]:
-    return {alert.threshold: alert.is_crossed for alert in known if alert.period_start == start}
+def _of(known: Sequence[Alert], start: date) -> dict[int, Alert]:
+    return {alert.threshold: alert for alert in known if alert.period_start == start}
 
 
 def _looks(budget: Budget, present: Period, now: datetime, reviewed: Sequence[Alert]) -> Iterator[_Look]:
@@ -79,9 +83,13 @@ def _looks(budget: Budget, present: Period, now: datetime, reviewed: Sequence[Al
 async def _cross(connection: Connection, budget: Budget, look: _Look, found: _Found) -> int:
     """Record what the spend of a period changes, and announce the highest new threshold; return how many were."""
     start = look.period.start
-    changed = crossing.changes(budget.spec.limit_nanousd, budget.spec.thresholds, found.spent, found.known)
-    if changed.no_longer:
+    changed = crossing.changes(budget.spec.limit_nanousd, budget.spec.thresholds, found.spent, found.crossed)
+    # A sum that shrank because its own time was over takes nothing back.
+    if changed.no_longer and look.period.since >= await spend.kept_since(connection):
         await alerts.set_uncrossed(connection, budget, start, changed.no_longer, found.at)
+        for threshold in changed.no_longer:
+            if found.known[threshold].is_announced:
+                await announcing.take_back(connection, budget, Announcement(start, threshold, found.spent))
     if changed.again:
         await alerts.set_uncrossed(connection, budget, start, changed.again, None)
     if not changed.fresh:
@@ -101,7 +109,7 @@ async def _review(connection: Connection, budget: Budget, present: Period, found
     if expected is not None:
         was_over = budget.is_forecast_over and budget.reviewed_at is not None and budget.reviewed_at >= present.since
         changed = crossing.forecast(
-            budget.spec.limit_nanousd, expected, was_over=was_over, known=found.known.get(FORECAST)
+            budget.spec.limit_nanousd, expected, was_over=was_over, known=found.crossed.get(FORECAST)
         )
     await budgets.note_review(connection, budget, found.at, is_forecast_over=changed.is_over)
     if changed.no_longer or changed.again:

@@ -112,8 +112,8 @@ def _refused(about: WeeklyReview) -> Iterator[tuple[str, str, str]]:
     """Yield causes with how often each was refused, and what to do about it."""
     for each in about.refusals:
         known = advice.of(each.cause)
-        much = f"{figures.count(each.requests)} requests" if each.requests else f"{figures.count(each.records)} records"
-        yield each.cause, much, known.do if known else ""
+        number, unit = (each.requests, "request") if each.requests else (each.records, "record")
+        yield each.cause, f"{figures.count(number)} {unit}{'' if number == 1 else 's'}", known.do if known else ""
 
 
 def _fill(text: str, indent: int = 0) -> str:

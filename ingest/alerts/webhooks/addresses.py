@@ -11,7 +11,7 @@ from ingest.store.webhooks.errors import BadUrl
 
 URL_BYTES_MAX = 256
 LOOPBACK_NAME = "localhost"  # For development.
-_PORT_DEFAULT, _PORT_FIRST, _PORT_LAST = 443, 1024, 65_535
+PORT_DEFAULT, PORT_FIRST, PORT_LAST = 443, 1024, 65_535
 _LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _URL = re.compile(
     rf"https://(?P<host>localhost|({_LABEL}[.])+[a-z]([a-z0-9-]{{0,61}}[a-z0-9])?)(:(?P<port>[1-9][0-9]{{0,4}}))?"
@@ -24,7 +24,7 @@ _HOST_BYTES_MAX = 253
 _LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".localdomain", ".lan", ".home", ".corp", ".arpa", ".onion")
 
 # Of the IANA registries of special addresses: all that are not for anybody on the internet.
-_REFUSED_4 = tuple(
+REFUSED_4 = tuple(
     IPv4Network(each)
     for each in (
         "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
@@ -32,8 +32,8 @@ _REFUSED_4 = tuple(
         "224.0.0.0/4", "240.0.0.0/4",
     )
 )  # fmt: skip
-_GLOBAL_6 = IPv6Network("2000::/3")
-_REFUSED_6 = tuple(
+GLOBAL_6 = IPv6Network("2000::/3")
+REFUSED_6 = tuple(
     IPv6Network(each)
     for each in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")  # Teredo, examples, 6to4, examples.
 )
@@ -54,12 +54,12 @@ def require(url: str, *, allows_loopback: bool) -> None:
     found = _URL.fullmatch(url)
     if found is None or len(url) > URL_BYTES_MAX:
         raise BadUrl
-    host, port = found["host"], int(found["port"] or _PORT_DEFAULT)
+    host, port = found["host"], int(found["port"] or PORT_DEFAULT)
     if host == LOOPBACK_NAME and not allows_loopback:
         raise BadUrl
     if len(host) > _HOST_BYTES_MAX or host.endswith(_LOCAL_SUFFIXES):
         raise BadUrl
-    if port != _PORT_DEFAULT and not _PORT_FIRST <= port <= _PORT_LAST:
+    if port != PORT_DEFAULT and not PORT_FIRST <= port <= PORT_LAST:
         raise BadUrl
 
 
@@ -75,7 +75,7 @@ def is_allowed(address: str, *, allows_loopback: bool) -> bool:
 
 
 def _is_public_4(address: IPv4Address) -> bool:
-    return not any(address in network for network in _REFUSED_4)
+    return not any(address in network for network in REFUSED_4)
 
 
 def _is_public_6(address: IPv6Address) -> bool:
@@ -83,4 +83,4 @@ def _is_public_6(address: IPv6Address) -> bool:
         return False
     if address in _NAT64:
         return _is_public_4(IPv4Address(int(address) & 0xFFFF_FFFF))
-    return address in _GLOBAL_6 and not any(address in network for network in _REFUSED_6)
+    return address in GLOBAL_6 and not any(address in network for network in REFUSED_6)

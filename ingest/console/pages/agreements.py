@@ -21,9 +21,9 @@ _COLUMNS = (
     Column("version", "Version", "count"),
     Column("at", "Accepted", "when"),
     Column("who", "By"),
-    Column("as_published", "As published", "text"),
-    Column("digest", "SHA-256 as published", "code"),
-    Column("shown", "SHA-256 as shown", "code"),
+    Column("as_published", "As published"),
+    Column("digest", "SHA-256 as published", "digest"),
+    Column("shown", "SHA-256 as shown", "digest"),
 )
 _CHANGED = "This text has changed since you opened the page. Read it again before you accept it."
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
+from uuid import UUID
 
 from starlette.responses import Response
 
@@ -9,7 +10,7 @@ from ingest.accounts.roles import Role
 from ingest.alerts.budgets import asking, standing
 from ingest.alerts.budgets.asking import Given
 from ingest.alerts.budgets.standing import Standing
-from ingest.console.page import Page
+from ingest.console.page import MANAGERS, Page
 from ingest.console.tables import Cell, Column, Link, Table
 from ingest.console.visit import Visit
 from ingest.serving.errors import NotFound
@@ -19,6 +20,7 @@ from ingest.store.budgets.alerts import FORECAST, Alert
 from ingest.store.budgets.budgets import Budget, Scope
 from ingest.store.budgets.errors import BadBudget, BudgetError
 from ingest.store.connections import Connection
+from ingest.store.webhooks import webhooks
 
 READERS: frozenset[Role] = frozenset(("owner", "admin", "analyst", "billing"))
 WRITERS: frozenset[Role] = frozenset(("owner", "admin", "billing"))
@@ -45,7 +47,7 @@ _ALERTS = (
     Column("letters", "Announced"),
     Column("uncrossed_at", "No longer since", "when"),
 )
-_FORM = ("limit", "period", "of", "term", "thresholds", "zone")
+_FORM = ("limit", "period", "of", "term", "thresholds", "zone", "webhook")
 
 
 async def show(visit: Visit) -> Response:
@@ -59,6 +61,7 @@ async def _page(visit: Visit, status: HTTPStatus, form: dict[str, str], error: s
         found = await standing.read_all(connection, tenant_id)
         keys = await vocabulary_reads.tag_keys(connection, tenant_id)
         zone = await budgets.plan_zone(connection, tenant_id)
+        hooks = await _webhooks(connection, visit)
     return visit.render(
         "budgets.html",
         status,
@@ -69,9 +72,18 @@ async def _page(visit: Visit, status: HTTPStatus, form: dict[str, str], error: s
         scopes=[*_OF.items(), *((_TAG + key, f"requests with the tag {key}") for key in keys)],
         periods=[(name, name) for name in asking.PERIODS],
         plan_zone=zone,
+        webhooks=hooks,
         form=form,
         error=error,
     )  # fmt: skip
+
+
+async def _webhooks(connection: Connection, visit: Visit) -> list[tuple[str, str]]:
+    """Return the webhooks to choose from: whoever may not see webhooks has none."""
+    if visit.person.role not in MANAGERS:
+        return []
+    found = await webhooks.list_all(connection, visit.person.tenant_id)
+    return [(str(each.webhook_id), each.url) for each in found if each.ended_at is None]
 
 
 def title_of(found: Standing) -> str:
@@ -111,6 +123,7 @@ async def show_budget(visit: Visit) -> Response:
         name=title_of(found),
         expected=expected,
         may_write=visit.person.role in WRITERS,
+        may_manage=visit.person.role in MANAGERS,
         alerts=Table("alerts", "Alerts", _ALERTS, _rows(crossed), "No threshold of it was crossed."),
     )
 
@@ -142,9 +155,13 @@ async def _add(connection: Connection, visit: Visit) -> None:
     scope = Scope.TAG_VALUE if key else _SCOPES.get(of)
     if scope is None:
         raise BadBudget("term")
+    chosen = form.text("webhook")
+    if chosen and chosen not in dict(await _webhooks(connection, visit)):
+        raise BadBudget("webhook")
     given = Given(
         form.text("limit").removeprefix("$").replace(",", ""), form.text("period"), scope, form.text("term"), key,
         form.text("thresholds"), has_forecast=form.text("forecast") == "yes", zone=form.text("zone"),
+        webhook_id=UUID(chosen) if chosen else None,
     )  # fmt: skip
     tenant_id = visit.person.tenant_id
     await budgets.add(connection, tenant_id, await asking.read(connection, tenant_id, given))

@@ -27,12 +27,11 @@ _DOCUMENTS = (
     Column("earlier", "All versions"),
 )
 _VERSIONS = (
-    Column("version", "Version", "count"),
+    Column("version", "Version"),
     Column("effective", "In effect from", "day"),
     Column("changes", "What is new"),
-    Column("page", "Page"),
     Column("text", "Text"),
-    Column("sha256", "SHA-256 as published", "code"),
+    Column("sha256", "SHA-256 as published", "digest"),
 )
 
 
@@ -63,9 +62,8 @@ async def show_versions(guest: Guest) -> Response:
     """List the versions of a document, the newest first, each with its text to compare by any program."""
     versions = guest.services.legal.published[_document(guest)]
     rows = [
-        (each.head.version, each.head.effective, each.head.changes,
-         Link(f"version {each.head.version}", f"/legal/{each.name}"), Link("Markdown", f"/legal/{each.name}/text"),
-         each.digest.hex())
+        (Link(f"version {each.head.version}", f"/legal/{each.name}"), each.head.effective, each.head.changes,
+         Link("Markdown", f"/legal/{each.name}/text"), each.digest.hex())
         for each in reversed(versions)
     ]  # fmt: skip
     return _cached(

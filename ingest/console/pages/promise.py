@@ -62,7 +62,7 @@ async def show(visit: Visit) -> Response:
         places=None if report is None else _places(report),
         views=Table("page-views", f"Views of pages, last {page_counts.DAYS_SHOWN} days", _VIEWS, views,
                     "Nothing was counted."),
-        counts_views=visit.services.counts.is_on,
+        counts_views=visit.services.counts.pages.is_on,
     )  # fmt: skip
 
 

@@ -20,6 +20,8 @@ from ingest.store.mail.outbox import Notice
 from ingest.store.rights import counting, erasing, erasures
 from ingest.store.rights.erasures import Erasure, Step
 from ingest.store.rights.errors import SubjectChanged, WritersBusy
+from ingest.store.webhooks import deliveries
+from ingest.store.webhooks.deliveries import Event
 
 VACUUM_WAIT = timedelta(hours=1)  # Then the job goes on: a long transaction keeps dead rows from any VACUUM.
 # Why rows of a tenant stay, by table; `erasures` and their counts are the proof itself.
@@ -251,6 +253,8 @@ async def finish(work: Work, erasure: Erasure) -> Progress:
         if is_first:  # After the erasure of a whole tenant there is nobody left to write to.
             roles = KINDS["erasure-receipt"].roles
             await outbox.put_to_roles(work.connection, erasure.subject.tenant_id, roles, notice)
+            event = Event("erasure-receipt", erasure.erasure_id, notice.ids)
+            await deliveries.put_to_all(work.connection, erasure.subject.tenant_id, event)
     if is_first:
         logs.info("erasure-finished", tenant_id=erasure.subject.tenant_id)
     return Progress(0, is_done=True)

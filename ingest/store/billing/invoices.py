@@ -11,6 +11,8 @@ from ingest.store.connections import Connection
 from ingest.store.mail import outbox
 from ingest.store.mail.kinds import KINDS
 from ingest.store.mail.outbox import Notice
+from ingest.store.webhooks import deliveries
+from ingest.store.webhooks.deliveries import Event
 
 _COLUMNS = """
 tenant_id, issuer, number, kind, state, month, period_start, period_end, time_zone, currency, total_cents, usage_digest,
@@ -107,9 +109,10 @@ async def credit(connection: Connection, invoice: Invoice, *, waived: bool) -> i
 
 
 async def _tell(connection: Connection, tenant_id: int, issuer: str, number: int) -> None:
-    """Put a letter about a document; a tenant has one issuer, so the number says which it is."""
+    """Put letters and deliveries about a document; a tenant has one issuer, so the number says which it is."""
     notice = Notice("invoice", (), (int(number),), outbox.cause_of("invoice", issuer, number))
     await outbox.put_to_roles(connection, tenant_id, KINDS[notice.kind].roles, notice)
+    await deliveries.put_to_all(connection, tenant_id, Event("invoice", notice.cause, numbers=notice.numbers))
 
 
 async def settle(connection: Connection, tenant_id: int, issuer: str, number: int) -> bool:

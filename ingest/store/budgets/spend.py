@@ -38,6 +38,14 @@ FROM nocontent.usage
 WHERE tenant_id = $1 AND grain = $2 AND at >= ($3::timestamptz[])[1] AND at < $4 AND {is_of} GROUP BY 1
 """
 _NOW = "SELECT clock_timestamp()"
+# As `trim_usage` reckons it.
+_KEPT_SINCE = """
+SELECT coalesce(
+    (SELECT (horizon - greatest(usage_days - retention_days, 0))::timestamp AT TIME ZONE 'UTC'
+    FROM nocontent.retention WHERE retention_id = 1 AND usage_days IS NOT NULL),
+    '2000-01-01T00:00:00Z'
+)
+"""
 
 
 class _Span(NamedTuple):
@@ -62,6 +70,12 @@ async def between(connection: Connection, budget: Budget, since: datetime, befor
             statement, budget.tenant_id, list(grains), list(firsts), list(ends), budget.spec.term_id
         )
     )  # fmt: skip
+
+
+async def kept_since(connection: Connection) -> datetime:
+    """Return the time before which sums may be gone; ask it after a sum, because that day moves before rows go."""
+    since: datetime = await connection.fetchval(_KEPT_SINCE)
+    return since
 
 
 async def by_day(connection: Connection, budget: Budget, starts: Sequence[datetime], before: datetime) -> list[int]:

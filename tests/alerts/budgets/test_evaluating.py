@@ -14,6 +14,7 @@ from ingest.store.budgets import alerts, budgets
 from ingest.store.budgets.alerts import FORECAST, Alert
 from ingest.store.budgets.budgets import Spec
 from ingest.store.budgets.errors import TooManyBudgets
+from ingest.store.webhooks import webhooks
 from tests.alerts.budgets.conftest import Organisation
 from tests.support.budgets import DOLLAR, Announced, letters, set_spend, spec
 
@@ -65,13 +66,15 @@ async def test_several_at_once_are_one_letter(organisation: Organisation) -> Non
 
 
 async def test_evaluators_at_once_announce_once(organisation: Organisation) -> None:
-    budget = await _add(organisation, spec(100 * DOLLAR))
+    """And two of them are not two reviews, which would make a forecast fire."""
+    budget = await _add(organisation, spec(100 * DOLLAR, has_forecast=True))
+    await set_spend(organisation.owner, organisation.tenant_id, _NOON - 7 * _DAY, 500 * DOLLAR)
     await set_spend(organisation.owner, organisation.tenant_id, _NOON, 85 * DOLLAR)
 
     async def evaluate() -> int:
         async with connections.connected(organisation.dsn, "nocontent_mailer") as connection:
             done = await evaluating.evaluate(connection, organisation.tenant_id, budget, _NOON)
-        return done.thresholds
+        return done.thresholds + done.forecasts
 
     assert sum(await asyncio.gather(*(evaluate() for _ in range(8)))) == 1
     assert len(await letters(organisation.owner)) == 1
@@ -127,6 +130,36 @@ async def test_an_erasure_takes_back(organisation: Organisation) -> None:
     await organisation.owner.execute("DELETE FROM usage")
     await _evaluate(organisation, budget, _NOON + _EVALUATION)
     assert all(alert.uncrossed_at for alert in (await _alerts(organisation, budget)).values())
+
+
+async def test_a_webhook_gets_what_is_announced_and_what_is_taken_back_once_each(organisation: Organisation) -> None:
+    hook = await webhooks.add(organisation.control, organisation.tenant_id, "https://hooks.example.com/budgets")
+    budget = await _add(organisation, spec(100 * DOLLAR)._replace(webhook_id=hook))
+    for turn, spent in enumerate((85, 40, 85, 40)):
+        await set_spend(organisation.owner, organisation.tenant_id, _NOON, spent * DOLLAR)
+        await _evaluate(organisation, budget, _NOON + turn * evaluating.REVIEW)
+    rows = await organisation.owner.fetch("SELECT event, ids, numbers FROM webhook_deliveries ORDER BY event")
+    days = (_NOON.date() - date(1970, 1, 1)).days
+    assert [tuple(row) for row in rows] == [
+        (1, [budget], [days, 80, 85 * DOLLAR, 100 * DOLLAR]), (2, [budget], [days, 80, 40 * DOLLAR, 100 * DOLLAR]),
+    ]  # fmt: skip
+    await webhooks.end(organisation.control, organisation.tenant_id, hook)
+    await set_spend(organisation.owner, organisation.tenant_id, _NOON, 100 * DOLLAR)
+    assert await _evaluate(organisation, budget, _NOON + 5 * evaluating.REVIEW) == 1  # By mail alone.
+    assert await organisation.owner.fetchval("SELECT count(*) FROM webhook_deliveries") == 2
+
+
+async def test_sums_that_retention_deleted_take_nothing_back(organisation: Organisation) -> None:
+    budget = await _add(organisation, spec(100 * DOLLAR))
+    await set_spend(organisation.owner, organisation.tenant_id, _NOON, 85 * DOLLAR)
+    await _evaluate(organisation, budget, _NOON)
+    await organisation.owner.execute("UPDATE retention SET usage_days = retention_days")
+    for horizon, is_whole in ((_NOON + _DAY, False), (_NOON, True)):
+        await organisation.owner.execute("UPDATE retention SET horizon = $1", horizon.date())
+        await organisation.owner.execute("DELETE FROM usage")
+        await _evaluate(organisation, budget, _NOON + 5 * _DAY if is_whole else _NOON + 2 * _DAY)
+        found = await _alerts(organisation, budget)
+        assert found[_NOON.date(), 80].is_crossed is not is_whole
 
 
 async def test_the_last_minute_of_a_period_counts_and_what_comes_days_later_is_only_shown(

@@ -82,6 +82,22 @@ def test_an_analyst_reads_and_billing_writes(running: Console) -> None:
         assert billing.post(f"/budgets/{row['id']}/end").status == HTTPStatus.SEE_OTHER
 
 
+def test_a_webhook_is_chosen_by_whoever_may_see_it(owner: Visitor, running: Console) -> None:
+    assert owner.post("/webhooks/add", {"url": "https://hooks.example.com/budgets"}).status in {200, 303}
+    (hook,) = cluster.fetch(running.dsn, "SELECT webhook_id::text FROM webhooks WHERE tenant_id = 1")
+    chosen = _GOOD | {"webhook": hook[0]}
+    with running.visitor("billing") as billing, running.visitor("owner", "globex") as other:
+        for visitor in (billing, other):
+            assert "https://hooks.example.com/budgets" not in text(visitor.get("/budgets"))
+            refused = visitor.post("/budgets/add", chosen)
+            assert (refused.status, "no such webhook" in text(refused)) == (HTTPStatus.UNPROCESSABLE_ENTITY, True)
+    assert "https://hooks.example.com/budgets" in text(owner.get("/budgets"))
+    assert owner.post("/budgets/add", chosen).status == HTTPStatus.SEE_OTHER
+    (row,) = cluster.fetch(running.dsn, _ROWS)
+    assert f"/webhooks/{hook[0]}" in owner.get(f"/budgets/{row['id']}").body.decode()
+    owner.post(f"/budgets/{row['id']}/end")
+
+
 def test_overview_says_which_budgets_are_near_or_over(owner: Visitor, running: Console) -> None:
     asyncio.run(_spend(running.dsn, 10 * DOLLAR))
     for limit in ("10", "11", "12.51"):  # 10 dollars are spent: all of it, nine tenths and less than eight.
