@@ -74,7 +74,7 @@ _EXPECTED = {
     "erased_words.digest": [_CONSOLE, _CONTROL],
     "erased_words.salt": [_CONSOLE, _CONTROL],
     # Functions write what is about people.
-    **dict.fromkeys([f"people.{n}" for n in "email name role password_hash totp_secret time_zone places".split()], []),
+    **{f"people.{n}": [] for n in "email name role password_hash totp_secret time_zone places".split()},
     "sessions.digest": [],
     "sessions.browser": [],
     "account_links.digest": [],
@@ -167,6 +167,8 @@ _ROWS = {
     "recovery_codes.digest": "UPDATE recovery_codes SET digest = convert_to($1, 'UTF8')",
     "webhooks.url": "INSERT INTO webhooks (tenant_id, url) VALUES (1, $1)",
     "sign_in_attempts.bucket": "INSERT INTO sign_in_attempts VALUES (convert_to($1, 'UTF8'), 1, now())",
+    "acceptances.digest": "UPDATE acceptances SET digest = convert_to($1, 'UTF8')",
+    "acceptances.shown": "UPDATE acceptances SET shown = convert_to($1, 'UTF8')",
     "outbox.kind": "UPDATE outbox SET kind = $1",
     "outbox.state": "UPDATE outbox SET state = $1",
     "mail_preferences.mail_group": "UPDATE mail_preferences SET mail_group = $1",
