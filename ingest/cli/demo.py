@@ -203,6 +203,9 @@ class _Tour:
         print(f"  columns of `events` that could hold text: {totals.text_columns}")
         state = "no" if totals.events - before.events == expected else "UNEXPECTED"
         print(f"  {state} event came from the refused requests")
+        waiting = Counter(asyncio.run(local_console.invite_owner(self._settings, TENANT)))
+        kinds = ", ".join(f"{count} {kind}" for kind, count in waiting.items()) or "none"
+        print(f"  letters that wait for a mail server (NOCONTENT_SMTP_URL): {kinds}; `nocontent mail list {TENANT}`")
 
     def _account(self) -> None:
         self._title("What it comes to, from the rollups")

@@ -15,9 +15,13 @@ from ingest.store import connections
 from ingest.store.accounts import people
 from ingest.store.accounts.errors import PersonUnknown
 from ingest.store.accounts.people import NewPerson
+from ingest.store.mail import letters, outbox
+from ingest.store.mail.kinds import Kind
+from ingest.store.mail.outbox import Letter
 
 OWNER = "owner@example.com"
 _KEYS = "session-keys"
+_LETTERS_MAX = 100
 _Own = TypeVar("_Own", bound=DemoSettings)
 
 
@@ -41,14 +45,24 @@ def _url(settings: ConsoleSettings, bind: str) -> str:
     return settings.console_url if is_chosen or not is_loopback(config.address(bind)[0]) else f"http://{bind}"
 
 
-async def sign_in_url(settings: DemoSettings, tenant: str) -> str:
-    """Return a URL that signs the tenant's owner in, once, within 10 minutes; the first time, add that person."""
-    link = Link.make()
+async def invite_owner(settings: DemoSettings, tenant: str) -> list[Kind]:
+    """Invite the tenant's owner, the first time; return the kinds of letters that wait for a mail server."""
+    tenant_id = await local_service.find(settings.dsn, tenant)
     async with connections.connected(settings.dsn, "nocontent_control") as control:
-        tenant_id = await local_service.find(settings.dsn, tenant)
         try:
-            owner = await people.find(control, tenant_id, OWNER)
+            await people.find(control, tenant_id, OWNER)
         except PersonUnknown:
-            owner = await people.add(control, tenant_id, NewPerson(OWNER, f"The owner of {tenant}", "owner"))
-        await people.add_link(control, tenant_id, owner, "sign-in", link.digest)
+            async with control.transaction():
+                owner = await people.add(control, tenant_id, NewPerson(OWNER, f"The owner of {tenant}", "owner"))
+                await outbox.put(control, tenant_id, Letter("invitation", owner, (), (), owner))
+        page = await letters.page(control, tenant_id, None, _LETTERS_MAX)
+    return [line.kind for line in page.lines if line.state == "pending"]
+
+
+async def sign_in_url(settings: DemoSettings, tenant: str) -> str:
+    """Return a URL that signs the tenant's owner in, once, within 10 minutes."""
+    link = Link.make()
+    tenant_id = await local_service.find(settings.dsn, tenant)
+    async with connections.connected(settings.dsn, "nocontent_control") as control:
+        await people.add_link(control, tenant_id, await people.find(control, tenant_id, OWNER), "sign-in", link.digest)
     return link.url(settings.console_url)

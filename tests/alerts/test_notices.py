@@ -7,13 +7,16 @@ from uuid import UUID
 import pytest
 
 from ingest.alerts import notices, weekly
+from ingest.legal import subprocessors
 from ingest.legal.subprocessors import Notice
 from ingest.store import connections
+from ingest.store.mail import reviews
 from tests.support import cluster, staff
 from tests.support.cluster import Cluster
 from tests.support.staff import Staff
 
 _ANNOUNCED = date(2026, 11, 1)
+_LETTERS = [("subprocessor-notice", "admin"), ("subprocessor-notice", "owner")]
 _NOTICE = Notice(
     UUID(int=7), "Example Hosting", "hosting", "all data", "Germany", "none", _ANNOUNCED,
     _ANNOUNCED + timedelta(days=30),
@@ -46,7 +49,7 @@ async def test_each_owner_and_admin_gets_it_once_and_who_becomes_one_later(
     put = [await _notify(noticed, _ANNOUNCED + timedelta(days=day), _NOTICE) for day in (0, 0, 1, 29)]
     assert put == [4, 0, 0, 0]
     for own in tenants:
-        assert await own.letters() == [("subprocessor-notice", "admin"), ("subprocessor-notice", "owner")]
+        assert await own.letters() == _LETTERS
     async with cluster.operator(noticed) as connection:
         await connection.execute("UPDATE people SET role = 'owner' WHERE person_id = $1", tenants[0].ids["analyst"])
     assert await _notify(noticed, _ANNOUNCED + timedelta(days=29), _NOTICE) == 1
@@ -62,3 +65,12 @@ async def test_none_is_sent_before_it_is_announced_after_it_begins_or_for_longer
     announced = _NOTICE._replace(effective=_ANNOUNCED + timedelta(days=days_of_notice))
     assert await _notify(noticed, _ANNOUNCED + timedelta(days=day), announced) == 0
     assert await tenants[0].letters() == []
+
+
+async def test_the_job_puts_what_the_shipped_list_announces_now(noticed: str, tenants: tuple[Staff, Staff]) -> None:
+    announced = subprocessors.notices(subprocessors.load())
+    async with connections.connected(noticed, weekly.ROLE) as mailer:
+        today = (await reviews.now(mailer)).date()
+        assert (await notices.notify(mailer)).is_complete
+    due = [each for each in announced if each.announced <= today < min(each.effective, each.announced + notices.SPAN)]
+    assert await tenants[1].letters() == sorted(len(due) * _LETTERS)

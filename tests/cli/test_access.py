@@ -14,7 +14,7 @@ from ingest.store import batches, connections
 from ingest.store.tenant_files import TENANT_FILES
 from ingest.store.tenant_tables import TENANT_TABLES
 from ingest.store.usage import rollups
-from tests.support import bills, cluster, sample
+from tests.support import bills, cluster, sample, staff
 from tests.support.command import Run
 from tests.support.entries import entry
 
@@ -91,6 +91,17 @@ def test_every_table_and_file_is_in_the_index_with_its_rows(
     assert index["invoices"]["until"] is None
     assert filled >= {"prices", "invoices", "invoice_lines"}
     assert events
+
+
+def test_owners_and_admins_get_a_letter_about_an_archive_of_everything(
+    run: Run, database: str, events: list[str], tmp_path: Path
+) -> None:
+    assert events
+    own = asyncio.run(staff.hire(database, "acme"))
+    _archive(run, tmp_path, "--tag team=night-shift")
+    assert asyncio.run(own.letters()) == []
+    _archive(run, tmp_path)
+    assert asyncio.run(own.letters()) == [("export-ready", "admin"), ("export-ready", "owner")]
 
 
 def test_rows_are_those_of_the_database(run: Run, database: str, events: list[str], tmp_path: Path) -> None:

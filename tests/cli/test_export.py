@@ -1,5 +1,6 @@
 """`nocontent export`: everything of a tenant as of one moment, read back by other programs, whatever cuts it."""
 
+import asyncio
 import csv
 import hashlib
 import json
@@ -18,7 +19,7 @@ from pyarrow import parquet
 from ingest.rights.exporting import errors
 from ingest.store.rights import datasets
 from ingest.store.tenant_tables import TENANT_TABLES
-from tests.support import cluster, exports
+from tests.support import cluster, exports, staff
 from tests.support.cluster import Cluster
 from tests.support.command import Run, runner
 from tests.support.service import ROOT
@@ -211,6 +212,7 @@ def _spawn(dsn: str, *arguments: str) -> "subprocess.Popen[bytes]":
 
 
 def test_an_export_that_is_killed_goes_on_as_of_its_moment(run: Run, database: str, tmp_path: Path) -> None:
+    own = asyncio.run(staff.hire(database, "acme"))
     exports.words(database, 1)
     exports.store(database, 1, 2_000, days=4)
     before = exports.events(database, 1)
@@ -222,6 +224,7 @@ def test_an_export_that_is_killed_goes_on_as_of_its_moment(run: Run, database: s
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert not (folder / "manifest.json").exists()
+    assert asyncio.run(own.letters()) == []
     kept = {path: path.stat().st_mtime_ns for path in folder.glob("events/*.jsonl")}
     exports.store(database, 1, 1_000, days=4)  # Of later moments.
     assert run(f"export acme {folder} {_FAST}")[0] == 0
@@ -229,7 +232,11 @@ def test_an_export_that_is_killed_goes_on_as_of_its_moment(run: Run, database: s
     assert all(path.stat().st_mtime_ns == at for path, at in sorted(kept.items())[:-1]), "they were written again"
     assert _verdicts(folder) == {"equal"}
     assert not [*folder.rglob("*.part")]
+    letters = [("export-ready", "admin"), ("export-ready", "owner")]
+    assert asyncio.run(own.letters()) == letters
     assert run(f"export acme {folder} {_FAST}")[0] == 0, "a complete export is checked"
+    assert run(f"export acme {tmp_path}/part --data events")[0] == 0
+    assert asyncio.run(own.letters()) == letters, "the same export, and a part of everything, make none more"
 
 
 def test_a_part_that_was_changed_is_noticed(run_filled: Run, tmp_path: Path) -> None:

@@ -47,8 +47,8 @@ async def send_mail(connection: Connection) -> Round:
         logs.error("mail-server-unavailable", error=type(fault).__name__)
         return Round(_NO_FAULT | {"mail_server_failing": 1}, is_complete=True, rest_s=SERVER_REST_S)
     if wanted is None or compose is None:
-        due = await sending.waiting(connection)
-        figures = _NO_FAULT | {"letters_waiting": due.letters, "letter_oldest_s": 0}
+        expired, due = await sending.expire(connection), await sending.waiting(connection)
+        figures = _NO_FAULT | {"letters_given_up": expired, "letters_waiting": due.letters, "letter_oldest_s": 0}
         return Round(figures, is_complete=True, rest_s=SERVER_REST_S)
     return await send_over(connection, wanted, ssl.create_default_context(), compose)
 
@@ -57,6 +57,7 @@ async def send_over(connection: Connection, wanted: Relay, tls: ssl.SSLContext, 
     """Take up letters that were left on their way, and send what is due over a server."""
     worker = Worker(connection, wanted.sender, compose)
     worker.tally.ambiguous.update(await sending.reclaim(connection))
+    worker.tally.states["given-up"] += await sending.expire(connection)
     faults = _NO_FAULT
     is_complete = True
     if (await sending.waiting(connection)).letters:

@@ -40,7 +40,7 @@ STATE_WORDS: Mapping[State, tuple[str, str]] = {
     "sent": ("sent", "The mail server took it. Whether it was delivered is known only if it comes back."),
     "bounced": ("bounced", "The mail server refused the address, or the letter came back. Check the address."),
     "refused": ("refused", "It cannot be sent to this address, so it was not tried."),
-    "given-up": ("given up", "The mail server put it off for three days."),
+    "given-up": ("given up", "No mail server took it in time."),
     "unsure": ("unsure", "The connection broke at the end. It was not sent again, so that nobody gets it twice."),
     "suppressed": ("not wanted", "The person does not want such letters, or can no longer sign in."),
     "over-limit": ("over the limit", "The person had as many letters of this kind within an hour as anybody gets."),

@@ -37,19 +37,23 @@ from ingest.knowledge.letters import (
     Scope,
     WebhookDisabled,
 )
+from ingest.store.budgets import budgets, names
 from ingest.store.connections import Connection
 from ingest.store.mail.kinds import Kind
-from schema.event import Kind as TermKind
 
 CAUSES_MAX = 5
 _EPOCH = date(1970, 1, 1)
-_SCOPES: Mapping[int, tuple[Scope, TermKind | None]] = {
-    1: ("tenant", None),
-    2: ("tag-value", TermKind.TAG_VALUE),
-    3: ("category", TermKind.TASK_CATEGORY),
-    4: ("model", TermKind.MODEL),
+_SCOPES: Mapping[budgets.Scope, Scope] = {
+    budgets.Scope.TENANT: "tenant",
+    budgets.Scope.TAG_VALUE: "tag-value",
+    budgets.Scope.CATEGORY: "category",
+    budgets.Scope.MODEL: "model",
 }
-_PERIODS: Mapping[int, Period] = {1: "day", 2: "week", 3: "month"}
+_PERIODS: Mapping[budgets.PeriodKind, Period] = {
+    budgets.PeriodKind.DAY: "day",
+    budgets.PeriodKind.WEEK: "week",
+    budgets.PeriodKind.MONTH: "month",
+}
 
 
 class Letter(Protocol):
@@ -109,30 +113,15 @@ async def _new_place(connection: Connection, letter: Letter) -> NewPlace:
     )
 
 
-_BUDGET = """
-SELECT budget.scope, budget.period, budget.term_id FROM nocontent.budgets budget
-WHERE budget.tenant_id = $1 AND budget.budget_id = $2
-"""
-# A model or category may be of the shipped catalogue, which is tenant 0's; a tag's value has its key before it.
-_TERM = """
-SELECT coalesce(key.term || '=', '') || named.term
-FROM nocontent.vocabulary named
-LEFT JOIN nocontent.vocabulary key
-    ON named.kind = 5 AND key.tenant_id = named.tenant_id AND key.kind = 4 AND key.term_id = named.parent_id
-WHERE named.tenant_id IN (0, $1) AND named.kind = $2 AND named.term_id = $3
-ORDER BY named.tenant_id DESC LIMIT 1
-"""
-
-
 async def _budget_alert(connection: Connection, letter: Letter) -> BudgetAlert | None:
     (budget_id,) = letter.ids
     threshold, spend, limit, start = letter.numbers
-    row = await connection.fetchrow(_BUDGET, letter.tenant_id, budget_id)
-    if row is None:
+    found = await budgets.read(connection, letter.tenant_id, budget_id)
+    if found is None:
         return None
-    scope, kind = _SCOPES[row["scope"]]
-    term = None if kind is None else await connection.fetchval(_TERM, letter.tenant_id, kind, row["term_id"])
-    return BudgetAlert(scope, term, _PERIODS[row["period"]], day(start), threshold, spend, limit)
+    term = names.of(found, await names.read(connection, letter.tenant_id, [found]))
+    scope, period = _SCOPES[found.spec.scope], _PERIODS[found.spec.period]
+    return BudgetAlert(scope, term, period, day(start), threshold, spend, limit)
 
 
 _REFUSALS = """

@@ -14,6 +14,8 @@ from ingest.store.mail.kinds import KINDS, Kind
 State = Literal["pending", "sent", "bounced", "refused", "given-up", "unsure", "suppressed", "over-limit"]
 ABANDONED = timedelta(minutes=5)  # A letter takes less, and no other process leads the job before that.
 ATTEMPTS_MAX = 26  # With the delays of `delay`, 3 days.
+# Then a letter is of no use, or too old to come as a surprise: as where a mail server is named after a year without.
+RESET_AGE_MAX, ONCE_AGE_MAX, AGE_MAX = timedelta(hours=1), timedelta(days=3), timedelta(days=30)
 _FIRST_DELAY_S, _DELAY_S_MAX = 60, 14_400
 DECLINABLE_AN_HOUR = 20  # Alerts and reports to one person.
 RESETS_AN_HOUR = 5
@@ -96,6 +98,15 @@ UPDATE nocontent.outbox SET changed_at = clock_timestamp(), not_before = clock_t
 WHERE state = 'sending' AND changed_at < clock_timestamp() - $3::interval
 RETURNING kind, state
 """
+_EXPIRE = """
+WITH expired AS (
+    UPDATE nocontent.outbox SET state = 'given-up', changed_at = clock_timestamp()
+    WHERE state = 'pending' AND created_at < clock_timestamp() - CASE
+        WHEN kind = 'reset' THEN $1::interval WHEN kind = ANY($2) THEN $3::interval ELSE $4::interval END
+    RETURNING letter_id
+)
+SELECT count(*) FROM expired
+"""
 _WAITING = """
 SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(not_before)), 0)::bigint
 FROM nocontent.outbox WHERE state = 'pending' AND not_before <= clock_timestamp()
@@ -134,6 +145,11 @@ async def reclaim(connection: Connection) -> list[Kind]:
     """Take up letters whose sender has ended, each as its kind promises; return their kinds."""
     rows = await connection.fetch(_RECLAIM, _ONCE, ATTEMPTS_MAX, ABANDONED)
     return [row["kind"] for row in rows]
+
+
+async def expire(connection: Connection) -> int:
+    """Give up letters that nobody could send in time, for want of a server; return how many."""
+    return int(await connection.fetchval(_EXPIRE, RESET_AGE_MAX, _ONCE, ONCE_AGE_MAX, AGE_MAX))
 
 
 async def waiting(connection: Connection) -> Waiting:

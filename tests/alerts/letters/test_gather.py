@@ -25,6 +25,7 @@ NANO = 1_000_000_000
 BERLIN = ZoneInfo("Europe/Berlin")
 KEYS = Keys.make()
 _EPOCH = date(1970, 1, 1)
+BUDGET = (80, 4_012_340_000_000, 5_000 * NANO, (date(2026, 11, 1) - _EPOCH).days)
 
 
 def one(told: Told, query: str, tenant_id: int = 1) -> UUID:
@@ -41,6 +42,16 @@ def week(first: date) -> tuple[int, ...]:
     return (first - _EPOCH).days, *(int(at.timestamp()) for at in starts)
 
 
+def budget(told: Told) -> UUID:
+    """Add a budget of the tag team=search, and return its id."""
+    return one(
+        told,
+        "INSERT INTO budgets (tenant_id, limit_nanousd, scope, term_id, period, thresholds, forecast, time_zone)"
+        " SELECT $1, 5000000000000, 2, term_id, 3, '{80}', false, 'UTC' FROM vocabulary"
+        " WHERE tenant_id = $1 AND kind = 5 AND term = 'search' RETURNING budget_id",
+    )
+
+
 def parts(told: Told, kind: Kind) -> tuple[tuple[UUID, ...], tuple[int, ...]]:
     """Return ids and numbers of a letter of a kind to acme."""
     today = datetime.now(UTC).date()  # Near midnight the refusals are of yesterday.
@@ -51,6 +62,8 @@ def parts(told: Told, kind: Kind) -> tuple[tuple[UUID, ...], tuple[int, ...]]:
         "export-ready": ((), (12_345,)),
         "webhook-disabled": ((uuid4(),), ()),
     }
+    if kind == "budget-alert":
+        return (budget(told),), BUDGET
     if kind == "erasure-receipt":
         return (one(told, "SELECT erasure_id FROM erasures WHERE tenant_id = $1"),), ()
     return found.get(kind, ((), ()))
@@ -78,7 +91,7 @@ def composed(told: Told, kind: Kind, ids: tuple[UUID, ...], numbers: tuple[int, 
     return asyncio.run(compose())
 
 
-SENT = [kind for kind in KINDS if kind not in {"invitation", "budget-alert", "subprocessor-notice"}]
+SENT = [kind for kind in KINDS if kind not in {"invitation", "subprocessor-notice"}]
 
 
 @pytest.mark.parametrize("kind", SENT)
@@ -130,6 +143,10 @@ def test_a_letter_says_what_its_row_says(told: Told) -> None:
     export = composed(told, "export-ready", (), (12_345,))
     assert export is not None
     assert "12,345" in export.text
+    alert = composed(told, "budget-alert", (budget(told),), BUDGET)
+    assert alert is not None
+    for said in ("monthly budget of tag team=search has reached 80 %", "$4,012.34", "$5,000.00", "1 November 2026"):
+        assert said in alert.text
     session = one(
         told,
         "INSERT INTO sessions (tenant_id, person_id, digest, awaits_totp, browser, expires_at)"
@@ -142,7 +159,12 @@ def test_a_letter_says_what_its_row_says(told: Told) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "ids", "numbers"),
-    [("invoice", (), (77,)), ("erasure-receipt", (UUID(int=1),), ()), ("subprocessor-notice", (UUID(int=1),), ())],
+    [
+        ("invoice", (), (77,)),
+        ("erasure-receipt", (UUID(int=1),), ()),
+        ("subprocessor-notice", (UUID(int=1),), ()),
+        ("budget-alert", (UUID(int=1),), BUDGET),
+    ],
 )
 def test_what_is_gone_makes_no_letter(told: Told, kind: Kind, ids: tuple[UUID, ...], numbers: tuple[int, ...]) -> None:
     assert composed(told, kind, ids, numbers) is None
