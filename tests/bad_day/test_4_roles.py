@@ -11,6 +11,7 @@ from schema.rules import RULES
 from tests.support import logins
 from tests.support.cluster import operator
 from tests.support.logins import ROLES
+from tests.support.text_columns import CONSOLE, CONTROL, EXPECTED, WRITER
 
 _PROSE = "Our Q3 layoffs list is attached"
 _LONG = 10 * 1024 * 1024
@@ -27,73 +28,12 @@ WHERE relnamespace = 'nocontent'::regnamespace AND relkind IN ('r', 'p', 'S') AN
     AND atttypid NOT IN ('int2[]'::regtype, 'int8[]'::regtype, 'uuid[]'::regtype)
 GROUP BY 1
 """
-_CONTROL, _WRITER, _BILLER = "nocontent_control", "nocontent_writer", "nocontent_biller"
-_CONSOLE = "nocontent_console"  # It writes in a session, and rows of that session's tenant alone.
-_EXPECTED = {
-    "acts.act": [],
-    "rules.rule": [],
-    "migrations.name": [],
-    "migrations.sha256": [],
-    "jobs.job": [],
-    "job_figures.figure": [],
-    "acceptances.digest": [],  # A function writes them, 32 bytes each, of an owner or admin.
-    "acceptances.shown": [],
-    "tenants.name": [_CONTROL],
-    "ingest_tokens.token_id": [_CONSOLE, _CONTROL],
-    "ingest_tokens.secret_sha256": [_CONSOLE, _CONTROL],
-    "ingest_tokens.scopes": [_CONSOLE, _CONTROL],
-    "readers.login": [_CONTROL],
-    "audit.act": [_CONSOLE, _CONTROL, _WRITER],
-    "audit.rule": [_CONSOLE, _CONTROL, _WRITER],
-    "audit.token_id": [_CONSOLE, _CONTROL],
-    "vocabulary.term": [_CONSOLE, _CONTROL, _WRITER],
-    "invoice_counters.issuer": [_CONTROL],
-    "plans.name": [_CONTROL],
-    "plans.issuer": [_CONTROL],
-    "plans.currency": [_CONTROL],
-    "subscriptions.time_zone": [_CONTROL],
-    "invoices.issuer": [],  # A function writes documents, of what the tables above hold.
-    "invoices.time_zone": [],
-    "invoices.currency": [],
-    "invoices.usage_digest": [],
-    "invoice_lines.issuer": [],
-    "processor_customers.customer": [_BILLER],
-    "handovers.issuer": [_BILLER],
-    "handovers.remote": [_BILLER],
-    "payments.issuer": [_BILLER],
-    "payments.reference": [_BILLER],
-    "processor_events.event": [],  # A function writes ids, about what was handed over.
-    "processor_events.issuer": [],
-    "erasures.scope": [_CONSOLE, _CONTROL],
-    "erasures.step": [],  # A function sets it, as it does the tables below.
-    "erasure_counts.table_name": [],
-    "tenant_tables.table_name": [],
-    "tenant_tables.erased": [],
-    "refusals.cause": [],  # Functions count, by what the lists have.
-    "arrivals.token_id": [],
-    "erased_words.digest": [_CONSOLE, _CONTROL],
-    "erased_words.salt": [_CONSOLE, _CONTROL],
-    # Functions write what is about people.
-    **{f"people.{n}": [] for n in "email name role password_hash totp_secret time_zone places".split()},
-    "sessions.digest": [],
-    "sessions.browser": [],
-    "account_links.digest": [],
-    "account_links.kind": [],
-    "recovery_codes.digest": [],
-    "webhooks.url": [],  # A function writes it, for an owner, an admin or an operator.
-    "sign_in_attempts.bucket": [],
-    "page_counts.page": [_CONSOLE],
-    "outbox.kind": [],  # Functions write letters, and only their states change.
-    "outbox.state": ["nocontent_mailer"],
-    "mail_preferences.mail_group": [],
-    "budgets.time_zone": [_CONSOLE, _CONTROL],
-}
 
 
 async def test_every_text_column_and_who_writes_it_is_known(closed: str) -> None:
     async with operator(closed) as connection:
         found = {row["place"]: row["writers"] for row in await connection.fetch(_TEXT_COLUMNS)}
-    assert found == _EXPECTED
+    assert found == EXPECTED
 
 
 _BUDGET = "tenant_id, limit_nanousd, scope, period, thresholds, forecast, time_zone"
@@ -153,6 +93,8 @@ _ROWS = {
     "arrivals.token_id": "INSERT INTO arrivals VALUES (now(), now(), 1, 0, 1, 1, '2026-01-01', 0, 0, 1, $1)",
     "erased_words.digest": _WORD.format(digest="convert_to($1, 'UTF8')", salt=_DIGEST),
     "erased_words.salt": _WORD.format(digest=_DIGEST, salt="convert_to($1, 'UTF8')"),
+    "acceptances.digest": f"INSERT INTO acceptances VALUES (1, 1, 1, {_ID}, convert_to($1, 'UTF8'), {_DIGEST})",
+    "acceptances.shown": f"INSERT INTO acceptances VALUES (1, 1, 1, {_ID}, {_DIGEST}, convert_to($1, 'UTF8'))",
     "people.email": "INSERT INTO people (tenant_id, email, name, role) VALUES (1, $1, 'A', 'owner')",
     "people.name": "INSERT INTO people (tenant_id, email, name, role) VALUES (1, 'a@example.com', $1, 'owner')",
     "people.role": "INSERT INTO people (tenant_id, email, name, role) VALUES (1, 'a@example.com', 'A', $1)",
@@ -167,8 +109,6 @@ _ROWS = {
     "recovery_codes.digest": "UPDATE recovery_codes SET digest = convert_to($1, 'UTF8')",
     "webhooks.url": "INSERT INTO webhooks (tenant_id, url) VALUES (1, $1)",
     "sign_in_attempts.bucket": "INSERT INTO sign_in_attempts VALUES (convert_to($1, 'UTF8'), 1, now())",
-    "acceptances.digest": "UPDATE acceptances SET digest = convert_to($1, 'UTF8')",
-    "acceptances.shown": "UPDATE acceptances SET shown = convert_to($1, 'UTF8')",
     "outbox.kind": "UPDATE outbox SET kind = $1",
     "outbox.state": "UPDATE outbox SET state = $1",
     "mail_preferences.mail_group": "UPDATE mail_preferences SET mail_group = $1",
@@ -187,13 +127,13 @@ _TEXTS = (
 _WELL_FORMED = ("content.our-q-layoffs-list-is-attached", "tenant.our-q-layoffs-list-is-attached")
 
 
-@pytest.mark.parametrize("place", _EXPECTED)
+@pytest.mark.parametrize("place", EXPECTED)
 async def test_no_role_can_put_prose_or_megabytes_into_a_column(closed: str, session: str, place: str) -> None:
-    assert set(_ROWS) == set(_EXPECTED)
-    for role in _EXPECTED[place]:
+    assert set(_ROWS) == set(EXPECTED)
+    for role in EXPECTED[place]:
         login = await logins.made(closed, role)
         async with logins.connected(closed, login, role) as connection:
-            if role == _CONSOLE:
+            if role == CONSOLE:
                 await connection.execute("SELECT set_config('nocontent.session', $1, false)", session)
             for text in (*_TEXTS, *(_WELL_FORMED if place.startswith("audit") else ())):
                 with pytest.raises((asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)):
@@ -202,13 +142,13 @@ async def test_no_role_can_put_prose_or_megabytes_into_a_column(closed: str, ses
 
 async def test_many_small_texts_are_no_way_either(closed: str) -> None:
     statement = f"{_TOKEN} (1, '000000000000', {_DIGEST}, $1, 0)"
-    async with logins.connected(closed, await logins.made(closed, _CONTROL), _CONTROL) as connection:
+    async with logins.connected(closed, await logins.made(closed, CONTROL), CONTROL) as connection:
         with pytest.raises(asyncpg.CheckViolationError):
             await connection.execute(statement, ["events:write", "policy:read"] * 50_000)
 
 
 async def test_the_audit_takes_every_act_and_rule_of_the_release(closed: str) -> None:
-    async with logins.connected(closed, await logins.made(closed, _WRITER), _WRITER) as connection:
+    async with logins.connected(closed, await logins.made(closed, WRITER), WRITER) as connection:
         for act in audit.ACTS:
             await audit.Audit(connection).note(1, act)
         for rule in RULES:
@@ -235,7 +175,7 @@ _NOT_THE_WRITERS = {
 
 @pytest.mark.parametrize("what", _NOT_THE_WRITERS)
 async def test_the_writer_adds_learned_terms_of_tenants_and_nothing_else(closed: str, what: str) -> None:
-    async with logins.connected(closed, await logins.made(closed, _WRITER), _WRITER) as connection:
+    async with logins.connected(closed, await logins.made(closed, WRITER), WRITER) as connection:
         with pytest.raises((asyncpg.CheckViolationError, asyncpg.InsufficientPrivilegeError)):
             await connection.execute(_NOT_THE_WRITERS[what])
 

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Locator, expect
 from ingest.accounts.sessions import COOKIE_NAME
 from ingest.console.routes import PAGES
 from tests.support import browser, person, service, walk
+from tests.support.console import PASSWORD
 from tests.support.person import COLLEAGUE, OWNER, Person
 from tests.support.stage import MODEL, TENANT, Stage
 
@@ -64,6 +65,20 @@ def test_a_token_is_issued_and_revoked(running: Stage, owner: Person) -> None:
     owner.press("Revoke")
     service.wait_until(lambda: running.send(token).status == 401)
     assert token not in owner.page.content()
+
+
+def test_a_webhook_is_added_and_tested_and_its_secret_is_shown_after_the_password(owner: Person) -> None:
+    owner.go("/webhooks")
+    owner.fill(url="https://hooks.example.com/usage")
+    owner.press("Add")
+    owner.press("Send a test")
+    assert "webhook-test waits" in owner.text()
+    owner.fill(password=PASSWORD)
+    owner.press("Show the secret")
+    secret = owner.page.locator("#secret").inner_text()
+    assert secret.startswith("whsec_")
+    owner.follow("Done")
+    assert secret not in owner.page.content()
 
 
 def test_an_export_is_read_back(running: Stage, owner: Person, tmp_path: Path) -> None:
