@@ -129,7 +129,7 @@ $$
 """
 SERVICE_LOGIN, CONSOLE_LOGIN = "nocontent_service", "nocontent_console_service"
 _LOGINS = {
-    SERVICE_LOGIN: "nocontent_writer, nocontent_maintainer, nocontent_biller, nocontent_usage_reader",
+    SERVICE_LOGIN: "nocontent_writer, nocontent_maintainer, nocontent_biller, nocontent_mailer, nocontent_usage_reader",
     CONSOLE_LOGIN: "nocontent_console",
 }
 

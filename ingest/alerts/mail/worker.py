@@ -67,9 +67,9 @@ class Worker:
             for sender in senders:
                 sender.cancel()
             ended = await asyncio.gather(*senders, return_exceptions=True)
-        for each in ended:
-            if isinstance(each, BaseException):
-                raise each
+        faults = [each for each in ended if isinstance(each, BaseException)]
+        if faults:  # A server that is away hides neither a database that is away nor a bug.
+            raise min(faults, key=lambda fault: isinstance(fault, ServerError))
         return all(ended)
 
     async def _open_and_send(self, connect: Connect, give_up_at: float) -> bool:

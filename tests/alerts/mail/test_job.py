@@ -25,6 +25,7 @@ async def _run_jobs(office: Office, **settings: str) -> str:
 
 async def test_a_process_sends_a_reset_whose_link_works(office: Office, owner: Connection) -> None:
     inbox = Inbox()
+    await owner.execute("UPDATE people SET role = 'auditor'")  # To whom no other job puts a letter.
     await mail.put(owner, office.tenant_id, office.people[0], "reset")
     printed = await _run_jobs(office)
     assert (await mail.states(owner), inbox.received) == ({"pending": 1}, [])  # No server is set.
