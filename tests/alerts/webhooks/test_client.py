@@ -202,15 +202,15 @@ async def test_of_a_long_answer_a_little_is_read(client: Client, hook: Receiver)
 
     async def respond(writer: asyncio.StreamWriter) -> None:
         nonlocal sent
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n")
-        while sent < 10_000_000:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+        while sent < 100_000_000:
             writer.write(b"a" * 65_536)
             await writer.drain()
             sent += 65_536
 
     hook.respond = respond
     assert await client.post(hook.url, {}, BODY) == "2xx"
-    assert sent < 10_000_000
+    assert sent < 100_000_000
 
 
 async def test_an_answer_that_inflates_is_not_inflated(client: Client, hook: Receiver) -> None:
