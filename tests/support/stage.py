@@ -21,7 +21,6 @@ from ingest.demo import statement
 from ingest.store.budgets import budgets
 from ingest.store.budgets.budgets import Scope
 from ingest.store.connections import Connection
-from ingest.store.webhooks import webhooks
 from tests.support import cluster, console, customers, erasing, sample, service
 from tests.support.cluster import Cluster
 from tests.support.console import MONDAY, Console
@@ -97,14 +96,12 @@ def serving(postgres: Cluster, folder: Path) -> Iterator[Stage]:
         _send_trace(stage)
         assert (stage.send(prompt="hello").status, stage.send(routed_model=MODEL).status) == (422, 422)
         asyncio.run(statement.read(dsn, customer.tenant_id))
-        customers.act(dsn, lambda connection: _add_limits(connection, customer.tenant_id))
+        customers.act(dsn, lambda connection: _add_budgets(connection, customer.tenant_id))
         yield stage
     postgres.drop(dsn)
 
 
-async def _add_limits(connection: Connection, tenant_id: int) -> None:
-    """Add budgets, and a webhook that none of them names."""
-    await webhooks.add(connection, tenant_id, "https://hooks.example.com/usage")
+async def _add_budgets(connection: Connection, tenant_id: int) -> None:
     for given in _BUDGETS:
         await budgets.add(connection, tenant_id, await asking.read(connection, tenant_id, given))
 
