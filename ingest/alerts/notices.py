@@ -1,16 +1,17 @@
 """The job of notices: a letter to each owner and admin about each subprocessor that is announced, until it begins.
 
 Whoever becomes an owner meanwhile gets it, too. The list is that of `ingest.legal`, which allows no shorter notice than
-30 days.
+30 days. Nothing is sent before the operator's details are complete: until then, the shipped list is an example.
 """
 
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from ingest import logs
+from ingest import config, logs
 from ingest.errors import CannotStart
 from ingest.jobs.job import Round
-from ingest.legal import subprocessors
+from ingest.legal import library
+from ingest.legal.settings import LegalSettings
 from ingest.legal.subprocessors import Notice as Announcement
 from ingest.store.connections import Connection
 from ingest.store.mail import noticed, outbox, reviews
@@ -26,7 +27,7 @@ async def notify(connection: Connection) -> Round:
     """Put the letters about what is announced now."""
     today = (await reviews.now(connection)).date()
     try:
-        announced = subprocessors.notices(subprocessors.load())
+        announced = library.load(config.load_own(LegalSettings)).notices
     except CannotStart as fault:  # The console does not start with such a list either.
         logs.error("job-failed", job="notices", error=type(fault).__name__)
         return Round({}, is_complete=True, rest_s=REST_S)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
-from uuid import UUID
 
 from ingest.legal import documents, facts, subprocessors
 from ingest.legal.documents import Published, Version
@@ -39,13 +38,17 @@ class Library(NamedTuple):
         """Return the subprocessors that customers get notice of; none before the operator's details are complete."""
         return subprocessors.notices(self.subprocessors) if self.facts.is_complete else ()
 
-    def notice(self, notice_id: UUID) -> Notice | None:
-        """Return a notice by its id."""
-        return next((each for each in subprocessors.notices(self.subprocessors) if each.notice_id == notice_id), None)
-
 
 def load(settings: LegalSettings) -> Library:
     """Read everything; raises CannotStart if a published version or entry is not as it was published."""
     known = facts.load(settings)
-    path = subprocessors.SHIPPED if known.subprocessors is None else Path(known.subprocessors)
-    return Library(known, documents.load(), subprocessors.load(path))
+    return Library(known, documents.load(), subprocessors.load(_path(known)))
+
+
+def listed(settings: LegalSettings) -> Sequence[Subprocessor]:
+    """Return the subprocessors of this deployment alone; raises CannotStart as `load`."""
+    return subprocessors.load(_path(facts.load(settings)))
+
+
+def _path(known: Facts) -> Path:
+    return subprocessors.SHIPPED if known.subprocessors is None else Path(known.subprocessors)

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 from ingest.alerts import notices, weekly
-from ingest.legal import subprocessors
+from ingest.legal import facts, subprocessors
 from ingest.legal.subprocessors import Notice
 from ingest.store import connections
 from ingest.store.mail import reviews
@@ -21,6 +22,7 @@ _NOTICE = Notice(
     UUID(int=7), "Example Hosting", "hosting", "all data", "Germany", "none", _ANNOUNCED,
     _ANNOUNCED + timedelta(days=30),
 )  # fmt: skip
+_NAMED = "".join(f'{name} = "a@example.com"\n' for name in facts.NAMES)
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +69,16 @@ async def test_none_is_sent_before_it_is_announced_after_it_begins_or_for_longer
     assert await tenants[0].letters() == []
 
 
-async def test_the_job_puts_what_the_shipped_list_announces_now(noticed: str, tenants: tuple[Staff, Staff]) -> None:
+async def test_the_job_puts_what_the_list_announces_now_once_the_operator_is_named(
+    noticed: str, tenants: tuple[Staff, Staff], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     announced = subprocessors.notices(subprocessors.load())
     async with connections.connected(noticed, weekly.ROLE) as mailer:
         today = (await reviews.now(mailer)).date()
+        assert (await notices.notify(mailer)).is_complete
+        assert await tenants[1].letters() == []
+        (tmp_path / "legal.toml").write_text(_NAMED, "utf-8")
+        monkeypatch.setenv("NOCONTENT_LEGAL_FILE", str(tmp_path / "legal.toml"))
         assert (await notices.notify(mailer)).is_complete
     due = [each for each in announced if each.announced <= today < min(each.effective, each.announced + notices.SPAN)]
     assert await tenants[1].letters() == sorted(len(due) * _LETTERS)

@@ -122,5 +122,5 @@ def test_no_notice_is_sent_before_the_operator_is_named() -> None:
     named = Facts(company="a", address="b", contact="c@example.com", security_contact="d@example.com",
                   governing_law="e")  # fmt: skip
     (notice,) = Library(named, {}, (HOST,)).notices
-    assert Library(named, {}, (HOST,)).notice(notice.notice_id) == notice
+    assert notice.name == HOST.name
     assert Library(Facts(company="a"), {}, (HOST,)).notices == ()

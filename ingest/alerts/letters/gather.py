@@ -2,12 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from ingest import config
 from ingest.accounts.keys import Keys
 from ingest.alerts.letters import unsubscribe, week
 from ingest.alerts.letters.render import Links, Rendered, render
 from ingest.alerts.letters.unsubscribe import Subscription
 from ingest.knowledge.letters import About, Facts, SubprocessorNotice
-from ingest.legal import subprocessors
+from ingest.legal import library, subprocessors
+from ingest.legal.settings import LegalSettings
 from ingest.store.connections import Connection
 from ingest.store.mail import facts
 from ingest.store.mail.facts import Letter
@@ -31,9 +33,8 @@ def links(letter: Letter, origin: str, keys: Keys | None, secret: str | None = N
 
 async def _notice(_connection: Connection, letter: Letter) -> SubprocessorNotice | None:
     (notice_id,) = letter.ids
-    known = {each.notice_id: each for each in subprocessors.notices(subprocessors.read(subprocessors.SHIPPED))}.get(
-        notice_id
-    )
+    listed = library.listed(config.load_own(LegalSettings))
+    known = {each.notice_id: each for each in subprocessors.notices(listed)}.get(notice_id)
     if known is None:  # It ended meanwhile.
         return None
     return SubprocessorNotice(known.name, known.purpose, known.data, known.place, known.transfer, known.effective)
