@@ -20,7 +20,7 @@ OTHER_PASSWORD = "another four garden words"
 # Reached by a download or by a form, or by nobody who has everything.
 NOT_LINKED = {"data-receipt", "data-export-day", "data-export-table", "data-export-resume", "billing-document",
               "billing-document-json", "billing-document-pdf", "authenticator", "authenticator-codes",
-               "mail-letter-html", "overview-series", "usage-series", "routing-series"}  # fmt: skip
+              "mail-letter-html", "overview-series", "usage-series", "routing-series"}  # fmt: skip
 STRANGERS = ("/sign-in", "/sign-in/code", "/reset", "/insights", "/security", f"/link/{'a' * 43}", "/never-was")
 
 
