@@ -31,9 +31,13 @@ def read(message: bytes, domain: str) -> Bounce | None:
 
     Reports of delays and deliveries are no bounces.
     """
-    if len(message) > BYTES_MAX:
+    # The parser compares each line with the boundary of each multipart that is open.
+    if len(message) > BYTES_MAX or message.lower().count(b"boundary") > PARTS_MAX:
         return None
-    parts = list(_parts(email.message_from_bytes(message, policy=compat32)))
+    try:
+        parts = list(_parts(email.message_from_bytes(message, policy=compat32)))
+    except RecursionError:  # A message in a message in a message, and so on.
+        return None
     classes = {digit for part in parts if (digit := _class(part)) is not None}
     ids = {found for part in parts if (found := _letter(part, domain)) is not None}
     if len(ids) != 1 or not classes:

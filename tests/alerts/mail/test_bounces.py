@@ -2,6 +2,7 @@
 
 import io
 import sys
+import time
 import uuid
 
 import pytest
@@ -99,6 +100,18 @@ def test_nothing_that_arrives_raises(junk: bytes, place: int) -> None:
 def test_a_thousand_parts_within_each_other_are_not_followed() -> None:
     nested = b"".join(b"Content-Type: multipart/mixed; boundary=%d\n\n--%d\n" % (n, n) for n in range(90))
     assert bounces.read(nested + report(), DOMAIN) is None
+
+
+def test_what_is_within_itself_ten_thousand_times_raises_nothing() -> None:
+    assert bounces.read(b"Content-Type: message/rfc822\n\n" * 10_000 + report(), DOMAIN) is None
+
+
+def test_a_megabyte_of_lines_in_open_parts_takes_no_minute() -> None:
+    """The parser of the standard library compares each line with each boundary: 62 s for these."""
+    nested = b"".join(b"Content-Type: multipart/mixed; boundary=%d\n\n--%d\n" % (n, n) for n in range(900))
+    began = time.process_time()
+    assert bounces.read(nested + b"x\n" * 400_000, DOMAIN) is None
+    assert time.process_time() - began < 10
 
 
 def test_a_report_marks_a_letter_that_went_out_and_no_other(
