@@ -24,7 +24,7 @@ from ingest.store.mail.sending import Claim
 
 SENDER = "letters@mail.example.com"
 HOST = "127.0.0.1"
-Point = str  # `rcpt`, or `data`: the letter is here, and not acknowledged.
+Point = str  # `mail`, `rcpt`, or `data`: the letter is here, and not acknowledged.
 _ADD = """
 INSERT INTO nocontent.people (tenant_id, email, name, role, password_hash, password_changed_at)
 SELECT $1, 'person-' || n || '@example.com', 'Somebody', 'owner', $3, now() FROM generate_series(1, $2) AS n
@@ -67,6 +67,14 @@ class Inbox:
             if (handler := session._handler_coroutine) is not None:  # noqa: SLF001 - no public way.
                 handlers.append(handler)
         await asyncio.wait_for(asyncio.gather(*handlers, return_exceptions=True), 10)
+
+    async def handle_MAIL(  # noqa: N802 - as aiosmtpd calls it.
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if (answer := self.answers.get("mail", "250 OK")).startswith("250"):
+            envelope.mail_from = address
+            envelope.mail_options.extend(options)
+        return answer
 
     async def handle_RCPT(  # noqa: N802 - as aiosmtpd calls it.
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]

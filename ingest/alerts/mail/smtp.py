@@ -57,14 +57,22 @@ class Server:
 
     async def _offer(self, recipient: str) -> None:
         try:
-            if self._is_begun:  # The last letter was refused half-way.
-                await self._client.rset()
-            self._is_begun = True
-            await self._client.mail(self._sender)
+            await self._begin()
             await self._client.rcpt(recipient)
         except SMTPResponseException as refused:
             raise self._refusal(refused) from None
         except _LOST:
+            self.close()
+            raise ServerError from None
+
+    async def _begin(self) -> None:
+        """Say from whom a letter is; whatever is refused before the recipient is refused to us, not to the letter."""
+        try:
+            if self._is_begun:  # The last letter was refused half-way.
+                await self._client.rset()
+            self._is_begun = True
+            await self._client.mail(self._sender)
+        except SMTPResponseException:
             self.close()
             raise ServerError from None
 

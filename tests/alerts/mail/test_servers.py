@@ -137,6 +137,24 @@ async def test_a_server_that_hangs_at_a_letter_is_left_in_time(
     assert await owner.fetchval("SELECT attempts FROM outbox WHERE state = 'pending' AND not_before > now()") == 1
 
 
+@pytest.mark.parametrize("answer", ["530 5.7.0 Authentication required", "550 5.7.1 Sender refused", "451 Later"])
+async def test_a_server_that_refuses_us_loses_no_letter(
+    office: Office, owner: Connection, mailer: Connection, answer: str
+) -> None:
+    """What it says before it knows the recipient is not about the recipient: no letter has bounced."""
+    inbox = Inbox()
+    inbox.answers["mail"] = answer
+    await mail.put(owner, office.tenant_id, office.people[0])
+    async with mail.serving(inbox) as relay:
+        done = await job.send_over(mailer, relay, ssl.create_default_context(), mail.compose)
+        assert (done.figures["mail_server_failing"], done.figures["letters_bounced"]) == (1, 0)
+        assert await mail.states(owner) == {"pending": 1}
+        inbox.answers.clear()
+        await owner.execute("UPDATE outbox SET not_before = now()")
+        await job.send_over(mailer, relay, ssl.create_default_context(), mail.compose)
+    assert len(inbox.received) == 1
+
+
 async def test_credentials_go_over_tls_alone(
     office: Office, owner: Connection, mailer: Connection, pair: Pair, tmp_path: Path
 ) -> None:
