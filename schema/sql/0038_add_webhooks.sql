@@ -78,11 +78,13 @@ BEGIN
 END
 $$;
 
--- What waits for it is not sent any more. Ended webhooks stay as long as deliveries of theirs.
+-- What waits for it is not sent any more; what is being put meanwhile comes first, or is not put. Ended webhooks stay as long
+-- as deliveries of theirs.
 CREATE FUNCTION nocontent.end_webhook(tenant integer, webhook uuid, because smallint) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
 AS $$
 BEGIN
+    PERFORM FROM nocontent.webhooks WHERE tenant_id = tenant AND webhook_id = webhook FOR UPDATE;
     UPDATE nocontent.webhooks SET ended_at = now(), ended_because = because
     WHERE tenant_id = tenant AND webhook_id = webhook AND ended_at IS NULL;
     IF NOT FOUND THEN
@@ -110,6 +112,7 @@ BEGIN
     FROM nocontent.webhooks known
     WHERE known.tenant_id = tenant AND known.ended_at IS NULL AND (webhook IS NULL OR known.webhook_id = webhook)
         AND NOT EXISTS (SELECT FROM nocontent.erasures asked WHERE asked.tenant_id = tenant AND asked.scope = 'tenant')
+    FOR KEY SHARE OF known
     ON CONFLICT (tenant_id, webhook_id, event, cause) DO NOTHING;
     GET DIAGNOSTICS added = ROW_COUNT;
     RETURN added;
@@ -182,8 +185,8 @@ AS $$
 $$;
 
 -- What became of an attempt: 3 delivered, 1 to be repeated after some seconds, 4 given up. Nothing changes if it was settled
--- or taken again meanwhile, unless it is known to be delivered. Returns why the webhook ended with it: 2 as its address is
--- gone, 3 after three days without a delivery that was taken; or 0.
+-- or taken again meanwhile, unless it is known to be delivered. The webhook is locked first, as by its end. Returns why the
+-- webhook ended with it: 2 as its address is gone, 3 after three days without a delivery that was taken; or 0.
 CREATE FUNCTION nocontent.settle_webhook(
     tenant integer, delivery uuid, attempt smallint, outcome smallint, its_answer smallint, rest_s integer
 ) RETURNS smallint
@@ -197,6 +200,9 @@ BEGIN
     IF outcome NOT IN (1, 3, 4) THEN
         RAISE EXCEPTION 'not an outcome' USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    PERFORM FROM nocontent.webhooks WHERE tenant_id = tenant AND webhook_id = (
+        SELECT webhook_id FROM nocontent.webhook_deliveries WHERE tenant_id = tenant AND delivery_id = delivery
+    ) FOR NO KEY UPDATE;
     UPDATE nocontent.webhook_deliveries SET state = outcome, answer = its_answer, changed_at = clock_timestamp(),
         not_before = CASE outcome WHEN 1 THEN clock_timestamp() + rest_s * interval '1 second' ELSE not_before END
     WHERE tenant_id = tenant AND delivery_id = delivery AND (

@@ -14,7 +14,7 @@ from ingest.store.accounts import people, sessions
 from ingest.store.accounts.people import NewPerson
 from ingest.store.connections import Connection
 from ingest.store.webhooks import deliveries, webhooks
-from ingest.store.webhooks.deliveries import Event
+from ingest.store.webhooks.deliveries import Event, Outcome
 from ingest.store.webhooks.errors import BadUrl, NotAllowed, TooMany
 from tests.support import accounts
 from tests.support.accounts import Member
@@ -187,3 +187,43 @@ async def test_no_act_on_webhooks_is_forgotten_by_the_audit(tenants: Tenants, co
             "SELECT act FROM audit WHERE tenant_id = $1 ORDER BY audit_id DESC LIMIT 3", tenants.other.tenant_id
         )
     assert [row["act"] for row in acts] == ["webhook.end", "webhook.test", "webhook.add"]
+
+
+async def test_a_delivery_that_is_put_while_its_webhook_ends_does_not_wait_for_ever(
+    tenants: Tenants, control: Connection
+) -> None:
+    """Whoever puts waits for the end, or the end sees what was put: nobody claims or trims what waits for an end."""
+    made = await webhooks.add(control, tenants.own.tenant_id, URL)
+    event = Event("invoice", uuid4(), (), (7,))
+    async with operator(tenants.dsn) as watcher, connections.connected(tenants.dsn, "nocontent_biller") as biller:
+        transaction = biller.transaction()
+        await transaction.start()
+        assert await deliveries.put(biller, tenants.own.tenant_id, made, event)
+        ending = asyncio.create_task(webhooks.end(control, tenants.own.tenant_id, made))
+        await _until_blocked_or_done(watcher, control, ending)
+        await transaction.commit()
+        assert await ending
+        (row,) = await watcher.fetch("SELECT state FROM webhook_deliveries WHERE webhook_id = $1", made)
+    assert row["state"] == 5, "it is cancelled"
+
+
+async def test_an_answer_that_comes_while_a_webhook_ends_breaks_neither(tenants: Tenants, control: Connection) -> None:
+    """Both change the webhook before its deliveries, so that none waits for the other in a circle."""
+    made = await webhooks.add(control, tenants.own.tenant_id, URL)
+    await webhooks.test(control, tenants.own.tenant_id, made)
+    async with operator(tenants.dsn) as watcher, connections.connected(tenants.dsn, "nocontent_mailer") as mailer:
+        (claimed,) = await deliveries.claim(mailer, 1)
+        transaction = watcher.transaction()
+        await transaction.start()
+        await watcher.execute("SELECT FROM webhooks WHERE webhook_id = $1 FOR NO KEY UPDATE", made)
+        settling = asyncio.create_task(deliveries.settle(mailer, claimed, Outcome("5xx", is_delivered=False, rest_s=5)))
+        await _until_blocked_or_done(control, mailer, settling)
+        assert await webhooks.end(watcher, tenants.own.tenant_id, made)
+        await transaction.commit()
+        assert await settling is None
+
+
+async def _until_blocked_or_done(watcher: Connection, busy: Connection, task: asyncio.Task[object]) -> None:
+    waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pid = $1)"
+    while not task.done() and not await watcher.fetchval(waits, busy.get_server_pid()):  # noqa: ASYNC110 - PostgreSQL's.
+        await asyncio.sleep(0.01)
