@@ -144,20 +144,31 @@ BEGIN
 END
 $$;
 
--- The link of a letter that is being sent: no secret is in the outbox. Returns when it ends, or null if the person has no
--- use for it any more.
+-- The link of a letter that is being sent: no secret is in the outbox. If the letter was sent before, and may have arrived,
+-- what is valid stays valid, since a mail program may show the first of two copies alone. Returns when the link ends, or null
+-- if the person has no use for it any more.
 CREATE FUNCTION nocontent.make_mail_link(tenant integer, letter uuid, its_digest bytea) RETURNS timestamptz
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
 AS $$
 DECLARE
     known record;
+    before nocontent.account_links[];
+    ends timestamptz;
 BEGIN
-    SELECT kind, person_id INTO known FROM nocontent.outbox
+    SELECT kind, person_id, attempts INTO known FROM nocontent.outbox
     WHERE tenant_id = tenant AND letter_id = letter AND state = 'sending' AND kind IN ('invitation', 'reset');
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
-    RETURN nocontent.add_link(tenant, known.person_id, known.kind, its_digest);
+    PERFORM FROM nocontent.people WHERE tenant_id = tenant AND person_id = known.person_id FOR UPDATE;
+    before := ARRAY(
+        SELECT link FROM nocontent.account_links link
+        WHERE tenant_id = tenant AND person_id = known.person_id AND kind = known.kind AND known.attempts > 1
+            AND used_at IS NULL AND expires_at > now()
+    );
+    ends := nocontent.add_link(tenant, known.person_id, known.kind, its_digest);
+    INSERT INTO nocontent.account_links SELECT * FROM unnest(before);
+    RETURN ends;
 EXCEPTION WHEN no_data_found THEN
     RETURN NULL;
 END

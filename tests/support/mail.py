@@ -30,7 +30,7 @@ INSERT INTO nocontent.people (tenant_id, email, name, role, password_hash, passw
 SELECT $1, 'person-' || n || '@example.com', 'Somebody', 'owner', $3, now() FROM generate_series(1, $2) AS n
 RETURNING person_id
 """
-_HASH = f"$argon2id$v=19$m=8,t=1,p=1${'A' * 22}${'A' * 43}"
+HASH = f"$argon2id$v=19$m=8,t=1,p=1${'A' * 22}${'A' * 43}"
 
 
 class Received(NamedTuple):
@@ -137,7 +137,7 @@ async def compose(_connection: Connection, claimed: Claim, link: Link | None) ->
 
 async def add_people(connection: Connection, tenant_id: int, count: int) -> list[UUID]:
     """Add people who have accepted their invitation."""
-    rows = await connection.fetch(_ADD, tenant_id, count, _HASH)
+    rows = await connection.fetch(_ADD, tenant_id, count, HASH)
     return [row["person_id"] for row in rows]
 
 

@@ -18,7 +18,7 @@ ATTEMPTS_MAX = 26  # With the delays of `delay`, 3 days.
 RESET_AGE_MAX, ONCE_AGE_MAX, AGE_MAX = timedelta(hours=1), timedelta(days=3), timedelta(days=30)
 _FIRST_DELAY_S, _DELAY_S_MAX = 60, 14_400
 DECLINABLE_AN_HOUR = 20  # Alerts and reports to one person.
-RESETS_AN_HOUR = 5
+LINKS_AN_HOUR = 5  # Invitations to one person, and resets.
 
 
 class Claim(NamedTuple):
@@ -38,7 +38,7 @@ class Claim(NamedTuple):
 
     @property
     def is_over_limit(self) -> bool:
-        return (self.kind == "reset" and self.lately >= RESETS_AN_HOUR) or (
+        return (self.kind in {"invitation", "reset"} and self.lately >= LINKS_AN_HOUR) or (
             self.kind in _DECLINABLE and self.lately >= DECLINABLE_AN_HOUR
         )
 

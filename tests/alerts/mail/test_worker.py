@@ -14,7 +14,7 @@ from ingest.store.connections import Connection
 from ingest.store.mail import sending
 from tests.alerts.mail.conftest import Office
 from tests.support import mail
-from tests.support.mail import Inbox
+from tests.support.mail import Inbox, Received
 
 TLS = ssl.create_default_context()
 
@@ -113,7 +113,7 @@ async def test_a_person_gets_twenty_alerts_and_reports_an_hour_and_five_resets(
     async with mail.serving(inbox) as relay:
         await _round(mailer, relay)
         counted = Counter((each.recipient, each.parsed()["Subject"]) for each in inbox.received)
-        assert counted["person-1@example.com", "About reset"] == sending.RESETS_AN_HOUR
+        assert counted["person-1@example.com", "About reset"] == sending.LINKS_AN_HOUR
         assert counted["person-1@example.com", "About invoice"] == 25
         assert counted["person-2@example.com", "About budget-alert"] == 1
         assert counted.total() == sending.DECLINABLE_AN_HOUR + 5 + 25 + 1
@@ -154,12 +154,54 @@ async def test_a_link_is_made_when_its_letter_is_sent_and_is_in_no_table(
     async with mail.serving(inbox) as relay:
         await _round(mailer, relay)
     (received,) = inbox.received
-    body = received.parsed().get_body(("plain",))
-    assert body is not None
-    secret = body.get_content().split()[1]
+    secret = _secret(received)
     found = await owner.fetchval("SELECT count(*) FROM account_links WHERE digest = sha256($1::bytea)", secret.encode())
     assert found == 1
     assert secret not in str(await owner.fetch("SELECT outbox::text FROM outbox"))
+
+
+async def test_each_copy_of_a_letter_has_a_link_that_works(
+    office: Office, owner: Connection, mailer: Connection
+) -> None:
+    """Of two copies with one Message-ID a mail program may show the first alone."""
+    inbox = Inbox()
+    inbox.answers["data"] = "die"
+    await mail.put(owner, office.tenant_id, office.people[0], "reset")
+    async with mail.serving(inbox) as relay:
+        await _round(mailer, relay)
+        inbox.answers.clear()
+        await owner.execute("UPDATE outbox SET not_before = now()")
+        await _round(mailer, relay)
+    first, second = inbox.received
+    assert first.id == second.id
+    for received in (first, second):
+        found = await owner.fetchrow("SELECT * FROM find_link(sha256($1::bytea))", _secret(received).encode())
+        assert found is not None
+        assert found["its_person"] == office.people[0]
+    assert await owner.fetchval("SELECT use_link(sha256($1::bytea), $2)", _secret(first).encode(), mail.HASH)
+    assert await owner.fetchval("SELECT count(*) FROM account_links WHERE used_at IS NULL") == 0
+
+
+def _secret(received: Received) -> str:
+    body = received.parsed().get_body(("plain",))
+    assert body is not None
+    return str(body.get_content().split()[1])
+
+
+async def test_a_person_gets_five_invitations_an_hour(office: Office, owner: Connection, mailer: Connection) -> None:
+    """Whoever may invite somebody could fill the mailbox of a stranger."""
+    inbox = Inbox()
+    invited = await owner.fetchval(
+        "INSERT INTO people (tenant_id, email, name, role) VALUES ($1, 'stranger@example.com', 'Stranger', 'analyst')"
+        " RETURNING person_id",
+        office.tenant_id,
+    )
+    for _ in range(7):
+        await mail.put(owner, office.tenant_id, invited, "invitation")
+    async with mail.serving(inbox) as relay:
+        await _round(mailer, relay)
+    await owner.execute("DELETE FROM people WHERE person_id = $1", invited)
+    assert await mail.states(owner) == {"sent": 5, "over-limit": 2}
 
 
 async def test_an_invitation_that_was_accepted_meanwhile_is_not_sent(
