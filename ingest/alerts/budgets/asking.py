@@ -56,6 +56,8 @@ async def read(connection: Connection, tenant_id: int, given: Given) -> Spec:
     if given.period not in PERIODS:
         raise BadBudget("period")
     zone = given.zone or await budgets.plan_zone(connection, tenant_id)
+    if not budgets.ZONE.fullmatch(zone):  # Such as EST5EDT, which is there and has no place in the table.
+        raise BadBudget("zone")
     try:
         periods.zone(zone)
     except CannotStart:

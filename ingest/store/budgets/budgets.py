@@ -1,5 +1,6 @@
 """Adds, lists and ends budgets; a budget never changes."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from enum import IntEnum
@@ -18,6 +19,7 @@ LIMIT_NANOUSD_MAX = 10**18
 THRESHOLDS_MAX = 5
 PERCENT_MAX = 1_000
 DEFAULT_THRESHOLDS = (50, 80, 100)
+ZONE = re.compile(r"[A-Z][A-Za-z]{1,19}([/_+-][A-Za-z0-9]{1,19}){0,6}")  # As the table has it.
 
 
 class Scope(IntEnum):

@@ -60,7 +60,7 @@ def test_a_budget_is_about_a_term(form: dict[str, str], scope: int, owner: Visit
         ({"thresholds": "0"}, "whole percents from 1 to 1,000"), ({"thresholds": "50,50"}, "different"),
         ({"thresholds": "1,2,3,4,5,6"}, "up to 5"), ({"thresholds": "1001"}, "Thresholds are"),
         ({"period": "year"}, "A period is"), ({"zone": "Mars/Olympus"}, "no such time zone"),
-        ({"zone": "../../etc/passwd"}, "no such time zone"),
+        ({"zone": "../../etc/passwd"}, "no such time zone"), ({"zone": "EST5EDT"}, "no such time zone"),
         ({"of": "model", "term": "no-such-model"}, "no such category, model or tag value"),
         ({"of": "tag:nope", "term": "search"}, "no such category"), ({"of": "everything"}, "no such category"),
     ],
