@@ -4,8 +4,9 @@ import difflib
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,12 +82,14 @@ def in_force(versions: Sequence[Version], today: date) -> Version:
     return next((each for each in reversed(versions) if each.head.effective <= today), versions[0])
 
 
-def changes(older: Version, newer: Version) -> Iterator[tuple[str, str]]:
-    """Yield the paragraphs of both versions, each with `-` if it went, `+` if it came, and a space if it stayed."""
+@cache
+def changes(older: Version, newer: Version) -> Sequence[tuple[str, str]]:
+    """Return the paragraphs of both versions, each with `-` if it went, `+` if it came, and a space if it stayed.
+
+    Kept, because anybody may ask for a page with it, and it takes a tenth of a second.
+    """
     before, after = (each.text.strip().split("\n\n") for each in (older, newer))
-    for line in difflib.ndiff(before, after):
-        if line[0] in "-+ ":
-            yield line[0], line[2:]
+    return tuple((line[0], line[2:]) for line in difflib.ndiff(before, after) if line[0] in "-+ ")
 
 
 def sums(folder: Path = FOLDER) -> str:

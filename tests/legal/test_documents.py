@@ -84,6 +84,7 @@ def test_a_later_version_is_in_force_from_its_day_on(copied: Path) -> None:
     for day, expected in (("2026-11-28", first), ("2027-02-28", first), ("2027-03-01", second), ("2020-01-01", first)):
         assert documents.in_force((first, second), date.fromisoformat(day)) == expected
     marks = dict(documents.changes(first, second))
+    assert documents.changes(first, second) is documents.changes(first, second), "compared once, however many ask"
     assert "A refund is a credit note." in [text for mark, text in documents.changes(first, second) if mark == "+"]
     assert "-" in marks
 

@@ -117,7 +117,7 @@ def _version(guest: Guest, version: Version) -> Response:
             version=version,
             text=markdown.render(version.text, library.facts),
             state=_standing(library, version, today),
-            changes=[] if before is None else list(documents.changes(before, version)),
+            changes=() if before is None else documents.changes(before, version),
             shown=version.shown_digest(library.facts).hex(),
         )
     )
