@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from ingest.knowledge.letters import Facts
 
 _Value = TypeVar("_Value")
-# Mail programs make a link of whatever looks like a host's name, also of one in a person's name.
-_HOST = re.compile(r"(?<=\w)\.(?=\w)")
+# Mail programs make a link of whatever looks like a host's name, also of one in a person's name; the dots of UTS 46.
+_HOST = re.compile(r"(?<=\w)[.\u3002\uff0e\uff61](?=\w)")
 
 
 def plain(facts: Facts) -> Facts:

@@ -176,13 +176,13 @@ def test_without_its_secret_a_letter_shows_a_placeholder(kind: Kind) -> None:
     assert "made when this letter is sent" in letter.text
 
 
-def test_a_name_of_a_person_makes_no_link_in_a_mail_program() -> None:
+@pytest.mark.parametrize("dot", [".", "\u3002", "\uff0e", "\uff61"])
+def test_a_name_of_a_person_makes_no_link_in_a_mail_program(dot: str) -> None:
     facts = examples.facts("invitation")
-    letter = render(
-        facts._replace(to=facts.to._replace(name="Free gifts at evil.example")), examples.links("invitation")
-    )
+    name = f"Free gifts at evil{dot}example"
+    letter = render(facts._replace(to=facts.to._replace(name=name)), examples.links("invitation"))
     assert "evil. example" in letter.text
-    assert "evil.example" not in letter.text + letter.html
+    assert f"evil{dot}example" not in letter.text + letter.html
 
 
 def test_amounts_and_times_are_the_readers() -> None:
