@@ -23,12 +23,17 @@ TENANTS_A_STEP = 500
 SPAN = timedelta(days=60)  # Shorter than letters are kept after they are sent: so nobody gets one twice.
 
 
+def check() -> None:
+    """Raise CannotStart unless the operator's details and the list of subprocessors are as they should be."""
+    library.load(config.load_own(LegalSettings))
+
+
 async def notify(connection: Connection) -> Round:
     """Put the letters about what is announced now."""
     today = (await reviews.now(connection)).date()
     try:
         announced = library.load(config.load_own(LegalSettings)).notices
-    except CannotStart as fault:  # The console does not start with such a list either.
+    except CannotStart as fault:  # Changed since the start; only this job stops.
         logs.error("job-failed", job="notices", error=type(fault).__name__)
         return Round({}, is_complete=True, rest_s=REST_S)
     await notify_of(connection, today, announced)

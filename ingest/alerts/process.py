@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ingest import config
-from ingest.alerts.mail import job as mail
-from ingest.alerts.webhooks import settings as webhooks
+from ingest.alerts import settings
 from ingest.reports import process
 from ingest.serving.application import Application
 
@@ -22,12 +20,9 @@ def create(shared: object) -> Starlette:
 
 
 def check() -> None:
-    """Raise CannotStart unless all settings are as they should be, those of mail and webhooks included."""
+    """Raise CannotStart unless all settings are as they should be, those of this room's jobs included."""
     process.check()
-    mail.check()
-    own = config.load_own(webhooks.WebhookSettings)
-    webhooks.keys(own)
-    webhooks.allows_loopback(own)
+    settings.check()
 
 
 APPLICATION = Application(create, process.APPLICATION.share, check)

@@ -1,4 +1,4 @@
-"""`jobs`: run the jobs on rollups, invoices and erasures, until SIGTERM or once."""
+"""`jobs`: run the jobs on rollups, invoices, erasures, mail, budgets and webhooks, until SIGTERM or once."""
 
 import argparse
 import asyncio
@@ -6,8 +6,8 @@ import signal
 from contextlib import suppress
 
 from ingest import logs
+from ingest.alerts import settings as alerts
 from ingest.alerts.lanes import ALL as LANES
-from ingest.alerts.mail import job as mail
 from ingest.cli import processes
 from ingest.cli.arguments import Subparsers
 from ingest.errors import CannotStart, Unavailable
@@ -23,7 +23,7 @@ from ingest.store.database import require_dsn
 
 def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     """Declare the command."""
-    says = "add up usage, compare it with the rows, close invoices and hand them over, erase, until SIGTERM"
+    says = "add up usage, close invoices, erase, compare budgets, send letters and post to webhooks, until SIGTERM"
     command = commands.add_parser("jobs", help=says, description=says)
     command.add_argument("--once", action="store_true", help="do all that there is to do, print it, and exit")
     command.set_defaults(run=_jobs)
@@ -31,7 +31,7 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
 
 def _jobs(args: argparse.Namespace) -> int:
     wanted = processes.load()
-    mail.check()
+    alerts.check()
     dsn, folder = require_dsn(wanted), settings.folder(wanted)
     return asyncio.run(_once(dsn, folder) if args.once else _forever(dsn, folder))
 

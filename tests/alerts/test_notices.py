@@ -1,17 +1,21 @@
 """Notices about subprocessors: from the announcement until it begins, once for each owner and admin of every tenant."""
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 from ingest.alerts import notices, weekly
-from ingest.legal import facts, subprocessors
+from ingest.alerts.letters import gather
+from ingest.alerts.letters.render import Links
+from ingest.errors import CannotStart
+from ingest.legal import subprocessors
+from ingest.legal.facts import NAMES
 from ingest.legal.subprocessors import Notice
 from ingest.store import connections
-from ingest.store.mail import reviews
+from ingest.store.mail import letters
 from tests.support import cluster, staff
 from tests.support.cluster import Cluster
 from tests.support.staff import Staff
@@ -22,7 +26,16 @@ _NOTICE = Notice(
     UUID(int=7), "Example Hosting", "hosting", "all data", "Germany", "none", _ANNOUNCED,
     _ANNOUNCED + timedelta(days=30),
 )  # fmt: skip
-_NAMED = "".join(f'{name} = "a@example.com"\n' for name in facts.NAMES)
+_LISTED = """
+[[subprocessor]]
+id = "own-hosting"
+name = "Own Hosting"
+purpose = "hosting"
+data = "all data"
+place = "Norway"
+transfer = "none: within the EEA"
+{dates}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -69,16 +82,55 @@ async def test_none_is_sent_before_it_is_announced_after_it_begins_or_for_longer
     assert await tenants[0].letters() == []
 
 
-async def test_the_job_puts_what_the_list_announces_now_once_the_operator_is_named(
-    noticed: str, tenants: tuple[Staff, Staff], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def details(tmp_path: Path) -> dict[str, str]:
+    """Return the operator's details, with a list of the operator's own, which announces a company for 30 days on."""
+    listed = tmp_path / "subprocessors.toml"
+    today = datetime.now(UTC).date()
+    dates = f"announced = {today - timedelta(days=1)}\neffective = {today + timedelta(days=40)}"
+    listed.write_text(_LISTED.format(dates=dates))
+    subprocessors.lock_of(listed).write_text(subprocessors.sums(subprocessors.read(listed)))
+    own = dict.fromkeys(NAMES, "Example") | {"contact": "a@example.com", "security_contact": "b@example.com"}
+    return own | {"subprocessors": str(listed)}
+
+
+def _use(details: dict[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = folder / "legal.toml"
+    file.write_text("".join(f'{name} = "{value}"\n' for name, value in details.items()))
+    monkeypatch.setenv("NOCONTENT_LEGAL_FILE", str(file))
+
+
+async def test_the_operators_own_list_is_announced_and_its_letter_names_the_company(
+    noticed: str, tenants: tuple[Staff, Staff], details: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    announced = subprocessors.notices(subprocessors.load())
+    _use(details, tmp_path, monkeypatch)
     async with connections.connected(noticed, weekly.ROLE) as mailer:
-        today = (await reviews.now(mailer)).date()
         assert (await notices.notify(mailer)).is_complete
-        assert await tenants[1].letters() == []
-        (tmp_path / "legal.toml").write_text(_NAMED, "utf-8")
-        monkeypatch.setenv("NOCONTENT_LEGAL_FILE", str(tmp_path / "legal.toml"))
-        assert (await notices.notify(mailer)).is_complete
-    due = [each for each in announced if each.announced <= today < min(each.effective, each.announced + notices.SPAN)]
-    assert await tenants[1].letters() == sorted(len(due) * _LETTERS)
+        assert await tenants[1].letters() == _LETTERS
+        (line, *_) = (await letters.page(mailer, tenants[1].tenant_id, None, 1)).lines
+        found = await letters.find(mailer, tenants[1].tenant_id, line.letter_id)
+        assert found is not None
+        made = await gather.compose(mailer, found[1], Links(console="https://console.example.com"))
+    assert made is not None
+    assert "Own Hosting" in made.subject
+    assert "Norway" in made.text
+
+
+async def test_nobody_gets_a_notice_before_the_operators_details_are_complete(
+    noticed: str, tenants: tuple[Staff, Staff], details: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connections.connected(noticed, weekly.ROLE) as mailer:
+        await notices.notify(mailer)  # Without a file of details.
+        _use({name: value for name, value in details.items() if name != "company"}, tmp_path, monkeypatch)
+        await notices.notify(mailer)
+    assert await tenants[1].letters() == []
+
+
+def test_a_list_that_breaks_the_rules_stops_the_start(
+    details: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _use(details, tmp_path, monkeypatch)
+    notices.check()
+    Path(details["subprocessors"]).write_text(_LISTED.format(dates="announced = 2026-11-01\neffective = 2026-11-02"))
+    with pytest.raises(CannotStart, match="less than 30 days"):
+        notices.check()
