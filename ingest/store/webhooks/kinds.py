@@ -36,7 +36,9 @@ class EventRow(NamedTuple):
 
 _BUDGET = (("budget_id",), ("period_start_day", "threshold_percent", "spend_nanousd", "limit_nanousd"))
 EVENTS: Mapping[EventKind, EventRow] = {
-    "budget-alert": EventRow(*_BUDGET, "Spend has crossed a threshold of a budget; 0 percent is the forecast."),
+    "budget-alert": EventRow(
+        *_BUDGET, "Spend has crossed a threshold of a budget; 0 percent: it is expected to reach the limit."
+    ),
     "budget-uncrossed": EventRow(*_BUDGET, "A correction has taken spend below a threshold that it had crossed."),
     "webhook-test": EventRow((), (), "Somebody asked for a test."),
     "invoice": EventRow((), ("number",), "An invoice or a credit note was issued."),

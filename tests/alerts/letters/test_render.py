@@ -199,3 +199,5 @@ def test_a_budget_in_forecast_says_that_it_will_be_exceeded() -> None:
     letter = render(facts._replace(about=facts.about._replace(threshold=0)), examples.links("budget-alert"))
     assert "will probably be exceeded" in letter.subject
     assert "0 %" not in letter.subject
+    assert "Expected" in letter.text
+    assert "Spent so far" not in letter.text + letter.html  # The figure is what the forecast expects.
