@@ -38,12 +38,12 @@ class Ambiguous(Exception):
 
 
 class Server:
-    """An open connection."""
+    """An open connection, on which a transaction is begun."""
 
     def __init__(self, client: SMTP, sender: str) -> None:
         self._client = client
         self._sender = sender
-        self._is_begun = False
+        self._is_begun = True
 
     async def send(self, recipient: str, message: bytes) -> int:
         """Send a letter and return the class of the reply; raises Refused, Ambiguous and ServerError."""
@@ -68,7 +68,7 @@ class Server:
     async def _begin(self) -> None:
         """Say from whom a letter is; whatever is refused before the recipient is refused to us, not to the letter."""
         try:
-            if self._is_begun:  # The last letter was refused half-way.
+            if self._is_begun:  # By `connect`, or by a letter that was refused half-way.
                 await self._client.rset()
             self._is_begun = True
             await self._client.mail(self._sender)
@@ -126,6 +126,7 @@ async def connect(relay: Relay, tls: ssl.SSLContext) -> Server:
                 await _start_tls(client, tls)
             if relay.user is not None and relay.password is not None:
                 await client.login(relay.user.reveal(), relay.password.reveal())
+            await client.mail(relay.sender)  # Before any letter is claimed: whoever refuses this takes none from us.
             return Server(client, relay.sender)
     except NoTls:
         raise
