@@ -1,1 +1,1 @@
-"""What is told to people unasked: letters, and what has them sent."""
+"""What people and their programs are told unasked: letters, webhooks, and the jobs that have them sent."""

@@ -59,9 +59,11 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     )
     _add_person(reset)
     reset.add_argument("--print-link", action="store_true", help=_PRINT_LINK)
-    says = "make the file of keys that sign sessions, or put a new key before the one that signs"
+    says = (
+        "make a file of keys of sessions, of links that unsubscribe or of webhooks, or put a new key before the first"
+    )
     keygen = family.family.add_parser("keygen", help=says, description=says)
-    keygen.add_argument("file", help="the one that NOCONTENT_SESSION_KEYS_FILE names")
+    keygen.add_argument("file", help="the one that NOCONTENT_SESSION_KEYS_FILE, or the like, names")
     keygen.set_defaults(run=_keygen)
 
 

@@ -1,1 +1,1 @@
-"""Letters to people: facts in, subject, text and HTML out; pure, but for `facts.py`, which looks the facts up."""
+"""Letters to people: facts in, subject, text and HTML out; pure, but for `gather.py` and `week.py`, which look up."""
