@@ -21,12 +21,11 @@ from ingest.knowledge.letters import (
     WebhookDisabled,
     WeeklyReview,
 )
-from ingest.store.mail.kinds import DECLINABLE, KINDS, Kind
+from ingest.store.mail.kinds import DECLINABLE, KINDS, LINKED, Kind
 
 _ID = UUID("01939f4e-0000-7000-8000-000000000001")
 _AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 _NANO = 1_000_000_000
-LINKED: tuple[Kind, ...] = ("invitation", "reset")  # With a link that works once.
 TO = Recipient("owner@example.com", "Owner of Acme", "acme", "owner", "Europe/Berlin")
 CONSOLE = "https://console.example.com"
 ABOUT: Mapping[Kind, About] = {

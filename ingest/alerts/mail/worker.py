@@ -12,7 +12,7 @@ from ingest.alerts.mail.message import CannotBuild, Content, Envelope
 from ingest.alerts.mail.smtp import Ambiguous, Refused, Server, ServerError
 from ingest.store.connections import Connection
 from ingest.store.mail import sending
-from ingest.store.mail.kinds import KINDS, Kind
+from ingest.store.mail.kinds import KINDS, LINKED, Kind
 from ingest.store.mail.sending import Claim, Outcome
 
 # Looks up what a letter says and renders it; None if its subject is gone. The link is that of an invitation or reset.
@@ -21,7 +21,6 @@ Connect = Callable[[], Awaitable[Server]]
 SENDERS = 4  # Connections to the server, of which each waits for replies by itself.
 ROUND_S = 20.0
 END_S = 10.0  # For letters on their way when the process stops.
-_LINKED: tuple[Kind, ...] = ("invitation", "reset")
 
 
 class Ready(NamedTuple):
@@ -101,7 +100,7 @@ class Worker:
         if claimed is None:
             return None
         # Committed: whatever happens from here on, the letter is known to be on its way.
-        link = Link.make() if claimed.kind in _LINKED else None
+        link = Link.make() if claimed.kind in LINKED else None
         outcome = _unwanted(claimed)
         if outcome is None and link is not None and not await sending.link(self._connection, claimed, link.digest):
             outcome = Outcome("suppressed")

@@ -19,26 +19,26 @@ PAYERS = ("owner", "billing")
 
 
 class KindRow(NamedTuple):
-    """A kind of letter; `about` is the table whose ids or numbers it carries."""
+    """What a kind of letter promises, and whom it is for."""
 
     delivery: Delivery
     group: Group
     roles: tuple[str, ...]  # Of a recipient, also at the time of sending.
-    about: str
 
 
 KINDS: Mapping[Kind, KindRow] = {
-    "invitation": KindRow("at-least-once", "account", ANYBODY, "people"),
-    "reset": KindRow("at-least-once", "account", ANYBODY, "people"),
-    "new-place": KindRow("at-most-once", "account", ANYBODY, "sessions"),
-    "budget-alert": KindRow("at-most-once", "alert", (*OWNERS, "billing"), "budget_alerts"),
-    "weekly-review": KindRow("at-most-once", "report", (*OWNERS, "analyst"), "usage"),
-    "invoice": KindRow("at-least-once", "notice", PAYERS, "invoices"),
-    "export-ready": KindRow("at-least-once", "notice", ANYBODY, "people"),
-    "erasure-receipt": KindRow("at-least-once", "notice", OWNERS, "erasures"),
-    "subprocessor-notice": KindRow("at-least-once", "notice", OWNERS, "tenants"),
-    "webhook-disabled": KindRow("at-least-once", "notice", OWNERS, "webhooks"),
+    "invitation": KindRow("at-least-once", "account", ANYBODY),
+    "reset": KindRow("at-least-once", "account", ANYBODY),
+    "new-place": KindRow("at-most-once", "account", ANYBODY),
+    "budget-alert": KindRow("at-most-once", "alert", (*OWNERS, "billing")),
+    "weekly-review": KindRow("at-most-once", "report", (*OWNERS, "analyst")),
+    "invoice": KindRow("at-least-once", "notice", PAYERS),
+    "export-ready": KindRow("at-least-once", "notice", OWNERS),
+    "erasure-receipt": KindRow("at-least-once", "notice", OWNERS),
+    "subprocessor-notice": KindRow("at-least-once", "notice", OWNERS),
+    "webhook-disabled": KindRow("at-least-once", "notice", OWNERS),
 }
+LINKED: tuple[Kind, ...] = ("invitation", "reset")  # With a link that works once.
 DECLINABLE: tuple[Declinable, ...] = ("alert", "report")
 
 

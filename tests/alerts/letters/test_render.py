@@ -12,7 +12,7 @@ import pytest
 from ingest.alerts.letters import examples
 from ingest.alerts.letters.render import SUBJECT_MAX, Links, Rendered, headers, render, style, style_source
 from ingest.knowledge.letters import BudgetAlert, Facts, WeeklyReview
-from ingest.store.mail.kinds import DECLINABLE, KINDS, Kind
+from ingest.store.mail.kinds import DECLINABLE, KINDS, LINKED, Kind
 
 HOSTILE = (
     "\"'><script>alert(1)</script><img src=https://evil.example/p.gif><a href=https://evil.example>x</a>",
@@ -169,7 +169,7 @@ def test_only_letters_that_one_can_do_without_are_unsubscribed(kind: Kind) -> No
         }
 
 
-@pytest.mark.parametrize("kind", examples.LINKED)
+@pytest.mark.parametrize("kind", LINKED)
 def test_without_its_secret_a_letter_shows_a_placeholder(kind: Kind) -> None:
     letter = render(examples.facts(kind), Links(console=examples.CONSOLE))
     assert "/link/" not in letter.text + letter.html
