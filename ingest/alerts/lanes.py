@@ -6,14 +6,12 @@ from ingest.alerts.mail import job as mail
 from ingest.alerts.webhooks import worker as webhooks
 from ingest.jobs.job import Job, Lane
 from ingest.reports import lanes
+from ingest.store.connections import Role
 
+ROLE: Role = "nocontent_mailer"
 LANES = (
-    Lane("mail", "nocontent_mailer", (Job("mail", mail.send_mail),)),
-    Lane(
-        "alerts",
-        weekly.ROLE,
-        (BUDGETS, Job("weekly", weekly.review), Job("notices", notices.notify)),
-    ),
-    Lane("webhooks", "nocontent_mailer", (Job("webhooks", webhooks.work),)),
+    Lane("mail", ROLE, (Job("mail", mail.send_mail),)),
+    Lane("alerts", ROLE, (BUDGETS, Job("weekly", weekly.review), Job("notices", notices.notify))),
+    Lane("webhooks", ROLE, (Job("webhooks", webhooks.work),)),
 )
 ALL = (*lanes.LANES, *LANES)

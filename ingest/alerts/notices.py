@@ -13,8 +13,9 @@ from ingest.jobs.job import Round
 from ingest.legal import library
 from ingest.legal.settings import LegalSettings
 from ingest.legal.subprocessors import Notice as Announcement
+from ingest.store import connections
 from ingest.store.connections import Connection
-from ingest.store.mail import noticed, outbox, reviews
+from ingest.store.mail import noticed, outbox
 from ingest.store.mail.kinds import KINDS
 from ingest.store.mail.outbox import Notice
 
@@ -30,7 +31,7 @@ def check() -> None:
 
 async def notify(connection: Connection) -> Round:
     """Put the letters about what is announced now."""
-    today = (await reviews.now(connection)).date()
+    today = (await connections.now(connection)).date()
     try:
         announced = library.load(config.load_own(LegalSettings)).notices
     except CannotStart as fault:  # Changed since the start; only this job stops.

@@ -11,19 +11,19 @@ from zoneinfo import ZoneInfo
 
 from ingest.errors import CannotStart
 from ingest.jobs.job import Round
-from ingest.store.connections import Connection, Role
+from ingest.knowledge import day_numbers
+from ingest.store import connections
+from ingest.store.connections import Connection
 from ingest.store.mail import outbox, reviews
 from ingest.store.mail.kinds import KINDS
 from ingest.store.mail.outbox import Notice
 from ingest.usage.billing import periods
 
-ROLE: Role = "nocontent_mailer"
 AT = time(7)
 LATE = timedelta(days=1)
 TENANTS_A_STEP = 500
 REST = timedelta(minutes=15)  # Every zone is off UTC by whole quarters of an hour.
 _WEEK = timedelta(days=7)
-_EPOCH = date(1970, 1, 1)
 
 
 class Week(NamedTuple):
@@ -41,7 +41,7 @@ class Week(NamedTuple):
     def notice(self) -> Notice:
         """Return its letter: the Monday in days since 1970, and the three times in seconds."""
         times = (int(each.timestamp()) for each in (self.before, self.start, self.end))
-        return Notice("weekly-review", (), ((self.first - _EPOCH).days, *times), self.cause)
+        return Notice("weekly-review", (), (day_numbers.number(self.first), *times), self.cause)
 
 
 def due(zone: ZoneInfo, now: datetime) -> Week | None:
@@ -58,7 +58,7 @@ def due(zone: ZoneInfo, now: datetime) -> Week | None:
 
 async def review(connection: Connection) -> Round:
     """Put the reviews that are due, of all tenants."""
-    now = await reviews.now(connection)
+    now = await connections.now(connection)
     await review_at(connection, now)
     rest = REST - (now - datetime.min.replace(tzinfo=UTC)) % REST
     return Round({}, is_complete=True, rest_s=rest.total_seconds())

@@ -12,7 +12,7 @@ from ingest.alerts.budgets.asking import Given
 from ingest.cli import acts
 from ingest.cli.arguments import Subparsers
 from ingest.errors import CannotStart
-from ingest.store import tenants
+from ingest.store import connections, tenants
 from ingest.store.budgets import alerts, budgets, errors, names, spend
 from ingest.store.budgets.alerts import FORECAST, Alert
 from ingest.store.budgets.budgets import Budget, PeriodKind, Scope
@@ -108,7 +108,7 @@ async def _show(connection: Connection, args: argparse.Namespace) -> int:
         print(f"nocontent: {_UNKNOWN}", file=sys.stderr)
         return 1
     words = await names.read(connection, tenant_id, [budget])
-    now = periods.containing(await spend.now(connection), budget.spec.period, budget.spec.time_zone)
+    now = periods.containing(await connections.now(connection), budget.spec.period, budget.spec.time_zone)
     spent = await spend.between(connection, budget, now.since, now.before)
     found = await alerts.newest(connection, tenant_id, budget.budget_id, _ALERTS_MAX)
     if args.json:

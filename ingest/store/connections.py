@@ -5,6 +5,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from typing import Literal
 
 import asyncpg
@@ -181,6 +182,12 @@ async def connected(dsn: str, role: Role | None) -> AsyncIterator[Connection]:
         raise Unavailable from None
     finally:
         await close(connection)
+
+
+async def now(connection: Connection) -> datetime:
+    """Return PostgreSQL's time."""
+    at: datetime = await connection.fetchval("SELECT clock_timestamp()")
+    return at
 
 
 async def close(connection: Connection) -> None:

@@ -16,7 +16,7 @@ import asyncpg
 from ingest.errors import CannotStart
 from ingest.knowledge.clock import Clock
 from ingest.knowledge.retention import FIRST_DAYS, Retention
-from ingest.store import acts
+from ingest.store import acts, connections
 from ingest.store.connections import Connection
 
 Withheld = Literal["", "too-soon", "clock-adrift", "clock-went-back"]
@@ -38,7 +38,6 @@ class Horizon(NamedTuple):
     withheld: Withheld
 
 
-_TIME = "SELECT clock_timestamp()"
 _READ = "SELECT retention_days, horizon, advanced_at FROM nocontent.retention WHERE retention_id = 1"
 _ADVANCE = "SELECT days, horizon, withheld FROM nocontent.advance_horizon($1, $2)"
 _WRITE = "UPDATE nocontent.retention SET retention_days = $1, horizon = $2, advanced_at = $3 WHERE retention_id = 1"
@@ -54,7 +53,7 @@ async def read_time(connection: Connection) -> Time:
     """Read PostgreSQL's clock and compare the node's with it."""
     clock = Clock()
     asked = clock.moment()
-    now = await connection.fetchval(_TIME)
+    now = await connections.now(connection)
     clock.take(now, asked)
     return Time(now, clock.is_adrift)
 

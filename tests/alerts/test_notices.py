@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from ingest.alerts import notices, weekly
+from ingest.alerts import lanes, notices
 from ingest.alerts.letters import gather
 from ingest.alerts.letters.render import Links
 from ingest.errors import CannotStart
@@ -54,7 +54,7 @@ async def tenants(noticed: str) -> tuple[Staff, Staff]:
 
 
 async def _notify(dsn: str, today: date, *announced: Notice) -> int:
-    async with connections.connected(dsn, weekly.ROLE) as mailer:
+    async with connections.connected(dsn, lanes.ROLE) as mailer:
         return await notices.notify_of(mailer, today, announced)
 
 
@@ -104,7 +104,7 @@ async def test_the_operators_own_list_is_announced_and_its_letter_names_the_comp
     noticed: str, tenants: tuple[Staff, Staff], details: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _use(details, tmp_path, monkeypatch)
-    async with connections.connected(noticed, weekly.ROLE) as mailer:
+    async with connections.connected(noticed, lanes.ROLE) as mailer:
         assert (await notices.notify(mailer)).is_complete
         assert await tenants[1].letters() == _LETTERS
         (line, *_) = (await letters.page(mailer, tenants[1].tenant_id, None, 1)).lines
@@ -119,7 +119,7 @@ async def test_the_operators_own_list_is_announced_and_its_letter_names_the_comp
 async def test_nobody_gets_a_notice_before_the_operators_details_are_complete(
     noticed: str, tenants: tuple[Staff, Staff], details: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with connections.connected(noticed, weekly.ROLE) as mailer:
+    async with connections.connected(noticed, lanes.ROLE) as mailer:
         await notices.notify(mailer)  # Without a file of details.
         _use({name: value for name, value in details.items() if name != "company"}, tmp_path, monkeypatch)
         await notices.notify(mailer)

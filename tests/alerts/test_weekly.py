@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ingest.alerts import weekly
+from ingest.alerts import lanes, weekly
 from ingest.store import connections
 from ingest.store.connections import Connection
 from tests.support import metering, staff
@@ -80,7 +80,7 @@ async def _use(owner: Connection, own: Staff, days: int) -> None:
 
 
 async def _put(dsn: str, now: datetime) -> int:
-    async with connections.connected(dsn, weekly.ROLE) as mailer:
+    async with connections.connected(dsn, lanes.ROLE) as mailer:
         return await weekly.review_at(mailer, now)
 
 
@@ -125,7 +125,7 @@ async def test_the_zone_is_that_of_the_plan_and_a_disabled_tenant_has_none(owner
 
 
 async def test_the_next_round_is_at_the_next_quarter_of_an_hour(weekly_database: str) -> None:
-    async with connections.connected(weekly_database, weekly.ROLE) as mailer:
+    async with connections.connected(weekly_database, lanes.ROLE) as mailer:
         done = await weekly.review(mailer)
     assert done.is_complete
     assert 0 < done.rest_s <= 900

@@ -3,6 +3,7 @@
 from datetime import date
 from typing import NamedTuple
 
+from ingest.knowledge import day_numbers
 from ingest.store.budgets.budgets import Budget
 from ingest.store.connections import Connection
 from ingest.store.mail import outbox
@@ -11,8 +12,6 @@ from ingest.store.mail.outbox import Notice
 from ingest.store.webhooks import deliveries
 from ingest.store.webhooks.deliveries import Event
 from ingest.store.webhooks.kinds import EventKind
-
-_EPOCH = date(1970, 1, 1)
 
 
 class Announcement(NamedTuple):
@@ -25,7 +24,7 @@ class Announcement(NamedTuple):
 
 async def announce(connection: Connection, budget: Budget, about: Announcement) -> None:
     """Put a letter for each owner, admin and person of billing, and a delivery if the budget names a webhook."""
-    days = (about.period_start - _EPOCH).days
+    days = day_numbers.number(about.period_start)
     numbers = (about.threshold, about.spend_nanousd, budget.spec.limit_nanousd, days)
     cause = outbox.cause_of("budget-alert", budget.budget_id, about.period_start, about.threshold)
     notice = Notice("budget-alert", (budget.budget_id,), numbers, cause)
@@ -41,7 +40,7 @@ async def take_back(connection: Connection, budget: Budget, about: Announcement)
 async def _post(connection: Connection, budget: Budget, kind: EventKind, about: Announcement) -> None:
     if budget.spec.webhook_id is None:
         return
-    days = (about.period_start - _EPOCH).days
+    days = day_numbers.number(about.period_start)
     numbers = (days, about.threshold, about.spend_nanousd, budget.spec.limit_nanousd)
     cause = outbox.cause_of(kind, budget.budget_id, about.period_start, about.threshold)
     event = Event(kind, cause, (budget.budget_id,), numbers)

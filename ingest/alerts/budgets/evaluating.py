@@ -43,7 +43,7 @@ async def evaluate(connection: Connection, tenant_id: int, budget_id: UUID, now:
         known = await alerts.since(connection, budget, now.date() - _PAST_DAYS)
         is_review = budget.reviewed_at is None or not timedelta() <= now - budget.reviewed_at < REVIEW
         spent, announced = 0, 0
-        for look in _looks(budget, present, now, known if is_review else ()):
+        for look in _looks(budget, present, now, known if is_review else None):
             found = await spend.between(connection, budget, look.period.since, look.period.before)
             announced += await _cross(connection, budget, look, _Found(found, now, _of(known, look.period.start)))
             spent = found if look.period == present else spent
@@ -69,14 +69,13 @@ def _of(known: Sequence[Alert], start: date) -> dict[int, Alert]:
     return {alert.threshold: alert for alert in known if alert.period_start == start}
 
 
-def _looks(budget: Budget, present: Period, now: datetime, reviewed: Sequence[Alert]) -> Iterator[_Look]:
-    """Yield the present period, the one before while it may change, and with a review those that have alerts."""
+def _looks(budget: Budget, present: Period, now: datetime, reviewed: Sequence[Alert] | None) -> Iterator[_Look]:
+    """Yield the present period, the one before while it may change, and, in a review, those of its alerts."""
     yield _Look(present, is_announced=True)
     before = periods.previous(present, budget.spec.period, budget.spec.time_zone)
-    is_due = budget.reviewed_at is None or not timedelta() <= now - budget.reviewed_at < REVIEW
-    if before.before > budget.created_at and (is_due or now - before.before < JUST_OVER):
+    if before.before > budget.created_at and (reviewed is not None or now - before.before < JUST_OVER):
         yield _Look(before, is_announced=now - before.before <= LATE)
-    for start in sorted({alert.period_start for alert in reviewed} - {present.start, before.start}):
+    for start in sorted({alert.period_start for alert in reviewed or ()} - {present.start, before.start}):
         yield _Look(periods.of(start, budget.spec.period, budget.spec.time_zone), is_announced=False)
 
 

@@ -3,7 +3,8 @@
 from ingest import logs
 from ingest.alerts.budgets import evaluating
 from ingest.jobs.job import Job, Round
-from ingest.store.budgets import budgets, spend
+from ingest.store import connections
+from ingest.store.budgets import budgets
 from ingest.store.connections import Connection, PostgresError, sqlstate
 from ingest.store.jobs import Figure
 
@@ -16,7 +17,7 @@ async def evaluate(connection: Connection) -> Round:
     wanted = await budgets.open_ids(connection)
     for tenant_id, budget_id in wanted:
         try:
-            announced = await evaluating.evaluate(connection, tenant_id, budget_id, await spend.now(connection))
+            announced = await evaluating.evaluate(connection, tenant_id, budget_id, await connections.now(connection))
         except (PostgresError, TimeoutError) as refused:
             if connection.is_closed():
                 raise

@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 from ingest.alerts.budgets import crossing, forecast, periods
 from ingest.alerts.budgets.periods import Period
+from ingest.store import connections
 from ingest.store.budgets import budgets, names, spend
 from ingest.store.budgets.budgets import Budget
 from ingest.store.connections import Connection
@@ -50,7 +51,7 @@ async def read_all(connection: Connection, tenant_id: int) -> list[Standing]:
 
 async def spent(connection: Connection, budget: Budget) -> Spent:
     """Return what was spent in the period in progress."""
-    now = await spend.now(connection)
+    now = await connections.now(connection)
     present = periods.containing(now, budget.spec.period, budget.spec.time_zone)
     return Spent(present, await spend.between(connection, budget, present.since, present.before), now)
 

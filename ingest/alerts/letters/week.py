@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+from ingest.knowledge import day_numbers
 from ingest.knowledge.letters import WeeklyReview
 from ingest.reports import answers
 from ingest.reports.answers import Row
@@ -18,7 +19,7 @@ async def find(connection: Connection, letter: Letter) -> WeeklyReview:
     """Return the review of the week that a letter names: its first day, the week before, its beginning and end."""
     start, *times = letter.numbers
     before, since, until = (datetime.fromtimestamp(each, UTC) for each in times)
-    first = facts.day(start)
+    first = day_numbers.day(start)
     last = first + timedelta(days=6)
     week = await _row(connection, letter.tenant_id, since, until)
     earlier = await _row(connection, letter.tenant_id, before, since)

@@ -1,13 +1,13 @@
 """The body of a delivery: the event's type, its time, and its ids and numbers by their names."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 
 import orjson
 
+from ingest.knowledge import day_numbers
 from ingest.store.webhooks.deliveries import Claim
 from ingest.store.webhooks.kinds import EVENTS
 
-_EPOCH = date(1970, 1, 1)
 _DAY = "_day"
 
 
@@ -21,7 +21,7 @@ def body(claimed: Claim) -> bytes:
 
 def _named(name: str, number: int) -> tuple[str, object]:
     if name.endswith(_DAY):
-        return name.removesuffix(_DAY), (_EPOCH + timedelta(days=number)).isoformat()
+        return name.removesuffix(_DAY), day_numbers.day(number).isoformat()
     return name, number
 
 

@@ -13,6 +13,7 @@ from ingest import logs
 from ingest.rights.erasing.throttle import Throttle
 from ingest.rights.receipts import documents, subjects
 from ingest.rights.receipts.documents import Order, Outcome, Receipt
+from ingest.store import connections
 from ingest.store.connections import Connection
 from ingest.store.mail import outbox
 from ingest.store.mail.kinds import KINDS
@@ -201,7 +202,7 @@ async def sum_up(work: Work, erasure: Erasure) -> Progress:
 async def free(work: Work, erasure: Erasure) -> Progress:
     """Wait until the space of the erased rows is free; go on after an hour, since it is a matter of time alone."""
     tables = await erasing.touched(work.connection, erasure)
-    now = await work.connection.fetchval("SELECT clock_timestamp()")
+    now = await connections.now(work.connection)
     is_late = now - erasure.step_at > VACUUM_WAIT
     assert erasure.ordered_at is not None
     # Autovacuum may have come before this step; without dead rows it does not come again.

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from ingest.store import connections
 from ingest.store.connections import Connection
 from ingest.store.prefixes import ALL, Prefix
 from ingest.store.rights import counting, erasures
@@ -115,7 +116,7 @@ class Finder(NamedTuple):
 
     async def _times(self, since: str | None, before: str | None) -> tuple[datetime | None, datetime]:
         """Return the first and last time of a range, which has to be past."""
-        now = await self.reads.fetchval("SELECT clock_timestamp()")
+        now = await connections.now(self.reads)
         first = None if since is None else _time(since)
         last = now - _MICROSECOND if before is None else _time(before) - _MICROSECOND
         if last >= now:

@@ -37,7 +37,6 @@ SELECT width_bucket(at, $3::timestamptz[]) - 1 AS day,
 FROM nocontent.usage
 WHERE tenant_id = $1 AND grain = $2 AND at >= ($3::timestamptz[])[1] AND at < $4 AND {is_of} GROUP BY 1
 """
-_NOW = "SELECT clock_timestamp()"
 # As `trim_usage` reckons it.
 _KEPT_SINCE = """
 SELECT coalesce(
@@ -52,12 +51,6 @@ class _Span(NamedTuple):
     grain: Grain
     since: datetime
     before: datetime
-
-
-async def now(connection: Connection) -> datetime:
-    """Return PostgreSQL's time."""
-    at: datetime = await connection.fetchval(_NOW)
-    return at
 
 
 async def between(connection: Connection, budget: Budget, since: datetime, before: datetime) -> int:

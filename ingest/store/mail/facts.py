@@ -17,10 +17,11 @@ notice, is found by `alerts.letters`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
+from ingest.knowledge import day_numbers
 from ingest.knowledge.billing import DocumentKind, document_name
 from ingest.knowledge.letters import (
     About,
@@ -42,7 +43,6 @@ from ingest.store.connections import Connection
 from ingest.store.mail.kinds import Kind
 
 CAUSES_MAX = 5
-_EPOCH = date(1970, 1, 1)
 _SCOPES: Mapping[budgets.Scope, Scope] = {
     budgets.Scope.TENANT: "tenant",
     budgets.Scope.TAG_VALUE: "tag-value",
@@ -121,7 +121,7 @@ async def _budget_alert(connection: Connection, letter: Letter) -> BudgetAlert |
         return None
     term = names.of(found, await names.read(connection, letter.tenant_id, [found]))
     scope, period = _SCOPES[found.spec.scope], _PERIODS[found.spec.period]
-    return BudgetAlert(scope, term, period, day(start), threshold, spend, limit)
+    return BudgetAlert(scope, term, period, day_numbers.day(start), threshold, spend, limit)
 
 
 _REFUSALS = """
@@ -175,11 +175,6 @@ async def _erasure_receipt(connection: Connection, letter: Letter) -> ErasureRec
 async def _webhook_disabled(connection: Connection, letter: Letter) -> WebhookDisabled:
     (webhook_id,) = letter.ids
     return WebhookDisabled(UUID(int=webhook_id.int), await _made_at(connection, letter))
-
-
-def day(number: int) -> date:
-    """Return the day that a number of a letter stands for."""
-    return _EPOCH + timedelta(days=number)
 
 
 READERS: Mapping[Kind, Callable[[Connection, Letter], Awaitable[About | None]]] = {

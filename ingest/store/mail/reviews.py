@@ -16,7 +16,6 @@ class Reader(NamedTuple):
     time_zone: str
 
 
-_NOW = "SELECT clock_timestamp()"
 _READERS = """
 SELECT tenant_id, coalesce((
     SELECT time_zone FROM nocontent.subscriptions known
@@ -34,12 +33,6 @@ _IS_ACTIVE = """
 SELECT EXISTS (SELECT FROM nocontent.usage WHERE tenant_id = $1 AND grain = $2 AND at >= $3 AND at < $4)
     OR EXISTS (SELECT FROM nocontent.refusals WHERE tenant_id = $1 AND day >= $5 AND day < $5 + 7)
 """
-
-
-async def now(connection: Connection) -> datetime:
-    """Return PostgreSQL's time, by which reviews are due."""
-    at: datetime = await connection.fetchval(_NOW)
-    return at
 
 
 async def readers(connection: Connection, at: datetime, after: int, count_max: int) -> list[Reader]:

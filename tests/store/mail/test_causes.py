@@ -10,7 +10,7 @@ import pytest
 
 from ingest.accounts import managing
 from ingest.accounts.sessions import Cookie
-from ingest.alerts import weekly
+from ingest.alerts import lanes, weekly
 from ingest.knowledge.billing import DocumentKind, Line, LineKind, Period
 from ingest.store import connections
 from ingest.store.accounts import links, sessions
@@ -124,7 +124,7 @@ CAUSES = {
     "invoice": Cause(_issue, "nocontent_biller", "invoice", ("billing", "owner"), again=Outdated),
     "credit note": Cause(_credit, "nocontent_biller", "invoice", ("billing", "owner"), _issue, NotCreditable),
     "export": Cause(_export, "nocontent_exporter", "export-ready", ("admin", "owner")),
-    "weekly review": Cause(_review, weekly.ROLE, "weekly-review", ("admin", "analyst", "owner")),
+    "weekly review": Cause(_review, lanes.ROLE, "weekly-review", ("admin", "analyst", "owner")),
 }
 # Of which the same act is the same cause. Another link is another cause.
 ONCE = [name for name in CAUSES if name not in {"another invitation", "reset by an owner", "reset that is asked for"}]
