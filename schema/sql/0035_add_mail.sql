@@ -287,14 +287,11 @@ GRANT UPDATE (state, reply_class, attempts, not_before, changed_at) ON nocontent
 GRANT SELECT (tenant_id) ON nocontent.outbox, nocontent.mail_preferences TO nocontent_eraser;
 
 -- What letters say: whom they are for, and figures of the tenant; no event, no secret and no digest.
-GRANT SELECT (tenant_id, person_id, email, name, role, password_changed_at, time_zone, created_at, last_sign_in_at,
-    disabled_at) ON nocontent.people TO nocontent_mailer;
+GRANT SELECT (tenant_id, person_id, email, name, role, password_changed_at, time_zone, disabled_at) ON nocontent.people
+    TO nocontent_mailer;
 
-GRANT SELECT ON nocontent.tenants, nocontent.vocabulary, nocontent.tag_names, nocontent.usage, nocontent.usage_marks,
-    nocontent.readable_usage, nocontent.annotations, nocontent.refusals, nocontent.arrivals, nocontent.prices,
-    nocontent.plans, nocontent.plan_versions, nocontent.subscriptions, nocontent.invoices, nocontent.invoice_lines,
-    nocontent.payments, nocontent.erasures, nocontent.erasure_counts, nocontent.retention, nocontent.rules,
-    nocontent.jobs, nocontent.job_figures TO nocontent_mailer;
+GRANT SELECT ON nocontent.tenants, nocontent.vocabulary, nocontent.usage, nocontent.refusals, nocontent.subscriptions,
+    nocontent.invoices, nocontent.erasures, nocontent.erasure_counts, nocontent.retention TO nocontent_mailer;
 
 -- As in 0030: the console sees those of its session's tenant.
 DO $$

@@ -4,16 +4,13 @@ _MAIL_READS = "outbox mail_preferences".split()
 _PUT = dict.fromkeys(["put_mail", "put_mail_to_roles"], "EXECUTE")
 MAIL: dict[str, dict[str, str]] = {  # Of migrations 0035, 0036 and 0041.
     "nocontent_mailer": dict.fromkeys(
-        "tenants vocabulary tag_names usage usage_marks readable_usage annotations refusals arrivals prices plans"
-        " plan_versions subscriptions invoices invoice_lines payments erasures erasure_counts retention rules jobs"
-        " job_figures".split()
+        "tenants vocabulary usage refusals subscriptions invoices erasures erasure_counts retention".split()
         + _MAIL_READS,
         "SELECT",
     )
     | {
         f"people.{name}": "SELECT"
-        for name in "tenant_id person_id email name role password_changed_at time_zone created_at last_sign_in_at"
-        " disabled_at".split()
+        for name in "tenant_id person_id email name role password_changed_at time_zone disabled_at".split()
     }
     | {f"sessions.{name}": "SELECT" for name in "tenant_id session_id browser".split()}
     | {f"outbox.{name}": "UPDATE" for name in "state reply_class attempts not_before changed_at".split()}
