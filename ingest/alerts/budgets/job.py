@@ -2,6 +2,7 @@
 
 from ingest import logs
 from ingest.alerts.budgets import evaluating
+from ingest.errors import CannotStart
 from ingest.jobs.job import Job, Round
 from ingest.store import connections
 from ingest.store.budgets import budgets
@@ -23,6 +24,9 @@ async def evaluate(connection: Connection) -> Round:
                 raise
             logs.error("job-failed", job=BUDGETS.name, error=type(refused).__name__, sqlstate=sqlstate(refused))
             failed += 1
+            continue
+        except CannotStart as fault:  # Its time zone is of another release's database: it waits for that one.
+            logs.error("job-failed", job=BUDGETS.name, error=type(fault).__name__)
             continue
         thresholds, forecasts = thresholds + announced.thresholds, forecasts + announced.forecasts
     figures: dict[Figure, int] = {

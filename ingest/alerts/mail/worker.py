@@ -6,10 +6,14 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import NamedTuple
 
+from jinja2 import TemplateError
+
+from ingest import logs
 from ingest.accounts.links import Link
 from ingest.alerts.mail import message, smtp
 from ingest.alerts.mail.message import CannotBuild, Content, Envelope
 from ingest.alerts.mail.smtp import Ambiguous, Refused, Server, ServerError
+from ingest.errors import CannotStart
 from ingest.store.connections import Connection
 from ingest.store.mail import sending
 from ingest.store.mail.kinds import KINDS, LINKED, Kind
@@ -21,6 +25,8 @@ Connect = Callable[[], Awaitable[Server]]
 SENDERS = 4  # Connections to the server, of which each waits for replies by itself.
 ROUND_S = 20.0
 END_S = 10.0  # For letters on their way when the process stops.
+# Of facts or a template: not of the database, whose faults end the round.
+_FAULTS = (ArithmeticError, AttributeError, CannotStart, LookupError, TemplateError, TypeError, ValueError)
 
 
 class Ready(NamedTuple):
@@ -104,17 +110,24 @@ class Worker:
         outcome = _unwanted(claimed)
         if outcome is None and link is not None and not await sending.link(self._connection, claimed, link.digest):
             outcome = Outcome("suppressed")
-        if outcome is None:
+        ready = outcome or await self._composed(claimed, link)
+        if isinstance(ready, Outcome):
+            await self._settle(claimed, ready)
+        return ready
+
+    async def _composed(self, claimed: Claim, link: Link | None) -> Ready | Outcome:
+        """Make a letter; one that a bug or a later release keeps from being made rests, and holds up no other."""
+        try:
             content = await self._compose(self._connection, claimed, link)
-            outcome = Outcome("suppressed")
-            if content is not None:
-                try:
-                    envelope = Envelope(claimed.letter_id, self._sender, claimed.email or "")
-                    return Ready(claimed, envelope.recipient, message.build(envelope, content))
-                except CannotBuild:
-                    outcome = Outcome("refused")
-        await self._settle(claimed, outcome)
-        return outcome
+            if content is None:
+                return Outcome("suppressed")
+            envelope = Envelope(claimed.letter_id, self._sender, claimed.email or "")
+            return Ready(claimed, envelope.recipient, message.build(envelope, content))
+        except CannotBuild:
+            return Outcome("refused")
+        except _FAULTS as fault:
+            logs.error("bug", error=type(fault).__name__, place=logs.place_of(fault))
+            return _later(claimed, None)
 
     async def _send(self, server: Server, ready: Ready) -> None:
         """Send a letter and settle it; raises ServerError if the connection is of no use any more."""

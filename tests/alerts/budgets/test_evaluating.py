@@ -261,6 +261,18 @@ async def test_a_round_evaluates_all_by_the_clock_of_postgresql_and_counts(organ
     assert await runner.run_once(organisation.mailer, job.BUDGETS) == {**figures, "budget_threshold_alerts": 0}
 
 
+async def test_a_budget_in_a_zone_that_is_not_there_keeps_no_other_from_its_turn(organisation: Organisation) -> None:
+    """The table takes any name of that form; the database of zones is of the release."""
+    _, other = [await budgets.add(organisation.control, organisation.tenant_id, spec(DOLLAR)) for _ in range(2)]
+    await organisation.owner.execute("UPDATE budgets SET time_zone = 'Mars/Olympus' WHERE budget_id <> $1", other)
+    now = await organisation.owner.fetchval("SELECT now()")
+    await set_spend(organisation.owner, organisation.tenant_id, now, DOLLAR)
+    done = await runner.play(organisation.mailer, job.BUDGETS)
+    assert done is not None
+    assert (done.is_complete, done.figures["budget_threshold_alerts"]) == (True, 1)
+    assert [found.budget_id for found in await letters(organisation.owner)] == [other]
+
+
 async def test_a_budget_that_postgresql_refuses_keeps_no_other_from_its_turn(organisation: Organisation) -> None:
     """Here the letter of one cannot be put: the row of its own stays out as well."""
     first, other = [await budgets.add(organisation.control, organisation.tenant_id, spec(DOLLAR)) for _ in range(2)]

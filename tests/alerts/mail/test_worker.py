@@ -5,13 +5,19 @@ import ssl
 from collections import Counter
 
 import pytest
+from jinja2 import UndefinedError
 
+from ingest.accounts.links import Link
 from ingest.alerts.mail import job
+from ingest.alerts.mail.message import Content
 from ingest.alerts.mail.settings import Relay
+from ingest.errors import CannotStart
 from ingest.jobs.job import Round
 from ingest.store import connections
 from ingest.store.connections import Connection
 from ingest.store.mail import sending
+from ingest.store.mail.kinds import Kind
+from ingest.store.mail.sending import Claim
 from tests.alerts.mail.conftest import Office
 from tests.support import mail
 from tests.support.mail import Inbox, Received
@@ -217,6 +223,28 @@ async def test_an_invitation_that_was_accepted_meanwhile_is_not_sent(
     async with mail.serving(inbox) as relay:
         await _round(mailer, relay)
     assert (inbox.received, await mail.states(owner)) == ([], {"suppressed": 1})
+
+
+@pytest.mark.parametrize("fault", [ValueError, KeyError, OverflowError, UndefinedError, CannotStart])
+async def test_a_letter_that_cannot_be_composed_holds_up_no_other(
+    office: Office, owner: Connection, mailer: Connection, fault: type[Exception]
+) -> None:
+    """It is a bug, or a letter of a later release: it rests as after a 4xx, and the lane of all tenants goes on."""
+
+    async def compose(connection: Connection, claimed: Claim, link: Link | None) -> Content | None:
+        if claimed.kind == "new-place":
+            raise fault
+        return await mail.compose(connection, claimed, link)
+
+    inbox = Inbox()
+    kinds: tuple[Kind, ...] = ("new-place", "invoice", "new-place", "invoice")
+    for kind in kinds:
+        await mail.put(owner, office.tenant_id, office.people[0], kind)
+    async with mail.serving(inbox) as relay:
+        done = await job.send_over(mailer, relay, TLS, compose)
+    assert (len(inbox.received), done.figures["mail_server_failing"]) == (2, 0)
+    assert await mail.states(owner) == {"sent": 2, "pending": 2}
+    assert await owner.fetchval("SELECT min(not_before) > now() FROM outbox WHERE state = 'pending'")
 
 
 async def test_a_worker_that_is_stopped_brings_its_letter_to_an_end(
