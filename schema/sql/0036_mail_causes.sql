@@ -3,7 +3,7 @@
 INSERT INTO nocontent.jobs (job) VALUES ('weekly'), ('notices');
 
 -- As before (0030), and with a letter. Its link is made when it is sent, and ends this one; without a mail server this one is
--- shown.
+-- shown. A hundred an hour: whoever is invited, removed and invited again gets a letter each time.
 CREATE OR REPLACE FUNCTION nocontent.invite_person(
     address text, its_name text, its_role text, its_zone text, its_digest bytea
 ) RETURNS uuid
@@ -11,8 +11,15 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock
 AS $$
 DECLARE
     tenant integer := nocontent.managed_tenant(NULL, its_role);
-    made uuid := nocontent.add_person(tenant, address, its_name, its_role, its_zone);
+    made uuid;
 BEGIN
+    IF (
+        SELECT at FROM nocontent.audit WHERE tenant_id = tenant AND act = 'account.invite'
+        ORDER BY audit_id DESC LIMIT 1 OFFSET 99
+    ) > now() - interval '1 hour' THEN
+        RAISE EXCEPTION 'too many invitations' USING ERRCODE = 'program_limit_exceeded';
+    END IF;
+    made := nocontent.add_person(tenant, address, its_name, its_role, its_zone);
     PERFORM nocontent.add_link(tenant, made, 'invitation', its_digest);
     PERFORM nocontent.put_mail(tenant, 'invitation', made, '{}', '{}', gen_random_uuid(), NULL);
     RETURN made;

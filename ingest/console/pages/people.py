@@ -52,7 +52,10 @@ _ERRORS: Mapping[type[PeopleError], tuple[HTTPStatus, str]] = {
     ),
     AddressTaken: (HTTPStatus.CONFLICT, "Somebody here has that address already."),
     BadDetails: (HTTPStatus.UNPROCESSABLE_ENTITY, "That is not an address, a name or a role that a person can have."),
-    TooManyPeople: (HTTPStatus.UNPROCESSABLE_ENTITY, "The organisation has as many people as one may have."),
+    TooManyPeople: (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "The organisation has as many people as one may have, or has invited 100 within an hour.",
+    ),
 }
 _Act = Callable[[Connection, UUID], Awaitable[None]]
 _ACTS: Mapping[str, tuple[_Act, str]] = {

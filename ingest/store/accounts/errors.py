@@ -31,7 +31,7 @@ class BadDetails(PeopleError):
 
 
 class TooManyPeople(PeopleError):
-    """The tenant has as many people as one may have."""
+    """The tenant has as many people as one may have, or has invited as many within the hour."""
 
 
 _FACES: dict[type[asyncpg.PostgresError], type[PeopleError]] = {

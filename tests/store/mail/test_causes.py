@@ -14,7 +14,7 @@ from ingest.alerts import lanes, weekly
 from ingest.knowledge.billing import DocumentKind, Line, LineKind, Period
 from ingest.store import connections
 from ingest.store.accounts import links, sessions
-from ingest.store.accounts.errors import PeopleError
+from ingest.store.accounts.errors import PeopleError, TooManyPeople
 from ingest.store.accounts.sessions import NewSession
 from ingest.store.billing import invoices
 from ingest.store.billing.invoices import Heading, NotCreditable, Outdated
@@ -200,3 +200,22 @@ async def test_an_exporter_puts_no_other_letter(own: Staff, kind: str) -> None:
     async with connections.connected(own.dsn, "nocontent_exporter") as connection:
         with pytest.raises(PostgresError, match="permission denied"):
             await connection.fetchval(put, own.tenant_id, kind)
+
+
+async def test_an_organisation_invites_a_hundred_people_an_hour(own: Staff, mailing: str) -> None:
+    """Whoever invites the same stranger again and again, and removes them each time, fills no mailbox."""
+    lines = "INSERT INTO audit (tenant_id, act, at) SELECT $1, 'account.invite', now() FROM generate_series(1, $2)"
+    async with operator(mailing) as watcher, connections.connected(mailing, "nocontent_console") as console:
+        known = await watcher.fetchval(
+            "SELECT count(*) FROM audit WHERE tenant_id = $1 AND act = 'account.invite'", own.tenant_id
+        )
+        await watcher.execute(lines, own.tenant_id, 99 - known)
+        async with sessions.entered(console, own.owner.digest):
+            made = await managing.invite(console, "stranger@example.com", "A Stranger", "analyst")
+            await managing.remove(console, made.person_id)
+        with pytest.raises(TooManyPeople):
+            async with sessions.entered(console, own.owner.digest):
+                await managing.invite(console, "stranger@example.com", "A Stranger", "analyst")
+        await watcher.execute("UPDATE audit SET at = at - interval '1 hour' WHERE tenant_id = $1", own.tenant_id)
+        async with sessions.entered(console, own.owner.digest):
+            await managing.invite(console, "stranger@example.com", "A Stranger", "analyst")
