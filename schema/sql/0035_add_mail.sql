@@ -185,13 +185,17 @@ BEGIN
 END
 $$;
 
--- Of the session's person.
+-- Of the session's person, whose row is held: a removal sees what is set, or this finds nobody.
 CREATE FUNCTION nocontent.set_own_mail(its_group text, is_wanted boolean) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
 AS $$
 DECLARE
     own record := nocontent.own_person();
 BEGIN
+    PERFORM FROM nocontent.people WHERE tenant_id = own.its_tenant AND person_id = own.its_person FOR KEY SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no session' USING ERRCODE = 'insufficient_privilege';
+    END IF;
     IF is_wanted THEN
         DELETE FROM nocontent.mail_preferences
         WHERE tenant_id = own.its_tenant AND person_id = own.its_person AND mail_group = its_group;

@@ -11,10 +11,10 @@ import pytest
 from ingest.store import connections
 from ingest.store.accounts import people, sessions
 from ingest.store.connections import Connection
-from ingest.store.mail import outbox
+from ingest.store.mail import outbox, preferences
 from ingest.store.mail.kinds import KINDS
 from ingest.store.mail.outbox import Letter, Notice, cause_of
-from tests.support import accounts, logins, mail
+from tests.support import accounts, blocking, logins, mail
 from tests.support.accounts import Member
 from tests.support.cluster import Cluster, operator
 
@@ -169,6 +169,26 @@ async def test_a_person_who_is_removed_leaves_no_letter(office: Office) -> None:
         await people.remove(control, office.own.tenant_id, gone[0])
         for table in ("outbox", "mail_preferences"):
             assert await owner.fetchval(f"SELECT count(*) FROM {table} WHERE person_id = $1", gone[0]) == 0
+
+
+async def test_a_person_who_is_removed_while_declining_leaves_no_preference(office: Office) -> None:
+    async with (
+        operator(office.dsn) as owner,
+        connections.connected(office.dsn, "nocontent_console") as console,
+        connections.connected(office.dsn, "nocontent_control") as control,
+    ):
+        person_id = await owner.fetchval(
+            "INSERT INTO people (tenant_id, email, name, role) VALUES ($1, 'new@example.com', 'Somebody', 'analyst')"
+            " RETURNING person_id",
+            office.own.tenant_id,
+        )
+        cookie = await accounts.signed_in(office.dsn, office.own.tenant_id, person_id)
+        async with sessions.entered(console, cookie.digest):
+            await preferences.set_own(console, "alert", wanted=False)
+            removing = asyncio.create_task(people.remove(control, office.own.tenant_id, person_id))
+            await blocking.until_blocked_or_done(owner, control, removing)
+        await removing
+        assert await owner.fetchval("SELECT count(*) FROM mail_preferences") == 0
 
 
 async def test_letters_that_ended_90_days_ago_go_and_no_others(office: Office) -> None:

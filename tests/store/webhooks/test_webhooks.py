@@ -16,7 +16,7 @@ from ingest.store.connections import Connection
 from ingest.store.webhooks import deliveries, webhooks
 from ingest.store.webhooks.deliveries import Event, Outcome
 from ingest.store.webhooks.errors import BadUrl, NotAllowed, TooMany
-from tests.support import accounts
+from tests.support import accounts, blocking
 from tests.support.accounts import Member
 from tests.support.cluster import Cluster, operator
 
@@ -200,7 +200,7 @@ async def test_a_delivery_that_is_put_while_its_webhook_ends_does_not_wait_for_e
         await transaction.start()
         assert await deliveries.put(biller, tenants.own.tenant_id, made, event)
         ending = asyncio.create_task(webhooks.end(control, tenants.own.tenant_id, made))
-        await _until_blocked_or_done(watcher, control, ending)
+        await blocking.until_blocked_or_done(watcher, control, ending)
         await transaction.commit()
         assert await ending
         (row,) = await watcher.fetch("SELECT state FROM webhook_deliveries WHERE webhook_id = $1", made)
@@ -217,13 +217,7 @@ async def test_an_answer_that_comes_while_a_webhook_ends_breaks_neither(tenants:
         await transaction.start()
         await watcher.execute("SELECT FROM webhooks WHERE webhook_id = $1 FOR NO KEY UPDATE", made)
         settling = asyncio.create_task(deliveries.settle(mailer, claimed, Outcome("5xx", is_delivered=False, rest_s=5)))
-        await _until_blocked_or_done(control, mailer, settling)
+        await blocking.until_blocked_or_done(control, mailer, settling)
         assert await webhooks.end(watcher, tenants.own.tenant_id, made)
         await transaction.commit()
         assert await settling is None
-
-
-async def _until_blocked_or_done(watcher: Connection, busy: Connection, task: asyncio.Task[object]) -> None:
-    waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pid = $1)"
-    while not task.done() and not await watcher.fetchval(waits, busy.get_server_pid()):  # noqa: ASYNC110 - PostgreSQL's.
-        await asyncio.sleep(0.01)
