@@ -277,7 +277,7 @@ async def test_a_worker_that_is_stopped_brings_its_letter_to_an_end(
 async def test_two_workers_at_once_double_none_of_6000_alerts(
     office: Office, owner: Connection, mailer: Connection
 ) -> None:
-    """A minute of 100 alerts a second, as fast as it goes; `changed_at` is old, so no limit is met."""
+    """A minute of 100 alerts a second, as fast as it goes; each person gets as many as the limit allows in an hour."""
     inbox = Inbox()
     per_person = 6_000 // len(office.people)
     await owner.execute(
