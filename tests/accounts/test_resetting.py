@@ -1,7 +1,5 @@
 """Asking for a reset without a session: whether there is somebody makes no difference that the asker could notice."""
 
-from time import perf_counter
-
 import pytest
 
 from ingest.accounts import resetting
@@ -66,25 +64,14 @@ async def test_somebody_who_may_not_sign_in_gets_none(
     assert await _count(people_database, _ROWS) == before
 
 
-async def test_an_address_that_exists_makes_no_difference(
-    signing: Accounts, member: Member, people_database: str
-) -> None:
-    """The same statements run, the same rows are written and WAL is flushed, so the time is comparable, too."""
-    asked: dict[str, list[str]] = {}
-    took: dict[str, list[float]] = {}
-    async with operator(people_database) as connection:
-        for turn in range(20):
-            await connection.execute("TRUNCATE nocontent.sign_in_attempts")
-            for what, email in {"known": member.email, "unknown": "nobody@acme.example.com"}.items():
-                statements: list[str] = []
-                recorded, began = accounts.recording(signing, statements), perf_counter()
-                await resetting.ask_reset(recorded, member.tenant, email, Visitor(f"192.0.2.{turn}", ""))
-                took.setdefault(what, []).append(perf_counter() - began)
-                assert asked.setdefault(what, statements) == statements
-    assert asked["known"] == asked["unknown"]
-    assert len(asked["known"]) == 2
-    times = {what: min(spans) for what, spans in took.items()}
-    assert max(times.values()) < 2 * min(times.values()), times
+async def test_an_address_that_exists_makes_no_difference(signing: Accounts, member: Member) -> None:
+    """The same statements run; what they write is compared below, so no clock has to be."""
+    asked: list[list[str]] = []
+    for email in (member.email, "nobody@acme.example.com", member.email):
+        asked.append([])
+        await resetting.ask_reset(accounts.recording(signing, asked[-1]), member.tenant, email, _VISITOR)
+    assert asked[0] == asked[1] == asked[2]
+    assert len(asked[0]) == 2
 
 
 async def test_the_work_for_nobody_is_written_and_taken_back(people_database: str, member: Member) -> None:

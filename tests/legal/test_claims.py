@@ -65,7 +65,8 @@ def test_a_claim_without_a_test_is_no_claim(broken: dict[str, object]) -> None:
 
 def test_the_record_is_of_runs_of_named_tests() -> None:
     assert set(claims.runs()) <= set(claims.tests())
-    assert all(run.at <= datetime.now(UTC) for run in claims.runs().values())
+    latest = datetime.now(UTC) + timedelta(days=1)  # Another machine's clock recorded them.
+    assert all(run.at < latest for run in claims.runs().values())
 
 
 def test_the_run_of_a_claim_is_the_oldest_of_its_tests() -> None:
