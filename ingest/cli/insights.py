@@ -39,7 +39,10 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
 
 
 def _month(text: str) -> date:
-    return date.fromisoformat(f"{text}-01")
+    try:
+        return date.fromisoformat(f"{text}-01")
+    except ValueError:
+        raise argparse.ArgumentTypeError("a month is a year and a month, such as 2026-10") from None
 
 
 async def _release(connection: Connection, args: argparse.Namespace) -> int:

@@ -14,7 +14,6 @@ from ingest.console.site import lists, report
 from ingest.console.site.report import Line
 from ingest.errors import CannotStart
 from ingest.store import site_counts
-from ingest.store.connections import Connection
 
 _DAYS_MAX = 3_660
 _BAR_CHARS = 30
@@ -25,8 +24,8 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     says = (
         "print views of public pages and the sites that led there, by closed lists; nothing about visitors is counted"
     )
-    family = acts.family(commands, "site", says, "; see docs/roles.md.")
-    command = family.add_unnamed(_site)
+    command = commands.add_parser("site", help=says, description=says)
+    command.set_defaults(run=lambda args: asyncio.run(_site(args)))
     command.add_argument("--days", type=_days, default=30, help="how many, today included (default: 30)")
     form = command.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="one line a day and name")
@@ -34,15 +33,15 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
 
 
 def _days(text: str) -> int:
-    days = int(text)
-    if not 1 <= days <= _DAYS_MAX:
-        raise ValueError
-    return days
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(_DAYS_MAX)) and 1 <= int(text) <= _DAYS_MAX):
+        raise argparse.ArgumentTypeError(f"1 to {_DAYS_MAX:,} days can be printed")
+    return int(text)
 
 
-async def _site(connection: Connection, args: argparse.Namespace) -> int:
-    pages = await site_counts.read_pages(connection, args.days)
-    referrers = await site_counts.read_referrers(connection, args.days)
+async def _site(args: argparse.Namespace) -> int:
+    async with acts.operator("nocontent_control", "; see docs/roles.md.") as connection:
+        pages = await site_counts.read_pages(connection, args.days)
+        referrers = await site_counts.read_referrers(connection, args.days)
     if args.csv:
         out = csv.writer(sys.stdout, lineterminator="\n")
         out.writerow(["day", "kind", "name", "views"])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.__main__ import main
 from tests.support import cluster, many_tenants
 from tests.support.cluster import Cluster
 from tests.support.command import Run, runner
@@ -46,6 +47,14 @@ def test_a_release_without_its_file_is_printed_again_the_same(run: Run, crowded:
     assert cluster.fetch(crowded, _LEDGER)[0][0] == 1
     assert run("insights ledger")[1].startswith("2024-01  released ")
     assert "epsilon 1  delta 1e-06  scheme 1" in run("insights ledger")[1]
+
+
+@pytest.mark.parametrize("month", ["2026-13", "CANARY", "2026-1", "2026-10-01"])
+def test_what_is_no_month_is_not_repeated(month: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["insights", "show", month])
+    said = capsys.readouterr().err
+    assert (ended.value.code, "such as 2026-10" in said, "CANARY" in said) == (2, True, False)
 
 
 def test_a_month_that_is_not_released_is_not_shown(run: Run) -> None:

@@ -65,6 +65,12 @@ def test_a_refused_address_is_not_repeated(url: str, run: Run) -> None:
     assert "secret-word" not in said
 
 
+@pytest.mark.parametrize("act", ["secret", "test", "end"])
+def test_what_is_no_id_is_not_repeated(act: str, run: Run) -> None:
+    status, said = run("webhook", act, "acme", "whsec_CANARY")
+    assert (status, "argument webhook: invalid UUID value" in said, "CANARY" in said) == (2, True, False)
+
+
 def test_this_machine_is_for_a_console_on_it_alone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOCONTENT_WEBHOOK_LOOPBACK", "true")
     assert run("webhook", "add", "acme", "https://localhost:8443/")[0] == 0
