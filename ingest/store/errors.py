@@ -1,6 +1,20 @@
 """Errors about stored data, about the end of a transaction, or about an act on a tenant."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import asyncpg
+
 from ingest.errors import IngestError, Unavailable
+
+
+@contextmanager
+def explained_by(faces: Mapping[type[asyncpg.PostgresError], type[Exception]]) -> Iterator[None]:
+    """Raise our error for what PostgreSQL refuses, without its message, which may quote a value."""
+    try:
+        yield
+    except tuple(faces) as refused:
+        raise faces[type(refused)] from None
 
 
 class Unstorable(IngestError):

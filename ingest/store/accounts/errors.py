@@ -1,9 +1,10 @@
 """Refusals of the database's functions on people, by SQLSTATE; no message of PostgreSQL's is read."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import asyncpg
+
+from ingest.store.errors import explained_by
 
 
 class PeopleError(Exception):
@@ -46,10 +47,6 @@ _FACES: dict[type[asyncpg.PostgresError], type[PeopleError]] = {
 }
 
 
-@contextmanager
-def explained() -> Iterator[None]:
+def explained() -> AbstractContextManager[None]:
     """Turn what PostgreSQL raises for a refused act into our errors."""
-    try:
-        yield
-    except tuple(_FACES) as refused:
-        raise _FACES[type(refused)] from None
+    return explained_by(_FACES)

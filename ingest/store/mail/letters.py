@@ -7,11 +7,10 @@ from uuid import UUID
 from asyncpg import Record
 
 from ingest.store.connections import Connection
+from ingest.store.mail import sending
 from ingest.store.mail.kinds import Kind
 
-State = Literal[
-    "pending", "sending", "sent", "bounced", "refused", "given-up", "unsure", "suppressed", "over-limit"
-]  # fmt: skip
+State = Literal["sending"] | sending.State
 
 
 class Line(NamedTuple):

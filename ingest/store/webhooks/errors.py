@@ -1,9 +1,10 @@
 """Refusals of the database's functions on webhooks, by SQLSTATE; no message of PostgreSQL's is read."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import asyncpg
+
+from ingest.store.errors import explained_by
 
 
 class WebhookError(Exception):
@@ -30,10 +31,6 @@ _FACES: dict[type[asyncpg.PostgresError], type[WebhookError]] = {
 }
 
 
-@contextmanager
-def explained() -> Iterator[None]:
+def explained() -> AbstractContextManager[None]:
     """Turn what PostgreSQL raises for a refused act into our errors."""
-    try:
-        yield
-    except tuple(_FACES) as refused:
-        raise _FACES[type(refused)] from None
+    return explained_by(_FACES)
