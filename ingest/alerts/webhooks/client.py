@@ -5,12 +5,14 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 import aiohappyeyeballs
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from ingest.alerts.webhooks import addresses
@@ -19,6 +21,7 @@ from ingest.store.webhooks.kinds import Answer
 
 TIMEOUT_S = 10.0  # For all of it: the name, the connection, the answer.
 ANSWER_BYTES_MAX = 4_096  # Read so that a short answer ends in peace, and dropped.
+RECEIVED_BYTES_MAX = 32_768  # Of a connection, since answers of the class 1xx have no end of their own.
 HEADERS_MAX, HEADER_BYTES_MAX = 64, 4_096
 POSTS_MAX = 128  # At once.
 LOOK_UPS_MAX = 32  # Threads, which a slow name server keeps for as long as the resolver waits.
@@ -71,6 +74,19 @@ class _Resolver(AbstractResolver):
         return
 
 
+class _Receiver(ResponseHandler):
+    """Takes so many bytes from a connection, and leaves all others to the network."""
+
+    _left = RECEIVED_BYTES_MAX
+
+    def data_received(self, data: bytes) -> None:
+        taken, self._left = data[: self._left], max(0, self._left - len(data))
+        if taken:
+            super().data_received(taken)
+        if not self._left and self.transport is not None:
+            self.transport.pause_reading()
+
+
 def _result(name: str, address: str, port: int) -> ResolveResult:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     return ResolveResult(
@@ -86,15 +102,18 @@ class Client:
     ) -> None:
         self._allows_loopback = allows_loopback
         self._threads = ThreadPoolExecutor(LOOK_UPS_MAX, thread_name_prefix="look-up")
+        connector = aiohttp.TCPConnector(
+            resolver=_Resolver(look_up or self._getaddrinfo, allows_loopback=allows_loopback),
+            use_dns_cache=False,
+            force_close=True,
+            limit=POSTS_MAX,
+            ssl=trust or ssl.create_default_context(),
+            socket_factory=self._socket,
+        )
+        made = partial(_Receiver, loop=asyncio.get_running_loop())
+        connector._factory = cast("partial[ResponseHandler]", made)  # noqa: SLF001 - no public way.
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                resolver=_Resolver(look_up or self._getaddrinfo, allows_loopback=allows_loopback),
-                use_dns_cache=False,
-                force_close=True,
-                limit=POSTS_MAX,
-                ssl=trust or ssl.create_default_context(),
-                socket_factory=self._socket,
-            ),
+            connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None),
             auto_decompress=False,

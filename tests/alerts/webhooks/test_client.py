@@ -213,6 +213,17 @@ async def test_of_a_long_answer_a_little_is_read(client: Client, hook: Receiver)
     assert sent < 100_000_000
 
 
+@pytest.mark.parametrize(("count", "answer"), [(100, "2xx"), (2_000, "timed-out")])
+async def test_of_endless_interim_answers_a_little_is_read(
+    count: int, answer: str, client: Client, hook: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """20 connections of them kept a worker busy for 10 s, and took 120 MB."""
+    monkeypatch.setattr(clients, "TIMEOUT_S", 0.5)
+    said = b"HTTP/1.1 100 C\r\n\r\n" * count + b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    hook.respond = lambda writer: _forever(writer, said, b"", 0.2)
+    assert await client.post(hook.url, {}, BODY) == answer
+
+
 async def test_an_answer_that_inflates_is_not_inflated(client: Client, hook: Receiver) -> None:
     hook.respond = receiver.raw(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 7\r\n\r\nnotgzip")
     assert await client.post(hook.url, {}, BODY) == "2xx"
