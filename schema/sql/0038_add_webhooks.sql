@@ -276,11 +276,20 @@ BEGIN
 END
 $$;
 
+-- Twenty an hour: so many that end by 410 each make a letter for every owner and admin, and each may be tested.
 CREATE FUNCTION nocontent.own_add_webhook(its_url text) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    tenant integer := nocontent.own_managed();
 BEGIN
-    RETURN nocontent.add_webhook(nocontent.own_managed(), its_url);
+    IF (
+        SELECT at FROM nocontent.audit WHERE tenant_id = tenant AND act = 'webhook.add'
+        ORDER BY audit_id DESC LIMIT 1 OFFSET 19
+    ) > now() - interval '1 hour' THEN
+        RAISE EXCEPTION 'too many webhooks' USING ERRCODE = 'program_limit_exceeded';
+    END IF;
+    RETURN nocontent.add_webhook(tenant, its_url);
 END
 $$;
 

@@ -64,7 +64,9 @@ _ANSWERS: Mapping[Answer, str] = {
     "bad-answer": "none that is HTTP, or one too long",
 }
 _BAD_URL = "That is not an address for a webhook: https://, the public name of a host, a path, and nothing more."
-_TOO_MANY = f"An organisation has {webhooks.WEBHOOKS_MAX} webhooks at most. End one first."
+_TOO_MANY = (
+    f"An organisation has {webhooks.WEBHOOKS_MAX} webhooks at most, and adds 20 an hour. End one, or wait a while."
+)
 _TOO_MANY_TESTS = "A webhook can be tested ten times an hour. Wait a while."
 _NO_KEYS = "The operator of this service has not set up webhooks yet: nothing is sent, and there is no secret to show."
 _EXAMPLE = {"webhook": "00000000-0000-4000-8000-000000000000"}

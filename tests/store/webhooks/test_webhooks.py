@@ -147,6 +147,22 @@ async def test_a_tenant_has_five_webhooks_at_once(tenants: Tenants, control: Con
     await webhooks.add(control, tenants.own.tenant_id, URL)
 
 
+async def test_from_the_console_twenty_webhooks_are_added_an_hour(tenants: Tenants, console: Connection) -> None:
+    """Each may be tested ten times, and when one ends by 410 every owner and admin gets a letter."""
+    aged = "UPDATE audit SET at = at - interval '1 hour' WHERE act = 'webhook.add'"
+    async with operator(tenants.dsn) as watcher:
+        await watcher.execute(aged)
+        for _ in range(20):
+            async with sessions.entered(console, tenants.own.cookie.digest):
+                await webhooks.own_end(console, await webhooks.own_add(console, URL))
+        with pytest.raises(TooMany):
+            async with sessions.entered(console, tenants.own.cookie.digest):
+                await webhooks.own_add(console, URL)
+        await watcher.execute(aged)
+    async with sessions.entered(console, tenants.own.cookie.digest):
+        await webhooks.own_add(console, URL)
+
+
 async def test_nothing_is_put_for_a_tenant_that_is_being_erased(tenants: Tenants, control: Connection) -> None:
     made = await webhooks.add(control, tenants.other.tenant_id, URL)
     async with operator(tenants.dsn) as connection:
