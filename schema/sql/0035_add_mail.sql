@@ -48,6 +48,9 @@ CREATE TABLE nocontent.outbox (
 
 CREATE INDEX outbox_to_send ON nocontent.outbox (not_before) WHERE state = 'pending';
 
+CREATE INDEX outbox_to_send_first ON nocontent.outbox (not_before)
+    WHERE state = 'pending' AND kind IN ('invitation', 'reset', 'new-place');
+
 CREATE INDEX outbox_in_progress ON nocontent.outbox (changed_at) WHERE state = 'sending';
 
 CREATE INDEX outbox_by_person ON nocontent.outbox (tenant_id, person_id, changed_at);

@@ -62,11 +62,20 @@ _ALERTS = [kind for kind, row in KINDS.items() if row.group == "alert"]
 _REPORTS = [kind for kind, row in KINDS.items() if row.group == "report"]
 _DECLINABLE = [*_ALERTS, *_REPORTS]
 _ONCE = [kind for kind, row in KINDS.items() if row.delivery == "at-most-once"]
+# Somebody waits for a letter about an account, so it comes before alerts and reviews; by an index of its own.
 _CLAIM = """
 WITH due AS (
-    SELECT tenant_id, letter_id FROM nocontent.outbox
-    WHERE state = 'pending' AND not_before <= clock_timestamp()
-    ORDER BY not_before LIMIT 1 FOR UPDATE SKIP LOCKED
+    SELECT * FROM (
+        SELECT tenant_id, letter_id FROM nocontent.outbox
+        WHERE state = 'pending' AND not_before <= clock_timestamp() AND kind IN ('invitation', 'reset', 'new-place')
+        ORDER BY not_before LIMIT 1 FOR UPDATE SKIP LOCKED
+    ) AS first
+    UNION ALL SELECT * FROM (
+        SELECT tenant_id, letter_id FROM nocontent.outbox
+        WHERE state = 'pending' AND not_before <= clock_timestamp()
+        ORDER BY not_before LIMIT 1 FOR UPDATE SKIP LOCKED
+    ) AS other
+    LIMIT 1
 ), claimed AS (
     UPDATE nocontent.outbox letter SET state = 'sending', attempts = attempts + 1, changed_at = clock_timestamp()
     FROM due WHERE letter.tenant_id = due.tenant_id AND letter.letter_id = due.letter_id
@@ -122,7 +131,10 @@ def delay(attempts: int) -> timedelta | None:
 
 
 async def claim(connection: Connection) -> Claim | None:
-    """Claim the letter that is due for longest; outside of a transaction, so that it is committed before it is sent."""
+    """Claim the letter that is due for longest, those about accounts first.
+
+    Outside of a transaction, so that it is committed before it is sent.
+    """
     row = await connection.fetchrow(_CLAIM, _ALERTS, _REPORTS, _DECLINABLE)
     if row is None:
         return None

@@ -225,6 +225,18 @@ async def test_an_invitation_that_was_accepted_meanwhile_is_not_sent(
     assert (inbox.received, await mail.states(owner)) == ([], {"suppressed": 1})
 
 
+async def test_a_link_that_somebody_waits_for_is_sent_before_reviews(
+    office: Office, owner: Connection, mailer: Connection
+) -> None:
+    """A reset is given up after an hour, so nobody's thousand alerts may stand before it."""
+    for person_id in office.people[:20]:
+        await mail.put(owner, office.tenant_id, person_id, "weekly-review")
+    await owner.execute("UPDATE outbox SET not_before = now() - interval '30 minutes'")
+    await mail.put(owner, office.tenant_id, office.people[20], "reset")
+    kinds = [claimed.kind for _ in range(2) if (claimed := await sending.claim(mailer))]
+    assert kinds == ["reset", "weekly-review"]
+
+
 @pytest.mark.parametrize("fault", [ValueError, KeyError, OverflowError, UndefinedError, CannotStart])
 async def test_a_letter_that_cannot_be_composed_holds_up_no_other(
     office: Office, owner: Connection, mailer: Connection, fault: type[Exception]
