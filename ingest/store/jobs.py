@@ -11,18 +11,17 @@ JobName = Literal[
 ]
 Total = Literal[
     "rows_summed", "hours_recomputed", "hours_compared", "documents_issued", "hand_overs_done", "rows_erased",
-    "webhooks_delivered", "webhooks_failed", "webhooks_given_up", "webhooks_ended",
     "erasures_finished", "letters_sent", "letters_bounced", "letters_given_up", "letters_suppressed",
     "ambiguous_invitation", "ambiguous_reset", "ambiguous_new_place", "ambiguous_budget_alert",
     "ambiguous_weekly_review", "ambiguous_invoice", "ambiguous_export_ready", "ambiguous_erasure_receipt",
-    "ambiguous_subprocessor_notice", "ambiguous_webhook_disabled",
-    "budget_threshold_alerts", "budget_forecast_alerts",
+    "ambiguous_subprocessor_notice", "ambiguous_webhook_disabled", "budget_threshold_alerts", "budget_forecast_alerts",
+    "webhooks_delivered", "webhooks_failed", "webhooks_given_up", "webhooks_ended",
 ]  # fmt: skip
 State = Literal[
     "marks_pending", "events_pending", "hours_differing", "compared_tenant", "compared_hour", "mismatch_ppm",
-    "webhooks_waiting", "webhooks_failing", "webhook_oldest_s",
     "events_unpriced", "months_waiting", "hand_overs_failing", "erasures_open", "erasure_oldest_s",
     "letters_waiting", "letter_oldest_s", "mail_server_failing", "mail_without_tls", "budgets_open",
+    "webhooks_waiting", "webhooks_failing", "webhook_oldest_s",
 ]  # fmt: skip
 Figure = Total | State
 TOTALS = frozenset(get_args(Total))
