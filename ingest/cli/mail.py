@@ -44,6 +44,8 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
 
 async def _list(connection: Connection, args: argparse.Namespace) -> int:
     tenant_id = await tenants.find(connection, args.tenant)
+    if not processes.load().smtp_url:
+        print("NOCONTENT_SMTP_URL is not set here: without a mail server, letters wait", file=sys.stderr)
     page = await letters.page(connection, tenant_id, None, _LINES)
     while True:
         for line in page.lines:

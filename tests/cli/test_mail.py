@@ -25,6 +25,7 @@ def test_a_letter_is_listed_and_shown_without_its_link(run: Run, database: str, 
     status, said = run("mail", "list", "acme")
     assert status == 0
     assert f"{letter_id}  " in said
+    assert "without a mail server, letters wait" in said
     assert "  invitation           pending     owner@example.com" in said
     file = tmp_path / "letter.html"
     status, said = run("mail", "show", "acme", letter_id, "--html", str(file))

@@ -67,6 +67,7 @@ def provider_asks(visitor: Visitor, path: str, media_type: str = ONE_CLICK[0][0]
 def test_letters_are_listed_with_what_became_of_them(owner: Visitor, letters: dict[str, str]) -> None:
     page = owner.get("/mail")
     assert "Weekly review The owner waits" in text(page)
+    assert "No mail server is set, so letters wait." in text(page)
     for path in letters.values():
         assert f'href="{path}"' in page.body.decode()
 

@@ -65,7 +65,9 @@ async def show(visit: Visit) -> Response:
     async with visit.read() as connection:
         page = await letters.page(connection, visit.person.tenant_id, _after(visit), LINES_MAX)
     table = Table("mail", "Letters", _COLUMNS, [_row(line) for line in page.lines], "No letter was made yet.")
-    return visit.render("mail.html", letters=table, next_after=page.next_after)
+    return visit.render(
+        "mail.html", letters=table, next_after=page.next_after, sends_mail=visit.services.outgoing.sends_mail
+    )
 
 
 def _after(visit: Visit) -> UUID | None:
