@@ -4,7 +4,7 @@ import asyncio
 import ssl
 import sys
 
-from ingest.alerts.mail import job
+from ingest.alerts.mail import round as rounds
 from ingest.alerts.mail.settings import Relay
 from ingest.store import connections
 from tests.support import mail
@@ -13,7 +13,7 @@ from tests.support import mail
 async def _run(dsn: str, port: int) -> None:
     relay = Relay(mail.HOST, port, "none", None, None, mail.SENDER)
     async with connections.connected(dsn, "nocontent_mailer") as connection:
-        await job.send_over(connection, relay, ssl.create_default_context(), mail.compose)
+        await rounds.send_over(connection, relay, ssl.create_default_context(), mail.compose)
 
 
 if __name__ == "__main__":

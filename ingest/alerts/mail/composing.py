@@ -1,25 +1,18 @@
 """Makes the content of a claimed letter: facts by its ids, then text and HTML, with its links."""
 
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from ingest.accounts.links import Link
 from ingest.accounts.settings import is_loopback
 from ingest.alerts.letters import gather, render
 from ingest.alerts.letters import settings as letters
-from ingest.alerts.letters.settings import LetterSettings
 from ingest.alerts.mail.message import Content
-from ingest.alerts.mail.settings import MailSettings
+from ingest.alerts.mail.settings import ComposerSettings
 from ingest.alerts.mail.worker import Compose
 from ingest.config import PREFIX
 from ingest.errors import CannotStart
 from ingest.store.connections import Connection
 from ingest.store.mail.sending import Claim
-
-
-@dataclass(frozen=True, kw_only=True)
-class ComposerSettings(MailSettings, LetterSettings):
-    """What a process that sends letters reads."""
 
 
 def composer(settings: ComposerSettings) -> Compose:

@@ -8,11 +8,13 @@ from urllib.parse import urlsplit
 from msgspec import Meta
 
 from ingest.accounts.settings import OriginSettings, is_loopback
+from ingest.alerts.letters.settings import LetterSettings
 from ingest.config import PREFIX, Settings
 from ingest.errors import CannotStart
 from ingest.usage.processor import secret_files
 from ingest.usage.processor.secret_files import Secret
 
+SERVER_REST_S = 30.0  # Of the job, while there is no server, or it cannot be used.
 Security = Literal["starttls", "tls", "none"]
 _SCHEMES: dict[str, tuple[Security, int]] = {
     "smtp+starttls": ("starttls", 587),
@@ -60,6 +62,11 @@ class MailSettings(OriginSettings, Settings):
     mail_from: Annotated[
         str, Meta(description="the address that letters are from, in lower case", extra={"check": _check_address})
     ] = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComposerSettings(MailSettings, LetterSettings):
+    """What a process that sends letters reads."""
 
 
 class Relay(NamedTuple):

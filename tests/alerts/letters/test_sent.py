@@ -12,8 +12,9 @@ from ingest.accounts import keys, links
 from ingest.accounts.keys import Keys
 from ingest.alerts.letters import unsubscribe
 from ingest.alerts.letters.unsubscribe import Subscription
-from ingest.alerts.mail import composing, job
-from ingest.alerts.mail.composing import ComposerSettings
+from ingest.alerts.mail import composing
+from ingest.alerts.mail import round as rounds
+from ingest.alerts.mail.settings import ComposerSettings
 from ingest.errors import CannotStart
 from ingest.store import connections
 from ingest.store.accounts import people
@@ -61,7 +62,7 @@ async def arrived(dsn: str, file: Path, email: str, kind: Kind, numbers: tuple[i
             await people.add(control, 1, NewPerson(email, "Somebody New", "analyst"))
         person_id = await people.find(control, 1, email)
         assert await outbox.put(control, 1, Letter(kind, person_id, (), numbers, uuid4()))
-        await job.send_over(mailer, relay, ssl.create_default_context(), composing.composer(settings(file)))
+        await rounds.send_over(mailer, relay, ssl.create_default_context(), composing.composer(settings(file)))
     (received,) = [each for each in inbox.received if each.recipient == email]
     return received
 

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
-from ingest.alerts.mail import job
+from ingest.alerts.mail import round as rounds
 from ingest.alerts.mail.settings import Relay
 from ingest.jobs.job import Round
 from ingest.store import connections
@@ -44,7 +44,7 @@ async def _put_both(owner: Connection, office: Office) -> None:
 
 
 async def _round(connection: Connection, relay: Relay) -> Round:
-    return await job.send_over(connection, relay, TLS, mail.compose)
+    return await rounds.send_over(connection, relay, TLS, mail.compose)
 
 
 @asynccontextmanager

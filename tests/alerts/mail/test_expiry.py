@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from ingest.alerts.mail import job
+from ingest.alerts.mail import round as rounds
 from ingest.store.connections import Connection
 from ingest.store.mail import sending
 from ingest.store.mail.kinds import Kind
@@ -30,7 +31,7 @@ async def test_a_letter_that_is_too_old_never_comes(
     await owner.execute(_AGE, AGES[kind] + _MINUTE)
     await mail.put(owner, office.tenant_id, office.people[1], kind)
     async with mail.serving(inbox) as relay:
-        done = await job.send_over(mailer, relay, ssl.create_default_context(), mail.compose)
+        done = await rounds.send_over(mailer, relay, ssl.create_default_context(), mail.compose)
     assert [each.recipient for each in inbox.received] == ["person-2@example.com"]
     assert done.figures["letters_given_up"] == 1
     assert await mail.states(owner) == {"given-up": 1, "sent": 1}

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from aiosmtplib.protocol import MAX_RESPONSE_LENGTH
 
-from ingest.alerts.mail import job, settings, smtp
+from ingest.alerts.mail import round as rounds
+from ingest.alerts.mail import settings, smtp
 from ingest.alerts.mail.settings import MailSettings, Relay, Security
 from ingest.store.connections import Connection
 from tests.alerts.mail.conftest import Office
@@ -35,7 +36,7 @@ async def test_a_letter_goes_over_tls_to_a_server_with_its_own_certificate(
     inbox = Inbox()
     await mail.put(owner, office.tenant_id, office.people[0])
     async with mail.serving(inbox, security, _served(pair)) as relay:
-        done = await job.send_over(mailer, relay, pair.trusted(), mail.compose)
+        done = await rounds.send_over(mailer, relay, pair.trusted(), mail.compose)
     assert (len(inbox.received), done.figures["mail_without_tls"]) == (1, 0)
 
 
@@ -49,9 +50,9 @@ async def test_a_wrong_certificate_gets_no_letter(
     await mail.put(owner, office.tenant_id, office.people[0])
     async with mail.serving(inbox, security, _served(other)) as relay:
         for trusted in (pair.trusted(), other.trusted()):  # Of another authority, and for another name.
-            done = await job.send_over(mailer, relay, trusted, mail.compose)
+            done = await rounds.send_over(mailer, relay, trusted, mail.compose)
             assert done.figures["mail_without_tls"] == done.figures["mail_server_failing"] == 1
-            assert done.rest_s == job.SERVER_REST_S
+            assert done.rest_s == settings.SERVER_REST_S
     assert inbox.received == []
     assert await mail.states(owner) == {"pending": 1}
 
@@ -63,7 +64,7 @@ async def test_a_server_that_offers_no_tls_gets_no_letter(
     await mail.put(owner, office.tenant_id, office.people[0])
     async with mail.serving(inbox) as plain:
         relay = plain._replace(security="starttls")
-        done = await job.send_over(mailer, relay, pair.trusted(), mail.compose)
+        done = await rounds.send_over(mailer, relay, pair.trusted(), mail.compose)
     assert done.figures["mail_without_tls"] == done.figures["letters_waiting"] == 1
     assert inbox.received == []
     assert await mail.states(owner) == {"pending": 1}
@@ -91,7 +92,7 @@ class _Silent(asyncio.Protocol):
 async def _asked(owner: Connection, office: Office, mailer: Connection, relay: Relay) -> float:
     await mail.put(owner, office.tenant_id, office.people[0])
     began = time.monotonic()
-    done = await job.send_over(mailer, relay, ssl.create_default_context(), mail.compose)
+    done = await rounds.send_over(mailer, relay, ssl.create_default_context(), mail.compose)
     assert done.figures["mail_server_failing"] == 1
     assert await mail.states(owner) == {"pending": 1}
     return time.monotonic() - began
@@ -132,7 +133,7 @@ async def test_a_server_that_hangs_at_a_letter_is_left_in_time(
     inbox.reached = reached
     await mail.put(owner, office.tenant_id, office.people[0])
     async with mail.serving(inbox) as relay:
-        done = await job.send_over(mailer, relay, ssl.create_default_context(), mail.compose)
+        done = await rounds.send_over(mailer, relay, ssl.create_default_context(), mail.compose)
     assert done.figures["mail_server_failing"] == 1
     assert await owner.fetchval("SELECT attempts FROM outbox WHERE state = 'pending' AND not_before > now()") == 1
 
@@ -146,12 +147,12 @@ async def test_a_server_that_refuses_us_loses_no_letter(
     inbox.answers["mail"] = answer
     await mail.put(owner, office.tenant_id, office.people[0])
     async with mail.serving(inbox) as relay:
-        done = await job.send_over(mailer, relay, ssl.create_default_context(), mail.compose)
+        done = await rounds.send_over(mailer, relay, ssl.create_default_context(), mail.compose)
         assert (done.figures["mail_server_failing"], done.figures["letters_bounced"]) == (1, 0)
         # It was not claimed: it is due as before, so the server goes on to be one that fails.
         assert await owner.fetchval("SELECT attempts FROM outbox WHERE state = 'pending' AND not_before <= now()") == 0
         inbox.answers.clear()
-        await job.send_over(mailer, relay, ssl.create_default_context(), mail.compose)
+        await rounds.send_over(mailer, relay, ssl.create_default_context(), mail.compose)
     assert len(inbox.received) == 1
 
 
@@ -174,6 +175,6 @@ async def test_credentials_go_over_tls_alone(
         )
         assert named is not None
         assert "secret-word" not in repr(named)
-        done = await job.send_over(mailer, named, pair.trusted(), mail.compose)
+        done = await rounds.send_over(mailer, named, pair.trusted(), mail.compose)
     assert done.figures["mail_server_failing"] == 1
     assert inbox.received == []

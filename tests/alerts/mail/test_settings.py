@@ -1,5 +1,7 @@
 """Settings of mail: what is refused at the start, and that no secret is printed."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from ingest.alerts.mail import job, settings
 from ingest.alerts.mail.settings import MailSettings
 from ingest.cli import processes
 from ingest.errors import CannotStart
+from tests.support.service import ROOT
 
 _GOOD = {"NOCONTENT_SMTP_URL": "smtp+starttls://mail.example.com", "NOCONTENT_MAIL_FROM": "letters@example.com"}
 
@@ -90,3 +93,26 @@ def test_a_console_for_others_needs_keys_to_unsubscribe(monkeypatch: pytest.Monk
         monkeypatch.setenv(name, value)
     with pytest.raises(CannotStart, match="NOCONTENT_UNSUBSCRIBE_KEYS_FILE"):
         job.check()
+
+
+_HIDDEN = ("aiohttp", "aiosmtplib", "argon2", "cryptography", "markdown_it", "pyarrow", "pyotp", "segno", "stripe")
+_PROGRAM = """
+import sys
+sys.modules |= dict.fromkeys({hidden})
+import ingest.alerts.app, ingest.alerts.process, ingest.cli.jobs
+from ingest.alerts.mail import job
+from ingest.errors import CannotStart
+try:
+    job.check()
+except CannotStart as stopped:
+    print(stopped)
+"""
+
+
+@pytest.mark.parametrize(("url", "says"), [("", ""), ("smtp://127.0.0.1", "install nocontent with the extra `mail`")])
+def test_serve_and_jobs_start_without_any_extra_but_send_no_mail(url: str, says: str) -> None:
+    own = {"PATH": "", "NOCONTENT_MAIL_FROM": "a@example.com"} | ({"NOCONTENT_SMTP_URL": url} if url else {})
+    program = _PROGRAM.format(hidden=_HIDDEN)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, cwd=ROOT, env=own)
+    assert says in done.stdout.decode()
+    assert bool(done.stdout) == bool(says)

@@ -8,7 +8,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from ingest.accounts.links import Link
-from ingest.alerts.mail import job
+from ingest.alerts.mail import round as rounds
 from ingest.alerts.mail.message import Content
 from ingest.alerts.mail.settings import Relay
 from ingest.errors import CannotStart
@@ -26,7 +26,7 @@ TLS = ssl.create_default_context()
 
 
 async def _round(connection: Connection, relay: Relay) -> Round:
-    return await job.send_over(connection, relay, TLS, mail.compose)
+    return await rounds.send_over(connection, relay, TLS, mail.compose)
 
 
 async def test_a_letter_arrives_once_with_an_id_of_its_own(
@@ -253,7 +253,7 @@ async def test_a_letter_that_cannot_be_composed_holds_up_no_other(
     for kind in kinds:
         await mail.put(owner, office.tenant_id, office.people[0], kind)
     async with mail.serving(inbox) as relay:
-        done = await job.send_over(mailer, relay, TLS, compose)
+        done = await rounds.send_over(mailer, relay, TLS, compose)
     assert (len(inbox.received), done.figures["mail_server_failing"]) == (2, 0)
     assert await mail.states(owner) == {"sent": 2, "pending": 2}
     assert await owner.fetchval("SELECT min(not_before) > now() FROM outbox WHERE state = 'pending'")
