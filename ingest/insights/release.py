@@ -11,7 +11,7 @@ from ingest.knowledge.insights import Route
 from ingest.store import insights
 from ingest.store.connections import Connection
 from ingest.store.errors import MonthReleased
-from ingest.store.insights import Month, Release
+from ingest.store.insights import Month, NewRelease
 
 _MILLION, _BILLION = 1_000_000, 1_000_000_000
 
@@ -29,7 +29,7 @@ async def release(connection: Connection, first: date, draw: Draw = discrete_lap
         await _require_whole(connection, month)
         tenants = [await _parts(connection, tenant, month) for tenant in await insights.participants(connection)]
         epsilon, delta = int(EPSILON_MAX * _MILLION), int(DELTA * _BILLION)
-        made = Release(first, datetime.now(UTC), SCHEME, epsilon, delta)
+        made = NewRelease(first, SCHEME, epsilon, delta)
         await insights.add(connection, made, mechanism.release(tenants, draw))
 
 

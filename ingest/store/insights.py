@@ -17,6 +17,15 @@ from ingest.store.usage.columns import Grain
 from schema.event import Kind
 
 
+class NewRelease(NamedTuple):
+    """A release to write; PostgreSQL's clock says when it was."""
+
+    month: date
+    scheme: int
+    epsilon_millionths: int
+    delta_billionths: int
+
+
 class Release(NamedTuple):
     """A line of the ledger."""
 
@@ -121,13 +130,12 @@ async def is_trimmed(connection: Connection, month: Month) -> bool:
     return bool(await connection.fetchval(_IS_TRIMMED, month.since.date()))
 
 
-async def add(connection: Connection, release: Release, routes: Iterable[ReleasedRoute]) -> None:
+async def add(connection: Connection, release: NewRelease, routes: Iterable[ReleasedRoute]) -> None:
     """Write a release; raises MonthReleased if the ledger has its month, also by a transaction at the same time."""
     rows = [(*row.route, *row[1:]) for row in routes]
     columns = [[row[place] for row in rows] for place in range(7)]
-    own = (release.month, release.scheme, release.epsilon_millionths, release.delta_billionths)
     try:
-        await connection.execute(_ADD, *own, *columns)
+        await connection.execute(_ADD, *release, *columns)
     except asyncpg.UniqueViolationError:
         raise MonthReleased from None
 
