@@ -97,9 +97,9 @@ FROM claimed
 LEFT JOIN nocontent.people person ON person.tenant_id = claimed.tenant_id AND person.person_id = claimed.person_id
 """
 _SETTLE = """
-UPDATE nocontent.outbox SET state = $3, reply_class = $4, not_before = clock_timestamp() + $5,
+UPDATE nocontent.outbox SET state = $4, reply_class = $5, not_before = clock_timestamp() + $6,
     changed_at = clock_timestamp()
-WHERE tenant_id = $1 AND letter_id = $2 AND state = 'sending'
+WHERE tenant_id = $1 AND letter_id = $2 AND attempts = $3 AND state = 'sending'
 """
 _RECLAIM = """
 UPDATE nocontent.outbox SET changed_at = clock_timestamp(), not_before = clock_timestamp(),
@@ -149,8 +149,8 @@ async def link(connection: Connection, claimed: Claim, digest: bytes) -> bool:
 
 
 async def settle(connection: Connection, claimed: Claim, outcome: Outcome) -> None:
-    """Record what became of a claimed letter."""
-    await connection.execute(_SETTLE, claimed.tenant_id, claimed.letter_id, *outcome)
+    """Record what became of a claimed letter, unless another process has claimed it since."""
+    await connection.execute(_SETTLE, claimed.tenant_id, claimed.letter_id, claimed.attempts, *outcome)
 
 
 async def reclaim(connection: Connection) -> list[Kind]:

@@ -19,7 +19,9 @@ from ingest.alerts.mail.settings import Relay
 from ingest.jobs.job import Round
 from ingest.store import connections
 from ingest.store.connections import Connection
+from ingest.store.mail import sending
 from ingest.store.mail.kinds import Kind
+from ingest.store.mail.sending import Outcome
 from tests.alerts.mail.conftest import Office
 from tests.support import mail
 from tests.support.cluster import operator
@@ -180,3 +182,20 @@ async def test_a_database_that_is_lost_before_our_update(
         inbox.reached = None
         await _finish(owner, mailer, relay)
     assert _arrived(inbox).total() == times
+
+
+async def test_a_process_that_was_paused_settles_no_letter_that_another_has_claimed_since(
+    office: Office, owner: Connection, mailer: Connection
+) -> None:
+    await mail.put(owner, office.tenant_id, office.people[0])
+    paused = await sending.claim(mailer)
+    await mail.later(owner, "6 minutes")
+    assert await sending.reclaim(mailer) == ["invoice"]
+    present = await sending.claim(mailer)
+    assert paused is not None
+    assert present is not None
+    assert paused.letter_id == present.letter_id
+    await sending.settle(mailer, paused, Outcome("bounced", 5))
+    assert await mail.states(owner) == {"sending": 1}
+    await sending.settle(mailer, present, Outcome("sent", 2))
+    assert await mail.states(owner) == {"sent": 1}
