@@ -39,6 +39,7 @@ CONFIRM = Limit("confirm", 300, 10)
 RESETS = Limit("resets", _HOUR_S, 1_000)
 RESETS_ADDRESS = Limit("resets-address", _HOUR_S, 20)
 RESETS_ACCOUNT = Limit("resets-account", _HOUR_S, 5)
+RESETS_ACCOUNT_DAY = Limit("resets-account-day", _DAY_S, 20)
 
 
 class Subject(NamedTuple):

@@ -5,7 +5,7 @@ import pytest
 from ingest.accounts import resetting
 from ingest.accounts.errors import Throttled
 from ingest.accounts.signing_in import Accounts, Visitor
-from ingest.accounts.throttle import RESETS_ACCOUNT, RESETS_ADDRESS
+from ingest.accounts.throttle import RESETS_ACCOUNT, RESETS_ACCOUNT_DAY, RESETS_ADDRESS
 from tests.support import accounts
 from tests.support.accounts import Member
 from tests.support.cluster import operator
@@ -97,6 +97,21 @@ async def test_an_account_has_five_requests_an_hour_from_wherever_it_exists_or_n
             await resetting.ask_reset(signing, member.tenant, email, Visitor("198.51.100.99", ""))
         assert 3_000 < throttled.value.retry_after_s <= RESETS_ACCOUNT.span_s
     assert await _count(people_database, _LETTERS, member.person_id) == RESETS_ACCOUNT.attempts_max
+
+
+async def test_an_account_has_twenty_requests_a_day_from_wherever(
+    signing: Accounts, member: Member, people_database: str
+) -> None:
+    """A mailbox is not filled hour by hour."""
+    an_hour_later = "DELETE FROM sign_in_attempts WHERE until < now() + interval '1 hour'"
+    for turn in range(RESETS_ACCOUNT_DAY.attempts_max):
+        await resetting.ask_reset(signing, member.tenant, member.email, Visitor(f"198.51.100.{turn}", ""))
+        async with operator(people_database) as connection:
+            await connection.execute(an_hour_later)
+    with pytest.raises(Throttled) as throttled:
+        await resetting.ask_reset(signing, member.tenant, member.email, Visitor("198.51.100.99", ""))
+    assert 80_000 < throttled.value.retry_after_s <= RESETS_ACCOUNT_DAY.span_s
+    assert await _count(people_database, _LETTERS, member.person_id) == RESETS_ACCOUNT_DAY.attempts_max
 
 
 async def test_an_address_has_twenty_requests_an_hour_whatever_it_asks(signing: Accounts, member: Member) -> None:
