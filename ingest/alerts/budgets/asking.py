@@ -17,7 +17,7 @@ from ingest.store.budgets.budgets import (
     Scope,
     Spec,
 )
-from ingest.store.budgets.errors import BadBudget, BudgetError, TermUnknown
+from ingest.store.budgets.errors import BadBudget, BudgetError, TermUnknown, TooManyAdded
 from ingest.store.connections import Connection
 from ingest.store.webhooks import webhooks
 from ingest.usage.billing import periods
@@ -33,6 +33,7 @@ SAYS = {
     "term": "The organisation has no such category, model or tag value.",
     "webhook": "The organisation has no such webhook, or it has ended.",
     "many": f"An organisation has up to {budgets.OPEN_MAX} budgets: end one that is not needed.",
+    "hour": f"An organisation adds up to {budgets.ADDED_AN_HOUR} budgets an hour: wait a while.",
 }
 
 
@@ -112,5 +113,7 @@ def why(refused: BudgetError) -> str:
             return SAYS[part]
         case TermUnknown():
             return SAYS["term"]
+        case TooManyAdded():
+            return SAYS["hour"]
         case _:
             return SAYS["many"]

@@ -164,7 +164,7 @@ async def _add(connection: Connection, visit: Visit) -> None:
         webhook_id=UUID(chosen) if chosen else None,
     )  # fmt: skip
     tenant_id = visit.person.tenant_id
-    await budgets.add(connection, tenant_id, await asking.read(connection, tenant_id, given))
+    await budgets.own_add(connection, tenant_id, await asking.read(connection, tenant_id, given))
 
 
 async def end(visit: Visit) -> Response:

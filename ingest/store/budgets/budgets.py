@@ -10,11 +10,12 @@ from uuid import UUID
 import asyncpg
 
 from ingest.store import acts
-from ingest.store.budgets.errors import TermUnknown, TooManyBudgets
+from ingest.store.budgets.errors import TermUnknown, TooManyAdded, TooManyBudgets
 from ingest.store.connections import Connection
 from schema.event import Kind
 
 OPEN_MAX = 100  # Of a tenant.
+ADDED_AN_HOUR = 100  # From the console: rows of budgets that have ended stay, and each may alert at once.
 LIMIT_NANOUSD_MAX = 10**18
 THRESHOLDS_MAX = 5
 PERCENT_MAX = 1_000
@@ -72,6 +73,7 @@ class Budget(NamedTuple):
 _COLUMNS = """tenant_id, budget_id, scope, term_id, period, time_zone, limit_nanousd, thresholds,
     forecast AS has_forecast, webhook_id, created_at, ended_at, reviewed_at, is_forecast_over"""
 _COUNT = "SELECT count(*) FROM nocontent.budgets WHERE tenant_id = $1 AND ended_at IS NULL"
+_ADDED = "SELECT count(*) FROM nocontent.budgets WHERE tenant_id = $1 AND created_at > now() - interval '1 hour'"
 _ADD = """
 INSERT INTO nocontent.budgets (
     tenant_id, scope, term_id, period, time_zone, limit_nanousd, thresholds, forecast, webhook_id
@@ -101,7 +103,7 @@ WHERE tenant_id IN (0, $1) AND kind = $2 AND parent_id = $3 AND term = $4 ORDER 
 
 
 async def add(connection: Connection, tenant_id: int, new: Spec) -> UUID:
-    """Add a budget, audited; raises TooManyBudgets."""
+    """Add a budget, as an operator, audited; raises TooManyBudgets."""
     async with acts.act(connection) as act:
         if await connection.fetchval(_COUNT, tenant_id) >= OPEN_MAX:  # Acts are one after another.
             raise TooManyBudgets
@@ -111,6 +113,14 @@ async def add(connection: Connection, tenant_id: int, new: Spec) -> UUID:
         )  # fmt: skip
         await act.note(tenant_id, "budget.add")
     return UUID(str(made))
+
+
+async def own_add(connection: Connection, tenant_id: int, new: Spec) -> UUID:
+    """Add a budget, as somebody of the tenant; raises TooManyAdded or TooManyBudgets."""
+    async with acts.act(connection):
+        if await connection.fetchval(_ADDED, tenant_id) >= ADDED_AN_HOUR:
+            raise TooManyAdded
+        return await add(connection, tenant_id, new)
 
 
 async def end(connection: Connection, tenant_id: int, budget_id: UUID) -> bool:

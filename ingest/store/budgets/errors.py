@@ -9,6 +9,10 @@ class TooManyBudgets(BudgetError):
     """A tenant has as many open budgets as it may."""
 
 
+class TooManyAdded(BudgetError):
+    """A tenant has added as many budgets within the hour as its people may."""
+
+
 class TermUnknown(BudgetError):
     """The tenant has no such term."""
 

@@ -15,6 +15,11 @@ SELECT budget_id::text AS id, limit_nanousd, scope, term_id, thresholds, forecas
 FROM budgets WHERE tenant_id = 1 ORDER BY created_at DESC LIMIT 1
 """
 
+_HUNDRED = """
+INSERT INTO budgets (tenant_id, limit_nanousd, scope, period, thresholds, forecast, time_zone, ended_at)
+SELECT 1, 1, 1, 3, '{100}', false, 'UTC', now() FROM generate_series(1, 100)
+"""
+
 
 def test_a_budget_is_added_shown_and_ended(owner: Visitor, running: Console) -> None:
     added = owner.post("/budgets/add", _GOOD | {"thresholds": "90, 70 %", "zone": "Europe/Berlin", "forecast": "yes"})
@@ -69,6 +74,17 @@ def test_a_bad_budget_is_refused_in_a_sentence(wrong: dict[str, str], says: str,
     answer = owner.post("/budgets/add", _GOOD | wrong)
     assert answer.status == HTTPStatus.UNPROCESSABLE_ENTITY
     assert says in text(answer)
+
+
+def test_a_hundred_budgets_are_added_an_hour(owner: Visitor, running: Console) -> None:
+    """Ended ones count too, or adding and ending in a loop would fill the table, and alert each time."""
+    cluster.run(running.dsn, _HUNDRED)
+    refused = owner.post("/budgets/add", _GOOD)
+    assert refused.status == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert "adds up to 100 budgets an hour: wait a while" in text(refused)
+    cluster.run(running.dsn, "UPDATE budgets SET created_at = created_at - interval '1 hour'")
+    assert owner.post("/budgets/add", _GOOD).status == HTTPStatus.SEE_OTHER
+    cluster.run(running.dsn, "DELETE FROM budgets")
 
 
 def test_an_analyst_reads_and_billing_writes(running: Console) -> None:
