@@ -19,6 +19,7 @@ from ingest.store.connections import Connection
 from ingest.store.mail import outbox
 from ingest.store.mail.kinds import Kind
 from ingest.store.mail.outbox import Letter
+from ingest.store.mail.sending import LINKS_AN_HOUR
 
 _PRINT_LINK = "print the link also if there is a mail server, and send no letter"
 _ADVICE = ": is the database migrated?"
@@ -29,6 +30,7 @@ _REFUSED: dict[type[errors.PeopleError], str] = {
     errors.AddressTaken: "the tenant has a person with that address",
     errors.BadDetails: "an address is a lower-case mail address, a name has no digits and no marks but . ' , and -",
     errors.TooManyPeople: "a tenant has up to 1,000 people",
+    errors.TooManyLetters: f"a person gets {LINKS_AN_HOUR} such links by mail an hour; the one before stays",
 }
 
 
@@ -153,6 +155,8 @@ async def _pass_on(connection: Connection, args: argparse.Namespace, person: peo
     expires_at = await people.add_link(connection, *person, kind, link.digest)
     if not args.print_link:
         await outbox.put(connection, person.tenant_id, Letter(_LETTERS[kind], person.person_id, (), (), uuid4()))
+        if settings.smtp_url and await outbox.exceeds_limit(connection, *person, _LETTERS[kind]):
+            raise errors.TooManyLetters
     if args.print_link or not settings.smtp_url:
         print(f"works once, until {expires_at:%Y-%m-%d %H:%M} UTC:", file=sys.stderr)
         print(link.url(settings.console_url))

@@ -53,6 +53,22 @@ def test_with_a_mail_server_a_letter_takes_the_link_unless_it_is_to_be_printed(
     assert [tuple(row) for row in cluster.fetch(database, letters)] == [("invitation", 2)]
 
 
+def test_a_link_that_is_over_the_limit_of_letters_is_refused_and_the_one_before_stays(
+    run: Run, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOCONTENT_SMTP_URL", "smtp://127.0.0.1:25")
+    monkeypatch.setenv("NOCONTENT_MAIL_FROM", "letters@example.com")
+    digest = "SELECT digest, (SELECT count(*) FROM outbox) FROM account_links"
+    assert [_invite(run)[0] for _ in range(5)] == [0] * 5
+    before = cluster.fetch(database, digest)
+    status, said = _invite(run)
+    assert status == 1
+    assert "a person gets 5 such links by mail an hour" in said
+    assert cluster.fetch(database, digest) == before
+    line = "account invite acme owner@example.com --role owner --name Owner --print-link"
+    assert links.PATH in run(*line.split())[1]  # No letter, so no limit of letters.
+
+
 def test_people_are_listed_and_changed_by_address(run: Run, database: str) -> None:
     assert _invite(run)[0] == _invite(run, "other@example.com", "analyst")[0] == 0
     hashed = "'$argon2id$v=19$m=1024,t=1,p=1$" + "a" * 22 + "$" + "a" * 43 + "'"

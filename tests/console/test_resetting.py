@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from http import HTTPStatus
 
 import pytest
 
@@ -14,6 +15,7 @@ _LETTERS = """
 SELECT kind, email FROM outbox JOIN people USING (tenant_id, person_id)
 WHERE state = 'pending' ORDER BY outbox.created_at
 """
+_LINKS = "SELECT digest FROM account_links WHERE person_id = $1::text::uuid"
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +90,29 @@ def test_links_of_managers_go_by_mail_and_are_not_shown(mailing: Console) -> Non
         answer = owner.post(f"/people/{row[0]}/link", {"kind": "reset"})
         assert answer.headers["location"] == "/people?notice=link-sent"
     assert _letters(mailing) == [("invitation", "new@example.com"), ("reset", "analyst@example.com")]
+
+
+@pytest.mark.parametrize(("kind", "email"), [("reset", "analyst@example.com"), ("invitation", "waiting@example.com")])
+def test_a_link_that_is_over_the_limit_of_letters_is_refused_and_the_one_before_stays(
+    mailing: Console, kind: str, email: str
+) -> None:
+    with mailing.visitor("owner") as owner:
+        if kind == "invitation":
+            owner.post("/people/invite", {"name": "Somebody Waiting", "email": email, "role": "analyst"})
+        (row,) = cluster.fetch(
+            mailing.dsn, "SELECT person_id::text FROM people WHERE tenant_id = 1 AND email = $1", email
+        )
+        path = f"/people/{row[0]}/link"
+        for _ in range(5 - len(_letters(mailing))):
+            assert owner.post(path, {"kind": kind}).headers["location"].startswith("/people?notice=")
+        cluster.run(
+            mailing.dsn, "UPDATE outbox SET state = 'sent' WHERE letter_id IN (SELECT letter_id FROM outbox LIMIT 3)"
+        )
+        before = cluster.fetch(mailing.dsn, _LINKS, row[0])
+        refused = owner.post(path, {"kind": kind})
+        assert refused.status == HTTPStatus.TOO_MANY_REQUESTS
+        assert "No link is mailed: a person gets 5 letters with one an hour. The one before stays" in text(refused)
+        assert cluster.fetch(mailing.dsn, _LINKS, row[0]) == before != []
+        assert len(_letters(mailing)) == 2
+        cluster.run(mailing.dsn, "UPDATE outbox SET changed_at = changed_at - interval '1 hour'")
+        assert owner.post(path, {"kind": kind}).headers["location"].startswith("/people?notice=")

@@ -22,10 +22,14 @@ from ingest.store.accounts.errors import (
     NotAllowed,
     PeopleError,
     PersonUnknown,
+    TooManyLetters,
     TooManyPeople,
 )
 from ingest.store.accounts.people import PersonRow
 from ingest.store.connections import Connection
+from ingest.store.mail import outbox
+from ingest.store.mail.kinds import Kind
+from ingest.store.mail.sending import LINKS_AN_HOUR
 
 SAYS: Mapping[Role, str] = {
     "owner": "Everything, also people who are owners, and erasing the organisation.",
@@ -56,6 +60,10 @@ _ERRORS: Mapping[type[PeopleError], tuple[HTTPStatus, str]] = {
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "The organisation has as many people as one may have, or has invited 100 within an hour.",
     ),
+    TooManyLetters: (
+        HTTPStatus.TOO_MANY_REQUESTS,
+        f"No link is mailed: a person gets {LINKS_AN_HOUR} letters with one an hour. The one before stays; try later.",
+    ),
 }
 _Act = Callable[[Connection, UUID], Awaitable[None]]
 _ACTS: Mapping[str, tuple[_Act, str]] = {
@@ -65,7 +73,7 @@ _ACTS: Mapping[str, tuple[_Act, str]] = {
     "sign-out": (managing.sign_out_everywhere, "person-signed-out"),
     "end-totp": (managing.end_totp, "person-totp-ended"),
 }
-_LINKS: Mapping[str, Callable[[Connection, UUID], Awaitable[AccountLink]]] = {
+_LINKS: Mapping[Kind, Callable[[Connection, UUID], Awaitable[AccountLink]]] = {
     "invitation": managing.invite_again,
     "reset": managing.reset,
 }
@@ -165,12 +173,16 @@ async def set_role(visit: Visit) -> Response:
 
 async def make_link(visit: Visit) -> Response:
     """Make another link to accept the invitation or to set a new password: it goes by mail, or is shown this once."""
-    kind = visit.form.text("kind")
+    wanted, kind = visit.path_id("person"), cast("Kind", visit.form.text("kind"))
     if kind not in _LINKS:
         raise NotFound
     try:
         async with visit.act() as connection:
-            link = await _LINKS[kind](connection, visit.path_id("person"))
+            link = await _LINKS[kind](connection, wanted)
+            if visit.services.outgoing.sends_mail and await outbox.exceeds_limit(
+                connection, visit.person.tenant_id, wanted, kind
+            ):
+                raise TooManyLetters
     except PeopleError as refused:
         return await _person(visit, *_explained(refused))
     return _shown(visit, kind, link)

@@ -35,6 +35,10 @@ class TooManyPeople(PeopleError):
     """The tenant has as many people as one may have, or has invited as many within the hour."""
 
 
+class TooManyLetters(PeopleError):
+    """A person had as many letters with a link within the hour as may be sent; the link before is as it was."""
+
+
 _FACES: dict[type[asyncpg.PostgresError], type[PeopleError]] = {
     asyncpg.InsufficientPrivilegeError: NotAllowed,
     asyncpg.ObjectNotInPrerequisiteStateError: LastOwner,
