@@ -300,21 +300,5 @@ GRANT SELECT (tenant_id, person_id, email, name, role, password_changed_at, time
 GRANT SELECT ON nocontent.tenants, nocontent.vocabulary, nocontent.usage, nocontent.refusals, nocontent.subscriptions,
     nocontent.invoices, nocontent.erasures, nocontent.erasure_counts, nocontent.retention TO nocontent_mailer;
 
--- As in 0030: the console sees those of its session's tenant.
-DO $$
-DECLARE
-    protected text;
-BEGIN
-    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
-        RETURN;
-    END IF;
-    FOREACH protected IN ARRAY ARRAY['outbox', 'mail_preferences'] LOOP
-        EXECUTE format('ALTER TABLE nocontent.%I ENABLE ROW LEVEL SECURITY', protected);
-        EXECUTE format('CREATE POLICY everybody ON nocontent.%I USING (true) WITH CHECK (true)', protected);
-        EXECUTE format(
-            'CREATE POLICY own ON nocontent.%I AS RESTRICTIVE TO nocontent_console
-            USING (tenant_id = (SELECT nocontent.session_tenant()))', protected
-        );
-    END LOOP;
-END
-$$;
+-- The console sees those of its session's tenant (0030).
+SELECT nocontent.secure_rows('outbox', 'mail_preferences');

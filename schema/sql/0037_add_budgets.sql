@@ -62,21 +62,5 @@ INSERT INTO nocontent.jobs (job) VALUES ('budgets');
 INSERT INTO nocontent.job_figures (figure, is_total) VALUES
     ('budget_threshold_alerts', true), ('budget_forecast_alerts', true), ('budgets_open', false);
 
--- As in 0030: the console sees those of its session's tenant.
-DO $$
-DECLARE
-    protected text;
-BEGIN
-    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
-        RETURN;
-    END IF;
-    FOREACH protected IN ARRAY ARRAY['budgets', 'budget_alerts'] LOOP
-        EXECUTE format('ALTER TABLE nocontent.%I ENABLE ROW LEVEL SECURITY', protected);
-        EXECUTE format('CREATE POLICY everybody ON nocontent.%I USING (true) WITH CHECK (true)', protected);
-        EXECUTE format(
-            'CREATE POLICY own ON nocontent.%I AS RESTRICTIVE TO nocontent_console
-            USING (tenant_id = (SELECT nocontent.session_tenant()))', protected
-        );
-    END LOOP;
-END
-$$;
+-- The console sees those of its session's tenant (0030).
+SELECT nocontent.secure_rows('budgets', 'budget_alerts');

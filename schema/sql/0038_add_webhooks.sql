@@ -309,23 +309,8 @@ BEGIN
 END
 $$;
 
-DO $$
-DECLARE
-    protected text;
-BEGIN
-    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
-        RETURN;
-    END IF;
-    FOREACH protected IN ARRAY ARRAY['webhooks', 'webhook_deliveries'] LOOP
-        EXECUTE format('ALTER TABLE nocontent.%I ENABLE ROW LEVEL SECURITY', protected);
-        EXECUTE format('CREATE POLICY everybody ON nocontent.%I USING (true) WITH CHECK (true)', protected);
-        EXECUTE format(
-            'CREATE POLICY own ON nocontent.%I AS RESTRICTIVE TO nocontent_console
-            USING (tenant_id = (SELECT nocontent.session_tenant()))', protected
-        );
-    END LOOP;
-END
-$$;
+-- The console sees those of its session's tenant (0030).
+SELECT nocontent.secure_rows('webhooks', 'webhook_deliveries');
 
 REVOKE EXECUTE ON FUNCTION nocontent.add_webhook, nocontent.end_webhook, nocontent.put_webhook, nocontent.test_webhook,
     nocontent.claim_webhooks, nocontent.settle_webhook, nocontent.webhooks_standing, nocontent.trim_webhooks,

@@ -49,15 +49,5 @@ GRANT SELECT ON nocontent.acceptances TO nocontent_console, nocontent_control, n
 
 GRANT SELECT (tenant_id) ON nocontent.acceptances TO nocontent_eraser;
 
--- As in 0030: the console sees those of its session's tenant.
-DO $$
-BEGIN
-    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
-        RETURN;
-    END IF;
-    ALTER TABLE nocontent.acceptances ENABLE ROW LEVEL SECURITY;
-    CREATE POLICY everybody ON nocontent.acceptances USING (true) WITH CHECK (true);
-    CREATE POLICY own ON nocontent.acceptances AS RESTRICTIVE TO nocontent_console
-        USING (tenant_id = (SELECT nocontent.session_tenant()));
-END
-$$;
+-- The console sees those of its session's tenant (0030).
+SELECT nocontent.secure_rows('acceptances');
