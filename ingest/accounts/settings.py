@@ -36,7 +36,7 @@ def is_loopback(host: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class OriginSettings(Settings):
-    """Where people find the console."""
+    """The address at which people find the console."""
 
     console_url: Annotated[
         str,

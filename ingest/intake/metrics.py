@@ -72,9 +72,9 @@ job_age_seconds = Gauge(
 )
 
 
-def _of_jobs(name: str, says: str) -> Gauge:
+def _of_jobs(name: str, says: str, *labels: str) -> Gauge:
     """Declare a figure that the jobs keep in the database, so that it counts those of every process."""
-    return Gauge(name, f"{says} Of all processes, as kept in the database.", multiprocess_mode="livemax")
+    return Gauge(name, f"{says} Of all processes, as kept in the database.", labels, multiprocess_mode="livemax")
 
 
 rollup_rows = _of_jobs("ingest_rollup_rows", "Events added to rollups.")
@@ -93,29 +93,16 @@ erased_rows = _of_jobs("ingest_erased_rows", "Rows that erasures deleted.")
 erasures_finished = _of_jobs("ingest_erasures_finished", "Erasures with a receipt.")
 erasures_open = _of_jobs("ingest_erasures_open", "Erasures that were recorded and are not finished.")
 erasure_age_seconds = _of_jobs("ingest_erasure_age_seconds", "Age of the oldest of these; 0 if there is none.")
-letters = Gauge(
-    "ingest_letters",
-    "Letters by what became of them. Of all processes, as kept in the database.",
-    ["outcome"],
-    multiprocess_mode="livemax",
-)
-mail_ambiguous = Gauge(
-    "ingest_mail_ambiguous",
-    "Letters of which nobody knows whether the mail server took them. Of all processes, as kept in the database.",
-    ["kind"],
-    multiprocess_mode="livemax",
+letters = _of_jobs("ingest_letters", "Letters by what became of them.", "outcome")
+mail_ambiguous = _of_jobs(
+    "ingest_mail_ambiguous", "Letters of which nobody knows whether the mail server took them.", "kind"
 )
 letters_waiting = _of_jobs("ingest_letters_waiting", "Letters that are due and not sent.")
 letter_age_seconds = _of_jobs("ingest_letter_age_seconds", "How long the oldest of these is due; 0 if there is none.")
 mail_server_failing = _of_jobs("ingest_mail_server_failing", "1 while the mail server cannot be used.")
 mail_without_tls = _of_jobs("ingest_mail_without_tls", "1 while that is for want of TLS or of a good certificate.")
 budgets_open = _of_jobs("ingest_budgets_open", "Budgets that are compared with spend.")
-budget_alerts = Gauge(
-    "ingest_budget_alerts",
-    "Alerts about budgets that were announced. Of all processes, as kept in the database.",
-    ["kind"],
-    multiprocess_mode="livemax",
-)
+budget_alerts = _of_jobs("ingest_budget_alerts", "Alerts about budgets that were announced.", "kind")
 webhook_deliveries = _of_jobs("ingest_webhook_deliveries", "Deliveries that receivers of webhooks took.")
 webhook_failures = _of_jobs("ingest_webhook_failures", "Attempts at deliveries that were not taken.")
 webhooks_given_up = _of_jobs("ingest_webhook_deliveries_given_up", "Deliveries that were given up.")

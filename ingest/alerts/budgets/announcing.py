@@ -33,7 +33,7 @@ async def announce(connection: Connection, budget: Budget, about: Announcement) 
 
 
 async def take_back(connection: Connection, budget: Budget, about: Announcement) -> None:
-    """Tell the webhook, once, that a threshold is no longer crossed. Nobody gets a letter."""
+    """Announce to the webhook alone, once, that a threshold is no longer crossed."""
     await _post(connection, budget, "budget-uncrossed", about)
 
 

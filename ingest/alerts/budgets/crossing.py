@@ -35,7 +35,7 @@ def changes(limit: int, thresholds: Sequence[int], spent: int, known: Known) -> 
 
 
 class Forecast(NamedTuple):
-    """What a forecast changes; the next review is told whether it `is_over` the limit."""
+    """The change that a forecast makes, and whether it `is_over` the limit, which the next review starts from."""
 
     is_over: bool
     fires: bool = False

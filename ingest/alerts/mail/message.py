@@ -23,7 +23,7 @@ class CannotBuild(Exception):
 
 
 class Content(NamedTuple):
-    """What a letter says."""
+    """The subject and the bodies of a letter."""
 
     subject: str
     text: str
