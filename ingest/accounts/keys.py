@@ -7,6 +7,7 @@ import secrets
 import stat
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -134,3 +135,8 @@ def write(path: Path) -> Keys:
         fresh.unlink(missing_ok=True)
         raise CannotStart("The file of keys cannot be written.") from None
     return keys
+
+
+def named(path: str, setting: str) -> Callable[[], Keys] | None:
+    """Return what returns the keys in force of a setting's file, or None if it names none; raises CannotStart."""
+    return KeyFile(Path(path), setting).keys if path else None

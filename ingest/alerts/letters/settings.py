@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta
 
-from ingest.accounts.keys import KeyFile, Keys
+from ingest.accounts.keys import Keys, named
 from ingest.config import PREFIX, Settings
 
 _SETTING = f"{PREFIX}UNSUBSCRIBE_KEYS_FILE"
@@ -24,5 +23,4 @@ class LetterSettings(Settings):
 
 def keys(settings: LetterSettings) -> Callable[[], Keys] | None:
     """Return what returns the keys in force, or None if no file is named; raises CannotStart."""
-    named = settings.unsubscribe_keys_file
-    return KeyFile(Path(named), _SETTING).keys if named else None
+    return named(settings.unsubscribe_keys_file, _SETTING)

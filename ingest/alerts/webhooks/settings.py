@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from msgspec import Meta
 
-from ingest.accounts.keys import KeyFile, Keys
+from ingest.accounts.keys import Keys, named
 from ingest.accounts.settings import OriginSettings, is_loopback
 from ingest.config import PREFIX, Settings
 from ingest.errors import CannotStart
@@ -30,8 +29,7 @@ class WebhookSettings(OriginSettings, Settings):
 
 def keys(settings: WebhookSettings) -> Callable[[], Keys] | None:
     """Return what returns the keys in force, or None if no file is named; raises CannotStart."""
-    named = settings.webhook_keys_file
-    return KeyFile(Path(named), KEYS_FILE).keys if named else None
+    return named(settings.webhook_keys_file, KEYS_FILE)
 
 
 def allows_loopback(settings: WebhookSettings) -> bool:
