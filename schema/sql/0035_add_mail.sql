@@ -124,16 +124,15 @@ BEGIN
 END
 $$;
 
--- Likewise, to everybody who has one of the roles. Returns how many were new.
-CREATE FUNCTION nocontent.put_mail_to_roles(
+-- Likewise, to everybody who has one of the roles; returns how many were new. Only functions call it, which check who asks.
+CREATE FUNCTION nocontent.put_mail_unchecked(
     tenant integer, its_kind text, its_roles text[], its_ids uuid[], its_numbers bigint[], its_cause uuid, at timestamptz
 ) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     put integer;
 BEGIN
-    PERFORM nocontent.require_writer_of_mail(tenant);
     INSERT INTO nocontent.outbox (tenant_id, kind, person_id, ids, numbers, cause, not_before)
     SELECT tenant, its_kind, person_id, its_ids, its_numbers, its_cause, coalesce(at, clock_timestamp())
     FROM (
@@ -144,6 +143,17 @@ BEGIN
     ON CONFLICT (tenant_id, kind, person_id, cause) DO NOTHING;
     GET DIAGNOSTICS put = ROW_COUNT;
     RETURN put;
+END
+$$;
+
+CREATE FUNCTION nocontent.put_mail_to_roles(
+    tenant integer, its_kind text, its_roles text[], its_ids uuid[], its_numbers bigint[], its_cause uuid, at timestamptz
+) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
+AS $$
+BEGIN
+    PERFORM nocontent.require_writer_of_mail(tenant);
+    RETURN nocontent.put_mail_unchecked(tenant, its_kind, its_roles, its_ids, its_numbers, its_cause, at);
 END
 $$;
 
@@ -267,6 +277,7 @@ $$;
 REVOKE EXECUTE ON FUNCTION nocontent.require_writer_of_mail(integer),
     nocontent.put_mail(integer, text, uuid, uuid[], bigint[], uuid, timestamptz),
     nocontent.put_mail_to_roles(integer, text, text[], uuid[], bigint[], uuid, timestamptz),
+    nocontent.put_mail_unchecked(integer, text, text[], uuid[], bigint[], uuid, timestamptz),
     nocontent.make_mail_link(integer, uuid, bytea), nocontent.note_bounce(uuid, smallint),
     nocontent.set_own_mail(text, boolean), nocontent.unsubscribe_mail(integer, uuid, text),
     nocontent.trim_mail(integer) FROM PUBLIC;

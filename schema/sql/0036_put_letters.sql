@@ -144,19 +144,10 @@ $$;
 CREATE FUNCTION nocontent.put_export_ready(tenant integer, its_cause uuid, its_numbers bigint[]) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
 AS $$
-DECLARE
-    put integer;
 BEGIN
-    INSERT INTO nocontent.outbox (tenant_id, kind, person_id, ids, numbers, cause)
-    SELECT tenant, 'export-ready', person_id, '{}', its_numbers, its_cause
-    FROM (
-        SELECT person_id FROM nocontent.people
-        WHERE tenant_id = tenant AND role IN ('owner', 'admin') AND disabled_at IS NULL AND password_hash IS NOT NULL
-        ORDER BY person_id FOR KEY SHARE
-    ) AS asked
-    ON CONFLICT (tenant_id, kind, person_id, cause) DO NOTHING;
-    GET DIAGNOSTICS put = ROW_COUNT;
-    RETURN put;
+    RETURN nocontent.put_mail_unchecked(
+        tenant, 'export-ready', ARRAY['owner', 'admin'], '{}', its_numbers, its_cause, NULL
+    );
 END
 $$;
 
