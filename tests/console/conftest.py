@@ -18,3 +18,12 @@ def running(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
     with console.serving(dsn, tmp_path_factory.mktemp("console")) as made:
         yield made
     postgres.drop(dsn)
+
+
+@pytest.fixture(scope="module")
+def furnished(postgres: Cluster) -> Iterator[str]:
+    """Yield a database with people, for a file that serves it by itself."""
+    dsn = postgres.migrated()
+    console.furnish(dsn)
+    yield dsn
+    postgres.drop(dsn)

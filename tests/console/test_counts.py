@@ -1,28 +1,16 @@
 """Product usage: views of pages by day, and nothing else of anybody."""
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-
-import pytest
 
 from ingest.console.counts import PageCounts
 from ingest.console.routes import PAGES, PUBLIC
 from ingest.errors import Unavailable
 from tests.support import cluster, console
-from tests.support.cluster import Cluster
 
 _COLUMNS = """
 SELECT attname FROM pg_attribute WHERE attrelid = 'nocontent.page_counts'::regclass AND attnum > 0 ORDER BY attnum
 """
-
-
-@pytest.fixture(scope="module")
-def furnished(postgres: Cluster) -> Iterator[str]:
-    dsn = postgres.migrated()
-    console.furnish(dsn)
-    yield dsn
-    postgres.drop(dsn)
 
 
 def test_what_is_stored_are_views_of_pages(furnished: str, tmp_path: Path) -> None:

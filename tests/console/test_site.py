@@ -1,7 +1,6 @@
 """Counts of the site: what is stored after hostile referrers, and that the lists are closed and for ever."""
 
 import contextlib
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from ingest.console.routes import PUBLIC
 from ingest.console.site import lists
 from ingest.console.site.counts import SiteCounts
 from tests.support import cluster, console
-from tests.support.cluster import Cluster
 
 _CANARY = "zqcanary"
 _COLUMNS = """
@@ -33,14 +31,6 @@ _HOSTILE = (
     "ftp://google.com/",
     "https://xn--ggle-55da.com/",
 )
-
-
-@pytest.fixture(scope="module")
-def furnished(postgres: Cluster) -> Iterator[str]:
-    dsn = postgres.migrated()
-    console.furnish(dsn)
-    yield dsn
-    postgres.drop(dsn)
 
 
 def test_what_is_stored_are_numbers_of_closed_lists(furnished: str, tmp_path: Path) -> None:
