@@ -1,0 +1,1 @@
+"""The hosted gateway: forwards requests to a provider, picks the model in memory, and keeps nothing."""
