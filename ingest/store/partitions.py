@@ -116,13 +116,16 @@ def partition_name(day: date) -> str:
 
 
 # Somebody may have detached a day by hand, wholly or halfway ("pending": it takes no more rows). PostgreSQL detaches
-# one table at a time, so the pending one comes first, and those in use come last.
+# one table at a time, so the pending one comes first, and those in use come last. Another database may use the same
+# numbers for its tables: each of two that were made from one template does.
 _TABLES = """
 SELECT relname AS name,
     CASE WHEN inhrelid IS NULL THEN 'detached' WHEN inhdetachpending THEN 'pending' ELSE 'attached' END AS state
 FROM pg_class LEFT JOIN pg_inherits ON inhrelid = oid AND inhparent = 'nocontent.events'::regclass
 WHERE relnamespace = 'nocontent'::regnamespace AND relkind IN ('r', 'p') AND relname ~ '^events_[0-9]{8}$'
-ORDER BY inhdetachpending IS NOT TRUE, oid IN (SELECT relation FROM pg_locks WHERE relation IS NOT NULL), relname
+ORDER BY inhdetachpending IS NOT TRUE, oid IN (
+    SELECT relation FROM pg_locks JOIN pg_database AS own ON own.oid = database WHERE own.datname = current_database()
+), relname
 """
 
 

@@ -161,6 +161,12 @@ async def test_a_reader_of_one_day_keeps_no_other_from_being_dropped(database: s
         assert await states(other) == {}
 
 
+async def test_a_reader_of_another_database_keeps_no_day_back(database: str, shared_database: str) -> None:
+    """Its tables have the same numbers."""
+    async with reading(shared_database), reading(database, f"SELECT count(*) FROM {partition_name(OLDEST)}"):
+        assert (await keep(database, 3)).dropped == 2
+
+
 async def test_a_maintainer_killed_between_create_and_attach_leaves_nothing(database: str) -> None:
     async with operator(database) as other:
         async with other.transaction():
