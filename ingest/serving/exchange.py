@@ -15,6 +15,9 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _CLOSE = (b"connection", b"close")
 _BODILESS = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
 _CHUNKED = (b"transfer-encoding", b"chunked")
+_LENGTH = b"content-length"
+PIPELINED_BYTES_MAX = 32_768  # Read while an application waits for the sender's departure.
+Frame = Callable[[bytes, bool], bytes]  # What is sent for a piece of an answer, the last one or not.
 
 
 class Exchange:
@@ -29,9 +32,15 @@ class Exchange:
         self._chunks = Chunks() if head.length is None else None
         self._must_continue = head.expects_continue
         self._start: Message | None = None
+        self._is_received = False  # `receive` has returned the end of the body.
         self.is_last = head.is_last
         self.is_broken = False  # The start of the next request is unknown.
-        self.is_streaming = False  # The answer has begun and has not ended.
+        self._frame: Frame | None = None  # Of an answer that has begun and has not ended.
+
+    @property
+    def is_streaming(self) -> bool:
+        """Return whether the answer has begun and has not ended."""
+        return self._frame is not None
 
     @property
     def may_send_more(self) -> bool:
@@ -43,26 +52,49 @@ class Exchange:
         return self._chunks.is_over if self._chunks is not None else not self._left
 
     async def receive(self) -> Message:
-        """Return the next part of the body, or raise BadRequest."""
+        """Return the next part of the body, or raise BadRequest; after the last one, wait until the sender has left."""
+        if self._is_received:
+            return await self._departure()
         while not self._has_all():
             if self._buffer and (body := self._take()):
                 if self._buffer:
                     await asyncio.sleep(0)  # Many small chunks: yield to others after CHUNKS_MAX of them.
-                return {"type": "http.request", "body": body, "more_body": not self._has_all()}
+                return self._part(body)
             if self._has_all():
                 break
-            if self._must_continue:
-                self._must_continue = False
-                await self._write(_CONTINUE)
-            data = await self._receive()
+            data = await self._more()
             if not data:
-                self.is_broken = self.is_last = True
-                return {"type": "http.disconnect"}
+                return self._disconnect()
             if self._chunks is None:
                 self._left -= len(data)
-                return {"type": "http.request", "body": data, "more_body": not self._has_all()}
+                return self._part(data)
             self._buffer += data
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return self._part(b"")
+
+    async def _more(self) -> bytes:
+        if self._must_continue:
+            self._must_continue = False
+            await self._write(_CONTINUE)
+        return await self._receive(min(self._left or RECEIVE_BYTES, RECEIVE_BYTES))
+
+    def _part(self, body: bytes) -> Message:
+        self._is_received = self._has_all()
+        return {"type": "http.request", "body": body, "more_body": not self._is_received}
+
+    def _disconnect(self) -> Message:
+        self.is_broken = self.is_last = True
+        return {"type": "http.disconnect"}
+
+    async def _departure(self) -> Message:
+        """Wait until the sender closes; what it pipelines meanwhile is kept, up to a bound, for the next request."""
+        while not self.is_broken:
+            if len(self._buffer) >= PIPELINED_BYTES_MAX:
+                await asyncio.get_running_loop().create_future()  # For ever: its end cannot be read any more.
+            data = await self._receive(PIPELINED_BYTES_MAX)
+            if not data:
+                break
+            self._buffer += data
+        return self._disconnect()
 
     async def send(self, message: Message) -> None:
         """Send an answer of one message, or in chunks; raise ClientGone if one of several cannot be sent in time."""
@@ -71,34 +103,32 @@ class Exchange:
             return
         body = b"" if self._head.method == "HEAD" else message.get("body", b"")
         has_more = bool(message.get("more_body", False))
-        if self.is_streaming:
-            await self._stream(body, has_more=has_more)
+        if self._frame is not None:
+            await self._stream(self._frame(body, not has_more), has_more=has_more)
             return
         start, self._start = self._start, None
         assert start is not None, "an answer without a start"
         fields = self._complete(start["headers"])
         if has_more:
-            self.is_streaming = True
             # HTTP/1.0 has no chunks: the end of the connection is that of the answer, cut short or not.
-            head = _encoded(start["status"], [*fields, _CHUNKED] if self._head.reads_chunks else fields)
-            await self._write(head, self._chunk(body))
+            is_chunked = self._head.reads_chunks and not any(name == _LENGTH for name, _ in fields)
+            self._frame = _chunk if is_chunked and self._head.method != "HEAD" else _same
+            head = _encoded(start["status"], [*fields, _CHUNKED] if is_chunked else fields)
+            await self._write(head, self._frame(body, False))  # noqa: FBT003 (of a function's type)
             self._require_open()
         else:
             if self._head.method != "HEAD" and start["status"] not in _BODILESS:
-                own = (b"content-length", str(len(body)).encode())
+                own = (_LENGTH, str(len(body)).encode())
                 fields = [*(field for field in fields if field[0] != own[0]), own]
             await self._write(_encoded(start["status"], fields), body)
 
-    async def _stream(self, body: bytes, *, has_more: bool) -> None:
+    async def _stream(self, data: bytes, *, has_more: bool) -> None:
         self._require_open()
-        end = b"" if has_more or not self._head.reads_chunks or self._head.method == "HEAD" else b"0\r\n\r\n"
-        if data := self._chunk(body) + end:
+        if data:
             await self._write(data)
         self._require_open()
-        self.is_streaming = has_more
-
-    def _chunk(self, body: bytes) -> bytes:
-        return b"%x\r\n%b\r\n" % (len(body), body) if body and self._head.reads_chunks else body
+        if not has_more:
+            self._frame = None
 
     def _require_open(self) -> None:
         if self.is_broken:
@@ -133,9 +163,9 @@ class Exchange:
         with suppress(BadRequest):
             self._take()
 
-    async def _receive(self) -> bytes:
+    async def _receive(self, bytes_max: int) -> bytes:
         try:
-            return await self._wire.receive(min(self._left or RECEIVE_BYTES, RECEIVE_BYTES))
+            return await self._wire.receive(bytes_max)
         except OSError:
             return b""
 
@@ -146,6 +176,16 @@ class Exchange:
         except (OSError, RuntimeError):  # uvloop raises RuntimeError if the connection was closed for another one.
             self.is_broken = self.is_last = True
             self._wire.cut()
+
+
+def _chunk(piece: bytes, is_last: bool) -> bytes:  # noqa: FBT001 (called by its type alone)
+    data = b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
+    return data + b"0\r\n\r\n" if is_last else data
+
+
+def _same(piece: bytes, _is_last: bool) -> bytes:  # noqa: FBT001 (called by its type alone)
+    """Return the piece: the answer's length was announced, or the end of the connection is its end."""
+    return piece
 
 
 def _encoded(status: int, fields: Fields) -> bytes:
