@@ -36,6 +36,7 @@ to look around:
 # half of the time of a short command goes into imports.
 FAMILIES = {
     "server": ("serve", "console"),
+    "gateway": ("gateway",),
     "upkeep": ("migrate", "maintain"),
     "jobs": ("jobs",),
     "control": ("tenant", "token", "reader", "vocabulary", "tags"),

@@ -26,7 +26,7 @@ from ingest.serving.site import Events, Shared, Site
 from ingest.serving.worker_counts import WorkerCounts
 
 START_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 60.0  # Longer than a worker waits for its connections and its writers together.
+STOP_SPARE_S = 30.0  # For a worker to end its tasks, once it no longer waits for its connections.
 POLL_S = 0.1
 CHECK_S = 5.0  # Between two checks that the workers' counts are still on disk.
 RENEW_S = 60.0  # Between two attempts to restore them: each replaces all workers.
@@ -141,7 +141,7 @@ class _Crew:
             wait([self.signal_reader], drain_s)
         for worker in workers:
             worker.events.stop.set()
-        deadline = time.monotonic() + STOP_TIMEOUT_S
+        deadline = time.monotonic() + self._site.config.graceful_timeout + STOP_SPARE_S
         for worker in workers:
             worker.process.join(max(0.0, deadline - time.monotonic()))
             if worker.process.is_alive():

@@ -51,6 +51,7 @@ def run(site: Site, shared: Shared, events: Events) -> None:
     gc.enable()
     application.state.rebalancer = shared.rebalancer
     tasks: Tasks[Task] = application.state.tasks
+    site.application.confine()
 
     async def until_asked() -> None:
         balancing = tasks.start("balance", shared.rebalancer.run)

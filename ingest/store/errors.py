@@ -1,11 +1,16 @@
 """Errors about stored data, about the end of a transaction, or about an act on a tenant."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from __future__ import annotations
 
-import asyncpg
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from ingest.errors import IngestError, Unavailable
+
+if TYPE_CHECKING:  # Every command imports this, also those of a process that must have no driver.
+    from collections.abc import Iterator, Mapping
+
+    import asyncpg
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.cli.server import HANDSHAKE_TIMEOUT_S
+from ingest.cli.launch import HANDSHAKE_TIMEOUT_S
 from ingest.serving import connection, wire
 from tests.support import customers, sample, service
 from tests.support import wire as http

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from starlette.applications import Starlette
 from starlette.routing import Route
 
 from ingest import config
@@ -61,7 +62,9 @@ def wrong_probes(tree: Tree) -> Iterator[str]:
 def _served(command: str) -> set[str]:
     """Return the paths of a command's application."""
     application = processes.PROCESSES[command].load()
-    routes = application.create(None).routes
+    made = application.create(None)
+    assert isinstance(made, Starlette)
+    routes = made.routes
     return {route.path for route in routes if isinstance(route, Route)}
 
 
@@ -72,12 +75,13 @@ def short_grace(tree: Tree) -> Iterator[str]:
         if sleep is None or sleep.seconds < 1:
             yield f"{pod.place}: needs lifecycle.preStop.sleep, for as long as endpoints take to forget a pod"
         drain_s = processes.load(_readable(settings(tree, pod))).drain_s
-        # STOP_TIMEOUT_S covers the slowest commit: a worker waits for its requests, then for its writers.
-        needed = (sleep.seconds if sleep else 0) + drain_s + supervisor.STOP_TIMEOUT_S
+        # It covers the slowest commit: a worker waits for its requests, then for its writers.
+        ending_s = processes.GRACEFUL_TIMEOUT_S + supervisor.STOP_SPARE_S
+        needed = (sleep.seconds if sleep else 0) + drain_s + ending_s
         if pod.spec.termination_grace_period_seconds <= needed:
             yield (
                 f"{pod.place}: terminationGracePeriodSeconds {pod.spec.termination_grace_period_seconds} must be above"
-                f" {needed:.0f}: preStop, drain, and {supervisor.STOP_TIMEOUT_S:.0f} s for what was taken"
+                f" {needed:.0f}: preStop, drain, and {ending_s:.0f} s for what was taken"
             )
 
 
