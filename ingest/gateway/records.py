@@ -1,0 +1,30 @@
+"""Types that the gateway's packages pass to one another; none of them has content."""
+
+from typing import Literal, NamedTuple
+
+from ingest.knowledge.gateway import Reason
+
+Shape = Literal["messages", "chat"]  # Of Anthropic's Messages API and of OpenAI's chat completions.
+Provider = Literal["anthropic", "openai"]
+
+
+class Usage(NamedTuple):
+    """What an answer used, as `nocontent_reporter.usage` counts: disjoint, except that reasoning is part of output."""
+
+    input_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+class Decision(NamedTuple):
+    """Which model a request goes to, and why."""
+
+    reason: Reason
+    model: str  # As it is sent upstream.
+    would: str | None = None  # The model that the tenant's table names.
+    category: str = "unknown"
+    confidence: int = 0  # In permille.
+    fallbacks: tuple[str, ...] = ()
