@@ -4,7 +4,7 @@ A program of its own, run by an interpreter that has the SDK. Settings come from
 ANTHROPIC_BASE_URL, ANTHROPIC_API_KEY, ANTHROPIC_CUSTOM_HEADERS.
 """
 
-# ruff: noqa: T201, TID251 (a program, and the SDK's own settings)
+# ruff: noqa: T201 (a program, and the SDK's own settings)
 
 import asyncio
 import json

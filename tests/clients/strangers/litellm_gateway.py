@@ -4,7 +4,7 @@ A program of its own, run by an interpreter that has LiteLLM. GATEWAY_URL, GATEW
 OPENAI_API_KEY come from the environment.
 """
 
-# ruff: noqa: T201, TID251 (a program of its own)
+# ruff: noqa: T201 (a program of its own)
 
 import asyncio
 import json
