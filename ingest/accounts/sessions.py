@@ -12,9 +12,9 @@ from hashlib import sha256
 from typing import cast
 from uuid import UUID
 
-from ingest.accounts.keys import Keys
 from ingest.accounts.person import Person
 from ingest.accounts.roles import Role
+from ingest.knowledge.keys import Keys
 from ingest.store.accounts import sessions
 from ingest.store.connections import Connection
 

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from ingest.accounts import links, passwords, throttle, totp
 from ingest.accounts.errors import BadCode, BadSignIn, LinkOver, SessionOver, WeakPassword
-from ingest.accounts.keys import Keys
 from ingest.accounts.links import Linked
 from ingest.accounts.passwords import Passwords
 from ingest.accounts.sessions import AGE_S_MAX, PENDING_S_MAX, Connect, Cookie, browser_of
 from ingest.accounts.throttle import ACCOUNT, ACCOUNT_DAY, ADDRESS, ALL, CODE, CODE_DAY, Subject
+from ingest.knowledge.keys import Keys
 from ingest.store.accounts import credentials, sessions
 from ingest.store.accounts import links as stored_links
 from ingest.store.accounts.credentials import SignInRow

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from ingest.accounts.errors import Throttled
-from ingest.accounts.keys import Keys
+from ingest.knowledge.keys import Keys
 from ingest.store.accounts import attempts
 from ingest.store.accounts.attempts import Bucket
 from ingest.store.connections import Connection

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
-from ingest.accounts import keys
 from ingest.accounts.links import Link
 from ingest.accounts.roles import ROLES
 from ingest.cli import acts, processes
 from ingest.cli.arguments import Subparsers
 from ingest.errors import CannotStart
+from ingest.knowledge import keys
 from ingest.store import tenants
 from ingest.store.accounts import errors, people
 from ingest.store.accounts.people import LinkKind, NewPerson

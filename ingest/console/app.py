@@ -16,7 +16,6 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ingest import config, logs
-from ingest.accounts.keys import KeyFile, Keys
 from ingest.accounts.passwords import Passwords
 from ingest.accounts.signing_in import Accounts
 from ingest.alerts.letters import settings as letters
@@ -28,6 +27,7 @@ from ingest.console.downloads import Downloads
 from ingest.console.services import FORMS_BYTES_MAX, Evidence, Outgoing, Services, ViewCounts
 from ingest.console.settings import WorkerSettings
 from ingest.console.site.counts import SiteCounts
+from ingest.knowledge.keys import KeyFile, Keys
 from ingest.legal import library, security_txt
 from ingest.rights.receipts import settings as receipts
 from ingest.rights.restore import RestoreWatch

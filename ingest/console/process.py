@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ingest import config
-from ingest.accounts.keys import KeyFile, Keys
 from ingest.accounts.settings import is_loopback
 from ingest.alerts.letters import settings as letters
 from ingest.alerts.webhooks import settings as webhooks
@@ -15,6 +14,7 @@ from ingest.config import PREFIX
 from ingest.console.security import PAGE_HEADERS
 from ingest.console.settings import WorkerSettings
 from ingest.errors import CannotStart
+from ingest.knowledge.keys import KeyFile, Keys
 from ingest.legal import library
 from ingest.rights.receipts import settings as receipts
 from ingest.serving.application import Application

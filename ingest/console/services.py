@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ingest.accounts.keys import Keys
 from ingest.accounts.signing_in import Accounts
 from ingest.console.agreements import Agreements
 from ingest.console.counts import PageCounts
 from ingest.console.downloads import Downloads
 from ingest.console.site.counts import SiteCounts
+from ingest.knowledge.keys import Keys
 from ingest.legal.library import Library
 from ingest.rights.receipts.folder import Folder
 from ingest.serving.body_memory import BodyMemory

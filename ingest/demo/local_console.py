@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from ingest import config
-from ingest.accounts import keys
 from ingest.accounts.links import Link
 from ingest.accounts.settings import is_loopback
 from ingest.console.settings import ConsoleSettings
 from ingest.demo import local_service
 from ingest.demo.settings import DemoSettings
+from ingest.knowledge import keys
 from ingest.store import connections
 from ingest.store.accounts import people
 from ingest.store.accounts.errors import PersonUnknown

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 SCOPE = "gateway:use"  # Of a token that a gateway accepts.
 CONFIDENCE_MAX = 1_000  # In permille.
 FALLBACKS_MAX = 3
+SNAPSHOT_BYTES_MAX = 16_777_216  # Of an encoded snapshot: some 100,000 tokens.
 
 Mode = Literal["off", "dry-run", "on"]
 MODES: tuple[Mode, ...] = get_args(Mode)

@@ -31,7 +31,7 @@ Event = Literal[
     "traffic-lost", "retention-withheld", "retention-differs", "session-lost", "role-missing", "job-failed", "job-slow",
     "hand-over-refused", "processor-unavailable", "erasure-failed", "erasure-finished", "erasure-space-pending",
     "erasures-missing", "erasures-unreadable", "orders-absent", "session-keys-unreadable",
-    "mail-server-unavailable", "webhook-ended", "webhooks-failed",
+    "mail-server-unavailable", "webhook-ended", "webhooks-failed", "provider-key-unusable",
 ]  # fmt: skip
 
 

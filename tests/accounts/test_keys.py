@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from ingest.accounts import keys
-from ingest.accounts.keys import KeyFile, Keys
 from ingest.accounts.sessions import Cookie
 from ingest.errors import CannotStart
+from ingest.knowledge import keys
+from ingest.knowledge.keys import KeyFile, Keys
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import pytest
 
 from ingest.accounts import signing_in
 from ingest.accounts.errors import BadSignIn
-from ingest.accounts.keys import Keys
 from ingest.accounts.sessions import IDLE_S_MAX, Cookie
 from ingest.accounts.signing_in import Accounts
+from ingest.knowledge.keys import Keys
 from ingest.store.accounts import sessions as stored
 from tests.support import accounts
 from tests.support.accounts import KEYS, Member

@@ -6,9 +6,9 @@ import pytest
 
 from ingest.accounts import signing_in, throttle
 from ingest.accounts.errors import BadCode, BadSignIn, Throttled
-from ingest.accounts.keys import Keys
 from ingest.accounts.signing_in import Accounts, Credentials, Visitor
 from ingest.accounts.throttle import ACCOUNT, ACCOUNT_DAY, ADDRESS, ALL, CODE, PLACE, Limit, Subject
+from ingest.knowledge.keys import Keys
 from ingest.store.accounts.attempts import Bucket
 from tests.support import accounts
 from tests.support.accounts import KEYS, Member

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.accounts import keys
 from ingest.alerts.webhooks import signing
+from ingest.knowledge import keys
 from tests.support import cluster, terminal
 from tests.support.terminal import Run
 

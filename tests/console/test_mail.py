@@ -7,10 +7,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from ingest.accounts.keys import KeyFile, Keys
 from ingest.alerts.letters import unsubscribe
 from ingest.alerts.letters.render import style_source
 from ingest.alerts.letters.unsubscribe import Subscription
+from ingest.knowledge.keys import KeyFile, Keys
 from ingest.store.mail.kinds import Declinable
 from tests.support import cluster, console
 from tests.support.console import Console, Visitor, text

@@ -11,11 +11,11 @@ from uuid import UUID
 import pyotp
 
 from ingest.accounts import own, signing_in, totp
-from ingest.accounts.keys import Keys
 from ingest.accounts.links import Link
 from ingest.accounts.roles import Role
 from ingest.accounts.sessions import Cookie, Session, find
 from ingest.accounts.signing_in import Accounts, Credentials, SignedIn, Visitor
+from ingest.knowledge.keys import Keys
 from ingest.store import connections, tenants
 from ingest.store.accounts import people, sessions
 from ingest.store.accounts.people import LinkKind, NewPerson

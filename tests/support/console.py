@@ -16,11 +16,11 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
-from ingest.accounts import keys as session_keys
 from ingest.accounts.links import Link
 from ingest.accounts.passwords import Passwords
 from ingest.accounts.roles import ROLES, Role
 from ingest.accounts.sessions import COOKIE_NAME
+from ingest.knowledge import keys as session_keys
 from ingest.store import connections
 from ingest.store.accounts import people
 from ingest.store.accounts.people import NewPerson

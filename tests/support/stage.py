@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from ingest.accounts.keys import KeyFile
 from ingest.alerts.budgets import asking
 from ingest.alerts.budgets.asking import Given
 from ingest.alerts.letters import unsubscribe
 from ingest.alerts.letters.unsubscribe import Subscription
 from ingest.cli import trace
 from ingest.demo import statement
+from ingest.knowledge.keys import KeyFile
 from ingest.store.budgets import budgets
 from ingest.store.budgets.budgets import Scope
 from ingest.store.connections import Connection

@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 from ingest import config
-from ingest.accounts.keys import Keys
 from ingest.alerts.letters import unsubscribe, week
 from ingest.alerts.letters.render import Links, Rendered, render
 from ingest.alerts.letters.unsubscribe import Subscription
+from ingest.knowledge.keys import Keys
 from ingest.knowledge.letters import About, Facts, SubprocessorNotice
 from ingest.legal import library, subprocessors
 from ingest.legal.settings import LegalSettings

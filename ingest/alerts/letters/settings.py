@@ -6,8 +6,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ingest.accounts.keys import Keys, named
 from ingest.config import PREFIX, Settings
+from ingest.knowledge.keys import Keys, named
 
 _SETTING = f"{PREFIX}UNSUBSCRIBE_KEYS_FILE"
 

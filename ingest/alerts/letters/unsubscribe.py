@@ -9,7 +9,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import NamedTuple
 from uuid import UUID
 
-from ingest.accounts.keys import Keys
+from ingest.knowledge.keys import Keys
 from ingest.store.mail.kinds import DECLINABLE, Declinable
 
 PATH = "/unsubscribe/"

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta
 
-from ingest.accounts.keys import Keys, named
 from ingest.accounts.settings import OriginSettings, is_loopback
 from ingest.config import PREFIX, Settings
 from ingest.errors import CannotStart
+from ingest.knowledge.keys import Keys, named
 
 KEYS_FILE = f"{PREFIX}WEBHOOK_KEYS_FILE"
 

@@ -5,7 +5,7 @@ from base64 import b64encode
 from typing import NamedTuple
 from uuid import UUID
 
-from ingest.accounts.keys import Key, Keys
+from ingest.knowledge.keys import Key, Keys
 
 _PURPOSE = "webhook"
 _PREFIX = "whsec_"

@@ -12,13 +12,13 @@ from importlib.util import find_spec
 from typing import NamedTuple
 
 from ingest import config, logs
-from ingest.accounts.keys import Keys
 from ingest.alerts.webhooks import backoff, payload, signing
 from ingest.alerts.webhooks import settings as own
 from ingest.alerts.webhooks.settings import WebhookSettings
 from ingest.alerts.webhooks.signing import Message
 from ingest.errors import CannotStart
 from ingest.jobs.job import Round
+from ingest.knowledge.keys import Keys
 from ingest.store.connections import Connection
 from ingest.store.jobs import Figure
 from ingest.store.mail import outbox

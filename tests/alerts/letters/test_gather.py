@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ingest.accounts.keys import Keys
 from ingest.alerts.letters import gather, render, unsubscribe
 from ingest.alerts.letters.render import Rendered
 from ingest.alerts.letters.unsubscribe import Subscription
 from ingest.alerts.mail import message
 from ingest.alerts.mail.message import Content, Envelope
+from ingest.knowledge.keys import Keys
 from ingest.store import connections
 from ingest.store.mail import letters, outbox
 from ingest.store.mail.kinds import DECLINABLE, KINDS, Kind

@@ -8,14 +8,15 @@ from uuid import uuid4
 
 import pytest
 
-from ingest.accounts import keys, links
-from ingest.accounts.keys import Keys
+from ingest.accounts import links
 from ingest.alerts.letters import unsubscribe
 from ingest.alerts.letters.unsubscribe import Subscription
 from ingest.alerts.mail import composing
 from ingest.alerts.mail import round as rounds
 from ingest.alerts.mail.settings import ComposerSettings
 from ingest.errors import CannotStart
+from ingest.knowledge import keys
+from ingest.knowledge.keys import Keys
 from ingest.store import connections
 from ingest.store.accounts import people
 from ingest.store.accounts.people import NewPerson

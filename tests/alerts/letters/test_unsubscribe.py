@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.accounts.keys import Keys
 from ingest.alerts.letters import unsubscribe
 from ingest.alerts.letters.unsubscribe import Subscription
+from ingest.knowledge.keys import Keys
 from ingest.store.mail.kinds import DECLINABLE
 
 KEYS = Keys.make()

@@ -8,11 +8,11 @@ from uuid import UUID
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from ingest.accounts.keys import Keys
 from ingest.alerts.webhooks import client as clients
 from ingest.alerts.webhooks import signing
 from ingest.alerts.webhooks.client import Client
 from ingest.alerts.webhooks.signing import Message
+from ingest.knowledge.keys import Keys
 from tests.support import receiver
 from tests.support.certificates import Authority, Pair
 from tests.support.receiver import Receiver

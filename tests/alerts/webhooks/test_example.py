@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import cast
 from uuid import UUID
 
-from ingest.accounts.keys import Keys
 from ingest.alerts.webhooks import signing
 from ingest.alerts.webhooks.signing import Message
+from ingest.knowledge.keys import Keys
 from ingest.store.webhooks.kinds import EVENTS
 from tests.support.service import ROOT
 

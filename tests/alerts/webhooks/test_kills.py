@@ -8,8 +8,8 @@ from uuid import uuid4
 
 from standardwebhooks.webhooks import Webhook
 
-from ingest.accounts import keys
 from ingest.alerts.webhooks import signing
+from ingest.knowledge import keys
 from ingest.store import connections
 from ingest.store.webhooks import deliveries, webhooks
 from ingest.store.webhooks.deliveries import Event

@@ -11,10 +11,10 @@ import pytest
 from asyncpg import Record
 from standardwebhooks.webhooks import Webhook
 
-from ingest.accounts.keys import Keys
 from ingest.alerts.webhooks import backoff, signing, worker
 from ingest.alerts.webhooks.client import Client
 from ingest.alerts.webhooks.worker import Sender
+from ingest.knowledge.keys import Keys
 from ingest.store import connections
 from ingest.store.connections import Connection
 from ingest.store.webhooks import deliveries, webhooks

@@ -5,8 +5,8 @@ from http import HTTPStatus
 
 import pytest
 
-from ingest.accounts.keys import KeyFile
 from ingest.alerts.webhooks import signing
+from ingest.knowledge.keys import KeyFile
 from tests.support import cluster
 from tests.support.console import PASSWORD, Console, Visitor, text
 

@@ -1,4 +1,4 @@
-"""The keys that sign sessions: the first of a file signs, and both verify, so that a rotation ends no session."""
+"""Files of keys, as of sessions: the first of a file signs, and both verify, so that a rotation ends no session."""
 
 import hmac
 import os
@@ -96,7 +96,7 @@ class KeyFile:
                 if _version(self._path.stat()) != self._version:
                     self._keys, self._version = _read(self._path, self._setting)
             except (OSError, CannotStart):
-                logs.error("session-keys-unreadable")
+                logs.error("session-keys-unreadable", setting=self._setting)
         return self._keys
 
 
