@@ -1,0 +1,73 @@
+"""Starts the companion from the gateway's parent, and starts it again whenever it ends.
+
+It is no child by multiprocessing: that would import what the parent imported. It ends when the parent does, by the end
+of a pipe, so that what the workers handed over last is still reported, also if the parent was killed.
+"""
+
+import atexit
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+
+from ingest import logs
+
+LIFELINE = "lifeline"  # The file whose end tells the companion that the parent has ended.
+END_S = 15.0  # For the companion to report what it has.
+_PAUSE_S_MIN, _PAUSE_S_MAX = 0.1, 5.0
+_GOOD_S = 30.0  # A companion that lasted so long is started again without a longer pause.
+
+
+class Companion:
+    """The companion as its parent sees it; `files` are inherited by every one that is started."""
+
+    def __init__(self, files: Mapping[str, int]) -> None:
+        lifeline, self._held = os.pipe()
+        self._files = {**files, LIFELINE: lifeline}
+        self._ending = threading.Event()
+        self._process = self._spawn()
+        self._watch = threading.Thread(target=self._restart, name="companion", daemon=True)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def start(self) -> None:
+        """Watch over the companion until the process ends, which waits for it."""
+        self._watch.start()
+        atexit.register(self.stop)
+
+    def stop(self) -> None:
+        """Ask the companion to report what it has and to end, and wait for it."""
+        if self._ending.is_set():
+            return
+        self._ending.set()
+        os.close(self._held)
+        try:
+            self._process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _spawn(self) -> "subprocess.Popen[bytes]":
+        named = [f"{name}={file}" for name, file in self._files.items()]
+        return subprocess.Popen(  # noqa: S603 (our own code, and numbers)
+            [sys.executable, "-m", "ingest.gateway.companion", *named],
+            pass_fds=tuple(self._files.values()),
+            stdin=subprocess.DEVNULL,
+        )
+
+    def _restart(self) -> None:
+        pause_s = _PAUSE_S_MIN
+        while True:
+            started_at = time.monotonic()
+            self._process.wait()
+            if self._ending.is_set():
+                return
+            logs.error("companion-lost")
+            pause_s = _PAUSE_S_MIN if time.monotonic() - started_at > _GOOD_S else min(2 * pause_s, _PAUSE_S_MAX)
+            if self._ending.wait(pause_s):
+                return
+            self._process = self._spawn()
