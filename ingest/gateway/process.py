@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ingest import config
+from ingest.gateway.admission.board import BoardFile
+from ingest.gateway.admission.provider_keys import ProviderKeys
+from ingest.gateway.admission.settings import AdmissionSettings
+from ingest.gateway.companion.launch import Companion
+from ingest.gateway.shared import Shared
 from ingest.serving.application import API_HEADERS, Application, Headers
 
 if TYPE_CHECKING:  # As in `serving.application`.
@@ -20,13 +26,19 @@ def create(shared: object) -> Servable:
     return app.create(shared)
 
 
-def share() -> object:
+def share() -> Shared:
     """Start the companion, and return what the workers share with it."""
-    return None
+    board = BoardFile.make()
+    Companion({"board": board.file}).start()
+    return Shared(board.readable())
 
 
 def check() -> None:
-    """Raise CannotStart if a worker could not run with its settings."""
+    """Raise CannotStart if a worker or the companion could not run with its settings."""
+    from ingest.gateway.companion import process  # noqa: PLC0415 (the parent needs none of it)
+
+    process.check()
+    ProviderKeys(config.load_own(AdmissionSettings).gateway_provider_keys)
 
 
 APPLICATION = Application(create, share, check, HEADERS)

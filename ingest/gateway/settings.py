@@ -6,6 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from ingest.config import Address, Settings
+from ingest.gateway.admission.settings import AdmissionSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,5 +26,5 @@ class DoorSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GatewaySettings(DoorSettings):
+class GatewaySettings(DoorSettings, AdmissionSettings):
     """What a gateway reads, parent and workers."""

@@ -1,0 +1,11 @@
+"""What the parent of a gateway makes once, and every worker gets."""
+
+from typing import NamedTuple
+
+from ingest.gateway.admission.board import BoardFile
+
+
+class Shared(NamedTuple):
+    """Files without a name; multiprocessing passes them."""
+
+    board: BoardFile  # Open for reading.
