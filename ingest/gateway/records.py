@@ -28,3 +28,9 @@ class Decision(NamedTuple):
     category: str = "unknown"
     confidence: int = 0  # In permille.
     fallbacks: tuple[str, ...] = ()
+    term: str = "unknown"  # The requested model, by the catalogue's term.
+
+    @property
+    def sent_term(self) -> str:
+        """The term of the model that the request goes to."""
+        return self.model if self.reason == "routed" else self.term

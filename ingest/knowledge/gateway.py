@@ -26,9 +26,9 @@ Reason = Literal[
     "unknown-model",  # The requested model is none of the tenant's terms, or has no price.
     "not-allowed",  # The table's model is none of those that the tenant allows.
     "tool-loop",  # The last message answers a tool.
-    "signed-thinking",  # The conversation has thinking blocks, whose signatures bind it to its model.
+    "signed-thinking",  # It has thinking blocks, or asks for them: their signatures bind a conversation to its model.
     "warm-cache",  # The provider has the prefix cached, and switching would cost more than it saves.
-    "too-dear",  # The table's model costs at least as much for this request.
+    "too-dear",  # The table's model costs at least as much for this request, or has no price.
     "unreadable",  # The body is not of the shape that routing reads; the provider will say what is wrong with it.
     "count-only",  # The request counts tokens.
 ]

@@ -47,6 +47,7 @@ class Facts(NamedTuple):
     has_signed_thinking: bool = False
     asks_thinking: bool = False  # The answer may have signed blocks.
     caches: bool = False  # It asks the provider to cache; a text that quotes the field's name counts as well.
+    caches_1h: bool = False  # For an hour, in place of five minutes.
     turns: int = 0
     input_estimate: int = 0  # Tokens.
     sample: Content = Content(b"")  # For the classifier.
@@ -78,6 +79,7 @@ def _read(body: bytes, shape: Shape) -> Facts:
 def _facts(body: bytes, shape: Shape, request: MessagesRequest | ChatRequest, model_span: span.Span) -> Facts:
     outline = Outline.of(request)
     prefix, shared_bytes = outline.prefix()
+    caches = b'"cache_control"' in body
     return Facts(
         shape=shape,
         model=request.model,
@@ -89,7 +91,8 @@ def _facts(body: bytes, shape: Shape, request: MessagesRequest | ChatRequest, mo
         is_tool_loop=outline.is_tool_loop,
         has_signed_thinking=outline.has_signed_thinking,
         asks_thinking=outline.asks_thinking,
-        caches=b'"cache_control"' in body,
+        caches=caches,
+        caches_1h=caches and b'"1h"' in body,
         turns=len(request.messages),
         input_estimate=(len(body) - outline.media_bytes) // BYTES_PER_TOKEN + outline.media * MEDIA_TOKENS,
         sample=Content(outline.sample()),
