@@ -240,6 +240,25 @@ TENANT_TABLES = (
         ("tenant_id", "budget_id", "spend_nanousd", "crossed_at", "uncrossed_at", "period_start", "threshold",
          "is_announced"),
     ),
+    TenantTable(
+        "gateway_settings", "tenant_id", Data.SETTINGS,
+        "whether the tenant's gateway routes, from which confidence on, and how many requests at once",
+        "to route requests as the tenant wants: the contract",
+        clocks.TENANT, Erased.DELETE, "changed_at",
+        ("tenant_id", "mode", "confidence_min", "concurrency_max", "changed_at"), _REVISION,
+    ),
+    TenantTable(
+        "gateway_routes", "tenant_id", Data.SETTINGS,
+        "which model takes requests of which task category, as ids of terms",
+        "to route requests as the tenant wants: the contract",
+        clocks.TENANT, Erased.DELETE, "changed_at", ("tenant_id", "category_id", "place", "model_id", "changed_at"),
+    ),
+    TenantTable(
+        "gateway_models", "tenant_id", Data.SETTINGS,
+        "the models that the tenant's routes may name, as ids of terms",
+        "to route requests as the tenant wants: the contract",
+        clocks.TENANT, Erased.DELETE, "changed_at", ("tenant_id", "model_id", "changed_at"),
+    ),
     TenantTable(  # Tenant 0 has the shipped price book.
         "prices", "tenant_id", Data.PRICES,
         "the tenant's own prices of models", "to compute costs: the contract",

@@ -1,6 +1,7 @@
 """Every grant there is, by role: of whole objects, and of single columns as `table.column`. Nobody has any other."""
 
 from tests.support.budget_grants import BUDGETS
+from tests.support.gateway_grants import GATEWAY
 from tests.support.insight_grants import INSIGHTS
 from tests.support.mail_grants import MAIL
 from tests.support.webhook_grants import WEBHOOKS
@@ -309,7 +310,7 @@ _ACCEPTANCES = {  # Of migration 0039.
 _LETTERS = {"nocontent_mailer": _columns("SELECT", {"sessions": "tenant_id session_id browser"})}  # Of migration 0041.
 for _family in (
     _LETTERS, _BILLING, _PAYMENTS, _ERASURES, _EXPORTS, _ORDERS, _RETENTION, _ANNOTATIONS, _TRAFFIC, _ACCOUNTS,
-    _OWN_READS, INSIGHTS, _ACCEPTANCES, MAIL, BUDGETS, WEBHOOKS,
+    _OWN_READS, INSIGHTS, _ACCEPTANCES, MAIL, BUDGETS, WEBHOOKS, GATEWAY,
 ):  # fmt: skip
     for _role, _things in _family.items():
         GRANTS.setdefault(_role, {}).update(_things)

@@ -42,6 +42,9 @@ INSERT INTO mail_preferences (tenant_id, person_id, mail_group) VALUES ($TENANT,
 INSERT INTO budgets (tenant_id, budget_id, limit_nanousd, scope, period, thresholds, forecast, time_zone)
     VALUES ($TENANT, {_ID}, 1, 1, 1, '{{100}}', false, 'UTC');
 INSERT INTO budget_alerts VALUES ($TENANT, {_ID}, 1, now(), NULL, '2026-01-01', 100, true);
+INSERT INTO gateway_settings (tenant_id, confidence_min, revision) VALUES ($TENANT, 1000, 0);
+INSERT INTO gateway_routes (tenant_id, category_id, place, model_id) VALUES ($TENANT, 1, 0, 1);
+INSERT INTO gateway_models (tenant_id, model_id) VALUES ($TENANT, 1);
 INSERT INTO refusals VALUES (now(), now(), 1, 1, $TENANT, '2026-01-01', 1, 0, 'other');
 INSERT INTO arrivals VALUES (now(), now(), 1, 0, 1, $TENANT, '2026-01-01', 0, 0, 1, '000000000000');
 """

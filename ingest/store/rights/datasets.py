@@ -6,6 +6,7 @@ A test compares the list with the catalog: a table or a column of a tenant that 
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from ingest.knowledge.gateway import MODES
 from ingest.store.acceptances import DOCUMENTS
 from ingest.store.rights.annotations import Reason
 from ingest.store.rights.columns import Field, Kind
@@ -36,6 +37,7 @@ _WORDS: Mapping[str, tuple[str | None, ...]] = {
     "invoice_lines.kind": (None, "events", "savings", "flat", "minimum"),
     "budgets.scope": (None, "tenant", "tag_value", "category", "model"),
     "budgets.period": (None, "day", "week", "month"),
+    "gateway_settings.mode": MODES,
     "handovers.processor": _PROCESSORS,
     "payments.processor": _PROCESSORS,
     "processor_customers.processor": _PROCESSORS,
@@ -54,6 +56,9 @@ _TERMS: Mapping[str, TermKind] = {
     "usage.task_category": TermKind.TASK_CATEGORY,
     "prices.provider": TermKind.PROVIDER,
     "prices.model": TermKind.MODEL,
+    "gateway_routes.category_id": TermKind.TASK_CATEGORY,
+    "gateway_routes.model_id": TermKind.MODEL,
+    "gateway_models.model_id": TermKind.MODEL,
 }
 _TAGS = ("tag_1", "tag_2", "tag_3", "tag_4")
 _SHORT = {
@@ -156,6 +161,11 @@ STANDING = (
            " reviewed_at:time", "created_at, budget_id"),
     _table("budget_alerts", "account", "budget_alerts", "budget_id:id period_start:day threshold spend_nanousd"
            " is_announced:bool crossed_at:time uncrossed_at:time", "budget_id, period_start, threshold"),
+    _table("gateway_settings", "account", "gateway_settings", "mode confidence_min concurrency_max changed_at:time",
+           "tenant_id"),
+    _table("gateway_routes", "account", "gateway_routes", "category_id place model_id changed_at:time",
+           "category_id, place"),
+    _table("gateway_models", "account", "gateway_models", "model_id changed_at:time", "model_id"),
     _table("processor_customers", "account", "processor_customers", "processor customer:text created_at:time",
            "processor"),
     _table("people", "people", "people", "person_id:id email:text name:text role:text time_zone:text created_at:time"
