@@ -14,7 +14,8 @@ class Load(NamedTuple):
     events: list[Event]
     losses: Counter[str]  # By the contract's reason.
     refused: Counter[str]  # By rule; in `losses` too.
-    until: int  # The number of reports so far.
+    until: int  # The number of reports so far,
+    until_lost: int  # and of events that the host has lost itself.
 
 
 class Buffer:
@@ -32,6 +33,8 @@ class Buffer:
         self.batch_events = batch_events
         self.reported = 0
         self.kept = 0  # Of those, how many the writer has dealt with.
+        self._lost = 0  # By the host, before they were reported.
+        self._lost_kept = 0
 
     def close(self) -> None:
         """Take no more events."""
@@ -60,6 +63,18 @@ class Buffer:
             self._losses["refused"] += 1
             self._changed.notify_all()
 
+    def lose(self, events: int, reason: str) -> None:
+        """Count events that the host has lost."""
+        with self._changed:
+            self._lost += events
+            self._losses[reason] += events
+            self._changed.notify_all()
+
+    def unkept(self) -> int:
+        """Return the reports and losses that the writer has not dealt with."""
+        with self._changed:
+            return self.reported - self.kept + self._lost - self._lost_kept
+
     def hurry(self) -> None:
         """Make the writer take what there is without waiting for more."""
         with self._changed:
@@ -81,16 +96,17 @@ class Buffer:
     def take_now(self) -> Load:
         """Take what there is."""
         with self._changed:
-            load = Load(list(self._events), self._losses, self._refused, self.reported)
+            load = Load(list(self._events), self._losses, self._refused, self.reported, self._lost)
             self._events.clear()
             self._losses, self._refused = Counter(), Counter()
             self._is_hurried = False
             return load
 
-    def keep(self, until: int) -> None:
-        """Announce that all reports up to a number are dealt with."""
+    def keep(self, load: Load) -> None:
+        """Announce that all that was in a load, and before it, is dealt with."""
         with self._changed:
-            self.kept = max(self.kept, until)
+            self.kept = max(self.kept, load.until)
+            self._lost_kept = max(self._lost_kept, load.until_lost)
             self._changed.notify_all()
 
     def wait_kept(self, until: int, ends_at: float) -> bool:

@@ -104,7 +104,8 @@ class Pipeline:
         if packed or load.losses:
             self.storage.append(packed, load.losses)
         self._wake.set()  # Even for nothing: a flush is waiting, maybe for what another process has left.
-        self._counts.add(self._counts.dropped, "queue_full", load.losses["queue_full"])
-        self._buffer.keep(load.until)
+        for reason in load.losses.keys() - {"refused"}:
+            self._counts.add(self._counts.dropped, reason, load.losses[reason])
+        self._buffer.keep(load)
         if load.refused:
             self._refused(load.refused)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from nocontent_reporter.buffer import Buffer
 from nocontent_reporter.checks import Checker
@@ -26,6 +27,8 @@ from nocontent_reporter.storage import Storage
 EXIT_S = 2.0  # For close() at the end of the process.
 POLL_S = 0.02
 _DAY_MS = 86_400_000
+Lost = Literal["queue_full", "retries_exhausted", "shutdown"]
+_LOST = frozenset(get_args(Lost))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +76,22 @@ class Reporter:
                 return
             if fault is not None:
                 self._buffer.refuse(fault.rule)
-            if self._pipeline is None and self._lock.acquire(blocking=False):  # Or it is being started.
-                try:
-                    self._start()
-                finally:
-                    self._lock.release()
+            self._ensure_started()
         except Exception:  # noqa: BLE001 - the host answers requests, whatever becomes of its telemetry.
             self._counts.fault("bug")
+
+    def lost(self, events: int, reason: Lost = "shutdown") -> None:
+        """Count events that the host lost before it could report them; the server gets their number. Never raises."""
+        try:
+            self._buffer.lose(max(0, int(events)), reason if reason in _LOST else "shutdown")
+            self._ensure_started()
+        except Exception:  # noqa: BLE001 - as in `report`.
+            self._counts.fault("bug")
+
+    def at_risk(self) -> int:
+        """Return the events and losses that a kill of this process would lose: those not yet in a spool's file."""
+        pipeline = self._pipeline
+        return self._buffer.unkept() + (pipeline.storage.at_risk() if pipeline is not None else 0)
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until the server has answered for all that was reported before; return whether it has.
@@ -152,6 +164,13 @@ class Reporter:
         reported = self._buffer.reported
         self._buffer.hurry()
         return self._buffer.wait_kept(reported, ends_at)
+
+    def _ensure_started(self) -> None:
+        if self._pipeline is None and self._lock.acquire(blocking=False):  # Or it is being started.
+            try:
+                self._start()
+            finally:
+                self._lock.release()
 
     def _started(self) -> Pipeline:
         with self._lock:

@@ -130,6 +130,13 @@ def take_losses(db: Db) -> dict[str, int]:
     return {reason: min(events, contract.DROPPED_MAX) for reason, events in found}
 
 
+def owed(db: Db) -> int:
+    """Return the lost events that the server has not been told of."""
+    batch = fixed(db)
+    (waiting,) = db.execute("SELECT coalesce(sum(events), 0) FROM losses").fetchone()
+    return int(waiting) + (sum(batch.dropped.values()) if batch is not None else 0)
+
+
 def fixed(db: Db) -> Batch | None:
     """Return the batch that has its sequence, if there is one."""
     row = db.execute(

@@ -115,6 +115,11 @@ class Spool:
     def has_parked(self) -> bool:
         return bool(self.database.row(f"SELECT EXISTS (SELECT 1 FROM batches WHERE NOT ({WAITING}))")[0])
 
+    def owed(self) -> int:
+        """Return the lost events that the server has not been told of."""
+        with self.database.connected() as db:
+            return rows.owed(db)
+
     def depth(self) -> Depth:
         """Return how much the spool holds."""
         with self.database.connected() as db:
