@@ -9,6 +9,18 @@ from schema.event import Kind
 from schema.vocabulary import UNKNOWN, Names, Terms, shipped_terms
 
 NAMES_MAX: Final = 4_096  # Names that are remembered of a tenant.
+TENANTS_MAX: Final = 1_024  # Whose names are remembered.
+_of_tenants: dict[int, "tuple[GatewayTenant, ModelTerms]"] = {}
+
+
+def terms_of(tenant: GatewayTenant) -> "ModelTerms":
+    """Return the terms of a tenant, as the newest snapshot describes it."""
+    known = _of_tenants.get(tenant.tenant_id)
+    if known is None or known[0] is not tenant:
+        if len(_of_tenants) >= TENANTS_MAX:
+            _of_tenants.clear()
+        known = _of_tenants[tenant.tenant_id] = tenant, ModelTerms(tenant)
+    return known[1]
 
 
 class ModelTerms:

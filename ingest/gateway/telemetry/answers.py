@@ -24,7 +24,6 @@ class Seen:
     """What an answer has told."""
 
     counts: dict[str, object] | None = None  # As the provider names them.
-    usage: Usage | None = None
     stop_reason: StopReason | None = None
     error: str | None = None
     is_whole: bool = False
@@ -87,7 +86,6 @@ def read_message_event(name: str, data: bytes, seen: Seen) -> None:
     counts = _counts(message.usage if name == "message_start" else event.usage)
     if counts is not None:
         seen.counts = (seen.counts or {}) | {each: count for each, count in counts.items() if count is not None}
-        seen.usage = _disjoint(usage.anthropic(seen.counts))
     if (reason := stop_reasons.anthropic(_plain(message.stop_reason))) is not None:
         seen.stop_reason = reason
 
@@ -118,14 +116,17 @@ def read_document(shape: Shape, document: bytes, seen: Seen) -> None:
     seen.is_whole = message.type == "message"
     seen.error = None if message.error is None else _error_of(message.error)
     seen.stop_reason = stop_reasons.anthropic(_plain(message.stop_reason))
-    counts = _counts(message.usage)
-    seen.usage = None if counts is None else _disjoint(usage.anthropic(counts))
+    seen.counts = _counts(message.usage)
+
+
+def usage_of(shape: Shape, counts: dict[str, object]) -> Usage:
+    """Return the disjoint counts of what a provider of a shape has counted."""
+    found = usage.anthropic(counts) if shape == "messages" else usage.openai(counts)
+    return Usage(**found.tokens)
 
 
 def _read_chat(chat: _Chat, seen: Seen) -> None:
-    counts = _counts(chat.usage)
-    if counts is not None:
-        seen.usage = _disjoint(usage.openai(counts))
+    seen.counts = _counts(chat.usage) or seen.counts
     for choice in chat.choices or ():
         if (reason := stop_reasons.openai(_plain(choice.finish_reason))) is not None:
             seen.stop_reason = reason
@@ -144,10 +145,6 @@ def _plain(raw: msgspec.Raw) -> object:
     except _UNREADABLE:
         return None
     return found
-
-
-def _disjoint(found: usage.Usage) -> Usage:
-    return Usage(**found.tokens)
 
 
 def _error_of(error: _Error | None) -> str:

@@ -1,8 +1,8 @@
-"""Numbers in memory that a gateway's processes share: how many requests finished, arrived at the companion, and are settled.
+"""Numbers that a gateway's processes share: requests that finished, that arrived at the companion, that are settled.
 
-Every cell has one writer, so no process waits for another, and none that is killed leaves a number half written. Workers
-number the finished requests of each tenant; the companion notes the last number that arrived. So whatever became of a
-message, or of the process that held it, the difference says how many are missing.
+Every cell has one writer, so no process waits for another, and none that is killed leaves a number half written.
+Workers number the finished requests of each tenant; the companion notes the last number that arrived. Whatever became
+of a message, or of the process that held it, the difference is what is missing.
 """
 
 import fcntl

@@ -1,14 +1,13 @@
-"""Makes an event of a finished request: terms by the catalogue's names, cost and baseline by the price book."""
+"""Makes an event of a finished request, with its cost and its baseline by the price book."""
 
 from datetime import UTC, datetime
 
 from ingest.gateway.records import Usage
 from ingest.gateway.telemetry.finished import Finished
-from ingest.gateway.terms import ModelTerms
 from ingest.knowledge.gateway import TAG, GatewayTenant
 from ingest.pricing import book
 from ingest.pricing.rates import Tokens, price
-from nocontent_reporter.event import Event, Tags
+from nocontent_reporter.event import Event
 from nocontent_reporter.ids import Ids
 from schema import limits
 from schema.vocabulary import UNKNOWN
@@ -19,10 +18,9 @@ _ids = Ids()
 class Translator:
     """Makes the events of one tenant, as a snapshot describes it."""
 
-    __slots__ = ("_categories", "_has_tag", "_own_rates", "_terms")
+    __slots__ = ("_categories", "_has_tag", "_own_rates")
 
     def __init__(self, tenant: GatewayTenant) -> None:
-        self._terms = ModelTerms(tenant)
         self._categories = frozenset(tenant.categories)
         self._has_tag = TAG in tenant.tags
         # The snapshot has one tier of them, without its time. The service has all, and prices events without a cost.
@@ -30,18 +28,17 @@ class Translator:
 
     def event(self, finished: Finished) -> Event:
         """Return the event of a request."""
-        decision, usage = finished.decision, finished.usage or Usage()
-        requested, routed = self._terms.of(finished.requested_model), self._terms.of(finished.routed_model)
-        cost = self._price(finished, routed)
+        usage = finished.usage or Usage()
+        cost = self._price(finished, finished.routed_model)
         return Event(
             event_id=_ids.next(finished.at_ms),
-            task_category=decision.category if decision.category in self._categories else UNKNOWN,
+            task_category=finished.category if finished.category in self._categories else UNKNOWN,
             provider=finished.provider,
-            requested_model=requested,
-            routed_model=routed,
+            requested_model=finished.requested_model,
+            routed_model=finished.routed_model,
             **usage._asdict(),
             cost_nanousd=cost,
-            baseline_cost_nanousd=None if cost is None else self._price(finished, requested),
+            baseline_cost_nanousd=None if cost is None else self._price(finished, finished.requested_model),
             latency_ms=min(finished.latency_ms, limits.LATENCY_MS_MAX),
             ttft_ms=None if finished.ttft_ms is None else min(finished.ttft_ms, finished.latency_ms),
             status=finished.status,
@@ -50,7 +47,7 @@ class Translator:
             streamed=finished.streams,
             fallback=finished.fallback,
             retried=finished.retried,
-            tags=self._tags(decision.reason),
+            tags=((TAG, finished.reason),) if self._has_tag else (),
         )
 
     def _price(self, finished: Finished, model: str) -> int | None:
@@ -67,6 +64,3 @@ class Translator:
         )
         cost = price([book.shipped().schedule(*key)], datetime.fromtimestamp(finished.at_ms / 1_000, UTC), tokens)
         return None if cost is None or cost > limits.COST_NANOUSD_MAX else cost
-
-    def _tags(self, reason: str) -> Tags:
-        return ((TAG, reason),) if self._has_tag else ()

@@ -5,11 +5,11 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from ingest.gateway.records import Decision, Usage
+from ingest.gateway.records import Usage
+from ingest.knowledge.gateway import Reason
 from nocontent_reporter.event import Status, StopReason
 
-FINISHED_BYTES_MAX: Final = 4_096
-MODEL_CHARS_MAX: Final = 256  # Of what a client called a model; a longer name is none of a tenant's.
+PARCEL_BYTES_MAX: Final = 4_096
 _CLIENT_ERROR: Final = 400
 _STATUSES: Final[dict[int, Status]] = {408: "timeout", 429: "rate_limited", 499: "cancelled", 504: "timeout"}
 _ERRORS: Final[dict[str, Status]] = {"rate_limit_error": "rate_limited", "timeout_error": "timeout"}
@@ -22,9 +22,10 @@ class Finished(NamedTuple):
 
     tenant_id: int
     provider: str  # A term.
-    requested_model: str  # As the client wrote it.
-    routed_model: str  # As it was sent upstream.
-    decision: Decision
+    requested_model: str  # Terms, by `terms.terms_of(tenant).of(name)`: a client's own words stay in the worker.
+    routed_model: str
+    reason: Reason
+    category: str
     status: Status
     http_status: int | None
     usage: Usage | None
@@ -55,7 +56,8 @@ class Parcel(NamedTuple):
     def decode(cls, message: bytes) -> "Parcel":
         """Raise ValueError for bytes that `encode` has not made."""
         try:
-            return cls(*_HEAD.unpack_from(message), _decoder.decode(memoryview(message)[_HEAD.size :]))
+            place, slot, number = _HEAD.unpack_from(message)
+            return cls(place, slot, number, _decoder.decode(memoryview(message)[_HEAD.size :]))
         except (msgspec.MsgspecError, struct.error):
             raise ValueError from None
 

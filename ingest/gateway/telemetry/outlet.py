@@ -29,7 +29,7 @@ class Handover:
         """Make one whose counts are in a folder, or else in memory; raises OSError."""
         sending, receiving = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         sending.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
-        sending.setblocking(False)
+        sending.settimeout(0)
         return cls(sending, CountsFile.make(folder), receiving)
 
     def __reduce__(self) -> "tuple[type[Handover], tuple[socket.socket, CountsFile]]":
@@ -41,7 +41,7 @@ class Outlet:
 
     def __init__(self, handover: Handover) -> None:
         self._socket = handover.sending
-        self._socket.setblocking(False)  # Passed on, it has Python's default again.
+        self._socket.settimeout(0)  # Passed on, it has Python's default again.
         self._counts = WorkerCounts(handover.counts)
         self._backlog: deque[bytes] = deque(maxlen=BACKLOG_MAX)  # The oldest falls out; its number is missed.
         self._retry: asyncio.TimerHandle | None = None

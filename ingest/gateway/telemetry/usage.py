@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from ingest.gateway.records import Shape, Usage
 from ingest.gateway.telemetry import answers
 from ingest.gateway.telemetry.answers import Seen
+from nocontent_reporter.event import StopReason
 
 EVENT_BYTES_MAX: Final = 65_536  # Of one event that is read; a message_start has a kilobyte.
 DOCUMENT_BYTES_MAX: Final = 4_194_304
@@ -19,9 +20,10 @@ _END_BYTES: Final = len(b"\n\r")  # Of a blank line without its last byte.
 class Meter:
     """What is known so far of one answer. `feed` gets its body as it comes."""
 
-    __slots__ = ("_seen",)
+    __slots__ = ("_seen", "_shape")
 
-    def __init__(self) -> None:
+    def __init__(self, shape: Shape) -> None:
+        self._shape = shape
         self._seen = Seen()
 
     @staticmethod
@@ -29,7 +31,7 @@ class Meter:
         """Return a meter for an answer: `streams` says that it is a stream of events."""
         if not streams:
             return DocumentMeter(shape)
-        return MessagesMeter() if shape == "messages" else ChatMeter()
+        return MessagesMeter(shape) if shape == "messages" else ChatMeter(shape)
 
     def feed(self, chunk: bytes) -> None:
         """Read the next bytes."""
@@ -38,10 +40,11 @@ class Meter:
     @property
     def usage(self) -> Usage | None:
         """The tokens as the provider counted them last; None: it has not said."""
-        return self._read().usage
+        counts = self._read().counts
+        return None if counts is None else answers.usage_of(self._shape, counts)
 
     @property
-    def stop_reason(self) -> answers.StopReason | None:
+    def stop_reason(self) -> StopReason | None:
         return self._read().stop_reason
 
     @property
@@ -83,8 +86,8 @@ class MessagesMeter(Meter):
 
     __slots__ = ("_held", "_is_in_event", "_is_too_long", "_needles")
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, shape: Shape) -> None:
+        super().__init__(shape)
         self._held = b"\n"  # The tail of what was fed, or the event that is being read from its line's beginning.
         self._is_in_event = False
         self._is_too_long = False
@@ -124,7 +127,7 @@ class MessagesMeter(Meter):
         return self._needles
 
     def _hold(self, event: bytes) -> None:
-        """Keep the beginning of an event, or, of one that is too long to be one that matters, what may begin its end."""
+        """Keep the beginning of an event; of one that is too long to matter, what may begin its end."""
         self._is_too_long |= len(event) > EVENT_BYTES_MAX
         self._held = event[-_END_BYTES:] if self._is_too_long else event
 
@@ -139,8 +142,8 @@ class ChatMeter(Meter):
 
     __slots__ = ("_held", "_is_skipping")
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, shape: Shape) -> None:
+        super().__init__(shape)
         self._held = b""
         self._is_skipping = False  # Of a line that is too long.
 
@@ -168,11 +171,10 @@ class ChatMeter(Meter):
 class DocumentMeter(Meter):
     """Of an answer that is one JSON document, a refusal too."""
 
-    __slots__ = ("_chunks", "_is_read", "_kept", "_shape")
+    __slots__ = ("_chunks", "_is_read", "_kept")
 
     def __init__(self, shape: Shape) -> None:
-        super().__init__()
-        self._shape = shape
+        super().__init__(shape)
         self._chunks: list[bytes] = []
         self._kept = 0
         self._is_read = False
