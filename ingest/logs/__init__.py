@@ -32,7 +32,7 @@ Event = Literal[
     "hand-over-refused", "processor-unavailable", "erasure-failed", "erasure-finished", "erasure-space-pending",
     "erasures-missing", "erasures-unreadable", "orders-absent", "session-keys-unreadable",
     "mail-server-unavailable", "webhook-ended", "webhooks-failed", "provider-key-unusable",
-    "grants-confirmed", "grants-unconfirmed", "companion-lost",
+    "grants-confirmed", "grants-unconfirmed", "companion-lost", "confined",
 ]  # fmt: skip
 
 
@@ -53,6 +53,7 @@ class Fields(TypedDict, total=False):
     privilege: str  # A PostgreSQL role's name, or an attribute of one.
     exposure: str  # A privilege that every login of the database has: docs/roles.md.
     partition: str  # Its name, which is its day.
+    layers: list[str]  # `Layer` in ingest/gateway/confine/layers.py.
     count: int
     rows: int
     revision: int
@@ -143,6 +144,11 @@ def say(sentence: str) -> None:
 def flush() -> None:
     """Wait until all lines are written, a second at most."""
     _sink.flush()
+
+
+def rest() -> None:
+    """End the thread that writes; the next line starts another, which has the restrictions of its process by then."""
+    _sink.rest()
 
 
 class _Kind(NamedTuple):

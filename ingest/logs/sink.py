@@ -27,6 +27,7 @@ assert LINE_BYTES_MAX <= PIPE_BUF  # Lines of several processes do not mix in on
 TICK_S = 1.0
 FLUSH_S = 1.0  # The longest that an ending process waits until its last lines are read.
 _FLUSH_POLL_S = 0.002
+_REST = b""  # No line is empty.
 _NO_SECOND = -1  # Before every second of the clock.
 _READER_GONE = {errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN}
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -77,6 +78,15 @@ class Sink:
         while self._done < accepted and time.monotonic() < deadline:
             time.sleep(_FLUSH_POLL_S)
 
+    def rest(self) -> None:
+        """End the thread once all accepted lines are written; the next line starts another."""
+        with self._lock:
+            thread, self._thread = self._thread, None
+            if thread is not None:
+                self._lines.put(_REST)
+        if thread is not None:
+            thread.join()
+
     def _start(self) -> None:
         thread = threading.Thread(target=self._run, name="log", daemon=True)
         # Signals must reach the thread that waits for them; one delivered here would not wake it.
@@ -90,6 +100,8 @@ class Sink:
         while True:
             with contextlib.suppress(Empty):
                 line = self._lines.get(timeout=TICK_S)
+                if line is _REST:
+                    return
                 self._write(line)
                 self._done += 1
             if time.monotonic() >= ticked_at + TICK_S:

@@ -39,7 +39,7 @@ class Application:
     Only workers call `create` and `check`, so that the parent need not import the application itself.
     The parent calls `share` once and passes the result to `create` in each worker. `check` raises CannotStart if a
     worker could not run with its settings. `headers` are those of every answer that does not set its own. A worker
-    calls `confine` when it has what it needs, before it accepts the first connection.
+    calls `confine`, which may raise CannotStart, when it has what it needs, before it accepts the first connection.
     """
 
     create: Callable[[object], Servable]

@@ -36,11 +36,7 @@ TLS_END_S = 2.0
 def run(site: Site, shared: Shared, events: Events) -> None:
     """Serve in this process until the parent asks it to stop."""
     malloc.keep()
-    try:
-        site.application.check()
-    except CannotStart as failure:  # The parent's check passed: a worker started later reads the settings anew.
-        stdio.tell(f"nocontent: {failure}")
-        raise SystemExit(1) from None
+    _require(site.application.check)
     try:
         certificate = site.config.load_certificate()
     except CannotStart:
@@ -48,10 +44,10 @@ def run(site: Site, shared: Shared, events: Events) -> None:
         raise SystemExit(1) from None
     application = site.application.create(shared.application)
     worker_counts.reserve()  # Now that all metrics are declared.
+    _require(site.application.confine)  # Now that all files are open.
     gc.enable()
     application.state.rebalancer = shared.rebalancer
     tasks: Tasks[Task] = application.state.tasks
-    site.application.confine()
 
     async def until_asked() -> None:
         balancing = tasks.start("balance", shared.rebalancer.run)
@@ -65,6 +61,15 @@ def run(site: Site, shared: Shared, events: Events) -> None:
 
     with asyncio.Runner(loop_factory=Loop) as runner:
         runner.run(serve(application, site.config, until_asked, site.sockets))
+
+
+def _require(step: Callable[[], None]) -> None:
+    """End this process if a step fails; the parent's passed, but a worker started later reads the settings anew."""
+    try:
+        step()
+    except CannotStart as failure:
+        stdio.tell(f"nocontent: {failure}")
+        raise SystemExit(1) from None
 
 
 async def _set(event: Event) -> None:
