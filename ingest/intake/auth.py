@@ -7,6 +7,7 @@ from starlette.requests import Request
 from ingest.intake.callers import Caller
 from ingest.intake.service import Service
 from ingest.knowledge.errors import BadToken, ExpiredToken, NoToken, RevokedToken, ScopeMissing, TenantDisabled
+from ingest.knowledge.gateway_keys import EVERY_TENANT, GatewayBearer, Purpose
 from ingest.knowledge.tokens import Credential
 from ingest.serving.connection import KNOWN
 from ingest.serving.errors import QueryNotEmpty
@@ -36,7 +37,7 @@ def identify(request: Request, scope: str) -> Caller:
     bearer = _BEARER.match(given[0])
     credential = Credential.parse(bearer[1]) if bearer else None
     if credential is None:
-        raise BadToken
+        return _identify_gateway(request, bearer[1] if bearer else "", scope)
     service, state = service_of(request), request.scope["state"]
     try:
         caller = service.callers.resolve(credential.token_id, credential.secret)
@@ -49,3 +50,34 @@ def identify(request: Request, scope: str) -> Caller:
     if not caller.has_scope(scope):
         raise ScopeMissing
     return caller
+
+
+def require_gateway(request: Request) -> Service:
+    """Return the service, if a gateway asks for what is about all tenants; raises NoToken, BadToken."""
+    if request.scope["query_string"]:
+        raise QueryNotEmpty
+    given = request.headers.getlist("authorization")
+    if len(given) != 1:
+        raise NoToken
+    bearer = _BEARER.match(given[0])
+    if _gateway_bearer(request, bearer[1] if bearer else "", "snapshot").tenant_id != EVERY_TENANT:
+        raise BadToken
+    return service_of(request)
+
+
+def _identify_gateway(request: Request, given: str, scope: str) -> Caller:
+    bearer = _gateway_bearer(request, given, "events")
+    caller = service_of(request).callers.gateway(bearer.tenant_id)
+    state = request.scope["state"]
+    state[SENDER] = caller.token
+    state[KNOWN] = True
+    if not caller.has_scope(scope):
+        raise ScopeMissing
+    return caller
+
+
+def _gateway_bearer(request: Request, given: str, purpose: Purpose) -> GatewayBearer:
+    keys, bearer = service_of(request).gateway_keys, GatewayBearer.parse(given)
+    if keys is None or bearer is None or not bearer.is_of(keys(), purpose):
+        raise BadToken
+    return bearer

@@ -4,9 +4,12 @@ from typing import NamedTuple
 
 from ingest.errors import Unavailable
 from ingest.intake.refresher import Refresher
-from ingest.knowledge.errors import TenantDisabled
+from ingest.knowledge.errors import BadToken, TenantDisabled
 from ingest.knowledge.snapshot import Tenant
 from ingest.knowledge.tokens import Token
+
+_GATEWAY = "gateway"  # In place of a token's id, which has hexadecimal digits alone.
+_GATEWAY_SCOPES = frozenset({"events:write", "policy:read"})  # What a reporter needs.
 
 
 class Caller(NamedTuple):
@@ -36,10 +39,22 @@ class Callers:
         token = self._snapshot.token(token_id, secret)
         return Caller(token, self._enabled(token))
 
+    def gateway(self, tenant_id: int) -> Caller:
+        """Return a gateway that reports for a tenant; raises BadToken, TenantDisabled, Unavailable."""
+        self._require_fresh()
+        if tenant_id not in self._snapshot.tenants:
+            raise BadToken
+        token = Token(_GATEWAY, tenant_id, b"", _GATEWAY_SCOPES, None, is_revoked=False)
+        return Caller(token, self._enabled(token))
+
     def require(self, caller: Caller) -> Tenant:
         """Check a resolved caller again, and return its tenant as known now; raises what `resolve` raises."""
         self._require_fresh()
-        self._snapshot.require(caller.token)
+        try:
+            self._snapshot.require(caller.token)
+        except BadToken:  # A gateway's is no token of the database.
+            if caller.token.token_id != _GATEWAY:
+                raise
         return self._enabled(caller.token)
 
     def _require_fresh(self) -> None:

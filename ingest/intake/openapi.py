@@ -42,6 +42,8 @@ _TOGETHER: _Document = {
     "dependentRequired": {name: [other for other in _LISTS if other != name] for name in _LISTS},
     "not": {"required": ["events", "columns"]},
 }
+# A token of a tenant, and what a gateway makes of the key that it shares with the service.
+_SCHEMES = {name: {"type": "http", "scheme": "bearer"} for name in ("token", "gateway")}
 _EXAMPLES: _Document = {"examples": {"rows": {"value": examples.ROWS}, "columns": {"value": examples.COLUMNS}}}
 
 
@@ -87,7 +89,7 @@ def document(extension: Extension = NOTHING) -> bytes:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
-        "components": {"schemas": components, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+        "components": {"schemas": components, "securitySchemes": _SCHEMES},
     }
     return msgspec.json.encode(whole)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ingest import config
 from ingest.intake.quota_table import Table
 from ingest.intake.settings import IntakeSettings
+from ingest.knowledge import gateway_keys
 from ingest.serving.application import Application
 from ingest.store.database import require_dsn
 
@@ -22,8 +23,10 @@ def create(shared: object) -> Starlette:
 
 
 def check() -> None:
-    """Raise CannotStart unless the settings name a database."""
-    require_dsn(config.load_own(IntakeSettings))
+    """Raise CannotStart unless the settings name a database, and no file of keys but one as it should be."""
+    given = config.load_own(IntakeSettings)
+    require_dsn(given)
+    gateway_keys.named(given)
 
 
 APPLICATION = Application(create, Table, check)

@@ -16,6 +16,7 @@ from ingest.intake.settings import IntakeSettings
 from ingest.intake.traffic import Traffic
 from ingest.intake.validation import Validation
 from ingest.intake.writer import Writer
+from ingest.knowledge import gateway_keys
 from ingest.knowledge.snapshot import Snapshot
 from ingest.serving.tasks import Tasks
 from ingest.store import maintenance
@@ -30,6 +31,7 @@ class Service:
         self._settings = settings
         self._dsn = require_dsn(settings)
         self._writers: list[asyncio.Task[None]] = []
+        self.gateway_keys = gateway_keys.named(settings)
         self.tasks = tasks
         self.snapshot = Snapshot(first_days=settings.retention_days)
         self.queue = Queue()

@@ -5,12 +5,13 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from ingest.knowledge.gateway_keys import GatewayKeySettings
 from ingest.store.database import DatabaseSettings
 from schema import limits
 
 
 @dataclass(frozen=True, kw_only=True)
-class IntakeSettings(DatabaseSettings):
+class IntakeSettings(DatabaseSettings, GatewayKeySettings):
     """Settings of writing and retention."""
 
     writer_connections: Annotated[int, Meta(ge=1, le=4, description="of each process")] = 1

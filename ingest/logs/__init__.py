@@ -32,7 +32,7 @@ Event = Literal[
     "hand-over-refused", "processor-unavailable", "erasure-failed", "erasure-finished", "erasure-space-pending",
     "erasures-missing", "erasures-unreadable", "orders-absent", "session-keys-unreadable",
     "mail-server-unavailable", "webhook-ended", "webhooks-failed", "provider-key-unusable",
-    "grants-confirmed", "grants-unconfirmed", "companion-lost", "confined",
+    "grants-confirmed", "grants-unconfirmed", "grants-too-large", "companion-lost", "confined",
 ]  # fmt: skip
 
 

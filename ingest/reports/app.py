@@ -14,7 +14,7 @@ from ingest.intake.settings import IntakeSettings
 from ingest.intake.throttle import Throttle
 from ingest.jobs import runner
 from ingest.jobs.job import Lane
-from ingest.reports import exports, invoices, lanes, openapi, receipt_keys, usage
+from ingest.reports import exports, gateway, invoices, lanes, openapi, receipt_keys, usage
 from ingest.reports.problems import REPORTS
 from ingest.rights.receipts import settings
 from ingest.rights.receipts.settings import ReceiptSettings
@@ -35,6 +35,7 @@ EXTENSION = Extension(
         Route("/v1/exports/focus.csv", exports.get_focus, methods=["GET"]),
         Route("/v1/exports/{file}", exports.get_table, methods=["GET"]),
         Route("/v1/exports/{data}/{file}", exports.get_day, methods=["GET"]),
+        Route(gateway.PATH, gateway.get_snapshot, methods=["GET"]),
         Route(receipt_keys.PATH, receipt_keys.get_receipt_keys, methods=["GET"]),
     ),
     faces=REPORTS,

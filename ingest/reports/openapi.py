@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from ingest.intake.openapi import problem, ref
-from ingest.reports import receipt_keys
+from ingest.knowledge.gateway import GatewaySnapshot
+from ingest.knowledge.gateway_keys import NOW_HEADER
+from ingest.reports import gateway, receipt_keys
 from ingest.reports.answers import Usage
 from ingest.reports.export_answers import ExportManifest
 from ingest.reports.export_query import DAYS_MAX
@@ -17,6 +19,7 @@ from ingest.store.usage.reads import COLUMNS
 from ingest.usage.processor import signature, webhook
 
 _Document = dict[str, object]
+_COUNT: _Document = {"type": "integer", "minimum": 0}
 _TIME: _Document = {"type": "string", "format": "date-time"}
 _UNCHANGED = {"description": "Unchanged since the ETag in If-None-Match"}
 _LIMIT: _Document = {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT}
@@ -102,6 +105,19 @@ _KEYS = {
         "default": problem(),
     },
 }
+_GRANTS = {
+    "summary": "Who may use a gateway, and what each tenant wants, for gateways alone",
+    "security": [{"gateway": []}],
+    "responses": {
+        "200": {
+            "description": "OK",
+            "headers": {NOW_HEADER: {"description": "The service's clock, in ms since 1970", "schema": _COUNT}},
+            "content": {"application/json": {"schema": ref(GatewaySnapshot)}},
+        },
+        "304": _UNCHANGED,
+        "default": problem(),
+    },
+}
 _DAY: _Document = {"type": "string", "format": "date"}
 _RANGE = [
     _parameter("from", _DAY, "The first day, UTC.") | {"required": True},
@@ -180,8 +196,9 @@ PATHS: Mapping[str, _Document] = {
     "/v1/invoices/{number}": {"get": _document("An invoice or credit note of this tenant", Invoice, [_IN_PATH])},
     **_EXPORTS,
     receipt_keys.PATH: {"get": _KEYS},
+    gateway.PATH: {"get": _GRANTS},
 }
-TYPES: tuple[type, ...] = (Usage, InvoiceList, Invoice, Drafts, ExportManifest, KeySet)
+TYPES: tuple[type, ...] = (Usage, InvoiceList, Invoice, Drafts, ExportManifest, KeySet, GatewaySnapshot)
 # Only where there are secrets to check a signature with.
 WEBHOOK: Mapping[str, _Document] = {
     webhook.PATH: {

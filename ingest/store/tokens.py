@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import asyncpg
 
+from ingest.knowledge import gateway
 from ingest.knowledge.tokens import Credential
 from ingest.store import acts
 from ingest.store.connections import Connection
@@ -18,6 +19,7 @@ SCOPES = (
     "usage:read",
     "invoices:read",
     "exports:read",
+    gateway.SCOPE,
 )
 SCOPES_DEFAULT = SCOPES[:3]  # Of a proxy, which need not read what its tenant uses or owes.
 

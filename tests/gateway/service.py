@@ -99,14 +99,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        service = self._service()
+        service, bearer = self._service(), self._bearer()
         if self.path != "/v1/gateway/snapshot":
             self._answer(HTTPStatus.NOT_FOUND, b"")
             return
         service.polls += 1
         if service.is_away:
             self._answer(HTTPStatus.SERVICE_UNAVAILABLE, b"")
-        elif self._bearer() is None or not self._bearer().is_of(service.key, "snapshot"):  # type: ignore[union-attr]
+        elif bearer is None or not bearer.is_of(service.key, "snapshot"):
             self._answer(HTTPStatus.UNAUTHORIZED, b"")
         else:
             self._answer_with_snapshot(service)

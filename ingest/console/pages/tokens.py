@@ -20,6 +20,7 @@ SCOPES: Mapping[str, str] = {
     "usage:read": "Read sums of usage and costs, for a dashboard.",
     "invoices:read": "Read invoices and what is owed.",
     "exports:read": "Export everything that is stored of this organisation.",
+    "gateway:use": "Send requests through the hosted gateway. It is for clients, which need no other.",
 }
 assert tuple(SCOPES) == tokens.SCOPES
 DAYS: Mapping[str, str] = {"30": "30 days", "90": "90 days", "365": "a year", "": "never"}
