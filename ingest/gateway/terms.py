@@ -40,6 +40,8 @@ class ModelTerms:
         found = self._found.get(name)
         if found is None:
             found = self._look_up(name)
+            if found == UNKNOWN:  # It might be anything, so it is not kept.
+                return found
             if len(self._found) >= NAMES_MAX:
                 self._found.clear()
             self._found[name] = found

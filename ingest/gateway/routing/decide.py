@@ -19,9 +19,10 @@ from typing import NamedTuple, Protocol
 
 from ingest.gateway.reading.facts import Facts
 from ingest.gateway.records import Decision, Usage
-from ingest.gateway.routing.names import ModelNames, are_same, targets
+from ingest.gateway.routing.names import are_same, targets
 from ingest.gateway.routing.switching import Load, Prices, cost_picousd
 from ingest.gateway.routing.warm import Prefixes, WarmPrefixes
+from ingest.gateway.terms import terms_of
 from ingest.knowledge.gateway import GatewayTenant, Reason, Route
 from schema.vocabulary import UNKNOWN
 
@@ -70,7 +71,6 @@ class Router:
 
     def __init__(self, classify: Callable[[bytes], Label]) -> None:
         self._classify = classify
-        self._names = ModelNames()
         self._warm = WarmPrefixes()
 
     def decide(self, tenant: GatewayTenant, facts: Facts, provider: str, now_s: float) -> Decision:
@@ -88,7 +88,7 @@ class Router:
 
     def unrouted(self, tenant: GatewayTenant, facts: Facts, reason: Reason) -> Decision:
         """Decide nothing, for a reason that lies in no rule about the request's content."""
-        return Decision(reason, facts.model, term=self._names.term(tenant, facts.model))
+        return Decision(reason, facts.model, term=terms_of(tenant).of(facts.model))
 
     def note(self, tenant_id: int, facts: Facts, decision: Decision, usage: Usage, now_s: float) -> None:
         """Remember what an answer's usage says is cached. `decision.model` is the model that answered."""
@@ -104,7 +104,7 @@ class Router:
         known = label.category in tenant.categories
         category, confidence = (label.category, label.confidence) if known else (UNKNOWN, 0)
         route = next((each for each in tenant.routes if each.category == category), None)
-        term = self._names.term(tenant, facts.model)
+        term = terms_of(tenant).of(facts.model)
         prefixes = self._warm.prefixes(tenant.tenant_id, facts)
         current = self._warm.switched_to(prefixes, now_s)
         if tenant.mode != "on" or current not in targets(tenant):
