@@ -22,8 +22,9 @@ from ingest.gateway.records import Decision, Usage
 from ingest.gateway.routing.names import are_same, targets
 from ingest.gateway.routing.switching import Load, Prices, cost_picousd
 from ingest.gateway.routing.warm import Prefixes, WarmPrefixes
-from ingest.gateway.terms import terms_of
+from ingest.gateway.terms import ModelTerms, terms_of
 from ingest.knowledge.gateway import GatewayTenant, Reason, Route
+from ingest.pricing import book
 from schema.vocabulary import UNKNOWN
 
 
@@ -71,6 +72,8 @@ class Router:
 
     def __init__(self, classify: Callable[[bytes], Label]) -> None:
         self._classify = classify
+        book.shipped()  # Read before the first request, as the catalogue is.
+        ModelTerms(GatewayTenant(0))
         self._warm = WarmPrefixes()
 
     def decide(self, tenant: GatewayTenant, facts: Facts, provider: str, now_s: float) -> Decision:

@@ -1,5 +1,7 @@
 """Which models a tenant allows, and which terms name one model."""
 
+from functools import lru_cache
+
 from ingest.knowledge.gateway import GatewayTenant
 from schema.composition import bases, form_of
 
@@ -9,6 +11,7 @@ def targets(tenant: GatewayTenant) -> tuple[str, ...]:
     return tenant.models or tuple(model for route in tenant.routes for model in (route.model, *route.fallbacks))
 
 
+@lru_cache(maxsize=4_096)  # Of terms alone, never of a client's own words.
 def are_same(one: str, other: str) -> bool:
     """Return whether two terms name one model, as `claude-opus-4-5` and `claude-opus-4-5-20251101` do."""
     if one == other:
