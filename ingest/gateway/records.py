@@ -19,6 +19,14 @@ class Usage(NamedTuple):
     reasoning_tokens: int = 0
 
 
+class Prefixes(NamedTuple):
+    """Digests of what a request begins with: its conversation, and what that may share with others."""
+
+    conversation: bytes
+    shared: bytes  # Empty if that is too short to be cached.
+    shared_estimate: int  # Tokens.
+
+
 class Decision(NamedTuple):
     """Which model a request goes to, and why."""
 
@@ -29,6 +37,7 @@ class Decision(NamedTuple):
     confidence: int = 0  # In permille.
     fallbacks: tuple[str, ...] = ()
     term: str = "unknown"  # The requested model, by the catalogue's term.
+    prefixes: Prefixes | None = None  # None if the answer is of no interest to later decisions.
 
     @property
     def sent_term(self) -> str:

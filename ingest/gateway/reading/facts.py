@@ -105,17 +105,17 @@ def _facts(body: bytes, shape: Shape, request: MessagesRequest | ChatRequest, mo
 def _unread(body: bytes, shape: Shape) -> Facts:
     """Return what a body of another shape still says: its model, and that it is to be forwarded as it is."""
     try:
-        model = _named.decode(body).model
+        named = _named.decode(body)
     except (msgspec.ValidationError, UnicodeDecodeError):
         raise Malformed("no-model") from None  # It is no text, or the body is no object.
     except msgspec.DecodeError:
-        model = _leniently(body)
+        named = _leniently(body)
     else:
-        if model is not None:
+        if named.model is not None:
             _expect_one(body)
-    if model is None:
+    if named.model is None:
         raise Malformed("no-model")
-    return Facts(shape, model)
+    return Facts(shape, named.model, streams=bytes(named.stream) == b"true")
 
 
 def _expect_one(body: bytes) -> None:
@@ -123,12 +123,12 @@ def _expect_one(body: bytes) -> None:
         span.find(body)
 
 
-def _leniently(body: bytes) -> str | None:
-    """Return the model that a lenient reader would find. A large body is not tried a second time, but forwarded."""
+def _leniently(body: bytes) -> Named:
+    """Return what a lenient reader would find. A large body is not tried a second time, but forwarded."""
     if len(body) > SMALL_BYTES_MAX:
-        return ""
+        return Named("")
     strict = _SURROGATE.sub(rb"\\u00\1", body.removeprefix(_BOM)).replace(b"NaN", b"0").replace(b"Infinity", b"0")
     try:
-        return _named.decode(strict).model
+        return _named.decode(strict)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         raise Malformed("not-json") from None

@@ -61,3 +61,4 @@ class Named(Struct, frozen=True, gc=False):
     """A request of another shape: what is needed to forward it."""
 
     model: str | None = None
+    stream: Raw = ABSENT

@@ -18,10 +18,10 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from ingest.gateway.reading.facts import Facts
-from ingest.gateway.records import Decision, Usage
+from ingest.gateway.records import Decision, Prefixes, Usage
 from ingest.gateway.routing.names import are_same, targets
 from ingest.gateway.routing.switching import Load, Prices, cost_picousd
-from ingest.gateway.routing.warm import Prefixes, WarmPrefixes
+from ingest.gateway.routing.warm import WarmPrefixes
 from ingest.gateway.terms import ModelTerms, terms_of
 from ingest.knowledge.gateway import GatewayTenant, Reason, Route
 from ingest.pricing import book
@@ -50,7 +50,7 @@ class _Case(NamedTuple):
 
     def decided(self, reason: Reason, model: str, fallbacks: tuple[str, ...] = ()) -> Decision:
         would = None if self.route is None else self.route.model
-        return Decision(reason, model, would, *self.label, fallbacks, self.term)
+        return Decision(reason, model, would, *self.label, fallbacks, self.term, self.prefixes)
 
     def kept(self, reason: Reason) -> Decision:
         """Return that the current model is kept."""
@@ -93,14 +93,13 @@ class Router:
         """Decide nothing, for a reason that lies in no rule about the request's content."""
         return Decision(reason, facts.model, term=terms_of(tenant).of(facts.model))
 
-    def note(self, tenant_id: int, facts: Facts, decision: Decision, usage: Usage, now_s: float) -> None:
-        """Remember what an answer's usage says is cached. `decision.model` is the model that answered."""
-        if not facts.is_readable or decision.reason in {"off", "count-only"} or usage == Usage():
+    def note(self, decision: Decision, model: str, usage: Usage, now_s: float) -> None:
+        """Remember what the usage of an answer says is cached at the model that gave it, by its term."""
+        if decision.prefixes is None or model == UNKNOWN or usage == Usage():
             return
-        prefixes = self._warm.prefixes(tenant_id, facts)
-        ttl_s = self._warm.note(prefixes, decision.sent_term, facts, usage, now_s)
-        is_switched = decision.reason == "routed" and decision.model != facts.model
-        self._warm.note_switch(prefixes, decision.model if is_switched else None, now_s + ttl_s)
+        ttl_s = self._warm.note(decision.prefixes, model, usage, now_s)
+        is_switched = decision.reason == "routed" and model != decision.term
+        self._warm.note_switch(decision.prefixes, model if is_switched else None, now_s + ttl_s)
 
     def _case(self, tenant: GatewayTenant, facts: Facts, now_s: float) -> _Case:
         label = self._classify(facts.sample.expose())

@@ -10,20 +10,13 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 from ingest.gateway.reading.facts import Facts
-from ingest.gateway.records import Usage
+from ingest.gateway.records import Prefixes, Usage
 
 ENTRIES_MAX = 16_384  # Some 250 bytes each, twice.
 TTL_S = 300  # A provider's, from the last use on,
 TTL_1H_S = 3_600  # or what a client pays more for.
 SHARED_TOKENS_MIN = 512  # No provider caches less.
 _DIGEST_BYTES = 16
-
-
-class Prefixes(NamedTuple):
-    """The digests of what a request begins with: its conversation, and what it shares with others."""
-
-    conversation: bytes
-    shared: bytes  # Empty if that is too short to be cached.
 
 
 class Warmth(NamedTuple):
@@ -51,11 +44,11 @@ class WarmPrefixes:
         prefix = facts.prefix.expose()
         is_long = facts.shared_estimate >= SHARED_TOKENS_MIN
         shared = self._digest(tenant_id, b"shared", prefix[: facts.shared_bytes]) if is_long else b""
-        return Prefixes(self._digest(tenant_id, b"conversation", prefix), shared)
+        return Prefixes(self._digest(tenant_id, b"conversation", prefix), shared, facts.shared_estimate)
 
     def cached(self, prefixes: Prefixes, model: str, now_s: float) -> int:
         """Return the tokens of a request that a model has cached."""
-        found = [self._cached.get((digest, model)) for digest in prefixes]
+        found = [self._cached.get((digest, model)) for digest in (prefixes.conversation, prefixes.shared)]
         return max((each.tokens for each in found if each is not None and each.until_s > now_s), default=0)
 
     def switched_to(self, prefixes: Prefixes, now_s: float) -> str | None:
@@ -63,7 +56,7 @@ class WarmPrefixes:
         model, until_s = self._switched.get(prefixes.conversation, (None, 0.0))
         return model if until_s > now_s else None
 
-    def note(self, prefixes: Prefixes, model: str, facts: Facts, usage: Usage, now_s: float) -> int:
+    def note(self, prefixes: Prefixes, model: str, usage: Usage, now_s: float) -> int:
         """Remember what an answer says is cached at a model, and return for how many seconds."""
         tokens = usage.cache_read_tokens + usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
         known = self._cached.get((prefixes.conversation, model))
@@ -71,7 +64,7 @@ class WarmPrefixes:
             known is not None and known.until_s > now_s and known.ttl_s == TTL_1H_S  # A use refreshes it.
         )
         ttl_s = TTL_1H_S if is_1h else TTL_S
-        for digest, size in ((prefixes.conversation, tokens), (prefixes.shared, min(tokens, facts.shared_estimate))):
+        for digest, size in ((prefixes.conversation, tokens), (prefixes.shared, min(tokens, prefixes.shared_estimate))):
             if digest and size:
                 self._cached[digest, model] = Warmth(size, ttl_s, now_s + ttl_s)
                 self._cached.move_to_end((digest, model))

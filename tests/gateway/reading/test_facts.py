@@ -138,6 +138,11 @@ def test_what_a_provider_may_take_is_forwarded_unread(body: bytes) -> None:
     assert len(found.sample) == len(found.prefix) == 0
 
 
+def test_a_body_of_another_shape_still_says_whether_it_streams() -> None:
+    for text, streams in ((b"true", True), (b"false", False), (b'"yes"', False), (b"null", False)):
+        assert facts.read(b'{"model":"m","stream":%b}' % text, "messages").streams == streams
+
+
 REFUSED: dict[str, tuple[bytes, errors.Flaw]] = {
     "nothing": (b"", "not-json"),
     "text": (b"model=m&messages=", "not-json"),

@@ -124,7 +124,7 @@ def test_a_chat_is_routed_among_the_models_of_its_provider() -> None:
 def test_a_conversation_that_was_switched_stays_with_its_model() -> None:
     routing = router()
     first = routing.decide(TENANT, request(), "anthropic", NOW_S)
-    routing.note(TENANT.tenant_id, request(), first, USED, NOW_S)
+    routing.note(first, HAIKU, USED, NOW_S)
     later: dict[str, Facts] = {
         "a tool was answered": request("summarization: x", *TOOL_LOOP),
         "signatures of its model": request("summarization: x", *SIGNED),
@@ -145,7 +145,7 @@ def test_a_conversation_that_was_switched_stays_with_its_model() -> None:
 def test_no_conversation_stays_with_a_model_that_is_no_longer_allowed_or_in_a_dry_run() -> None:
     routing = router()
     decision = routing.decide(TENANT, request(), "anthropic", NOW_S)
-    routing.note(TENANT.tenant_id, request(), decision, USED, NOW_S)
+    routing.note(decision, HAIKU, USED, NOW_S)
     again = request("summarization: x", *TOOL_LOOP)
     for tenant in (NARROW, DRY):
         assert routing.decide(tenant, again, "anthropic", NOW_S).reason == "tool-loop"
@@ -158,19 +158,19 @@ def test_a_switched_conversation_goes_back_where_the_table_and_the_price_say_so(
     routing = router()
     opened = request("summarization: x", model=HAIKU, max_tokens=10)
     priced = msgspec.structs.replace(tenant, rates=(Rate("anthropic", SONNET, 1, 1, 1, 1, 1),))
-    routing.note(7, opened, routing.decide(priced, opened, "anthropic", NOW_S), USED, NOW_S)
+    routing.note(routing.decide(priced, opened, "anthropic", NOW_S), SONNET, USED, NOW_S)
     later = request("summarization: x", answer(), user("general: y"), model=HAIKU, max_tokens=10)
     assert routing.decide(priced, later, "anthropic", NOW_S).model == SONNET  # Haiku is dearer at these rates,
     back = routing.decide(tenant, later, "anthropic", NOW_S)  # and cheaper at those of the book.
     assert (back.reason, back.model) == ("same-model", HAIKU)
-    routing.note(7, later, back, USED, NOW_S)
+    routing.note(back, HAIKU, USED, NOW_S)
     tool = request("summarization: x", *TOOL_LOOP, model=HAIKU)
     assert routing.decide(priced, tool, "anthropic", NOW_S).reason == "tool-loop"
 
 
 def test_a_warm_cache_keeps_the_requested_model_until_it_is_cold() -> None:
     routing, asked = router(), request("general: x", **CACHED)
-    routing.note(7, asked, routing.decide(TENANT, asked, "anthropic", NOW_S), Usage(50, 0, 25_000, 0, 20), NOW_S)
+    routing.note(routing.decide(TENANT, asked, "anthropic", NOW_S), OPUS, Usage(50, 0, 25_000, 0, 20), NOW_S)
     later = request("general: x", answer(), user("summarization: y"), **CACHED)
     warm = routing.decide(TENANT, later, "anthropic", NOW_S + 299)
     assert (warm.reason, warm.model, warm.would) == ("warm-cache", OPUS, HAIKU)
@@ -179,7 +179,7 @@ def test_a_warm_cache_keeps_the_requested_model_until_it_is_cold() -> None:
 
 def test_a_shared_system_that_is_warm_keeps_new_conversations_too() -> None:
     routing, asked = router(), request("general: x", **CACHED)
-    routing.note(7, asked, routing.decide(TENANT, asked, "anthropic", NOW_S), Usage(50, 0, 25_000, 0, 20), NOW_S)
+    routing.note(routing.decide(TENANT, asked, "anthropic", NOW_S), OPUS, Usage(50, 0, 25_000, 0, 20), NOW_S)
     assert routing.decide(TENANT, request("summarization: new", **CACHED), "anthropic", NOW_S).reason == "warm-cache"
     other = {"system": [{"type": "text", "text": "Another. " * 9_000}]}
     assert routing.decide(TENANT, request("summarization: new", **other), "anthropic", NOW_S).reason == "routed"
@@ -224,4 +224,4 @@ def test_any_outcome_has_a_reason_and_only_routed_ones_another_model(
             assert decision.model in targets(tenant)
         assert set(decision.fallbacks) <= {*targets(tenant), asked.model} - {decision.model}
         assert decision.category in {*tenant.categories, "unknown"}
-        routing.note(tenant.tenant_id, asked, decision, Usage(9, 0, 20_000 if asked.caches else 0, 0, 9), now_s)
+        routing.note(decision, decision.sent_term, Usage(9, 0, 20_000 if asked.caches else 0, 0, 9), now_s)

@@ -12,7 +12,7 @@ ASKED = request("general: x", **CACHED)
 def test_tokens_are_warm_at_the_model_that_has_them_for_five_minutes() -> None:
     warm = WarmPrefixes()
     prefixes = warm.prefixes(7, ASKED)
-    warm.note(prefixes, OPUS, ASKED, WRITTEN, NOW_S)
+    warm.note(prefixes, OPUS, WRITTEN, NOW_S)
     assert warm.cached(prefixes, OPUS, NOW_S + TTL_S - 1) == 9_000
     assert warm.cached(prefixes, OPUS, NOW_S + TTL_S) == 0
     assert warm.cached(prefixes, HAIKU, NOW_S) == 0
@@ -22,22 +22,22 @@ def test_a_use_keeps_them_warm_for_as_long_as_was_paid_for() -> None:
     for used, ttl_s in ((WRITTEN, TTL_S), (WRITTEN_1H, TTL_1H_S)):
         warm = WarmPrefixes()
         prefixes = warm.prefixes(7, ASKED)
-        assert warm.note(prefixes, OPUS, ASKED, used, NOW_S) == ttl_s
-        assert warm.note(prefixes, OPUS, ASKED, READ, NOW_S + ttl_s - 1) == ttl_s
+        assert warm.note(prefixes, OPUS, used, NOW_S) == ttl_s
+        assert warm.note(prefixes, OPUS, READ, NOW_S + ttl_s - 1) == ttl_s
         assert warm.cached(prefixes, OPUS, NOW_S + 2 * ttl_s - 2) == 8_000
-        assert warm.note(prefixes, OPUS, ASKED, READ, NOW_S + 3 * ttl_s) == TTL_S  # It was cold; who paid is not known.
+        assert warm.note(prefixes, OPUS, READ, NOW_S + 3 * ttl_s) == TTL_S  # It was cold; who paid is not known.
 
 
 def test_an_answer_without_cached_tokens_leaves_nothing() -> None:
     warm = WarmPrefixes()
-    warm.note(warm.prefixes(7, ASKED), OPUS, ASKED, Usage(input_tokens=9_000, output_tokens=9), NOW_S)
+    warm.note(warm.prefixes(7, ASKED), OPUS, Usage(input_tokens=9_000, output_tokens=9), NOW_S)
     assert len(warm) == 0
 
 
 def test_conversations_that_begin_alike_share_what_stands_before_the_first_message() -> None:
     warm = WarmPrefixes()
     other = request("general: another", **CACHED)
-    warm.note(warm.prefixes(7, ASKED), OPUS, ASKED, Usage(cache_write_5m_tokens=40_000), NOW_S)
+    warm.note(warm.prefixes(7, ASKED), OPUS, Usage(cache_write_5m_tokens=40_000), NOW_S)
     assert warm.cached(warm.prefixes(7, ASKED), OPUS, NOW_S) == 40_000
     assert warm.cached(warm.prefixes(7, other), OPUS, NOW_S) == ASKED.shared_estimate
     assert warm.cached(warm.prefixes(8, ASKED), OPUS, NOW_S) == 0
@@ -58,9 +58,9 @@ def test_it_is_bounded_and_forgets_the_least_recently_used() -> None:
     asked = [request(f"general: {number}") for number in range(30)]
     for each in asked:
         prefixes = warm.prefixes(7, each)
-        warm.note(prefixes, OPUS, each, WRITTEN, NOW_S)
+        warm.note(prefixes, OPUS, WRITTEN, NOW_S)
         warm.note_switch(prefixes, HAIKU, NOW_S + TTL_S)
-        warm.note(warm.prefixes(7, asked[0]), OPUS, asked[0], READ, NOW_S)  # In use all the time.
+        warm.note(warm.prefixes(7, asked[0]), OPUS, READ, NOW_S)  # In use all the time.
         assert len(warm) <= 10
     assert [warm.cached(warm.prefixes(7, each), OPUS, NOW_S) > 0 for each in asked] == [True] + [False] * 20 + [
         True
