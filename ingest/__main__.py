@@ -47,6 +47,7 @@ FAMILIES = {
     "retention": ("retention",),
     "plan": ("plan",),
     "budget": ("budget",),
+    "route": ("route",),
     "invoice": ("invoice",),
     "prices": ("prices",),
     "mail": ("mail",),

@@ -23,6 +23,8 @@ _COMMANDS = (
     "prices check", "prices unpriced",
     "plan", "plan add", "plan change", "plan list", "plan assign", "plan end", "plan show",
     "budget", "budget add", "budget list", "budget show", "budget end",
+    "route", "route mode", "route set", "route unset", "route allow", "route disallow", "route list", "route suggest",
+    "route explain",
     "webhook", "webhook add", "webhook list", "webhook secret", "webhook test", "webhook end",
     "mail", "mail list", "mail show", "mail preview", "mail bounced",
     "legal", "legal list", "legal check", "legal show", "legal lock", "legal security-txt", "legal acceptances",

@@ -1,0 +1,50 @@
+"""Reads a tenant's routing table with what its own requests suggest, for the console and the command line."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from ingest.routes import suggest
+from ingest.routes.suggest import DryRun, Suggestion
+from ingest.store.connections import Connection
+from ingest.store.gateway import evidence, own
+from ingest.store.gateway.own import Table, Words
+
+
+class View(NamedTuple):
+    """The table, a suggestion for each category with requests, and what gateways decided in the last days."""
+
+    table: Table
+    words: Words
+    suggestions: Sequence[Suggestion]
+    reasons: Mapping[str, int]  # Requests by the reason of their decision.
+    dry_runs: Sequence[DryRun]
+
+    def category(self, category_id: int) -> str:
+        return self.words.categories.get(category_id, "(erased)")
+
+    def model(self, model_id: int) -> str:
+        return self.words.models.get(model_id, "(erased)")
+
+    def in_force(self, category_id: int) -> bool:
+        """Return whether requests of a category go by its route, as far as the table decides."""
+        target = self.table.routes[category_id][0]
+        is_allowed = not self.table.allowed or target in self.table.allowed
+        return is_allowed and not {self.category(category_id), self.model(target)} & self.words.retired
+
+
+async def read(connection: Connection, tenant_id: int) -> View:
+    """Read all of it as of one moment."""
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        table = await own.read(connection, tenant_id)
+        found = await evidence.read(connection, tenant_id, sorted(table.models))
+        categories = {*table.routes, *(cell.category_id for cell in found.cells)}
+        categories |= {row.category_id for row in found.decided}
+        models = table.models | {model for cell in found.cells for model in (cell.requested_id, cell.routed_id)}
+        words = await own.words(connection, tenant_id, categories, models)
+    reasons: Counter[str] = Counter()
+    for row in found.decided:
+        reasons[row.reason] += row.events
+    targets = {category_id: models[0] for category_id, models in table.routes.items()}
+    suggestions = suggest.suggest(found, frozenset(table.allowed))
+    return View(table, words, suggestions, reasons, suggest.dry_runs(found, targets))
