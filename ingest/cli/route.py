@@ -14,7 +14,7 @@ from ingest.knowledge.gateway import CONFIDENCE_MAX, FALLBACKS_MAX, MODES
 from ingest.routes import sentences, view
 from ingest.routes.suggest import Suggestion
 from ingest.routes.view import View
-from ingest.store import tenants
+from ingest.store import read_connections, tenants
 from ingest.store.connections import Connection, Role
 from ingest.store.gateway import acts as table
 from ingest.store.gateway.errors import RouteError
@@ -131,6 +131,11 @@ async def _disallow(connection: Connection, args: argparse.Namespace) -> int:
     return 1
 
 
+async def _read(connection: Connection, tenant_id: int) -> View:
+    async with read_connections.patiently(connection):
+        return await view.read(connection, tenant_id)
+
+
 class _Route(TypedDict):
     category: str
     models: list[str]
@@ -138,7 +143,7 @@ class _Route(TypedDict):
 
 
 async def _list(connection: Connection, args: argparse.Namespace) -> int:
-    found = await view.read(connection, await tenants.find(connection, args.tenant))
+    found = await _read(connection, await tenants.find(connection, args.tenant))
     settings = found.table.settings
     routes = [
         _Route(
@@ -164,7 +169,7 @@ async def _list(connection: Connection, args: argparse.Namespace) -> int:
 
 
 async def _suggest(connection: Connection, args: argparse.Namespace) -> int:
-    found = await view.read(connection, await tenants.find(connection, args.tenant))
+    found = await _read(connection, await tenants.find(connection, args.tenant))
     if args.json:
         print(json.dumps([_facts(found, each) for each in found.suggestions]))
         return 0
@@ -182,7 +187,7 @@ async def _explain(connection: Connection, args: argparse.Namespace) -> int:
         category_id = await table.find(connection, tenant_id, Kind.TASK_CATEGORY, args.category)
     except RouteError as refused:
         raise CannotStart(sentences.refused(refused)) from None
-    found = await view.read(connection, tenant_id)
+    found = await _read(connection, tenant_id)
     models = found.table.routes.get(category_id)
     if models is None:
         print("no route: its requests go to the model that they name, with the reason no-route")

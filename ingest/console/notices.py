@@ -8,6 +8,7 @@ NOTICES = {
     "insights-set": "Saved. It counts from the next release on.",
     "retention-set": "The days of your events are saved.",
     "document-accepted": "The document is accepted.",
+    "route-set": "The table is saved. Gateways follow within seconds.",
     "signed-out": "You are signed out.",
     "signed-out-everywhere": "You are signed out on every device.",
     "session-ended": "Your session has ended. Sign in again.",

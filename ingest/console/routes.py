@@ -23,6 +23,7 @@ from ingest.console.pages import (
     promise,
     refusals,
     routing,
+    routing_table,
     sign_in,
     tokens,
     unsubscribing,
@@ -38,6 +39,7 @@ PAGES: Sequence[Page] = (
     *overview.PAGES,
     *usage.PAGES,
     *routing.PAGES,
+    *routing_table.PAGES,
     *arrivals.PAGES,
     *refusals.PAGES,
     *vocabulary_acts.PAGES,  # Before `/vocabulary/{kind}`.

@@ -34,14 +34,13 @@ class View(NamedTuple):
 
 
 async def read(connection: Connection, tenant_id: int) -> View:
-    """Read all of it as of one moment."""
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
-        table = await own.read(connection, tenant_id)
-        found = await evidence.read(connection, tenant_id, sorted(table.models))
-        categories = {*table.routes, *(cell.category_id for cell in found.cells)}
-        categories |= {row.category_id for row in found.decided}
-        models = table.models | {model for cell in found.cells for model in (cell.requested_id, cell.routed_id)}
-        words = await own.words(connection, tenant_id, categories, models)
+    """Read all of it, in a transaction that sees one state."""
+    table = await own.read(connection, tenant_id)
+    found = await evidence.read(connection, tenant_id, sorted(table.models))
+    categories = {*table.routes, *(cell.category_id for cell in found.cells)}
+    categories |= {row.category_id for row in found.decided}
+    models = table.models | {model for cell in found.cells for model in (cell.requested_id, cell.routed_id)}
+    words = await own.words(connection, tenant_id, categories, models)
     reasons: Counter[str] = Counter()
     for row in found.decided:
         reasons[row.reason] += row.events
