@@ -28,7 +28,7 @@ PINNED = re.compile(r"^([a-z0-9-]+)==(\S+)", re.MULTILINE)
 REQUIRED = re.compile(r"[A-Za-z0-9._-]+")
 # Their bytes are the point, so they may break what a text file must keep.
 BYTES = ("tests/corpus/", "ingest/demo/trace/", "ingest/console/static/vendor/")
-BINARY = (".gz", ".zst", ".png", ".ico")
+BINARY = (".bin", ".gz", ".zst", ".png", ".ico")
 ENVIRONMENT = {"os.environ", "os.environb", "os.getenv", "os.getenvb"}
 
 ROOMLESS = re.compile(r"ingest/(__init__|__main__|config|errors|knowledge|logs|metrics)\.py\Z")
