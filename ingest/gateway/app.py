@@ -1,50 +1,102 @@
-"""Composes a worker's application: pure ASGI, because every layer in between costs each request and each chunk."""
+"""The ASGI application of a worker: finds the door of a request, and answers what fails.
 
-from __future__ import annotations
+Pure ASGI: each layer in between would cost every request and every chunk.
+"""
 
-import gc
-from typing import TYPE_CHECKING
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 
 from starlette.datastructures import State
+from starlette.types import Receive, Scope, Send
 
 from ingest import logs
-from ingest.serving.heartbeat import Heartbeat
+from ingest.errors import Bug
+from ingest.gateway import faults, metrics
+from ingest.gateway.doors import door_of
+from ingest.gateway.fields import Fields
+from ingest.gateway.forward import Forwarder, Request
+from ingest.gateway.records import Door, Shape
+from ingest.gateway.reply import Reply
+from ingest.gateway.upstream.errors import UpstreamFailure
+from ingest.serving.errors import ClientGone, MethodNotAllowed, NotFound
 from ingest.serving.rebalance import AWAY, Rebalancer
 from ingest.serving.tasks import Tasks
 
-if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
-
-
-def create(shared: object = None) -> Gateway:
-    """Return the application of one worker, with settings from the environment."""
-    return Gateway(shared)
+Probe = Callable[[], tuple[str, ...]]  # Returns the names of the checks that fail.
+_PLAIN: Fields = [(b"content-type", b"text/plain; charset=utf-8")]
+_FAILED = (UpstreamFailure, faults.Redirected)
 
 
 class Gateway:
-    """The ASGI application."""
+    """Answers requests; `live` is the application's lifespan."""
 
-    def __init__(self, _shared: object) -> None:
+    def __init__(self, live: Callable[["Gateway", Receive, Send], Awaitable[None]]) -> None:
         self.state = State()
         self.state.rebalancer = Rebalancer([AWAY], 0)  # For a single worker; with several, the supervisor has one.
         self.state.tasks = Tasks()
+        self.forwarder: Forwarder | None = None  # From the start of the lifespan on.
+        self.probes: Mapping[bytes, Probe] = {}
+        self._live = live
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await self._live(self, receive, send)
             return
-        await send({"type": "http.response.start", "status": 404, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
+        reply = Reply(send, self.state)
+        self.state.rebalancer.enter()
+        metrics.under_way.inc()
+        try:
+            await self._answer(scope, receive, reply)
+        finally:
+            metrics.under_way.dec()
+            self.state.rebalancer.leave()
 
-    async def _live(self, receive: Receive, send: Send) -> None:
-        logs.capture_libraries()
-        logs.capture_loop()
-        await receive()
-        self.state.tasks.start("pulse", Heartbeat(self.state.tasks.broken).run)
-        gc.freeze()
-        await send({"type": "lifespan.startup.complete"})
-        logs.info("started")
-        await receive()
-        await self.state.tasks.stop()
-        logs.info("stopped")
-        await send({"type": "lifespan.shutdown.complete"})
+    async def _answer(self, scope: Scope, receive: Receive, reply: Reply) -> None:
+        path = scope["raw_path"]
+        probe = self.probes.get(path)
+        if probe is not None:
+            await _probe(probe, reply)
+            return
+        door = door_of(path)
+        outcome: metrics.Outcome = "refused"
+        try:
+            outcome = await self._forward(door, scope, receive, reply)
+        except ClientGone:
+            outcome = "cancelled"
+        except faults.KNOWN as error:
+            outcome = "failed" if isinstance(error, _FAILED) else "refused"
+            await _refuse("messages" if door is None else door.shape, error, reply)
+        except Exception as error:
+            # Its message may quote the request, so nobody gets it.
+            logs.error("bug", error=type(error).__name__, place=logs.place_of(error))
+            outcome = "failed"
+            if not reply.has_begun:
+                await _refuse("messages" if door is None else door.shape, Bug(), reply)
+        finally:
+            if door is not None:
+                metrics.requests.labels(door.name, outcome).inc()
+
+    async def _forward(self, door: Door | None, scope: Scope, receive: Receive, reply: Reply) -> metrics.Outcome:
+        if "fault" in scope["state"]:
+            raise scope["state"]["fault"]
+        if door is None or self.forwarder is None or not self.forwarder.has(door):
+            raise NotFound
+        if scope["method"] != door.method:
+            raise MethodNotAllowed(door.method)
+        return await self.forwarder.forward(Request(door, scope, receive, time.monotonic_ns()), reply)
+
+
+async def _refuse(shape: Shape, error: Exception, reply: Reply) -> None:
+    request_id = str(uuid.uuid4())
+    fault = faults.FACES[type(error)].fault
+    metrics.faults.labels(fault).inc()
+    logs.info("refused", request_id=request_id, problem=fault)
+    await reply.whole(*faults.refusal(shape, error, request_id))
+
+
+async def _probe(probe: Probe, reply: Reply) -> None:
+    failing = probe()
+    body = f"{' '.join(failing)}\n" if failing else "ok\n"
+    await reply.whole(HTTPStatus.SERVICE_UNAVAILABLE if failing else HTTPStatus.OK, _PLAIN, body.encode("ascii"))

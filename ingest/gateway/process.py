@@ -10,6 +10,7 @@ from ingest.gateway.admission.provider_keys import ProviderKeys
 from ingest.gateway.admission.settings import AdmissionSettings
 from ingest.gateway.companion.launch import Companion
 from ingest.gateway.shared import Shared
+from ingest.gateway.telemetry.outlet import Handover
 from ingest.serving.application import API_HEADERS, Application, Headers
 
 if TYPE_CHECKING:  # As in `serving.application`.
@@ -21,16 +22,17 @@ HEADERS: Headers = [field for field in API_HEADERS if field[0] in {b"cache-contr
 
 def create(shared: object) -> Servable:
     """Return the application of one worker; `shared` is what `share` returned."""
-    from ingest.gateway import app  # noqa: PLC0415 (the parent needs none of it)
+    from ingest.gateway import worker  # noqa: PLC0415 (the parent needs none of it)
 
-    return app.create(shared)
+    return worker.create(shared)
 
 
 def share() -> Shared:
     """Start the companion, and return what the workers share with it."""
-    board = BoardFile.make()
-    Companion({"board": board.file}).start()
-    return Shared(board.readable())
+    board, handover = BoardFile.make(), Handover.make(None)
+    assert handover.receiving is not None  # In this process.
+    Companion({"board": board.file, "counts": handover.counts.file, "receiving": handover.receiving.fileno()}).start()
+    return Shared(board.readable(), handover)
 
 
 def check() -> None:

@@ -6,6 +6,18 @@ from ingest.knowledge.gateway import Reason
 
 Shape = Literal["messages", "chat"]  # Of Anthropic's Messages API and of OpenAI's chat completions.
 Provider = Literal["anthropic", "openai"]
+DoorName = Literal["messages", "count-tokens", "models", "chat"]
+
+
+class Door(NamedTuple):
+    """A path of the gateway, and the provider behind it."""
+
+    name: DoorName
+    method: str
+    provider: Provider
+    shape: Shape  # Of its errors and, if it has one, of its body.
+    has_body: bool = True
+    is_reported: bool = True  # Its answers use tokens.
 
 
 class Usage(NamedTuple):

@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from ingest.config import Address, Settings
 from ingest.gateway.admission.settings import AdmissionSettings
+from ingest.gateway.upstream.settings import UpstreamSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,5 +27,5 @@ class DoorSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GatewaySettings(DoorSettings, AdmissionSettings):
+class GatewaySettings(AdmissionSettings, DoorSettings, UpstreamSettings):
     """What a gateway reads, parent and workers."""

@@ -3,9 +3,11 @@
 from typing import NamedTuple
 
 from ingest.gateway.admission.board import BoardFile
+from ingest.gateway.telemetry.outlet import Handover
 
 
 class Shared(NamedTuple):
     """Files without a name; multiprocessing passes them."""
 
     board: BoardFile  # Open for reading.
+    handover: Handover

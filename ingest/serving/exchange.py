@@ -137,7 +137,8 @@ class Exchange:
     def _complete(self, given: Fields) -> Fields:
         """Return the fields of an answer, with our own."""
         if not self._has_all():
-            self._drop()
+            with suppress(BadRequest):  # Drop what came of it: if that is the rest, the connection can stay open.
+                self._take()
         fields: Fields = list(given)
         self.is_last = self.is_last or not self._has_all() or _CLOSE in fields
         if self.is_last and _CLOSE not in fields:
@@ -157,11 +158,6 @@ class Exchange:
         self._left -= len(body)
         del self._buffer[: len(body)]
         return body
-
-    def _drop(self) -> None:
-        """Drop the part of an unread body that is in the buffer: if that is the rest, the connection can stay open."""
-        with suppress(BadRequest):
-            self._take()
 
     async def _receive(self, bytes_max: int) -> bytes:
         try:
