@@ -24,7 +24,7 @@ _VERSION = 1  # LANDLOCK_CREATE_RULESET_VERSION
 _PATH_BENEATH, _NET_PORT = 1, 2
 
 _READ_FILE, _READ_DIR = 1 << 2, 1 << 3
-_WRITES = 1 << 1 | 1 << 5 | 1 << 8 | 1 << 14  # Write and truncate files, make and remove them.
+_WRITES = 1 << 1 | 1 << 5 | 1 << 7 | 1 << 8 | 1 << 14  # Write and truncate files, make and remove them; make folders.
 _ALL_ABI_3 = (1 << 15) - 1
 _IOCTL_DEVICES = 1 << 15
 _BIND_TCP, _CONNECT_TCP = 1, 2

@@ -65,7 +65,7 @@ def apply(profile: Profile, wanted: ConfineSettings) -> tuple[Layer, ...]:
     layers = _wanted(wanted)
     _step("landlock-fs", lambda: in_force.update(landlock.restrict(profile, layers)))
     if "seccomp" in layers:
-        _step("seccomp", seccomp.restrict)
+        _step("seccomp", partial(seccomp.restrict, profile))
         in_force.add("seccomp")
     found = tuple(layer for layer in LAYERS if layer in in_force)
     logs.info("confined", layers=list(found))

@@ -60,8 +60,8 @@ def _has_glibc() -> bool:
 
 
 def _may_lock() -> bool:
-    for line in _STATUS.read_text("ascii").splitlines():
-        name, _, value = line.partition(":")
-        if name == "CapEff":
+    for line in _STATUS.read_bytes().splitlines():
+        name, _, value = line.partition(b":")
+        if name == b"CapEff":
             return bool(int(value, 16) >> _CAP_IPC_LOCK & 1)
     return False

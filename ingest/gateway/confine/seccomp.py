@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from ingest.gateway.confine import kernel, system_calls
 from ingest.gateway.confine.errors import LayerMissing
 from ingest.gateway.confine.kernel import Machine
+from ingest.gateway.confine.profile import Profile
 from ingest.gateway.confine.system_calls import Numbers
 
 _SET_MODE_FILTER, _GET_ACTION_AVAIL, _TSYNC = 1, 2, 1
@@ -55,19 +56,20 @@ def require() -> None:
         raise LayerMissing("seccomp", "this kernel has no seccomp filters, or a sandbox hides them") from None
 
 
-def restrict() -> None:
+def restrict(profile: Profile) -> None:
     """Filter the calls of all threads of this process, for good; raises OSError."""
     machine = kernel.machine()
     assert machine is not None
     number = system_calls.SECCOMP.on(machine)
     assert number is not None
-    assembled = program(machine)
+    denied = system_calls.DENIED | ({} if profile.writes else system_calls.MODES)
+    assembled = program(machine, denied.values())
     given = _Program(len(assembled), b"".join(struct.pack("<HBBI", *each) for each in assembled))
     if kernel.call(number, _SET_MODE_FILTER, _TSYNC, ctypes.byref(given)):
         raise OSError(errno.EBUSY, "a thread has a filter of its own")
 
 
-def program(machine: Machine) -> list[Instruction]:
+def program(machine: Machine, denied: Iterable[Numbers]) -> list[Instruction]:
     """Return the filter: what is not refused passes."""
     # Calls of every answer come first; all that pass whatever their arguments, the kernel remembers (since Linux 5.11).
     judged: list[tuple[Numbers, list[Instruction]]] = [
@@ -82,7 +84,7 @@ def program(machine: Machine) -> list[Instruction]:
         (system_calls.PRCTL, [*_none_of(_low(0), [kernel.PR_SET_DUMPABLE, _PR_SET_MM, _PR_SET_PTRACER]), _PASS]),
         (system_calls.PRLIMIT64, [*_one_of(_low(2), [0]), *_one_of(_high(2), [0]), _PASS]),  # It may read limits.
         (system_calls.IOCTL, [*_none_of(_low(1), [_TIOCSTI, _TIOCLINUX]), _PASS]),  # No typing into terminals.
-        *((numbers, [_REFUSE]) for numbers in system_calls.DENIED.values()),
+        *((numbers, [_REFUSE]) for numbers in denied),
     ]
     lines: list[Instruction] = [
         (_LOAD, 0, 0, _ARCH),

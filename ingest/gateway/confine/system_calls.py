@@ -44,10 +44,13 @@ _ATTRIBUTES = {
     "setxattr": Numbers(188, 5), "lsetxattr": Numbers(189, 6), "fsetxattr": Numbers(190, 7),
     "setxattrat": Numbers(463, 463), "removexattr": Numbers(197, 14), "lremovexattr": Numbers(198, 15),
     "fremovexattr": Numbers(199, 16), "removexattrat": Numbers(466, 466), "file_setattr": Numbers(469, 469),
-    "chmod": Numbers(90, None), "fchmod": Numbers(91, 52), "fchmodat": Numbers(268, 53), "fchmodat2": Numbers(452, 452),
     "chown": Numbers(92, None), "lchown": Numbers(94, None), "fchown": Numbers(93, 55), "fchownat": Numbers(260, 54),
     "utime": Numbers(132, None), "utimes": Numbers(235, None), "futimesat": Numbers(261, None),
     "utimensat": Numbers(280, 88), "sethostname": Numbers(170, 161), "setdomainname": Numbers(171, 162),
+}  # fmt: skip
+# A process that keeps files may set their modes.
+MODES = {
+    "chmod": Numbers(90, None), "fchmod": Numbers(91, 52), "fchmodat": Numbers(268, 53), "fchmodat2": Numbers(452, 452),
 }  # fmt: skip
 # They act without the calls that a filter or a tracer sees.
 _WAYS_ROUND = {
