@@ -7,6 +7,7 @@ from ingest.cli.arguments import Subparsers
 from ingest.cli.processes import Process, Settings
 from ingest.config import PREFIX
 from ingest.errors import CannotStart
+from ingest.gateway import bounds
 
 
 def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
@@ -21,3 +22,5 @@ def _check(wanted: Settings, _served: Process, _args: argparse.Namespace) -> Non
         raise CannotStart(
             f"{PREFIX}DSN or {PREFIX}DSN_FILE is set, but a gateway reaches no database: unset it for this process."
         )
+    bounds.require()
+    bounds.hold_parent()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ingest import config
+from ingest.gateway import bounds
 from ingest.gateway.admission.board import BoardFile
 from ingest.gateway.admission.provider_keys import ProviderKeys
 from ingest.gateway.admission.settings import AdmissionSettings
@@ -43,4 +44,9 @@ def check() -> None:
     ProviderKeys(config.load_own(AdmissionSettings).gateway_provider_keys)
 
 
-APPLICATION = Application(create, share, check, HEADERS)
+def confine() -> None:
+    """Give up, in a worker, what forwarding does not need."""
+    bounds.hold_worker()
+
+
+APPLICATION = Application(create, share, check, HEADERS, confine)

@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from ingest.config import Address, Settings
 from ingest.gateway.admission.settings import AdmissionSettings
+from ingest.gateway.confine.settings import ConfineSettings
 from ingest.gateway.upstream.settings import UpstreamSettings
 
 
@@ -27,5 +28,5 @@ class DoorSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GatewaySettings(AdmissionSettings, DoorSettings, UpstreamSettings):
+class GatewaySettings(DoorSettings, AdmissionSettings, ConfineSettings, UpstreamSettings):
     """What a gateway reads, parent and workers."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ingest import config, logs
 from ingest.errors import CannotStart
+from ingest.gateway import bounds
 from ingest.gateway.admission.board import BoardFile, BoardWriter
 from ingest.gateway.admission.settings import AdmissionSettings
 from ingest.gateway.companion import poll
@@ -29,6 +30,11 @@ def main(arguments: Sequence[str]) -> None:
     process.forbid_core_dumps()
     with logs.Guard():
         files = {name: int(number) for name, _, number in (each.partition("=") for each in arguments)}
+        try:
+            bounds.hold_companion()
+        except CannotStart as failure:
+            stdio.tell(f"nocontent: {failure}")
+            raise SystemExit(1) from None
         _run(files)
 
 

@@ -13,7 +13,8 @@ _PACKAGES = ("ingest", "schema", "reporter/src")
 _SYSTEM = (
     "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/etc/nsswitch.conf",
     "/etc/hosts", "/etc/host.conf", "/etc/gai.conf", "/etc/services", "/etc/protocols", "/etc/ssl/certs",
-    "/etc/ssl/openssl.cnf", "/etc/pki/tls/certs", "/etc/pki/ca-trust", "/etc/localtime", "/usr/share/ca-certificates",
+    "/etc/ssl/openssl.cnf", "/etc/pki/tls/certs", "/etc/pki/ca-trust", "/etc/localtime", "/proc/self/statm",
+    "/usr/share/ca-certificates",
     "/usr/share/zoneinfo", "/usr/local/share/ca-certificates",
 )  # fmt: skip
 _RESOLVER = Path("/etc/resolv.conf")

@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -69,9 +70,9 @@ def main(trial: Trial) -> dict[str, str]:
         found = layers.apply(granted, wanted)
     except CannotStart as failure:
         return {"cannot-start": str(failure)}
-    outcomes = {name: _outcome(lambda act=act: act(trial)) for name, act in ATTEMPTS.items()}
-    outcomes |= {f"open-{name}": _outcome(lambda act=act: act(opened)) for name, act in ON_OPEN_FILES.items()}
-    outcomes["listen"] = _outcome(lambda: listening.listen())
+    outcomes = {name: _outcome(partial(act, trial)) for name, act in ATTEMPTS.items()}
+    outcomes |= {f"open-{name}": _outcome(partial(act, opened)) for name, act in ON_OPEN_FILES.items()}
+    outcomes["listen"] = _outcome(listening.listen)
     return outcomes | {f"layer-{name}": DONE for name in found}
 
 
@@ -145,7 +146,7 @@ def _unix_socket(trial: Trial) -> None:
 
 def _abstract_socket(_trial: Trial) -> None:
     with socket.socket(socket.AF_UNIX) as server:
-        server.bind("\0nocontent-attempt-%d" % os.getpid())
+        server.bind(f"\0nocontent-attempt-{os.getpid()}")
 
 
 def _bind(_trial: Trial) -> None:
@@ -224,7 +225,7 @@ ATTEMPTS: dict[str, Callable[[Trial], object]] = {
     "may-connect": lambda trial: _connect(trial.allowed_port),
     "may-look-up": lambda _trial: uvloop.run(_look_up()),
     "may-start-thread": _start_thread,
-    "may-pair-sockets": lambda _trial: [each.close() for each in socket.socketpair()],
+    "may-pair-sockets": lambda _trial: socket.socketpair(),
     "may-map-memory": lambda _trial: mmap.mmap(-1, 65_536).close(),
     "may-import": lambda _trial: __import__("xml.dom.minidom"),
     "may-read-own-folder": lambda trial: Path(trial.readable, "key").read_bytes(),

@@ -5,9 +5,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 import pytest
@@ -31,7 +32,11 @@ BY_SEVERAL = {
 }  # fmt: skip
 MAY = {name for name in ATTEMPTS if name.startswith("may-")}
 MUST_NOT = {*ATTEMPTS, *(f"open-{name}" for name in ON_OPEN_FILES)} - MAY
-Run = Callable[..., dict[str, str]]
+
+
+class Run(Protocol):
+    def __call__(self, **given: str | int | bool) -> dict[str, str]: ...
+
 
 pytestmark = pytest.mark.skipif(landlock.abi() < landlock.ABI_NET, reason="This kernel has no Landlock for networks.")
 
