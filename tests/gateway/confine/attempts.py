@@ -48,6 +48,8 @@ class Trial(Struct, frozen=True):
     without: str = ""  # Layers that the profile lacks, as the setting has them.
     lock_memory: Literal["required", "tried", "off"] = "tried"
     has_second_thread: bool = False
+    confines: Literal["required", "off"] = "required"
+    then: Literal["", "crash", "stay"] = ""  # After the attempts; one that stays ends with its standard input.
     user: int = 0  # 0: whoever runs the program.
 
 
@@ -62,18 +64,34 @@ def main(trial: Trial) -> dict[str, str]:
         kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # As of a program that this user has started.
     if trial.has_second_thread:
         threading.Thread(target=time.sleep, args=(60.0,), daemon=True).start()
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
     opened = os.open(Path(trial.folder, "open"), os.O_RDWR | os.O_CREAT)
     listening = socket.create_server(("127.0.0.1", 0))
     logs.warning("library")  # The log's thread runs.
-    wanted = ConfineSettings(gateway_confine_without=trial.without, gateway_lock_memory=trial.lock_memory)
+    wanted = ConfineSettings(
+        gateway_confine=trial.confines,
+        gateway_confine_without=trial.without,
+        gateway_lock_memory=trial.lock_memory,
+    )
     try:
         found = layers.apply(granted, wanted)
     except CannotStart as failure:
         return {"cannot-start": str(failure)}
+    if trial.then:
+        return _end(trial)
     outcomes = {name: _outcome(partial(act, trial)) for name, act in ATTEMPTS.items()}
     outcomes |= {f"open-{name}": _outcome(partial(act, opened)) for name, act in ON_OPEN_FILES.items()}
     outcomes["listen"] = _outcome(listening.listen)
     return outcomes | {f"layer-{name}": DONE for name in found}
+
+
+def _end(trial: Trial) -> dict[str, str]:
+    if trial.then == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    print(flush=True)  # noqa: T201 (it is as it will be)
+    sys.stdin.read(1)
+    return {"may-read-renewed": Path(trial.readable, "key").read_text("utf-8")}
 
 
 def _outcome(act: Callable[[], object]) -> str:
