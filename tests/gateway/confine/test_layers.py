@@ -28,7 +28,8 @@ NETWORK = {"connect-elsewhere", "bind"}
 # Refused by more than one layer, or to some users in any case.
 BY_SEVERAL = {
     "signal-parent", "spawn", "posix-spawn", "open-terminal", "sctp", "raw-socket", "packet-socket", "netlink", "bpf",
-    "perf-event", "userfaultfd", "fast-open", "unshare", "mount", "kernel-log", "core-limit", "key-ring", "host-name", "io-uring",
+    "perf-event", "userfaultfd", "fast-open", "unshare", "mount", "kernel-log", "core-limit", "key-ring", "host-name",
+    "io-uring",
 }  # fmt: skip
 MAY = {name for name in ATTEMPTS if name.startswith("may-")}
 MUST_NOT = {*ATTEMPTS, *(f"open-{name}" for name in ON_OPEN_FILES)} - MAY
