@@ -17,6 +17,7 @@ from ingest.knowledge import keys
 from ingest.knowledge.keys import Key, Keys
 
 Purpose = Literal["snapshot", "events"]
+SETTING = f"{PREFIX}GATEWAY_KEY_FILE"
 EVERY_TENANT = 0  # The tenant of a bearer for the snapshot, which is about all of them.
 NOW_HEADER = "x-nocontent-now-ms"  # The service's clock, also with an answer that says that nothing has changed.
 _FORMAT = re.compile(r"ncg_(0|[1-9][0-9]{0,9})_([A-Za-z0-9_-]{43})\Z", re.ASCII)
@@ -58,7 +59,7 @@ def bearer(known: Keys, purpose: Purpose, tenant_id: int = EVERY_TENANT) -> str:
 
 def named(settings: GatewayKeySettings) -> Callable[[], Keys] | None:
     """Return what returns the keys in force, or None without a file; raises CannotStart."""
-    return keys.named(settings.gateway_key_file, f"{PREFIX}GATEWAY_KEY_FILE")
+    return keys.named(settings.gateway_key_file, SETTING)
 
 
 def _mac(key: Key, purpose: Purpose, tenant_id: int) -> str:

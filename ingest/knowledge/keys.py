@@ -21,6 +21,7 @@ _LINE = re.compile(r"([0-9a-f]{8}) ([A-Za-z0-9_-]{43})", re.ASCII)
 _FILE_BYTES_MAX = 4_096
 _LOOK_AGAIN_S = 1.0
 _SETTING = "NOCONTENT_SESSION_KEYS_FILE"
+_MAKES = "`nocontent account keygen` or `nocontent gateway keygen`"
 
 
 class Key(NamedTuple):
@@ -106,24 +107,22 @@ def _read(path: Path, setting: str) -> tuple[Keys, tuple[int, ...]]:
             known = os.fstat(file.fileno())
             text = file.read(_FILE_BYTES_MAX)
     except (OSError, ValueError):  # ValueError: a NUL in the name.
-        raise CannotStart(
-            f"{setting} names a file that cannot be read: `nocontent account keygen` makes one."
-        ) from None
+        raise CannotStart(f"{setting} names a file that cannot be read: {_MAKES} makes one.") from None
     if stat.S_IMODE(known.st_mode) & stat.S_IRWXO:
         raise CannotStart(f"{setting} names a file that every user of this machine may open: chmod it to 0600.")
     try:
         return Keys.parse(text.decode("ascii")), _version(known)
     except ValueError:  # UnicodeDecodeError is one.
-        raise CannotStart(f"{setting} names a file that is not one of keys: see `nocontent account keygen`.") from None
+        raise CannotStart(f"{setting} names a file that is not one of keys: see {_MAKES}.") from None
 
 
 def _version(known: os.stat_result) -> tuple[int, ...]:
     return known.st_ino, known.st_mtime_ns, known.st_size
 
 
-def write(path: Path) -> Keys:
+def write(path: Path, setting: str = _SETTING) -> Keys:
     """Make a file with a key, or put a new key before the one that signs; return the keys. Raises CannotStart."""
-    keys = _read(path, _SETTING)[0].rotated() if path.exists() else Keys.make()
+    keys = _read(path, setting)[0].rotated() if path.exists() else Keys.make()
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:

@@ -29,7 +29,7 @@ _COMMANDS = (
     "mail", "mail list", "mail show", "mail preview", "mail bounced",
     "legal", "legal list", "legal check", "legal show", "legal lock", "legal security-txt", "legal acceptances",
     "insights", "insights release", "insights show", "insights ledger", "insights exclude", "insights include",
-    "insights excluded", "site", "account", "account invite", "account reset", "account keygen",
+    "insights excluded", "site", "account", "account invite", "account reset", "account keygen", "gateway", "gateway keygen",
     "erase", "erase tenant", "erase range", "erase tag", "erase events", "erase stream", "erase list", "erase show",
     "erase wait",
     "receipt", "receipt keygen", "receipt keys", "receipt verify", "receipt show",

@@ -64,7 +64,7 @@ def _poller(file: BoardFile) -> Poller:
 def _keys(given: AdmissionSettings) -> Callable[[], Keys]:
     keys = gateway_keys.named(given)
     if keys is None:
-        raise CannotStart(f"{config.PREFIX}GATEWAY_KEY_FILE must name a file: `nocontent gateway keygen` makes one.")
+        raise CannotStart(f"{gateway_keys.SETTING} must name a file: `nocontent gateway keygen` makes one.")
     return keys
 
 
