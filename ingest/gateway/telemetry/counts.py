@@ -8,6 +8,8 @@ of a message, or of the process that held it, the difference is what is missing.
 import fcntl
 import mmap
 import os
+import struct
+import time
 from collections.abc import Iterator
 from multiprocessing.reduction import DupFd
 from pathlib import Path
@@ -21,6 +23,9 @@ _TENANT_CELLS: Final = 3  # Tenant, taken, settled.
 _TENANTS_AT: Final = PLACES * SLOTS * _SLOT_CELLS
 _CELLS: Final = _TENANTS_AT + TENANTS * _TENANT_CELLS
 _BYTES: Final = -(-_CELLS * 8 // mmap.PAGESIZE) * mmap.PAGESIZE
+NAME: Final = "counts-1"  # With the version of the places of its numbers.
+TURN_S: Final = 20.0
+TURN_POLL_S: Final = 0.05
 OTHERS: Final = 0  # The slot of tenants without one of their own.
 
 
@@ -36,11 +41,16 @@ class CountsFile:
 
     @classmethod
     def make(cls, folder: Path | None) -> Self:
-        """Make counts in memory, or open those in a folder, which outlive the gateway; raises OSError."""
+        """Make counts in memory, or open those in a folder, which outlive the gateway; raises OSError.
+
+        Wait for the companion of a gateway before this one, which may still be reporting from the folder.
+        """
         if folder is None:
             file = os.memfd_create("nocontent-counts", os.MFD_CLOEXEC)
         else:
-            file = os.open(folder / "counts", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            _await_turn(file)
         os.ftruncate(file, _BYTES)
         return cls(file)
 
@@ -48,24 +58,38 @@ class CountsFile:
         return _received, (DupFd(self.file),)
 
 
+def _await_turn(file: int) -> None:
+    """Take the folder for as long as a process has this file open; raises BlockingIOError after TURN_S."""
+    ends_at = time.monotonic() + TURN_S
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > ends_at:
+                raise
+            time.sleep(TURN_POLL_S)
+        else:
+            return
+
+
 def _received(passed: _Passed) -> CountsFile:
     return CountsFile(passed.detach())
 
 
 class Missing(NamedTuple):
-    """Requests of a tenant that finished at a place and have not arrived; the tenant is 0 if it is not known."""
+    """Requests of a tenant that finished at a place and have not arrived; the tenant is 0 in the slot of others."""
 
-    place: int
     slot: int
     tenant_id: int
     events: int
+    finished: int
 
 
 class WorkerCounts:
     """A worker's place among the counts: it numbers what it finishes."""
 
     def __init__(self, file: CountsFile) -> None:
-        self._file = file.file
+        self._file = _opened_again(file)
         self._cells = _mapped(file)
         self.place = self._claim()
         self._slots: dict[int, int] = {}
@@ -83,6 +107,10 @@ class WorkerCounts:
         at = _slot_at(self.place, slot) + 1
         self._cells[at] += 1
         return slot, self._cells[at]
+
+    def close(self) -> None:
+        """Give up the place."""
+        os.close(self._file)
 
     def _new_slot(self, tenant_id: int) -> int:
         slot = len(self._slots) + 1
@@ -105,7 +133,7 @@ class CompanionCounts:
     """The companion's view of the counts."""
 
     def __init__(self, file: CountsFile) -> None:
-        self._file = file.file
+        self._file = _opened_again(file)
         self._cells = _mapped(file)
         self._tenants: dict[int, int] = {}
         for place in range(TENANTS):
@@ -124,7 +152,8 @@ class CompanionCounts:
 
     def arrive(self, place: int, slot: int, number: int) -> None:
         """Note that a request has arrived, and that whatever was missing before it is taken as lost."""
-        self._cells[_slot_at(place % PLACES, slot % SLOTS) + 2] = number
+        at = _slot_at(place % PLACES, slot % SLOTS) + 2
+        self._cells[at] = max(self._cells[at], number)
 
     def take(self, tenant_id: int, events: int) -> bool:
         """Count events and losses of a tenant that have to be settled; return whether there was room for the tenant."""
@@ -163,16 +192,26 @@ class CompanionCounts:
 
 
 def hold(file: int, place: int) -> bool:
-    """Take the lock of a place, which ends with the process; return whether no other process has it."""
+    """Take the lock of a place, for as long as a file is open; return whether nobody else has it."""
     try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
+        fcntl.fcntl(file, fcntl.F_OFD_SETLK, _lock(fcntl.F_WRLCK, place))
     except OSError:
         return False
     return True
 
 
 def release(file: int, place: int) -> None:
-    fcntl.lockf(file, fcntl.LOCK_UN, 1, place)
+    fcntl.fcntl(file, fcntl.F_OFD_SETLK, _lock(fcntl.F_UNLCK, place))
+
+
+def _lock(kind: int, place: int) -> bytes:
+    """Return a `struct flock` of one byte."""
+    return struct.pack("hhqqi", kind, os.SEEK_SET, place, 1, 0)
+
+
+def _opened_again(file: CountsFile) -> int:
+    """Open a file anew: locks are those of an opening, and the one that was passed on is everybody's."""
+    return os.open(f"/proc/self/fd/{file.file}", os.O_RDWR | os.O_CLOEXEC)
 
 
 def _mapped(file: CountsFile) -> "memoryview[int]":
@@ -189,4 +228,4 @@ def _missing(cells: "memoryview[int]", place: int) -> Iterator[Missing]:
         if slot != OTHERS and not tenant_id:
             return
         if finished > arrived:
-            yield Missing(place, slot, tenant_id, finished - arrived)
+            yield Missing(slot, tenant_id, finished - arrived, finished)

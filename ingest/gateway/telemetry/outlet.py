@@ -27,10 +27,11 @@ class Handover:
     @classmethod
     def make(cls, folder: Path | None) -> Self:
         """Make one whose counts are in a folder, or else in memory; raises OSError."""
+        counts = CountsFile.make(folder)
         sending, receiving = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         sending.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
         sending.settimeout(0)
-        return cls(sending, CountsFile.make(folder), receiving)
+        return cls(sending, counts, receiving)
 
     def __reduce__(self) -> "tuple[type[Handover], tuple[socket.socket, CountsFile]]":
         return Handover, (self.sending, self.counts)
@@ -72,10 +73,11 @@ class Outlet:
             self._backlog.popleft()
 
     async def close(self) -> None:
-        """Wait a second at most until nothing is left; what is left is counted as lost."""
+        """Wait a second at most until nothing is left, and give up the place; what is left is counted as lost."""
         ends_at = time.monotonic() + CLOSE_S
         while self._backlog and time.monotonic() < ends_at:
             await asyncio.sleep(RETRY_S)
             self.flush()
         if self._retry is not None:
             self._retry.cancel()
+        self._counts.close()

@@ -4,7 +4,8 @@ A meter never raises, and holds at most EVENT_BYTES_MAX of a stream and DOCUMENT
 that cannot be formatted. How the bytes were split into chunks makes no difference.
 """
 
-from typing import Final, NamedTuple
+import re
+from typing import Final
 
 from ingest.gateway.records import Shape, Usage
 from ingest.gateway.telemetry import answers
@@ -14,6 +15,8 @@ from nocontent_reporter.event import StopReason
 EVENT_BYTES_MAX: Final = 65_536  # Of one event that is read; a message_start has a kilobyte.
 DOCUMENT_BYTES_MAX: Final = 4_194_304
 _NAMES: Final = (b"message_start", b"message_delta", b"message_stop", b"error")
+_BEGINNING: Final = re.compile(rb"\nevent: ?(?:message_|error)")  # Of an event that matters.
+_BEGINNING_BYTES: Final = len(b"\nevent: message")  # The most of it that may end a chunk.
 _END_BYTES: Final = len(b"\n\r")  # Of a blank line without its last byte.
 
 
@@ -61,22 +64,6 @@ class Meter:
         return self._seen
 
 
-class _Needles(NamedTuple):
-    """How a stream writes the beginning of a line that names an event; servers differ in the space."""
-
-    message: bytes
-    error: bytes
-
-    @property
-    def tail(self) -> int:
-        """The most bytes of a needle that may end a chunk."""
-        return max(len(self.message), len(self.error)) - 1
-
-
-_SPACED: Final = _Needles(b"\nevent: message_", b"\nevent: error")
-_CLOSE: Final = _Needles(b"\nevent:message_", b"\nevent:error")
-
-
 class MessagesMeter(Meter):
     """Of a stream of Anthropic's Messages API.
 
@@ -84,24 +71,24 @@ class MessagesMeter(Meter):
     Lines end with LF or CRLF.
     """
 
-    __slots__ = ("_held", "_is_in_event", "_is_too_long", "_needles")
+    __slots__ = ("_held", "_is_in_event", "_is_too_long")
 
     def __init__(self, shape: Shape) -> None:
         super().__init__(shape)
         self._held = b"\n"  # The tail of what was fed, or the event that is being read from its line's beginning.
         self._is_in_event = False
         self._is_too_long = False
-        self._needles: _Needles | None = None
 
     def feed(self, chunk: bytes) -> None:
         held = self._held + chunk
         at = 0
         while True:
             if not self._is_in_event:
-                at = self._next(held, at)
-                if at < 0:
-                    self._held = held[-_SPACED.tail :]
+                found = _BEGINNING.search(held, at)
+                if found is None:
+                    self._held = held[max(at, len(held) - _BEGINNING_BYTES) :]
                     return
+                at = found.start()
                 self._is_in_event = True
             end = _end_of_event(held, at)
             if end < 0:
@@ -111,20 +98,6 @@ class MessagesMeter(Meter):
                 self._event(held[at:end])
             self._is_in_event = self._is_too_long = False
             at = end
-
-    def _next(self, held: bytes, at: int) -> int:
-        """Return where the next event that matters begins, or -1."""
-        needles = self._needles or self._found(held)
-        if needles is None:
-            return -1
-        message, error = held.find(needles.message, at), held.find(needles.error, at)
-        return max(message, error) if message < 0 or error < 0 else min(message, error)
-
-    def _found(self, held: bytes) -> _Needles | None:
-        first = held.find(b"\nevent:")
-        if first >= 0 and first + len(b"\nevent:") < len(held):
-            self._needles = _SPACED if held[first + len(b"\nevent:")] == ord(" ") else _CLOSE
-        return self._needles
 
     def _hold(self, event: bytes) -> None:
         """Keep the beginning of an event; of one that is too long to matter, what may begin its end."""
