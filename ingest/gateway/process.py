@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ingest import config
+from ingest.errors import CannotStart
 from ingest.gateway import bounds
 from ingest.gateway.admission.board import BoardFile
 from ingest.gateway.admission.provider_keys import ProviderKeys
 from ingest.gateway.admission.settings import AdmissionSettings
 from ingest.gateway.companion.launch import Companion
 from ingest.gateway.shared import Shared
-from ingest.gateway.telemetry.outlet import Handover
+from ingest.gateway.telemetry.handover import Handover
+from ingest.gateway.telemetry.settings import TelemetrySettings
 from ingest.serving.application import API_HEADERS, Application, Headers
 
 if TYPE_CHECKING:  # As in `serving.application`.
@@ -30,10 +32,18 @@ def create(shared: object) -> Servable:
 
 def share() -> Shared:
     """Start the companion, and return what the workers share with it."""
-    board, handover = BoardFile.make(), Handover.make(None)
-    assert handover.receiving is not None  # In this process.
-    Companion({"board": board.file, "counts": handover.counts.file, "receiving": handover.receiving.fileno()}).start()
+    board, handover = BoardFile.make(), _handover()
+    Companion({"board": board.file, **handover.files()}).start()
     return Shared(board.readable(), handover)
+
+
+def _handover() -> Handover:
+    try:
+        return Handover.make(config.load_own(TelemetrySettings).spool)
+    except BlockingIOError:
+        raise CannotStart(f"{config.PREFIX}GATEWAY_SPOOL names a folder that another gateway uses.") from None
+    except OSError:
+        raise CannotStart(f"{config.PREFIX}GATEWAY_SPOOL names a folder that cannot be made or written.") from None
 
 
 def check() -> None:

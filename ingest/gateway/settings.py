@@ -8,6 +8,7 @@ from msgspec import Meta
 from ingest.config import Address, Settings
 from ingest.gateway.admission.settings import AdmissionSettings
 from ingest.gateway.confine.settings import ConfineSettings
+from ingest.gateway.telemetry.settings import TelemetrySettings
 from ingest.gateway.upstream.settings import UpstreamSettings
 
 
@@ -28,5 +29,5 @@ class DoorSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GatewaySettings(DoorSettings, AdmissionSettings, ConfineSettings, UpstreamSettings):
+class GatewaySettings(DoorSettings, AdmissionSettings, ConfineSettings, TelemetrySettings, UpstreamSettings):
     """What a gateway reads, parent and workers."""

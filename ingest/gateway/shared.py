@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from ingest.gateway.admission.board import BoardFile
-from ingest.gateway.telemetry.outlet import Handover
+from ingest.gateway.telemetry.handover import Handover
 
 
 class Shared(NamedTuple):

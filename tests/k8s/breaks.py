@@ -164,6 +164,6 @@ def _copy(folder: Path) -> Tree:
             shutil.copytree(source, folder / name)
         else:
             shutil.copy(source, folder / name)
-    for name in ("schema", "ingest"):
+    for name in ("schema", "ingest", "reporter"):
         (folder / name).symlink_to(ROOT / name)
     return Tree(folder)

@@ -28,6 +28,7 @@ class Image:
         self.app, self.tmp = folder / "app", folder / "tmp"
         for name in ("schema", "ingest"):
             shutil.copytree(tree.root / name, self.app / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(tree.root / "reporter/src/nocontent_reporter", self.app / "nocontent_reporter")
         (folder / "bin").mkdir()
         self._command = shutil.copy(tree.root / "k8s" / "nocontent.py", folder / "bin" / "nocontent")
         self.tmp.mkdir()

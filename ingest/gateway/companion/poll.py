@@ -211,8 +211,13 @@ def _connector(settings: AdmissionSettings) -> Callable[[], http.client.HTTPConn
     host, port = found[2].strip("[]"), int(found[3]) if found[3] else None
     if found[1] == "http":
         return lambda: http.client.HTTPConnection(host, port, timeout=CONNECT_S)
+    context = trust(settings)
+    return lambda: http.client.HTTPSConnection(host, port, timeout=CONNECT_S, context=context)
+
+
+def trust(settings: AdmissionSettings) -> ssl.SSLContext:
+    """Return what verifies the service's certificate; raises CannotStart."""
     try:
-        trust = ssl.create_default_context(cafile=settings.gateway_service_ca_file or None)
+        return ssl.create_default_context(cafile=settings.gateway_service_ca_file or None)
     except OSError:
         raise CannotStart(f"{PREFIX}GATEWAY_SERVICE_CA_FILE names a file that has no certificates.") from None
-    return lambda: http.client.HTTPSConnection(host, port, timeout=CONNECT_S, context=trust)

@@ -1,40 +1,17 @@
-"""The way of finished requests from the workers to the companion: a socket that keeps what a killed worker has sent."""
+"""A worker's end of the hand-over: it never waits for the companion, and never raises into a request."""
 
 import asyncio
-import socket
 import time
 from collections import deque
-from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
-from ingest.gateway.telemetry.counts import CountsFile, WorkerCounts
+from ingest.gateway.telemetry.counts import WorkerCounts
 from ingest.gateway.telemetry.finished import Finished, Parcel
+from ingest.gateway.telemetry.handover import Handover
 
 BACKLOG_MAX: Final = 10_000  # Requests that wait in a worker while the socket is full: the companion is being replaced.
 RETRY_S: Final = 0.05
 CLOSE_S: Final = 1.0
-SOCKET_BYTES: Final = 4_194_304  # The kernel gives less if net.core.wmem_max is less: 212,992 hold some 500 requests.
-
-
-class Handover:
-    """What the processes of a gateway share to hand over requests. The parent makes it, and keeps it open."""
-
-    def __init__(self, sending: socket.socket, counts: CountsFile, receiving: socket.socket | None = None) -> None:
-        self.sending = sending
-        self.counts = counts
-        self.receiving = receiving  # None in workers.
-
-    @classmethod
-    def make(cls, folder: Path | None) -> Self:
-        """Make one whose counts are in a folder, or else in memory; raises OSError."""
-        counts = CountsFile.make(folder)
-        sending, receiving = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        sending.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
-        sending.settimeout(0)
-        return cls(sending, counts, receiving)
-
-    def __reduce__(self) -> "tuple[type[Handover], tuple[socket.socket, CountsFile]]":
-        return Handover, (self.sending, self.counts)
 
 
 class Outlet:

@@ -12,6 +12,7 @@ import pytest
 
 from ingest.gateway.admission.board import Board, BoardFile
 from ingest.gateway.companion.launch import Companion
+from ingest.gateway.telemetry.handover import Handover
 from ingest.knowledge.gateway import GatewayTenant
 from ingest.serving.process import is_running
 from tests.gateway.service import SmallService, grant, small_service
@@ -40,8 +41,8 @@ def _settings(service: SmallService, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_settings")
 def test_a_companion_that_is_killed_is_replaced_and_goes_on_with_the_board(service: SmallService) -> None:
-    file = BoardFile.make()
-    companion = Companion({"board": file.file})
+    file, handover = BoardFile.make(), Handover.make(None)
+    companion = Companion({"board": file.file, **handover.files()})
     companion.start()
     try:
         board = Board(file.readable())
@@ -56,6 +57,7 @@ def test_a_companion_that_is_killed_is_replaced_and_goes_on_with_the_board(servi
         companion.stop()
     assert not is_running(companion.pid)
     os.close(file.file)
+    handover.close()
 
 
 PARENT = """

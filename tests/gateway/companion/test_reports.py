@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 
 from ingest.gateway.companion.reports import Reports
+from ingest.gateway.telemetry import handover as handover_module
 from ingest.gateway.telemetry import outlet
 from ingest.gateway.telemetry.counts import PLACES, SLOTS, CompanionCounts, CountsFile
-from ingest.gateway.telemetry.outlet import Handover, Outlet
+from ingest.gateway.telemetry.handover import Handover
+from ingest.gateway.telemetry.outlet import Outlet
 from ingest.gateway.telemetry.reporters import Account
 from ingest.knowledge.gateway import TAG, GatewayTenant
 from tests.gateway.telemetry.requests import finished
@@ -29,7 +31,8 @@ WAIT_S = 20.0
 _WORKER = """
 import asyncio, os, socket, sys
 from ingest.gateway.telemetry.counts import CountsFile
-from ingest.gateway.telemetry.outlet import Handover, Outlet
+from ingest.gateway.telemetry.handover import Handover
+from ingest.gateway.telemetry.outlet import Outlet
 from tests.gateway.telemetry.requests import finished
 
 sending, counts, events = map(int, sys.argv[1:4])
@@ -59,10 +62,7 @@ def handover(folder: Path | None = None) -> Iterator[Handover]:
     try:
         yield made
     finally:
-        made.sending.close()
-        assert made.receiving is not None
-        made.receiving.close()
-        os.close(made.counts.file)
+        made.close()
 
 
 @contextmanager
@@ -197,7 +197,7 @@ def test_two_gateways_do_not_share_a_folder(tmp_path: Path, monkeypatch: pytest.
 def test_a_full_socket_makes_nobody_wait_and_loses_the_oldest_by_count(
     server: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outlet, "SOCKET_BYTES", 16_384)
+    monkeypatch.setattr(handover_module, "SOCKET_BYTES", 16_384)
     monkeypatch.setattr(outlet, "BACKLOG_MAX", 50)
     monkeypatch.setattr(outlet, "CLOSE_S", 0.0)
     with handover() as made:
@@ -209,7 +209,7 @@ def test_a_full_socket_makes_nobody_wait_and_loses_the_oldest_by_count(
 
 
 def test_the_backlog_goes_out_when_there_is_room(server: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outlet, "SOCKET_BYTES", 16_384)
+    monkeypatch.setattr(handover_module, "SOCKET_BYTES", 16_384)
 
     async def run(made: Handover) -> None:
         sender = Outlet(made)
