@@ -226,3 +226,36 @@ def test_the_log_names_faults_and_no_values(script: Scripted, tmp_path: Path, ca
         f"{name} (1 times)" for name in ("spool-unavailable", "revoked-token", "answer-404")
     }
     assert "CANARY" not in caplog.text
+
+
+def test_what_the_host_has_lost_is_reported_as_dropped(script: Scripted) -> None:
+    with reporting(script.url) as reporter:
+        reporter.lost(3)
+        reporter.lost(2, "queue_full")
+        assert reporter.flush(20)
+        assert reporter.stats().dropped == {"shutdown": 3, "queue_full": 2}
+    assert script.dropped == {"shutdown": 3, "queue_full": 2}
+    assert script.stored == []
+
+
+def test_nothing_wrong_that_a_host_says_it_lost_is_raised_or_counted(script: Scripted) -> None:
+    with reporting(script.url) as reporter:
+        for events in (-1, 0, None, "secret", float("nan")):
+            reporter.lost(events)  # type: ignore[arg-type]  # A host's mistake.
+        reporter.lost(1, "secret")  # type: ignore[arg-type]  # The same.
+        assert reporter.flush(20)
+    assert script.dropped == {"shutdown": 1}
+
+
+def test_what_is_at_risk_is_what_a_kill_would_lose(script: Scripted, tmp_path: Path) -> None:
+    script.script.extend([problem(503, "unavailable", Retry_After="60")] * 2)
+    with reporting(script.url) as memory, reporting(script.url, tmp_path / "spool") as spooled:
+        assert memory.at_risk() == spooled.at_risk() == 0
+        for reporter in (memory, spooled):
+            reporter.report(event())
+            reporter.lost(2)
+            assert reporter.at_risk() == 3
+        assert spooled.sync(20)
+        assert spooled.at_risk() == 0
+        assert not memory.flush(0.2)
+        assert memory.at_risk() == 3

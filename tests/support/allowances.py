@@ -2,6 +2,7 @@
 
 ATTRIBUTES_ALLOWED = {
     "ingest/gateway/reading/facts.py:Facts": "what routing must know of a request: a field for each fact",
+    "ingest/gateway/telemetry/finished.py:Finished": "a record: what an event is made of",
     "ingest/knowledge/billing.py:Invoice": "an issued document; its fields are its columns",
     "ingest/rights/exporting/manifest.py:Manifest": "a document that tenants read",
     "ingest/intake/litellm/records.py:_Record": "a document of LiteLLM's: a field for each member that is read",

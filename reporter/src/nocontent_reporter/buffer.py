@@ -14,8 +14,7 @@ class Load(NamedTuple):
     events: list[Event]
     losses: Counter[str]  # By the contract's reason.
     refused: Counter[str]  # By rule; in `losses` too.
-    until: int  # The number of reports so far,
-    until_lost: int  # and of events that the host has lost itself.
+    until: int  # The number of reports and losses so far.
 
 
 class Buffer:
@@ -32,9 +31,8 @@ class Buffer:
         self._is_closed = False
         self.batch_events = batch_events
         self.reported = 0
-        self.kept = 0  # Of those, how many the writer has dealt with.
-        self._lost = 0  # By the host, before they were reported.
-        self._lost_kept = 0
+        self._lost = 0  # Events that the host has lost before it could report them.
+        self._kept = 0  # Of both, how many the writer has dealt with.
 
     def close(self) -> None:
         """Take no more events."""
@@ -70,10 +68,16 @@ class Buffer:
             self._losses[reason] += events
             self._changed.notify_all()
 
-    def unkept(self) -> int:
-        """Return the reports and losses that the writer has not dealt with."""
+    @property
+    def taken(self) -> int:
+        """Return the number of reports and losses so far."""
         with self._changed:
-            return self.reported - self.kept + self._lost - self._lost_kept
+            return self.reported + self._lost
+
+    def unkept(self) -> int:
+        """Return how many of them the writer has not dealt with."""
+        with self._changed:
+            return self.reported + self._lost - self._kept
 
     def hurry(self) -> None:
         """Make the writer take what there is without waiting for more."""
@@ -96,23 +100,22 @@ class Buffer:
     def take_now(self) -> Load:
         """Take what there is."""
         with self._changed:
-            load = Load(list(self._events), self._losses, self._refused, self.reported, self._lost)
+            load = Load(list(self._events), self._losses, self._refused, self.reported + self._lost)
             self._events.clear()
             self._losses, self._refused = Counter(), Counter()
             self._is_hurried = False
             return load
 
-    def keep(self, load: Load) -> None:
-        """Announce that all that was in a load, and before it, is dealt with."""
+    def keep(self, until: int) -> None:
+        """Announce that all reports and losses up to a number are dealt with."""
         with self._changed:
-            self.kept = max(self.kept, load.until)
-            self._lost_kept = max(self._lost_kept, load.until_lost)
+            self._kept = max(self._kept, until)
             self._changed.notify_all()
 
     def wait_kept(self, until: int, ends_at: float) -> bool:
-        """Wait until all reports up to a number are dealt with, or until a moment; return which."""
+        """Wait until all up to a number are dealt with, or until a moment; return which."""
         with self._changed:
-            while self.kept < until:
+            while self._kept < until:
                 if (left_s := ends_at - time.monotonic()) <= 0:
                     return False
                 self._changed.wait(left_s)

@@ -106,6 +106,6 @@ class Pipeline:
         self._wake.set()  # Even for nothing: a flush is waiting, maybe for what another process has left.
         for reason in load.losses.keys() - {"refused"}:
             self._counts.add(self._counts.dropped, reason, load.losses[reason])
-        self._buffer.keep(load)
+        self._buffer.keep(load.until)
         if load.refused:
             self._refused(load.refused)

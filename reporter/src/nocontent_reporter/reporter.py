@@ -76,7 +76,11 @@ class Reporter:
                 return
             if fault is not None:
                 self._buffer.refuse(fault.rule)
-            self._ensure_started()
+            if self._pipeline is None and self._lock.acquire(blocking=False):  # Or it is being started.
+                try:
+                    self._start()
+                finally:
+                    self._lock.release()
         except Exception:  # noqa: BLE001 - the host answers requests, whatever becomes of its telemetry.
             self._counts.fault("bug")
 
@@ -84,14 +88,16 @@ class Reporter:
         """Count events that the host lost before it could report them; the server gets their number. Never raises."""
         try:
             self._buffer.lose(max(0, int(events)), reason if reason in _LOST else "shutdown")
-            self._ensure_started()
+            self._started()
         except Exception:  # noqa: BLE001 - as in `report`.
             self._counts.fault("bug")
 
     def at_risk(self) -> int:
         """Return the events and losses that a kill of this process would lose: those not yet in a spool's file."""
         pipeline = self._pipeline
-        return self._buffer.unkept() + (pipeline.storage.at_risk() if pipeline is not None else 0)
+        if pipeline is None:
+            return self._buffer.unkept()
+        return self._buffer.unkept() + pipeline.storage.in_memory() + pipeline.storage.memory.owed()
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until the server has answered for all that was reported before; return whether it has.
@@ -161,16 +167,9 @@ class Reporter:
     def _write_out(self, ends_at: float) -> bool:
         """Have the writer put into the spool what the buffer holds; return whether it has by a moment."""
         self._started()
-        reported = self._buffer.reported
+        taken = self._buffer.taken
         self._buffer.hurry()
-        return self._buffer.wait_kept(reported, ends_at)
-
-    def _ensure_started(self) -> None:
-        if self._pipeline is None and self._lock.acquire(blocking=False):  # Or it is being started.
-            try:
-                self._start()
-            finally:
-                self._lock.release()
+        return self._buffer.wait_kept(taken, ends_at)
 
     def _started(self) -> Pipeline:
         with self._lock:
@@ -190,7 +189,13 @@ class Reporter:
         storage = Storage(
             self._spool, Bounds(options.spool_bytes, age_ms), Bounds(options.memory_bytes, age_ms), self._counts.fault
         )
-        sender = Sender(storage, self._connection, self._counts, self._refused_there)
+
+        def refused_there(rules: "Counter[str]") -> None:
+            if rules:
+                self._checker.forget()  # What the server refused for good may be among the terms that passed.
+            self._refused(rules)
+
+        sender = Sender(storage, self._connection, self._counts, refused_there)
         return Pipeline(self._buffer, storage, sender, self._counts, self._refused)
 
     def _refused(self, rules: "Counter[str]") -> None:
@@ -202,12 +207,6 @@ class Reporter:
                     self._options.on_refused(rule, events)
                 except Exception:  # noqa: BLE001 - the host's code; it must not end ours.
                     self._counts.fault("callback")
-
-    def _refused_there(self, rules: "Counter[str]") -> None:
-        """Count events that the server has refused for good; what it refused may be among the terms that passed."""
-        if rules:
-            self._checker.forget()
-        self._refused(rules)
 
     def _forked(self) -> None:
         """Begin anew in a child process: what was reported before is the parent's."""

@@ -133,10 +133,6 @@ class Storage:
         depth = self.memory.depth()
         return depth.waiting + depth.parked
 
-    def at_risk(self) -> int:
-        """Return the events, and the lost ones to be reported, that end with the process."""
-        return self.in_memory() + self.memory.owed()
-
     def depth(self) -> tuple[Depth, "Counter[str]"]:
         """Return how much the spools hold, and the events that this process has dropped from them, by reason."""
         depths, lost = [], Counter[str]()
