@@ -44,9 +44,9 @@ def hold_companion() -> None:
     given = config.load_own(BoundSettings)
     service = urlsplit(given.gateway_service_url)
     reads = _paths(given.gateway_key_file, given.gateway_service_ca_file)
-    writes = _paths(given.gateway_spool, config.counts_folder() or "")
+    writes = _paths(given.gateway_spool)
     layers.apply(profile([service.port or _PORTS[service.scheme]], reads, writes), given)
 
 
-def _paths(*names: str | Path) -> Sequence[Path]:
+def _paths(*names: str) -> Sequence[Path]:
     return [Path(name) for name in names if name]
