@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -18,6 +19,7 @@ from ingest.knowledge.gateway import GatewayTenant
 from ingest.serving.errors import ClientGone
 from schema.event import Status
 
+Note = Callable[[Decision, str, Usage, float], None]  # Remembers what is cached at a model, by its term.
 _NS_PER_MS = 1_000_000
 _ERRORS_FROM = 400
 
@@ -39,10 +41,11 @@ class Call:
     A block of `with` that fails reports it as what the failure says.
     """
 
-    __slots__ = ("_asked", "_delivered", "_first_ns", "_is_reported", "_meter", "_model", "_outlet")
+    __slots__ = ("_asked", "_delivered", "_first_ns", "_is_reported", "_meter", "_model", "_note", "_outlet")
 
-    def __init__(self, asked: Asked, outlet: Outlet) -> None:
+    def __init__(self, asked: Asked, outlet: Outlet, note: Note) -> None:
         self._asked = asked
+        self._note = note
         self._outlet = outlet
         self._delivered: Delivered | None = None
         self._model = asked.decision.model
@@ -102,6 +105,8 @@ class Call:
         self._is_reported = True
         asked, meter, delivered, now_ns = self._asked, self._meter, self._delivered, time.monotonic_ns()
         has_first, terms = asked.streams and self._first_ns, terms_of(asked.tenant)
+        if meter.usage is not None:
+            self._note(asked.decision, terms.of(self._model), meter.usage, time.time())
         self._outlet.put(
             Finished(
                 tenant_id=asked.tenant.tenant_id,

@@ -101,11 +101,13 @@ class Forwarder:
             made = Decision("count-only", facts.model)
             if door.is_reported:
                 began_ns = time.monotonic_ns()
-                made = self._parts.router.decide(tenant, facts, door.provider, time.monotonic())
+                made = self._parts.router.decide(tenant, facts, door.provider, time.time())
                 metrics.decision_seconds.observe((time.monotonic_ns() - began_ns) / 1e9)
             metrics.decisions.labels(made.reason).inc()
         model, streams = (made.model, False) if facts is None else (facts.model, facts.streams)
-        call = Call(Asked(door, tenant, model, streams, made, request.began_ns), self._parts.outlet)
+        call = Call(
+            Asked(door, tenant, model, streams, made, request.began_ns), self._parts.outlet, self._parts.router.note
+        )
         return call, self._legs(request, admitted, made, _maker(body, facts))
 
     def _legs(self, request: Request, admitted: Admitted, made: Decision, body_for: BodyFor) -> list[Leg]:

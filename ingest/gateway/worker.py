@@ -1,7 +1,6 @@
 """Composes a worker: what the rooms of the gateway need, from the settings and from what the parent shares."""
 
 import gc
-from typing import NamedTuple
 
 from starlette.types import Receive, Send
 
@@ -12,6 +11,7 @@ from ingest.gateway.admission.errors import BoardStale
 from ingest.gateway.admission.provider_keys import ProviderKeys
 from ingest.gateway.admission.tokens import Admission
 from ingest.gateway.app import Gateway
+from ingest.gateway.classifier.model import classify
 from ingest.gateway.forward import Forwarder, Parts
 from ingest.gateway.records import Provider
 from ingest.gateway.routing.decide import Router
@@ -23,7 +23,6 @@ from ingest.gateway.upstream.errors import KINDS, Kind
 from ingest.gateway.upstream.origin import Origin
 from ingest.serving.body_memory import BodyMemory
 from ingest.serving.heartbeat import Heartbeat
-from schema.vocabulary import UNKNOWN
 
 metrics.declare((face.fault for face in faults.FACES.values()), KINDS)
 
@@ -54,7 +53,7 @@ class Lifespan:
         await receive()
         tasks = gateway.state.tasks
         origins = _origins(self._settings)
-        parts = Parts(self._admission, Router(_unclassified), self._courier, self._outlet, origins, self._memory)
+        parts = Parts(self._admission, Router(classify), self._courier, self._outlet, origins, self._memory)
         gateway.forwarder = Forwarder(parts)
         gateway.probes = {
             b"/livez": lambda: tuple(sorted(tasks.broken)),
@@ -85,16 +84,6 @@ class Lifespan:
 
     def _report(self) -> None:
         metrics.body_bytes.set(self._memory.bytes)
-
-
-class _Unclassified(NamedTuple):
-    category: str = UNKNOWN
-    confidence: int = 0
-
-
-def _unclassified(_sample: bytes) -> _Unclassified:
-    """Name no category, so that nothing is routed until there is a classifier."""
-    return _Unclassified()
 
 
 def _note(kind: Kind) -> None:

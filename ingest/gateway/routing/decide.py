@@ -72,7 +72,8 @@ class Router:
 
     def __init__(self, classify: Callable[[bytes], Label]) -> None:
         self._classify = classify
-        book.shipped()  # Read before the first request, as the catalogue is.
+        classify(b"")  # What these read from files is read before the first request.
+        book.shipped()
         ModelTerms(GatewayTenant(0))
         self._warm = WarmPrefixes()
 
