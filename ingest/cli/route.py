@@ -209,16 +209,17 @@ def _lines(found: View, each: Suggestion) -> list[str]:
         lines = [f"{name:28} {sentences.why(each.why)}"]
     else:
         saved = f"{_usd(each.saved_nanousd)} of {_usd(each.spent_nanousd)} USD in {DAYS} days"
-        lines = [f"{name:28} {found.model(each.model_id)} in place of {found.model(each.asked_id)}: saves {saved}"]
+        lines = [f"{name:28} {found.model(each.model_id)} in place of {found.model(each.reference_id)}: saves {saved}"]
     for refusal in each.refusals:
-        lines.append(f"    not {found.model(refusal.model_id)}: {sentences.against(refusal, each.asked)}")
+        lines.append(f"    not {found.model(refusal.model_id)}: {sentences.against(refusal, each.reference)}")
     return lines
 
 
 def _facts(found: View, each: Suggestion) -> dict[str, object]:
     return {
-        "category": found.category(each.category_id), "asked": found.model(each.asked_id), "requests": each.events,
-        "spent_usd": _usd(each.spent_nanousd), "model": each.model_id and found.model(each.model_id),
+        "category": found.category(each.category_id), "compared_with": found.model(each.reference_id),
+        "requests": each.events, "spent_usd": _usd(each.spent_nanousd),
+        "model": each.model_id and found.model(each.model_id),
         "saved_usd": _usd(each.saved_nanousd), "covered_requests": each.covered, "why": each.why,
         "against": {found.model(refusal.model_id): refusal.against for refusal in each.refusals},
     }  # fmt: skip

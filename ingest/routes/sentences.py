@@ -15,8 +15,8 @@ HONEST = (
     " route in dry-run, and judge answers of the other model yourself before you turn it on."
 )
 _WHY: Mapping[Why, str] = {
-    "few-requests": f"No model served {REQUESTS_MIN} requests of this category that asked for it in {DAYS} days, so"
-    " there is nothing to compare with.",
+    "few-requests": f"No model served {REQUESTS_MIN} requests of this category in {DAYS} days, so there is nothing to"
+    " compare with.",
     "no-other-model": f"No other model served requests of this category in {DAYS} days, and none is allowed by name.",
     "none-passes": "Each other model is ruled out.",
 }
@@ -48,13 +48,13 @@ def why(reason: Why) -> str:
     return _WHY[reason]
 
 
-def against(refusal: Refusal, asked: Record | None) -> str:
+def against(refusal: Refusal, reference: Record | None) -> str:
     """Say what speaks against a model, with both rates and their intervals if it is a rate."""
     said, rate = _AGAINST[refusal.against], _RATES.get(refusal.against)
-    if rate is None or refusal.record is None or asked is None:
+    if rate is None or refusal.record is None or reference is None:
         return said
     points = f"{100 * MARGIN:.0f} points"
-    return f"{said} by {points} or more: {share(rate(refusal.record))} against {share(rate(asked))}"
+    return f"{said} by {points} or more: {share(rate(refusal.record))} against {share(rate(reference))}"
 
 
 def share(rate: Rate) -> str:

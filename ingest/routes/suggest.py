@@ -45,14 +45,15 @@ class Suggestion(NamedTuple):
     """What to do about a category; without a model there is a reason."""
 
     category_id: int
-    asked_id: int  # The model that most requests of the category ask for and are served by.
+    reference_id: int  # The model that others are compared with.
     events: int
     spent_nanousd: int
     model_id: int | None
     saved_nanousd: int  # In the days that the evidence is of.
-    covered: int  # The requests that the saving is of: served elsewhere, with both prices known.
+    others: int  # The requests that other models served,
+    covered: int  # and those of them whose prices are both known, of which the saving is.
     why: Why | None
-    asked: Record | None
+    reference: Record | None
     record: Record | None
     refusals: tuple[Refusal, ...]
 
@@ -75,8 +76,11 @@ def cost_nanousd(evidence: Evidence, place: tuple[int, int], tokens: Tokens, eve
 
 
 class _Saving(NamedTuple):
+    """What requests would have cost less that other models served; of `covered` of them both prices are known."""
+
     nanousd: int
-    events: int
+    others: int
+    covered: int
 
 
 class _Category:
@@ -88,37 +92,44 @@ class _Category:
         self._id = cells[0].category_id
 
     def suggest(self, allowed: Collection[int]) -> Suggestion:
-        asked_id = self._asked()
-        asked = self._record(asked_id)
+        reference_id = self._reference()
+        reference = self._record(reference_id)
         made = Suggestion(
-            self._id, asked_id, sum(cell.events for cell in self._cells),
-            sum(cell.spent_nanousd for cell in self._cells), None, 0, 0, None, asked, None, (),
+            self._id, reference_id, sum(cell.events for cell in self._cells),
+            sum(cell.spent_nanousd for cell in self._cells), None, 0, 0, 0, None, reference, None, (),
         )  # fmt: skip
-        others = {*allowed, *(cell.routed_id for cell in self._cells)} - {0, asked_id}
-        if asked is None:
+        others = {*allowed, *(cell.routed_id for cell in self._cells)} - {0, reference_id}
+        if reference is None:
             return made._replace(why="few-requests")
         if not others:
             return made._replace(why="no-other-model")
         refusals = []
         for model, saving in self._cheapest_first(others):
             record = self._record(model)
-            against = "not-allowed" if allowed and model not in allowed else _against(record, asked, saving)
+            against = "not-allowed" if allowed and model not in allowed else _against(record, reference, saving)
             if against is not None:
                 refusals.append(Refusal(model, against, record))
             elif made.model_id is None and saving is not None:
-                made = made._replace(model_id=model, saved_nanousd=saving.nanousd, covered=saving.events, record=record)
+                made = made._replace(
+                    model_id=model, saved_nanousd=saving.nanousd, others=saving.others, covered=saving.covered,
+                    record=record,
+                )  # fmt: skip
         return made._replace(why=None if made.model_id else "none-passes", refusals=tuple(refusals))
 
     def _cheapest_first(self, models: Iterable[int]) -> list[tuple[int, _Saving | None]]:
         savings = [(model, self._saving(model)) for model in models]
         return sorted(savings, key=lambda each: (each[1] is None, -each[1].nanousd if each[1] else 0, each[0]))
 
-    def _asked(self) -> int:
-        """Return the model that served most of those requests that asked for it."""
+    def _reference(self) -> int:
+        """Return the model that served most requests that asked for it; if those are too few, most requests."""
         own: dict[int, int] = defaultdict(int)
+        served: dict[int, int] = defaultdict(int)
         for cell in self._cells:
-            own[cell.requested_id] += cell.events if cell.requested_id == cell.routed_id else 0
-        return max(own, key=lambda model: (own[model], -model))
+            served[cell.routed_id] += cell.events
+            if cell.requested_id == cell.routed_id:
+                own[cell.routed_id] += cell.events
+        counts = own if max(own.values(), default=0) >= REQUESTS_MIN else served
+        return max(counts, key=lambda model: (counts[model], -model))
 
     def _record(self, model: int) -> Record | None:
         """Return how a model's requests ended, or None if they are too few to show it."""
@@ -136,20 +147,19 @@ class _Category:
 
     def _saving(self, model: int) -> _Saving | None:
         """Return what the requests that other models served would have cost less; None if no price is known."""
-        saved, events, is_priced = 0, 0, False
+        saving, is_priced = _Saving(0, 0, 0), False
         for cell in self._cells:
             own = cost_nanousd(self._evidence, (cell.provider_id, model), cell.tokens, cell.events)
             is_priced |= own is not None
             if cell.routed_id == model:
                 continue
             known = cost_nanousd(self._evidence, (cell.provider_id, cell.routed_id), cell.tokens, cell.events)
-            if own is not None and known is not None:
-                saved += known - own
-                events += cell.events
-        return _Saving(saved, events) if is_priced else None
+            less, covered = (0, 0) if own is None or known is None else (known - own, cell.events)
+            saving = _Saving(saving.nanousd + less, saving.others + cell.events, saving.covered + covered)
+        return saving if is_priced else None
 
 
-def _against(record: Record | None, asked: Record, saving: _Saving | None) -> Against | None:
+def _against(record: Record | None, reference: Record, saving: _Saving | None) -> Against | None:
     """Return the first thing that speaks against a model."""
     if record is None:
         return "few-requests"
@@ -158,14 +168,14 @@ def _against(record: Record | None, asked: Record, saving: _Saving | None) -> Ag
     if saving.nanousd <= 0:
         return "not-cheaper"
     compared: Sequence[tuple[Against, Rate, Rate]] = (
-        ("fails-more", record.failed, asked.failed),
-        ("retried-more", record.retried, asked.retried),
-        ("replaced-more", record.replaced, asked.replaced),
+        ("fails-more", record.failed, reference.failed),
+        ("retried-more", record.retried, reference.retried),
+        ("replaced-more", record.replaced, reference.replaced),
     )
     for name, own, other in compared:
         if own.is_known and other.is_known and quality.may_be_worse(own, other):
             return name
-    return "later" if quality.may_be_later(record.latency, asked.latency) else None
+    return "later" if quality.may_be_later(record.latency, reference.latency) else None
 
 
 class DryRun(NamedTuple):

@@ -31,6 +31,7 @@ PICTURES = (
     Picture("overview-phone", "/overview", _NARROW),
     Picture("usage", "/usage"),
     Picture("routing", "/routing", is_dark=True),
+    Picture("routing-table", "/routes", (1_180, 1_500)),
     Picture("refusals", "/refusals"),
     Picture("arrivals", "/arrivals"),
     Picture("vocabulary", "/vocabulary"),

@@ -46,7 +46,7 @@ def _against(found: Suggestion) -> dict[int, str]:
 
 def test_the_cheapest_that_ends_no_worse_is_suggested_with_its_saving() -> None:
     found = _one(_evidence(_cell(_DEAR, 5_000), _cell(_CHEAP, 1_000), _cell(_CHEAPEST, 1_000)))
-    assert (found.asked_id, found.model_id, found.why, found.events) == (_DEAR, _CHEAPEST, None, 7_000)
+    assert (found.reference_id, found.model_id, found.why, found.events) == (_DEAR, _CHEAPEST, None, 7_000)
     # 1 M tokens of input and 0.1 M of output each: USD 22.50 and 4.50 come down to 1.50.
     assert (found.saved_nanousd, found.covered) == (24_000_000_000, 6_000)
     assert found.refusals == ()
@@ -92,8 +92,13 @@ def test_only_allowed_models_are_suggested_if_there_is_a_list() -> None:
 
 
 def test_a_category_without_comparison_says_why() -> None:
-    assert _one(_evidence(_cell(_DEAR, 199), _cell(_CHEAP, 1_000, asked=_DEAR))).why == "few-requests"
+    assert _one(_evidence(_cell(_DEAR, 199), _cell(_CHEAP, 199, asked=_DEAR))).why == "few-requests"
     assert _one(_evidence(_cell(_DEAR, 5_000))).why == "no-other-model"
+
+
+def test_what_is_routed_already_is_compared_with_what_serves_most() -> None:
+    found = _one(_evidence(_cell(_CHEAP, 5_000, asked=_DEAR), _cell(_CHEAPEST, 1_000, asked=_DEAR)))
+    assert (found.reference_id, found.model_id, found.covered) == (_CHEAP, _CHEAPEST, 5_000)
 
 
 def test_requests_without_a_price_are_in_no_saving() -> None:

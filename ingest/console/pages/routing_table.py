@@ -21,7 +21,7 @@ from ingest.store.gateway.errors import RouteError
 from ingest.store.gateway.evidence import DAYS
 from schema.event import Kind
 
-PATH = "/routing/table"
+PATH = "/routes"
 READERS: frozenset[Role] = frozenset(("owner", "admin", "analyst"))
 _MODE_WORDS = {
     "off": "off: each request goes to the model that it names",
@@ -30,16 +30,18 @@ _MODE_WORDS = {
 }
 _ROUTES = (
     Column("category", "Category", "code"),
-    Column("model", "Goes to", "code"),
-    Column("fallbacks", "If it fails", "code"),
+    Column("models", "Goes to"),
     Column("state", "State"),
     Column("requests", f"Requests, {DAYS} days", "count"),
+    Column("suggested", "Suggested", "code"),
+)
+_FIGURES = (
+    Column("category", "Category", "code"),
+    Column("compared_with", "Compared with", "code"),
     Column("spend_usd", "Spend", "money"),
-    Column("asked", "Asks most for", "code"),
     Column("suggested", "Suggested", "code"),
     Column("savings_usd", "Would save", "money"),
-    Column("covered_requests", "Of requests", "count"),
-    Column("suggestion", "Why not"),
+    Column("coverage", "Covered", "share"),
 )
 _AGAINST = (Column("category", "Category", "code"), Column("model", "Model", "code"), Column("against", "Because"))
 _REASONS = (Column("reason", "Reason", "code"), Column("requests", "Requests", "count"))
@@ -73,7 +75,8 @@ async def _page(visit: Visit, status: HTTPStatus, error: str) -> Response:
                      f"There are no routes, and no requests with a category in {DAYS} days."),
         routed={found.category(own) for own in found.table.routes},
         offers=_offers(found),
-        against=Table("against", "Models that are not suggested", _AGAINST, _refusals(found)),
+        figures=Table("suggestions", f"Suggestions, of {DAYS} days", _FIGURES, _figures(found)),
+        against=Table("against", "Why nothing else is suggested", _AGAINST, _refusals(found)),
         allowed=[found.model(model) for model in found.table.allowed],
         reasons=Table("reasons", f"What gateways decided, {DAYS} days", _REASONS, sorted(found.reasons.items())),
         dry_runs=Table("dry-runs", f"Dry-run by the table as it is now, {DAYS} days", _DRY_RUNS, _dry_runs(found)),
@@ -85,17 +88,20 @@ async def _page(visit: Visit, status: HTTPStatus, error: str) -> Response:
 def _row(found: View, category_id: int, suggestion: Suggestion | None) -> Sequence[Cell]:
     models = [found.model(model) for model in found.table.routes.get(category_id, ())]
     state = "no route" if not models else "in force" if found.in_force(category_id) else "not allowed, or retired"
-    own: Sequence[Cell] = (
-        found.category(category_id), models[0] if models else None, ", ".join(models[1:]) or None, state,
-    )  # fmt: skip
-    if suggestion is None:
-        return (*own, 0, 0, None, None, None, None, None)
-    its = suggestion
-    spent: Sequence[Cell] = (its.events, its.spent_nanousd, found.model(its.asked_id))
-    if its.model_id is None:
-        assert its.why is not None
-        return (*own, *spent, None, None, None, sentences.why(its.why))
-    return (*own, *spent, found.model(its.model_id), its.saved_nanousd, its.covered, None)
+    requests = 0 if suggestion is None else suggestion.events
+    suggested = None if suggestion is None or suggestion.model_id is None else found.model(suggestion.model_id)
+    return found.category(category_id), ", then ".join(models) or None, state, requests, suggested
+
+
+def _figures(found: View) -> list[Sequence[Cell]]:
+    return [
+        (
+            found.category(each.category_id), found.model(each.reference_id), each.spent_nanousd,
+            found.model(each.model_id), each.saved_nanousd, each.covered / each.others,
+        )
+        for each in found.suggestions
+        if each.model_id is not None
+    ]  # fmt: skip
 
 
 def _offers(found: View) -> Mapping[str, tuple[str, str]]:
@@ -110,11 +116,16 @@ def _offers(found: View) -> Mapping[str, tuple[str, str]]:
 
 
 def _refusals(found: View) -> list[Sequence[Cell]]:
-    return [
-        (found.category(each.category_id), found.model(refusal.model_id), sentences.against(refusal, each.asked))
-        for each in found.suggestions
-        for refusal in each.refusals
-    ]
+    rows: list[Sequence[Cell]] = []
+    for each in found.suggestions:
+        category = found.category(each.category_id)
+        if each.why is not None:
+            rows.append((category, None, sentences.why(each.why)))
+        rows += [
+            (category, found.model(refusal.model_id), sentences.against(refusal, each.reference))
+            for refusal in each.refusals
+        ]
+    return rows
 
 
 def _dry_runs(found: View) -> list[Sequence[Cell]]:

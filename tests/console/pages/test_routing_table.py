@@ -11,7 +11,7 @@ from tests.support import cluster, routes
 from tests.support.console import Console, Visitor, text
 from tests.support.routes import Requests
 
-_PATH = "/routing/table"
+_PATH = "/routes"
 _MODE = {"mode": "dry-run", "confidence": "72.5", "concurrency": "0"}
 _OPUS, _SONNET, _HAIKU = "claude-opus-4-5", "claude-sonnet-4-5", "claude-haiku-4-5"
 _SETTINGS = "SELECT mode, confidence_min, concurrency_max FROM gateway_settings WHERE tenant_id = 1"
@@ -34,6 +34,10 @@ def _rows(running: Console, query: str) -> list[tuple[object, ...]]:
     return [tuple(row) for row in cluster.fetch(running.dsn, query)]
 
 
+def _csv(visitor: Visitor, name: str) -> list[str]:
+    return visitor.get(f"{_PATH}?csv={name}").body.decode().splitlines()
+
+
 def test_a_tenant_without_a_table_is_taught_how_to_begin(running: Console) -> None:
     with running.visitor("owner", "globex") as owner:
         page = text(owner.get(_PATH))
@@ -51,9 +55,9 @@ def test_a_table_is_set_shown_and_unset(owner: Visitor, emptied: Console) -> Non
     page = text(owner.get(f"{_PATH}?notice=route-set"))
     assert "The table is saved." in page
     assert "from 72.5 % on" in page
-    assert f"debugging {_HAIKU} {_SONNET}, {_OPUS} not allowed, or retired" in page
+    assert f"debugging {_HAIKU}, then {_SONNET}, then {_OPUS} not allowed, or retired" in page
     assert owner.post(f"{_PATH}/disallow", {"model": _SONNET}).status == HTTPStatus.SEE_OTHER
-    assert f"{_HAIKU} {_SONNET}, {_OPUS} in force" in text(owner.get(_PATH))
+    assert f"then {_OPUS} in force" in text(owner.get(_PATH))
     assert _rows(emptied, _ROUTES) == [("debugging", _HAIKU), ("debugging", _SONNET), ("debugging", _OPUS)]
     assert owner.post(f"{_PATH}/unset", {"category": "debugging"}).status == HTTPStatus.SEE_OTHER
     assert _rows(emptied, _ROUTES) == []
@@ -110,13 +114,13 @@ def test_a_suggestion_is_shown_with_its_figures_and_taken(owner: Visitor, emptie
         Requests("translation", _OPUS, _SONNET, 150),
     )  # fmt: skip
     page = text(owner.get(_PATH))
-    assert "translation – – no route" in page
+    assert f"translation – no route 6,150 {_HAIKU}" in page
     assert f"{_SONNET} it served fewer than 200 requests of this category in 30 days" in page
     assert sentences.HONEST in page
-    _, row = owner.get(f"{_PATH}?csv=routes").body.decode().split("translation,", 1)
     # 5,000 of Opus and 150 of Sonnet, at 1.75, 1.05 and 0.35 cents each.
-    assert row.splitlines()[0] == f",,no route,6150,61.5,{_OPUS},{_HAIKU},71.05,5150,"
-    assert owner.get(f"{_PATH}?csv=reasons").body == b"reason,requests\r\ndry-run,5000\r\n"
+    (row,) = [line for line in _csv(owner, "suggestions") if line.startswith("translation")]
+    assert row == f"translation,{_OPUS},61.5,{_HAIKU},71.05,1.0"
+    assert _csv(owner, "reasons") == ["reason,requests", "dry-run,5000"]
     assert owner.post(f"{_PATH}/set", {"category": "translation", "model": _HAIKU}).status == HTTPStatus.SEE_OTHER
-    assert owner.get(f"{_PATH}?csv=dry-runs").body.splitlines()[1] == b"translation,5000,70,5000"
+    assert _csv(owner, "dry-runs")[1] == "translation,5000,70,5000"
     assert "Take" not in text(owner.get(_PATH))
