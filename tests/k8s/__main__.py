@@ -23,6 +23,7 @@ CHECKS: dict[str, Check] = {
     "secrets": pods.open_secrets,
     "settings": pods.unknown_settings,
     "logins": pods.inconsistent_logins,
+    "gateway": pods.lasting,
     "receipts": pods.exposed_keys,
     "probes": rollout.wrong_probes,
     "grace": rollout.short_grace,

@@ -19,6 +19,7 @@ _SERVER, _NETWORK, _SCALING = "k8s/base/server.yaml", "k8s/base/network.yaml", "
 _SETTINGS, _SERVICES = "k8s/base/settings.env", "k8s/base/services.yaml"
 _ERASURES = "k8s/components/erasures/kustomization.yaml"
 _MAINTAIN, _MIGRATE = "k8s/base/maintain.yaml", "k8s/base/migrate.yaml"
+_GATEWAY, _GATEWAY_NETWORK = "k8s/components/gateway/gateway.yaml", "k8s/components/gateway/network.yaml"
 _JOBS, _CONSOLE = "k8s/base/jobs.yaml", "k8s/base/console.yaml"
 _CLUSTER, _EXTERNAL = "k8s/overlays/prod-cnpg/cluster.yaml", "k8s/overlays/prod-external/kustomization.yaml"
 
@@ -75,6 +76,19 @@ BREAKS = (
     Break("one console", "scaling", _CONSOLE, "replicas: 2", "replicas: 1", "2 replicas"),
     Break("a console with a wrong bind", "ports", _SETTINGS, "CONSOLE_BIND=0.0.0.0:8480", "CONSOLE_BIND=0.0.0.0:8481", "NOCONTENT_CONSOLE_BIND"),
     Break("a console that anybody may reach", "network", _NETWORK, "        - namespaceSelector:\n            matchLabels:\n              kubernetes.io/metadata.name: ingress-nginx\n      ports:\n", "        - namespaceSelector: {}\n      ports:\n", "lets anybody in"),
+    Break("a gateway with a volume", "gateway", _GATEWAY, "      volumes:\n", "      volumes:\n        - name: tmp\n          emptyDir: {}\n", "not a secret"),
+    Break("a gateway with a login", "gateway", _GATEWAY, "            - name: TMPDIR\n", "            - name: NOCONTENT_DSN_FILE\n              value: /run/secrets/nocontent-gateway/dsn\n            - name: TMPDIR\n", "way to a database"),
+    Break("a gateway that has all settings", "settings", _GATEWAY, "name: nocontent-gateway-settings", "name: nocontent-settings", "no NOCONTENT_DSN_FILE"),
+    Break("a gateway that may swap", "gateway", _GATEWAY, "            limits: *bounds", '            limits:\n              cpu: "2"\n              memory: 1Gi', "no swap"),
+    Break("a gateway without Landlock", "gateway", "k8s/components/gateway/settings.env", "CONFINE=required", "CONFINE=off", "CONFINE=required"),
+    Break("a gateway without a layer", "gateway", "k8s/components/gateway/settings.env", "CONFINE=required", "CONFINE=required\nNOCONTENT_GATEWAY_CONFINE_WITHOUT=seccomp", "without an exception"),
+    Break("a gateway with counters on disk", "gateway", _GATEWAY, "value: /dev/shm", "value: /run/secrets/nocontent-tls", "TMPDIR"),
+    Break("a gateway with a route to the database", "network", _NETWORK, "maintain, jobs]", "maintain, jobs, gateway]", "let out to [53, 443, 5432, 8080]"),
+    Break("a gateway that reaches the cluster", "network", _GATEWAY_NETWORK, "except: [10.0.0.0/8, ", "except: [", "public addresses"),
+    Break("a gateway that reaches other pods", "network", _GATEWAY_NETWORK, "component: server", "component: console", "other pods"),
+    Break("a gateway that cuts streams", "grace", _GATEWAY, "PeriodSeconds: 690", "PeriodSeconds: 600", "must be above"),
+    Break("a gateway without memory for bodies", "memory", _GATEWAY, "memory: 640Mi", "memory: 256Mi", "memory limit"),
+    Break("a gateway with root's rights", "checkov", _GATEWAY, "drop: [ALL]", "drop: [NET_RAW]", "gateway.yaml: Deployment: CKV_K8S_37"),
     Break("a database whose name nobody checks", "logins", "k8s/components/database-tls/kustomization.yaml", "verify-full", "require", "verify-full"),
     Break("the CA of another database", "database", "k8s/components/database-tls/kustomization.yaml", "nocontent-db-ca,", "other-ca,", "do not mount"),
     Break("a policy for another database", "database", "k8s/overlays/prod-cnpg/network.yaml", "nocontent-db", "nocontent-database", "selects another"),

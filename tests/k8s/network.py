@@ -6,9 +6,11 @@ from msgspec import field
 
 from tests.k8s.objects import PORTS, Pod, Port, Selector, Shape, listening, pods
 from tests.k8s.overlays import Object, Tree
-from tests.k8s.pods import settings
+from tests.k8s.pods import is_gateway, settings
 
-POSTGRESQL = 5432
+POSTGRESQL, SERVICE, HTTPS = 5432, 8080, 443
+_INSIDE = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"}  # Where a cluster's pods and databases are.
+_SERVERS = Selector({"app.kubernetes.io/name": "nocontent", "app.kubernetes.io/component": "server"})
 
 
 class _Service(Shape, frozen=True):
@@ -28,6 +30,7 @@ class _Monitor(Shape, frozen=True):
 
 class _Block(Shape, frozen=True):
     cidr: str
+    beside: tuple[str, ...] = field(default=(), name="except")
 
 
 class _Peer(Shape, frozen=True):
@@ -133,13 +136,31 @@ def _of_pod(tree: Tree, pod: Pod, policies: list[_Policy]) -> Iterator[str]:
             peer.pod_selector and peer.namespace_selector for peer in rule.sources
         ):
             yield f"{pod.place}: /metrics is open to more than the pods of Prometheus"
+    yield from _outward(pod, policies)
+
+
+def _outward(pod: Pod, policies: list[_Policy]) -> Iterator[str]:
     outward = {port.port for policy in policies for rule in policy.egress for port in rule.ports}
+    if is_gateway(pod):
+        yield from _of_gateway(pod, outward, policies)
+        return
     if outward != {53, POSTGRESQL}:
         yield f"{pod.place}: NetworkPolicies let out to {sorted(outward)}; DNS and PostgreSQL are 53 and {POSTGRESQL}"
     if "prod" in pod.overlay and not all(
         rule.targets for policy in policies for rule in policy.egress if rule.ports[0].port == POSTGRESQL
     ):
         yield f"{pod.place}: the NetworkPolicy `database` does not say where the database is"
+
+
+def _of_gateway(pod: Pod, outward: set[int], policies: list[_Policy]) -> Iterator[str]:
+    if outward != {53, SERVICE, HTTPS}:
+        yield f"{pod.place}: NetworkPolicies let out to {sorted(outward)}; DNS, the service and providers are enough"
+    for rule in (rule for policy in policies for rule in policy.egress):
+        ports = {port.port for port in rule.ports}
+        if ports == {HTTPS} and not all(peer.ip_block and {*peer.ip_block.beside} >= _INSIDE for peer in rule.targets):
+            yield f"{pod.place}: providers are at public addresses; a NetworkPolicy lets it out to others"
+        if ports == {SERVICE} and [peer.pod_selector for peer in rule.targets] != [_SERVERS]:
+            yield f"{pod.place}: port {SERVICE} is the service's; a NetworkPolicy lets it out to other pods"
 
 
 def _names_somebody(peer: _Peer) -> bool:

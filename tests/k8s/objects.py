@@ -10,6 +10,7 @@ from tests.k8s.overlays import Object, Tree
 # The commands that listen, with the setting of each port by its name.
 PORTS = {
     "serve": {"api": "NOCONTENT_BIND", "metrics": "NOCONTENT_METRICS_BIND"},
+    "gateway": {"gateway": "NOCONTENT_GATEWAY_BIND", "metrics": "NOCONTENT_GATEWAY_METRICS_BIND"},
     "console": {"pages": "NOCONTENT_CONSOLE_BIND", "metrics": "NOCONTENT_CONSOLE_METRICS_BIND"},
 }
 
@@ -209,5 +210,5 @@ def servers(tree: Tree) -> Iterator[Pod]:
 
 
 def listening(tree: Tree) -> Iterator[Pod]:
-    """Yield the pods that have ports: servers and consoles."""
+    """Yield the pods that have ports: servers, consoles and gateways."""
     return (pod for pod in pods(tree, "Deployment") if pod.container.args[0] in PORTS)

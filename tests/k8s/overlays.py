@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from tests.support.service import ROOT
 
-OVERLAYS = ("dev", "prod-cnpg", "prod-external")
+OVERLAYS = ("dev", "prod-cnpg", "prod-external", "prod-gateway")
 TOOLS = ROOT / ".venv-k8s" / "bin"
 WAIT_S = 300.0
 _SHAPE = TypeVar("_SHAPE")

@@ -7,6 +7,7 @@ from ingest.accounts import passwords
 from ingest.cli import processes
 from ingest.console import services
 from ingest.errors import CannotStart
+from ingest.gateway.settings import GatewaySettings
 from ingest.intake import queue
 from ingest.serving import body_memory
 from tests.k8s.objects import ConfigMap, Pod, listening, pods
@@ -17,10 +18,14 @@ MODE = 0o440
 MEASURED_BYTES = 220_000_000
 # Of a console's worker and its parents, while tests/browser looked at every page (the sum of Pss).
 MEASURED_CONSOLE_BYTES = 132_000_000
+# Of a gateway's worker, companion and their parents (the sum of Pss, /proc/PID/smaps_rollup), without any body.
+MEASURED_GATEWAY_BYTES = 160_000_000
 _NEEDED_BYTES = {
+    "gateway": MEASURED_GATEWAY_BYTES + GatewaySettings().gateway_body_bytes_max,
     "serve": MEASURED_BYTES + queue.BYTES_MAX + body_memory.BYTES_MAX,
     "console": MEASURED_CONSOLE_BYTES + passwords.THREADS * passwords.MEMORY_KIB * 1_024 + services.FORMS_BYTES_MAX,
 }
+_OF_CLUSTER = {"NOCONTENT_DSN_FILE", "TMPDIR"}
 _QUANTITY = re.compile(r"(\d+)(m|Ki|Mi|Gi)?")
 _UNITS = {"": 1.0, "m": 0.001, "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30}
 # A password in a URL, and what a key or a token looks like; in the built text of any object.
@@ -119,13 +124,13 @@ def unknown_settings(tree: Tree) -> Iterator[str]:
         given = settings(tree, pod)
         mounted = tuple(mount.mount_path + "/" for mount in pod.container.volume_mounts)
         for name, value in given.items():
-            if value.startswith("/") and not f"{value}/".startswith(mounted):
+            if value.startswith("/") and not f"{value}/".startswith((*mounted, "/dev/shm/")):
                 yield f"{pod.place}: {name} names {value}, where nothing is mounted"
-        if "NOCONTENT_DSN_FILE" not in given:
-            yield f"{pod.place}: needs NOCONTENT_DSN_FILE; `serve` does not start without a database"
+        if ("NOCONTENT_DSN_FILE" in given) == is_gateway(pod):
+            yield f"{pod.place}: a gateway has no NOCONTENT_DSN_FILE; all others need it"
         try:
             # The file is the cluster's; that its name is a setting is what the suffix says.
-            processes.load({name: value for name, value in given.items() if name != "NOCONTENT_DSN_FILE"})
+            processes.load({name: value for name, value in given.items() if name not in _OF_CLUSTER})
         except CannotStart as refused:
             yield f"{pod.place}: {refused}"
 
@@ -148,6 +153,7 @@ def inconsistent_logins(tree: Tree) -> Iterator[str]:
     for overlay in tree.built:
         own = [pod for pod in pods(tree) if pod.overlay == overlay]
         given = {pod.container.args[0]: pod for pod in own}
+        given.pop("gateway", None)  # It has no login.
         if given.keys() != {"serve", "console", "migrate", "maintain", "jobs"}:
             yield f"{overlay}: has {', '.join(sorted(given))}; it needs three Deployments, a Job and a CronJob"
             continue
@@ -157,9 +163,30 @@ def inconsistent_logins(tree: Tree) -> Iterator[str]:
         for name in ("NOCONTENT_MAINTAIN", "NOCONTENT_JOBS"):
             if settings(tree, given["serve"]).get(name) != "false":
                 yield f"{given['serve'].place}: needs {name}=false; another pod has the login for that"
-        for pod in own:
+        for pod in given.values():
             if "prod" in overlay and settings(tree, pod).get("PGSSLMODE") != "verify-full":
                 yield f"{pod.place}: needs PGSSLMODE=verify-full, of k8s/components/database-tls"
+
+
+def is_gateway(pod: Pod) -> bool:
+    """Return whether a pod is a gateway's."""
+    return pod.container.args[0] == "gateway"
+
+
+def lasting(tree: Tree) -> Iterator[str]:
+    """Check that nothing in a gateway's pod outlives its memory: no volume, no login, no swap, no layer left out."""
+    for pod in filter(is_gateway, pods(tree)):
+        given, resources = settings(tree, pod), pod.container.resources
+        if not all(volume.secret for volume in pod.spec.volumes):
+            yield f"{pod.place}: has a volume that is not a secret; content could be written to it"
+        if any("DSN" in name or name.startswith("PG") for name in given):
+            yield f"{pod.place}: has a way to a database among its variables"
+        if resources.requests != resources.limits or not resources.limits.keys() >= {"cpu", "memory"}:
+            yield f"{pod.place}: requests must be limits: then the kubelet gives it no swap"
+        if given.get("NOCONTENT_GATEWAY_CONFINE") != "required" or given.get("NOCONTENT_GATEWAY_CONFINE_WITHOUT"):
+            yield f"{pod.place}: needs NOCONTENT_GATEWAY_CONFINE=required, without an exception"
+        if given.get("TMPDIR") != "/dev/shm":
+            yield f"{pod.place}: needs TMPDIR=/dev/shm, where its counters are memory"
 
 
 def secret_of(pod: Pod, path: str) -> str:

@@ -8,12 +8,13 @@ from starlette.routing import Route
 from ingest import config
 from ingest.cli import processes
 from ingest.console import downloads
+from ingest.gateway.companion import launch
 from ingest.serving import supervisor
 from ingest.store import lending, read_connections, visits
 from ingest.usage.processor import webhook
 from tests.k8s.objects import PORTS, HttpGet, Pod, Selector, Shape, Workload, listening, workload
 from tests.k8s.overlays import Object, Tree
-from tests.k8s.pods import settings
+from tests.k8s.pods import is_gateway, settings
 
 # Of a worker, for comparing the orders of erasures with the database.
 _OF_ORDERS = 1
@@ -25,7 +26,7 @@ CONNECTIONS_BESIDE_WRITERS = (
 )  # fmt: skip
 CONNECTIONS_OF_CONSOLE = _OF_ORDERS + visits.PAGES.open_max + visits.LOOK_UPS.open_max + downloads.BOUNDS.open_max
 CONNECTIONS_LEFT = 20  # For CloudNativePG, migrations, maintenance, jobs and people.
-SERVING = ("nocontent", "nocontent-console")
+SERVING = ("nocontent", "nocontent-console", "nocontent-gateway")
 
 
 class _Target(Shape, frozen=True):
@@ -61,6 +62,8 @@ def wrong_probes(tree: Tree) -> Iterator[str]:
 
 def _served(command: str) -> set[str]:
     """Return the paths of a command's application."""
+    if command == "gateway":  # Its worker is made with what the parent shares; tests/gateway asks these.
+        return {"/livez", "/readyz"}
     application = processes.PROCESSES[command].load()
     made = application.create(None)
     assert isinstance(made, Starlette)
@@ -74,10 +77,11 @@ def short_grace(tree: Tree) -> Iterator[str]:
         sleep = pod.container.lifecycle.pre_stop.sleep
         if sleep is None or sleep.seconds < 1:
             yield f"{pod.place}: needs lifecycle.preStop.sleep, for as long as endpoints take to forget a pod"
-        drain_s = processes.load(_readable(settings(tree, pod))).drain_s
+        given = processes.load(_readable(settings(tree, pod)))
         # It covers the slowest commit: a worker waits for its requests, then for its writers.
-        ending_s = processes.GRACEFUL_TIMEOUT_S + supervisor.STOP_SPARE_S
-        needed = (sleep.seconds if sleep else 0) + drain_s + ending_s
+        ending_s = processes.PROCESSES[pod.container.args[0]].ending_s(given) + supervisor.STOP_SPARE_S
+        ending_s += launch.END_S if is_gateway(pod) else 0.0
+        needed = (sleep.seconds if sleep else 0) + given.drain_s + ending_s
         if pod.spec.termination_grace_period_seconds <= needed:
             yield (
                 f"{pod.place}: terminationGracePeriodSeconds {pod.spec.termination_grace_period_seconds} must be above"
@@ -142,7 +146,7 @@ def _scaled(one: Object, deployment: Object) -> Iterator[str]:
 
 def connections(tree: Tree, overlay: str) -> int:
     """Return the most connections that the pods of servers and consoles open, with the extra ones of a roll-out."""
-    return sum(_connections(tree, pod) for pod in listening(tree) if pod.overlay == overlay)
+    return sum(_connections(tree, pod) for pod in listening(tree) if pod.overlay == overlay and not is_gateway(pod))
 
 
 def _connections(tree: Tree, pod: Pod) -> int:

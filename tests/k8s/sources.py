@@ -92,7 +92,9 @@ def loose_containerfile(tree: Tree) -> Iterator[str]:
         "every stage FROM ${BASE}": {*re.findall(r"^FROM (\S+)", text, re.MULTILINE)} == {"${BASE}"},
         'ENTRYPOINT ["nocontent"], without a shell': re.search(r'^ENTRYPOINT \["nocontent"\]$', text, re.MULTILINE),
         "STOPSIGNAL SIGTERM": re.search(r"^STOPSIGNAL SIGTERM$", text, re.MULTILINE),
-        "EXPOSE 8080 8480 9464 9465": re.search(r"^EXPOSE 8080 8480 9464 9465$", text, re.MULTILINE),
+        "EXPOSE 8080 8090 8480 9464 9465 9466": re.search(
+            r"^EXPOSE 8080 8090 8480 9464 9465 9466$", text, re.MULTILINE
+        ),
         "--require-hashes and --only-binary": "--require-hashes --only-binary :all:" in text,
         "no HEALTHCHECK": not re.search(r"^HEALTHCHECK", text, re.MULTILINE),
         "no secret setting": not re.search(r"^\s*(ENV|ARG) .*NOCONTENT_", text, re.MULTILINE),
