@@ -117,7 +117,7 @@ class Call:
                 category=asked.decision.category,
                 status=status,
                 http_status=None if delivered is None else delivered.answer.status,
-                usage=meter.usage,
+                usage=usage,
                 stop_reason=meter.stop_reason,
                 latency_ms=(now_ns - asked.began_ns) // _NS_PER_MS,
                 ttft_ms=(self._first_ns - asked.began_ns) // _NS_PER_MS if has_first else None,

@@ -14,6 +14,7 @@ from ingest.serving.wire import RECEIVE_BYTES, Wire
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _CLOSE = (b"connection", b"close")
 _BODILESS = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
+_PHRASES = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}  # A provider may have others.
 _CHUNKED = (b"transfer-encoding", b"chunked")
 _LENGTH = b"content-length"
 PIPELINED_BYTES_MAX = 32_768  # Read while an application waits for the sender's departure.
@@ -186,4 +187,4 @@ def _same(piece: bytes, _is_last: bool) -> bytes:  # noqa: FBT001 (called by its
 
 def _encoded(status: int, fields: Fields) -> bytes:
     lines = b"".join(b"%b: %b\r\n" % field for field in fields)
-    return b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, HTTPStatus(status).phrase.encode("ascii"), lines)
+    return b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, _PHRASES.get(status, b""), lines)
