@@ -104,9 +104,10 @@ class Call:
             return
         self._is_reported = True
         asked, meter, delivered, now_ns = self._asked, self._meter, self._delivered, time.monotonic_ns()
-        has_first, terms = asked.streams and self._first_ns, terms_of(asked.tenant)
-        if meter.usage is not None:
-            self._note(asked.decision, terms.of(self._model), meter.usage, time.time())
+        usage, terms = meter.usage, terms_of(asked.tenant)
+        has_first = asked.streams and self._first_ns
+        if usage is not None:
+            self._note(asked.decision, terms.of(self._model), usage, time.time())
         self._outlet.put(
             Finished(
                 tenant_id=asked.tenant.tenant_id,
