@@ -17,7 +17,7 @@ from ingest.gateway.process import HEADERS
 from ingest.gateway.settings import GatewaySettings
 from ingest.gateway.shared import Shared
 from ingest.gateway.telemetry.finished import Finished, Parcel
-from ingest.gateway.telemetry.outlet import Handover
+from ingest.gateway.telemetry.handover import Handover
 from ingest.gateway.worker import Lifespan
 from ingest.knowledge.gateway import GatewayTenant
 from ingest.serving.listener import Listener
