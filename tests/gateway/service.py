@@ -18,6 +18,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 import msgspec
+import zstandard
 
 from ingest.knowledge import keys
 from ingest.knowledge.gateway import REASONS, TAG, GatewaySnapshot, GatewayTenant, GatewayToken
@@ -124,8 +125,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         service, bearer = self._service(), self._bearer()
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.headers["Content-Encoding"] == "gzip":
-            body = gzip.decompress(body)
+        body = _plain(body, self.headers["Content-Encoding"])
         if service.is_away:
             self._answer(HTTPStatus.SERVICE_UNAVAILABLE, b"")
         elif bearer is None or not bearer.is_of(service.key, "events"):
@@ -153,6 +153,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the standard library's name.
         """Log nothing."""
+
+
+def _plain(body: bytes, coding: str | None) -> bytes:
+    if coding == "gzip":
+        return gzip.decompress(body)
+    return zstandard.ZstdDecompressor().decompressobj().decompress(body) if coding == "zstd" else body
 
 
 def _store(service: SmallService, tenant_id: int, body: bytes) -> tuple[HTTPStatus, bytes]:

@@ -12,6 +12,7 @@ from ingest.gateway.admission.board import Board, BoardFile
 from ingest.gateway.admission.provider_keys import ProviderKeys
 from ingest.gateway.admission.tokens import Admission
 from ingest.gateway.companion.launch import Companion
+from ingest.gateway.telemetry.handover import Handover
 from ingest.knowledge import keys
 from ingest.knowledge.tokens import Credential
 from ingest.store import tenants, tokens
@@ -43,20 +44,21 @@ def gate(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     key_file = folder / "keys"
     keys.write(key_file)
     made = customers.prepare(dsn, {name: CustomerSpec(scopes=("gateway:use",)) for name in ("leaked", "dismissed")})
-    file = BoardFile.make()
+    file, handover = BoardFile.make(), Handover.make(None)
     with (
         service.serving(dsn, folder / "log", gateway_key_file=key_file) as server,
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setenv("NOCONTENT_GATEWAY_KEY_FILE", str(key_file))
         patch.setenv("NOCONTENT_GATEWAY_SERVICE_URL", f"http://{server.bind}")
-        companion = Companion({"board": file.file})
+        companion = Companion({"board": file.file, **handover.files()})
         companion.start()
         try:
             yield Gate(Admission(Board(file.readable()), ProviderKeys(""), 300), dsn, made)
         finally:
             companion.stop()
     os.close(file.file)
+    handover.close()
     postgres.drop(dsn)
 
 

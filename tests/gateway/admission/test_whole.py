@@ -109,6 +109,7 @@ def test_a_kept_key_goes_upstream_from_when_its_file_is_there_until_it_is_gone(g
 def test_no_credential_is_in_the_log(gateway: Running) -> None:
     assert ask(gateway, "sk-ant-mistaken") == "provider-key-as-token"
     assert ask(gateway, own_key=gateway.token) == "token-as-provider-key"
+    wait_until(lambda: "token-as-provider-key" in gateway.log.read_text())  # A thread writes it.
     log = gateway.log.read_text()
     assert "provider-key-as-token" in log
     for secret in ("sk-ant", gateway.token[4:], "ncg_", gateway.service.key_file.read_text()[9:30]):
