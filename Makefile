@@ -3,7 +3,7 @@
 .SUFFIXES:
 .DEFAULT_GOAL := help
 .PHONY: help run test fuzz fuzz-properties fuzz-coverage usage-histories prove prove-breaks api-check focus-check faults soak erasure hostile check fmt lock catalogue clean clean-data
-.PHONY: security-claims bench bench-console bench-full clients instructions plots observe console-pictures generate k8s-check image reporter sbom
+.PHONY: security-claims bench bench-console bench-full clients gateway-clients instructions plots observe console-pictures generate k8s-check image reporter sbom
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -110,6 +110,13 @@ clients: $(VENV)/.dev .venv-clients/.done .venv-clients-otlp/.done ## run real c
 	  npm ci --prefix .venv-clients-otlp/node --ignore-scripts --no-audit --no-fund --silent; \
 	else echo "no npm: the client of Node is left out"; fi
 	$(BIN)/python -m tests.clients --write $(ARGS)
+
+gateway-clients: $(VENV)/.dev .venv-clients/.done ## run Anthropic's SDK, LiteLLM and Claude Code through a gateway, and write docs/clients.md (1 min)
+	@if command -v npm >/dev/null; then \
+	  mkdir -p .venv-clients/claude-code && cp tests/clients/strangers/claude_code/* .venv-clients/claude-code && \
+	  npm ci --prefix .venv-clients/claude-code --ignore-scripts --no-audit --no-fund --silent; \
+	else echo "no npm: Claude Code is left out"; fi
+	$(BIN)/python -m tests.clients.gateway --write $(ARGS)
 
 soak: $(VENV)/.dev ## send 10 million events through one process, overload it, and take its database away (10 min)
 	$(BIN)/python -m tests.soak events $(ARGS)

@@ -110,7 +110,9 @@ class Router:
         term = terms_of(tenant).of(facts.model)
         prefixes = self._warm.prefixes(tenant.tenant_id, facts)
         current = self._warm.switched_to(prefixes, now_s)
-        if tenant.mode != "on" or current not in targets(tenant):
+        # Thinking is always of the requested model: conversations that begin alike share a digest, and one that was
+        # switched must not take another's signatures to its model.
+        if tenant.mode != "on" or current not in targets(tenant) or facts.asks_thinking:
             current = None
         return _Case(tenant, facts, prefixes, (category, confidence), term, current or term, route)
 

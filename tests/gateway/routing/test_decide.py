@@ -142,6 +142,17 @@ def test_a_conversation_that_was_switched_stays_with_its_model() -> None:
     assert routing.decide(TENANT, request("general: another"), "anthropic", NOW_S).reason == "no-route"
 
 
+def test_thinking_is_of_the_requested_model_even_if_one_that_begins_alike_was_switched() -> None:
+    routing = router()
+    routing.note(routing.decide(TENANT, request(), "anthropic", NOW_S), HAIKU, USED, NOW_S)
+    for asked in (
+        request(thinking={"type": "enabled"}),
+        request("summarization: x", *SIGNED, thinking={"type": "enabled"}),
+    ):
+        decision = routing.decide(TENANT, asked, "anthropic", NOW_S + 1)
+        assert (decision.reason, decision.model, decision.fallbacks) == ("signed-thinking", OPUS, ())
+
+
 def test_no_conversation_stays_with_a_model_that_is_no_longer_allowed_or_in_a_dry_run() -> None:
     routing = router()
     decision = routing.decide(TENANT, request(), "anthropic", NOW_S)
