@@ -39,10 +39,6 @@ def own(answer: Reply) -> tuple[int, str]:
     return answer.status, answer.fault
 
 
-def test_every_fault_has_an_id_of_its_own() -> None:
-    assert len({face.fault for face in FACES.values()}) == len(FACES)
-
-
 def token(gateway: Forwarding) -> str:
     return f"X-Nocontent-Token: {gateway.token}"
 
