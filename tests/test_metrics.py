@@ -20,8 +20,8 @@ _LIBRARYS = ("python_", "process_")
 
 @pytest.fixture(scope="module")
 def at_start() -> dict[str, Metric]:
-    """Return the metrics of both kinds of process, the service and the console, which have counted nothing yet."""
-    return _shown("ingest.reports.app, ingest.console.app")
+    """Return the metrics of the service, the console and the gateway, which have counted nothing yet."""
+    return _shown("ingest.reports.app, ingest.console.app, ingest.gateway.worker")
 
 
 def _shown(modules: str) -> dict[str, Metric]:
@@ -80,6 +80,8 @@ def test_no_label_is_of_a_tenant_or_a_sender() -> None:
     labels = {label for metric in listed().values() for label in metric.labels}
     assert labels == {
         "budget",
+        "door",
+        "fault",
         "field",
         "kind",
         "outcome",

@@ -117,6 +117,15 @@ OPERATOR = Board(
                 ),
             ),
         ),
+        Row("Gateway", (
+                rates("Gateway: requests by outcome", "requests", "ingest_gateway_requests_total", "outcome"),
+                rates("Gateway: decisions by reason", "decisions", "ingest_gateway_decisions_total", "reason"),
+                quantiles("Gateway: time to decide", "s", {"ingest_gateway_decision_seconds": ""}, (0.5, 0.99)),
+                rates("Gateway: its own refusals", "answers", "ingest_gateway_faults_total", "fault"),
+                rates("Gateway: attempts that failed", "attempts", "ingest_gateway_upstream_failures_total", "kind"),
+                by_instance("Gateway: requests under way", "none", "ingest_gateway_requests_under_way"),
+                by_instance("Gateway: memory of bodies", "bytes", "ingest_gateway_body_bytes"),
+        )),
     ),
 )  # fmt: skip
 

@@ -17,6 +17,9 @@ from tests.support.service import wait_until
 EVENTS = 30
 # The panels that have nothing to show where no trouble was, no TLS, no console and no other format than ours.
 SILENT = {
+    "Gateway: attempts that failed", "Gateway: decisions by reason", "Gateway: its own refusals",
+    "Gateway: memory of bodies", "Gateway: requests by outcome", "Gateway: requests under way",
+    "Gateway: time to decide",
     "503 by problem", "Console: answers by status", "Console: attempts to sign in", "Console: time for a page",
     "Console: time left of security.txt",
     "Fields discarded", "Log lines that reached nobody", "Records of other formats rejected",
