@@ -23,6 +23,7 @@ a first deployment:
   nocontent token issue acme                         prints the token, once
   nocontent serve                                    accept events
   nocontent console                                  serve the console to browsers
+  nocontent gateway                                  forward requests to providers, without a database
 
 to look around:
   nocontent demo                                     everything at once, with a PostgreSQL of its own
