@@ -26,7 +26,7 @@ from ingest.knowledge.gateway_keys import NOW_HEADER, GatewayBearer
 from ingest.knowledge.keys import Keys
 from ingest.knowledge.tokens import Credential
 from schema.decode import Refused, decode
-from schema.event import Kind
+from schema.event import STRINGS, Kind
 from schema.vocabulary import Mode, Vocabulary
 from tests.support import gauge
 from tests.support.certificates import Pair
@@ -195,8 +195,10 @@ def _vocabulary(tenant: GatewayTenant) -> Vocabulary:
 
 
 def _rows(batch: dict[str, object]) -> list[JsonEvent]:
-    """Return the events of a batch in either form."""
-    if isinstance(rows := batch.get("events"), list):
+    """Return the events of a batch in either form, or of losses alone."""
+    if "columns" not in batch:
+        rows = batch.get("events", [])
+        assert isinstance(rows, list)
         return rows
     columns, terms = batch["columns"], batch.get("terms") or []
     tag_sets = batch.get("tag_sets") or []
@@ -204,10 +206,9 @@ def _rows(batch: dict[str, object]) -> list[JsonEvent]:
     assert isinstance(terms, list)
     assert isinstance(tag_sets, list)
     count = len(columns["event_id"])
-    listed = ("task_category", "provider", "requested_model", "routed_model")
     events = [{name: values[place] for name, values in columns.items()} for place in range(count)]
     for event in events:
-        event.update({name: terms[event[name]] for name in listed if isinstance(event[name], int)})
+        event.update({name: terms[event[name]] for name in STRINGS if isinstance(event[name], int)})
         if tag_sets:
             event["tags"] = tag_sets[event["tags"]]
     return events
