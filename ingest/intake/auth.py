@@ -7,7 +7,7 @@ from starlette.requests import Request
 from ingest.intake.callers import Caller
 from ingest.intake.service import Service
 from ingest.knowledge.errors import BadToken, ExpiredToken, NoToken, RevokedToken, ScopeMissing, TenantDisabled
-from ingest.knowledge.gateway_keys import EVERY_TENANT, GatewayBearer, Purpose
+from ingest.knowledge.gateway_keys import EVERY_TENANT
 from ingest.knowledge.tokens import Credential
 from ingest.serving.connection import KNOWN
 from ingest.serving.errors import QueryNotEmpty
@@ -60,24 +60,17 @@ def require_gateway(request: Request) -> Service:
     if len(given) != 1:
         raise NoToken
     bearer = _BEARER.match(given[0])
-    if _gateway_bearer(request, bearer[1] if bearer else "", "snapshot").tenant_id != EVERY_TENANT:
+    service = service_of(request)
+    if service.callers.gateway(bearer[1] if bearer else "", "snapshot").tenant_id != EVERY_TENANT:
         raise BadToken
-    return service_of(request)
+    return service
 
 
 def _identify_gateway(request: Request, given: str, scope: str) -> Caller:
-    bearer = _gateway_bearer(request, given, "events")
-    caller = service_of(request).callers.gateway(bearer.tenant_id)
+    caller = service_of(request).callers.reporting(given)
     state = request.scope["state"]
     state[SENDER] = caller.token
     state[KNOWN] = True
     if not caller.has_scope(scope):
         raise ScopeMissing
     return caller
-
-
-def _gateway_bearer(request: Request, given: str, purpose: Purpose) -> GatewayBearer:
-    keys, bearer = service_of(request).gateway_keys, GatewayBearer.parse(given)
-    if keys is None or bearer is None or not bearer.is_of(keys(), purpose):
-        raise BadToken
-    return bearer

@@ -1,10 +1,13 @@
 """Resolves tokens to callers, and checks again that a caller may still send."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from ingest.errors import Unavailable
 from ingest.intake.refresher import Refresher
 from ingest.knowledge.errors import BadToken, TenantDisabled
+from ingest.knowledge.gateway_keys import GatewayBearer, Purpose
+from ingest.knowledge.keys import Keys
 from ingest.knowledge.snapshot import Tenant
 from ingest.knowledge.tokens import Token
 
@@ -29,8 +32,9 @@ class Caller(NamedTuple):
 class Callers:
     """Decides by the snapshot, and raises Unavailable if the snapshot is too old."""
 
-    def __init__(self, refresher: Refresher) -> None:
+    def __init__(self, refresher: Refresher, gateway_keys: Callable[[], Keys] | None) -> None:
         self._refresher = refresher
+        self.gateway_keys = gateway_keys  # That gateways share; None if there are none.
         self._snapshot = refresher.snapshot
 
     def resolve(self, token_id: str, secret: str) -> Caller:
@@ -39,8 +43,16 @@ class Callers:
         token = self._snapshot.token(token_id, secret)
         return Caller(token, self._enabled(token))
 
-    def gateway(self, tenant_id: int) -> Caller:
+    def gateway(self, given: str, purpose: Purpose) -> GatewayBearer:
+        """Return the bearer of a gateway; raises BadToken."""
+        bearer = GatewayBearer.parse(given)
+        if self.gateway_keys is None or bearer is None or not bearer.is_of(self.gateway_keys(), purpose):
+            raise BadToken
+        return bearer
+
+    def reporting(self, given: str) -> Caller:
         """Return a gateway that reports for a tenant; raises BadToken, TenantDisabled, Unavailable."""
+        tenant_id = self.gateway(given, "events").tenant_id
         self._require_fresh()
         if tenant_id not in self._snapshot.tenants:
             raise BadToken

@@ -31,14 +31,13 @@ class Service:
         self._settings = settings
         self._dsn = require_dsn(settings)
         self._writers: list[asyncio.Task[None]] = []
-        self.gateway_keys = gateway_keys.named(settings)
         self.tasks = tasks
         self.snapshot = Snapshot(first_days=settings.retention_days)
         self.queue = Queue()
         self.connections = Connections(self._dsn)
         self.quotas = Quotas(self._quota_of, table, lambda: self.snapshot.clock.now_s)
         self.refresher = Refresher(self._dsn, self.snapshot, self.quotas)
-        self.callers = Callers(self.refresher)
+        self.callers = Callers(self.refresher, gateway_keys.named(settings))
         self.traffic = Traffic(self.connections)
         learning = Learning(self.connections, self.snapshot)
         validation = Validation(self.callers.require, self.snapshot.window, learning)

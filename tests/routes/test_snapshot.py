@@ -193,7 +193,7 @@ async def worker(database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     monkeypatch.setattr(grants, "MADE_S", 0.0)
     known, composed = Keys.make(), create()
     running = await direct.serve(composed, database)
-    running.gateway_keys = lambda: known
+    running.callers.gateway_keys = lambda: known
     yield Worker(composed, running, gateway_keys.bearer(known, "snapshot"))
     await running.stop()
 
