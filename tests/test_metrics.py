@@ -21,7 +21,7 @@ _LIBRARYS = ("python_", "process_")
 @pytest.fixture(scope="module")
 def at_start() -> dict[str, Metric]:
     """Return the metrics of the service, the console and the gateway, which have counted nothing yet."""
-    return _shown("ingest.reports.app, ingest.console.app, ingest.gateway.worker")
+    return _shown("ingest.reports.app, ingest.console.app, ingest.gateway.worker, ingest.gateway.companion.process")
 
 
 def _shown(modules: str) -> dict[str, Metric]:

@@ -25,6 +25,9 @@ decisions = Counter("ingest_gateway_decisions", "Decisions about models.", ["rea
 upstream_failures = Counter("ingest_gateway_upstream_failures", "Attempts that failed, by class.", ["kind"])
 under_way = Gauge("ingest_gateway_requests_under_way", "Requests under way.", multiprocess_mode="livesum")
 body_bytes = Gauge("ingest_gateway_body_bytes", "Memory held by requests' bodies.", multiprocess_mode="livesum")
+grants_age_seconds = Gauge(
+    "ingest_gateway_grants_age_seconds", "Time since the service said who may.", multiprocess_mode="livemax"
+)
 decision_seconds = Histogram(
     "ingest_gateway_decision_seconds", "From the last byte of a request's body to the decision.", buckets=OVERHEADS
 )

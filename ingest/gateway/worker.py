@@ -84,6 +84,7 @@ class Lifespan:
 
     def _report(self) -> None:
         metrics.body_bytes.set(self._memory.bytes)
+        metrics.grants_age_seconds.set(self._admission.age_s)
 
 
 def _note(kind: Kind) -> None:

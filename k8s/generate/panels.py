@@ -124,6 +124,13 @@ OPERATOR = Board(
                 rates("Gateway: its own refusals", "answers", "ingest_gateway_faults_total", "fault"),
                 rates("Gateway: attempts that failed", "attempts", "ingest_gateway_upstream_failures_total", "kind"),
                 by_instance("Gateway: requests under way", "none", "ingest_gateway_requests_under_way"),
+                by_instance("Gateway: age of who may", "s", "ingest_gateway_grants_age_seconds"),
+                rates("Gateway: answers about who may", "answers", "ingest_gateway_polls_total", "outcome"),
+                rates("Gateway: reports", "requests", "ingest_gateway_reports_total", "outcome"),
+                line(
+                    "Gateway: starts of companions", "none",
+                    f"sum(increase(ingest_gateway_companion_starts_total[{WINDOW}]))", "starts",
+                ),
                 by_instance("Gateway: memory of bodies", "bytes", "ingest_gateway_body_bytes"),
         )),
     ),

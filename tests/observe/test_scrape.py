@@ -19,7 +19,8 @@ EVENTS = 30
 SILENT = {
     "Gateway: attempts that failed", "Gateway: decisions by reason", "Gateway: its own refusals",
     "Gateway: memory of bodies", "Gateway: requests by outcome", "Gateway: requests under way",
-    "Gateway: time to decide",
+    "Gateway: time to decide", "Gateway: age of who may", "Gateway: answers about who may", "Gateway: reports",
+    "Gateway: starts of companions",
     "503 by problem", "Console: answers by status", "Console: attempts to sign in", "Console: time for a page",
     "Console: time left of security.txt",
     "Fields discarded", "Log lines that reached nobody", "Records of other formats rejected",

@@ -55,6 +55,11 @@ class Admission:
             return Admitted(tenant, token.token_id, [given.key])
         return Admitted(tenant, token.token_id, [self._kept_key(tenant.tenant_id, provider, given)])
 
+    @property
+    def age_s(self) -> float:
+        """Seconds since the service was asked for the last answer that counted."""
+        return self._board.age_ms() / 1_000
+
     def require_grants(self) -> Grants:
         """Return what is on the board; raises BoardStale if the service confirmed it longer ago than the grace."""
         grants = self._board.grants()

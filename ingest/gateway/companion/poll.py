@@ -21,9 +21,11 @@ from ingest.errors import CannotStart
 from ingest.gateway.admission import board
 from ingest.gateway.admission.board import BoardWriter
 from ingest.gateway.admission.settings import AdmissionSettings
+from ingest.gateway.companion import metrics
 from ingest.knowledge.gateway import SNAPSHOT_BYTES_MAX, GatewaySnapshot
 from ingest.knowledge.gateway_keys import NOW_HEADER, bearer
 from ingest.knowledge.keys import Keys
+from ingest.metrics import begin_at_zero
 
 PATH = "/v1/gateway/snapshot"
 POLL_S_MIN, POLL_S_MAX = 1.0, 1.8  # At random, so that gateways that start together do not ask together.
@@ -47,6 +49,7 @@ class Outcome(StrEnum):
     DOUBTFUL = "doubtful"  # Not a snapshot, or one that contradicts itself.
 
 
+begin_at_zero(metrics.polls, Outcome)
 _CONFIRMED = {Outcome.UNCHANGED, Outcome.CHANGED}
 
 
@@ -75,6 +78,7 @@ class Poller:
         """Poll until the process ends; log when the service begins and ceases to confirm."""
         while True:
             before, self.outcome = self.outcome, self.poll()
+            metrics.polls.labels(self.outcome).inc()
             if self.outcome not in _CONFIRMED and before != self.outcome:
                 logs.warning("grants-unconfirmed", error=self.outcome)
             elif self.outcome in _CONFIRMED and before not in _CONFIRMED:
