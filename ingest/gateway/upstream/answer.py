@@ -101,9 +101,11 @@ class Answer:
             self._held += len(data)
 
     def close(self) -> None:
-        """Cut the connection, unless the answer is whole; a reader that waits gets Abandoned."""
+        """Cut the connection, unless the answer is whole; who reads on gets Abandoned, unless there was no more."""
         if self._source is not None:
             self.fail(Abandoned)
+        elif self._parts:
+            self._failure = Abandoned
         self._parts, self._held = [], 0
         self._done()
 
