@@ -52,6 +52,9 @@ class Settings:
 
     LISTED: ClassVar[tuple[str, ...]] = ()  # Fields to list first, in this order.
 
+    def __post_init__(self) -> None:
+        """Raise CannotStart if fields contradict each other; a package that does calls the next one's too."""
+
 
 Kind = TypeVar("Kind", bound=Settings)
 

@@ -29,6 +29,7 @@ class ServingSettings(Settings):
     drain_s: Annotated[int, Meta(ge=0, le=300, description="seconds between not ready and closing")] = 5
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for one, other in itertools.permutations(("tls_cert_file", "tls_key_file")):
             if getattr(self, one) and not getattr(self, other):
                 raise CannotStart(f"{PREFIX}{one.upper()} is set, so {PREFIX}{other.upper()} must be too.")

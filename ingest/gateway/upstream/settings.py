@@ -58,9 +58,7 @@ class UpstreamSettings(Settings):
     ] = 200
 
     def __post_init__(self) -> None:
-        super_post_init = getattr(super(), "__post_init__", None)
-        if super_post_init is not None:
-            super_post_init()
+        super().__post_init__()
         for name in ("gateway_anthropic_url", "gateway_openai_url"):
             url = getattr(self, name)
             if url and not Origin.of(url).may_be_reached(allows_plain=self.gateway_upstream_plain):

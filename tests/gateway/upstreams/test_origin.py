@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.cli.processes import Settings
 from ingest.config import load
 from ingest.errors import CannotStart
 from ingest.gateway.upstream import tls
@@ -78,3 +79,10 @@ def test_authorities_that_cannot_be_read_stop_the_start(tmp_path: Path) -> None:
     for file in ("none.pem", "absent.pem"):
         with pytest.raises(CannotStart, match="NOCONTENT_GATEWAY_UPSTREAM_CA_FILE"):
             tls.context(str(tmp_path / file))
+
+
+def test_every_process_checks_the_urls_and_the_other_packages_their_own() -> None:
+    with pytest.raises(CannotStart, match="must be https"):
+        load(Settings, {_URL: "http://example.com"})
+    with pytest.raises(CannotStart, match="NOCONTENT_TLS_KEY_FILE must be too"):
+        load(Settings, {"NOCONTENT_TLS_CERT_FILE": "cert.pem"})
