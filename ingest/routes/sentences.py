@@ -29,6 +29,7 @@ _AGAINST: Mapping[Against, str] = {
     "retried-more": "more of its requests may be retried",
     "replaced-more": "more of the requests that ask for it may be taken over by another model",
     "later": "its slowest answers (95th percentile) may come a fifth later or more",
+    "saves-less": "it would do, and save less than the suggested one",
 }
 _RATES: Mapping[Against, Callable[[Record], Rate]] = {
     "fails-more": lambda record: record.failed,

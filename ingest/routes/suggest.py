@@ -16,7 +16,15 @@ from ingest.store.gateway.evidence import Bins, Cell, Evidence
 
 # Why a model is not suggested.
 Against = Literal[
-    "not-allowed", "few-requests", "no-price", "not-cheaper", "fails-more", "retried-more", "replaced-more", "later"
+    "not-allowed",
+    "few-requests",
+    "no-price",
+    "not-cheaper",
+    "fails-more",
+    "retried-more",
+    "replaced-more",
+    "later",
+    "saves-less",
 ]
 AGAINST: tuple[Against, ...] = get_args(Against)
 # Why a category has no suggestion.
@@ -107,13 +115,13 @@ class _Category:
         for model, saving in self._cheapest_first(others):
             record = self._record(model)
             against = "not-allowed" if allowed and model not in allowed else _against(record, reference, saving)
-            if against is not None:
-                refusals.append(Refusal(model, against, record))
-            elif made.model_id is None and saving is not None:
+            if against is None and made.model_id is None and saving is not None:
                 made = made._replace(
                     model_id=model, saved_nanousd=saving.nanousd, others=saving.others, covered=saving.covered,
                     record=record,
                 )  # fmt: skip
+            else:
+                refusals.append(Refusal(model, against or "saves-less", record))
         return made._replace(why=None if made.model_id else "none-passes", refusals=tuple(refusals))
 
     def _cheapest_first(self, models: Iterable[int]) -> list[tuple[int, _Saving | None]]:

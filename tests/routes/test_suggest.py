@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ingest.pricing.rates import ALWAYS, ANY_SIZE, FOREVER, SIZE_MAX, UNKNOWN, PartRates, Rates, Span, Tokens
 from ingest.routes import suggest
@@ -49,7 +51,7 @@ def test_the_cheapest_that_ends_no_worse_is_suggested_with_its_saving() -> None:
     assert (found.reference_id, found.model_id, found.why, found.events) == (_DEAR, _CHEAPEST, None, 7_000)
     # 1 M tokens of input and 0.1 M of output each: USD 22.50 and 4.50 come down to 1.50.
     assert (found.saved_nanousd, found.covered) == (24_000_000_000, 6_000)
-    assert found.refusals == ()
+    assert _against(found) == {_CHEAP: "saves-less"}
 
 
 def test_a_model_that_is_worse_leaves_the_next_one() -> None:
@@ -128,4 +130,34 @@ def test_dry_runs_are_reckoned_for_the_models_of_the_table() -> None:
 
 
 def test_every_reason_has_a_case_above() -> None:
-    assert (len(AGAINST), len(WHYS)) == (8, 3)
+    assert (len(AGAINST), len(WHYS)) == (9, 3)
+
+
+@st.composite
+def _any_evidence(draw: st.DrawFn) -> Evidence:
+    cells = {}
+    for _ in range(draw(st.integers(1, 12))):
+        events = draw(st.sampled_from([1, 150, 199, 200, 500, 20_000]))
+        asked, model = draw(st.integers(1, 5)), draw(st.integers(1, 5))
+        flaw = draw(st.sampled_from(["failed", "retried", "replaced", ""]))
+        bad = {flaw: draw(st.integers(0, events))} if flaw else {}
+        cells[draw(st.integers(7, 8)), asked, model] = _cell(model, events, asked=asked, bad=bad)
+    found = [cell._replace(category_id=category_id) for (category_id, _, _), cell in cells.items()]
+    return _evidence(*found)
+
+
+@given(_any_evidence(), st.sets(st.integers(1, 6)))
+def test_whatever_happened_a_suggestion_is_allowed_known_and_cheaper_or_has_its_reason(
+    evidence: Evidence, allowed: set[int]
+) -> None:
+    for found in suggest.suggest(evidence, allowed):
+        refused = _against(found)
+        others = {cell.routed_id for cell in evidence.cells if cell.category_id == found.category_id} | allowed
+        assert found.covered <= found.others <= found.events
+        if found.model_id is None:
+            assert (found.why == "none-passes") == bool(refused)
+        else:
+            assert others == {found.model_id, *refused} | others & {found.reference_id}
+            assert found.record is not None
+            assert (found.record.failed.of >= 200, found.saved_nanousd > 0, found.why) == (True, True, None)
+            assert not allowed or found.model_id in allowed

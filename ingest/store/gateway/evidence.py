@@ -13,7 +13,7 @@ from ingest.pricing.rates import Rates, Tokens
 from ingest.store import connections
 from ingest.store.connections import Connection
 from ingest.store.usage.book import BOOK, COLUMNS, read_row
-from ingest.store.usage.columns import Grain
+from ingest.store.usage.columns import TAGS, Grain
 from ingest.store.usage.days import DAY, floor
 from schema.event import Kind
 
@@ -48,21 +48,24 @@ WHERE tenant_id = $1 AND provider = ANY ($2::smallint[]) AND model = ANY ($3::sm
 """  # noqa: S608 (as above)
 
 
-# Of four tags in ascending order at most one is a value of the key.
+_REASONS = f"""
+SELECT term_id, term FROM nocontent.vocabulary
+WHERE tenant_id = $1 AND kind = {Kind.TAG_VALUE} AND parent_id = (
+    SELECT term_id FROM nocontent.vocabulary
+    WHERE tenant_id = $1 AND kind = {Kind.TAG_KEY} AND parent_id = 0 AND term = '{TAG}'
+)
+"""  # noqa: S608 (as above)
+# Of the four tags of a row at most one is a value of the key.
+_REASON = " ".join(f"WHEN {tag} = ANY ($5::smallint[]) THEN {tag}" for tag in TAGS)
 _DECIDED = f"""
-SELECT reason.term AS reason, task_category, provider, routed_model, nocontent.total(events) AS events,
+SELECT reason, task_category, provider, routed_model, nocontent.total(events) AS events,
     nocontent.total(input_tokens) AS input, nocontent.total(cache_read_tokens) AS cache_read,
     nocontent.total(cache_write_5m_tokens) AS cache_write_5m, nocontent.total(cache_write_1h_tokens) AS cache_write_1h,
     nocontent.total(output_tokens) AS output
-FROM nocontent.usage JOIN nocontent.vocabulary reason
-    ON reason.tenant_id = usage.tenant_id AND reason.kind = {Kind.TAG_VALUE} AND reason.parent_id = (
-        SELECT term_id FROM nocontent.vocabulary
-        WHERE tenant_id = $1 AND kind = {Kind.TAG_KEY} AND parent_id = 0 AND term = '{TAG}'
-    )
-    AND reason.term_id IN (tag_1, tag_2, tag_3, tag_4)
-WHERE usage.{_RANGE}
-GROUP BY reason.term, task_category, provider, routed_model
-ORDER BY reason.term, task_category, provider, routed_model
+FROM nocontent.usage CROSS JOIN LATERAL (SELECT CASE {_REASON} END AS reason) AS own
+WHERE {_RANGE} AND reason IS NOT NULL
+GROUP BY reason, task_category, provider, routed_model
+ORDER BY reason, task_category, provider, routed_model
 """  # noqa: S608 (as above)
 
 
@@ -115,10 +118,9 @@ async def read(connection: Connection, tenant_id: int, more_models: Sequence[int
         Cell._make((*list(row)[:9], Tokens(*list(row)[9:])))
         for row in await connection.fetch(_CELLS, tenant_id, Grain.DAY, *span)
     ]
-    decided = [
-        Decided._make((*list(row)[:5], Tokens(*list(row)[5:])))
-        for row in await connection.fetch(_DECIDED, tenant_id, Grain.DAY, *span)
-    ]
+    reasons = {row["term_id"]: row["term"] for row in await connection.fetch(_REASONS, tenant_id)}
+    rows = await connection.fetch(_DECIDED, tenant_id, Grain.DAY, *span, list(reasons)) if reasons else []
+    decided = [Decided._make((reasons[row["reason"]], *list(row)[1:5], Tokens(*list(row)[5:]))) for row in rows]
     latencies: dict[tuple[int, int], dict[int, int]] = defaultdict(dict)
     for row in await connection.fetch(_LATENCIES, tenant_id, Grain.DAY, *span):
         latencies[row["task_category"], row["routed_model"]][row["bin"]] = row["amount"]
