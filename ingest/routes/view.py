@@ -9,6 +9,7 @@ from ingest.routes.suggest import DryRun, Suggestion
 from ingest.store.connections import Connection
 from ingest.store.gateway import evidence, own
 from ingest.store.gateway.own import Table, Words
+from schema.event import Kind
 
 
 class View(NamedTuple):
@@ -30,7 +31,7 @@ class View(NamedTuple):
         """Return whether requests of a category go by its route, as far as the table decides."""
         target = self.table.routes[category_id][0]
         is_allowed = not self.table.allowed or target in self.table.allowed
-        return is_allowed and not {self.category(category_id), self.model(target)} & self.words.retired
+        return is_allowed and not {(Kind.TASK_CATEGORY, category_id), (Kind.MODEL, target)} & self.words.retired
 
 
 async def read(connection: Connection, tenant_id: int) -> View:

@@ -58,6 +58,7 @@ def test_a_table_is_set_listed_and_unset(run: Run) -> None:
     assert f"debugging                    {_HAIKU} then {_SONNET}  (not in force: retired or not allowed)" in said
     assert run("route", "unset", "globex", "debugging")[0] == 0
     assert run("route", "unset", "globex", "debugging")[0] == 1
+    assert run("route", "disallow", "globex", _SONNET)[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,15 @@ def test_what_is_refused_is_said_without_its_value(arguments: tuple[str, ...], s
     status, said = run("route", *arguments)
     assert (status, says in said) == (2, True), said
     assert "no-such-c" not in said.replace("no such", "")
+
+
+def test_a_route_to_a_retired_model_is_not_in_force(run: Run) -> None:
+    run("vocabulary", "add", "globex", "model", "our-router-small")
+    assert run("route", "set", "globex", "email", "our-router-small", "--fallback", _HAIKU)[0] == 0
+    assert "in force" not in run("route", "explain", "globex", "email")[1]
+    run("vocabulary", "remove", "globex", "model", "our-router-small")
+    assert "not in force" in run("route", "explain", "globex", "email")[1]
+    assert run("route", "unset", "globex", "email")[0] == 0
 
 
 def test_suggestions_name_the_cheapest_that_passes_and_say_what_speaks_against_others(run: Run) -> None:

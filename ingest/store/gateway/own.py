@@ -50,7 +50,7 @@ class Words(NamedTuple):
 
     categories: Mapping[int, str]
     models: Mapping[int, str]
-    retired: frozenset[str]
+    retired: frozenset[tuple[int, int]]  # By kind and id.
 
 
 async def read(connection: Connection, tenant_id: int) -> Table:
@@ -70,5 +70,5 @@ async def words(connection: Connection, tenant_id: int, categories: set[int], mo
     by_kind: dict[int, dict[int, str]] = {Kind.TASK_CATEGORY: {}, Kind.MODEL: {}}
     for row in rows:
         by_kind[row["kind"]][row["term_id"]] = row["term"]
-    retired = frozenset(row["term"] for row in rows if row["is_retired"])
+    retired = frozenset((row["kind"], row["term_id"]) for row in rows if row["is_retired"])
     return Words(by_kind[Kind.TASK_CATEGORY], by_kind[Kind.MODEL], retired)
