@@ -2,7 +2,7 @@
 
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz fuzz-properties fuzz-coverage usage-histories prove prove-breaks api-check focus-check faults soak erasure hostile check fmt lock catalogue clean clean-data
+.PHONY: help run test fuzz fuzz-properties fuzz-coverage usage-histories prove prove-breaks api-check focus-check faults soak erasure hostile check fmt lock catalogue clean clean-data prove-gateway
 .PHONY: security-claims bench bench-console bench-full clients gateway-clients instructions plots observe console-pictures generate k8s-check image reporter sbom
 
 VENV := .venv
@@ -57,6 +57,9 @@ fuzz-coverage: $(VENV)/.dev ## fuzz the decoder alone, guided by coverage (Linux
 
 prove: $(VENV)/.run ## try to get content in, in some 41,000 ways, and search for it everywhere (ARGS="--cases 500": fewer)
 	$(BIN)/nocontent prove --local $(ARGS)
+
+prove-gateway: $(VENV)/.run ## send content through a gateway in every way, end it in every way, and search for it everywhere (Linux)
+	$(BIN)/nocontent prove --gateway $(ARGS)
 
 prove-breaks: $(VENV)/.dev ## run the kit against copies of the service that lack a gate: it must notice each
 	$(BIN)/python -m tests.prove.breaks $(ARGS)

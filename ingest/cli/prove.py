@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
+from ingest.cli import prove_gateway
 from ingest.cli.arguments import Subparsers
 from ingest.config import dsn
 from ingest.errors import CannotStart
@@ -43,6 +44,9 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     command.add_argument(
         "--local", action="store_true", help="start PostgreSQL and the service here, and search everything"
     )
+    command.add_argument(
+        "--gateway", action="store_true", help="prove a hosted gateway instead: started here, then searched (Linux)"
+    )
     _add_bounds(command)
     _add_places(command)
     command.add_argument("--report-dir", type=Path, help="write report.json, .junit.xml, .md and .html to this folder")
@@ -70,6 +74,8 @@ def _add_places(command: argparse.ArgumentParser) -> None:
 
 
 def _prove(args: argparse.Namespace) -> int:
+    if args.gateway:
+        return prove_gateway.prove(args, _progress("passages"))
     try:
         finished, searched = _locally(args) if args.local else _remotely(args)
     except ValueError:

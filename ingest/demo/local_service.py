@@ -102,7 +102,7 @@ def serving(
             preexec_fn=process.end_with_parent,  # noqa: PLW1509 (one system call, and this process has one thread)
         )
     try:
-        _wait_ready(settings.console_bind if command == "console" else settings.bind, child, log)
+        wait_ready(settings.console_bind if command == "console" else settings.bind, child, log)
         yield child
     finally:
         child.send_signal(signal.SIGTERM)
@@ -144,7 +144,8 @@ def own_folder(path: Path) -> Path:
         raise CannotStart("NOCONTENT_DATA_DIR is not a folder that this user can create or use.") from None
 
 
-def _wait_ready(bind: str, child: "subprocess.Popen[bytes]", log: Path) -> None:
+def wait_ready(bind: str, child: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Wait until the process is ready, or raise CannotStart."""
     deadline = time.monotonic() + READY_TIMEOUT_S
     while time.monotonic() < deadline and child.poll() is None:
         connection = http.client.HTTPConnection(bind, timeout=2)

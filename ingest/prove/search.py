@@ -75,6 +75,15 @@ def in_files(place: str, canaries: Sought, paths: Iterable[Path], step: Callable
     return finder.searched(place)
 
 
+def in_pieces(place: str, canaries: Sought, pieces: Iterable[bytes]) -> SearchResult:
+    """Search what is in memory here, such as bodies that a server was sent."""
+    finder = _Finder(canaries)
+    for number, piece in enumerate(pieces, 1):
+        finder.start()
+        finder.read(f"piece {number}", piece)
+    return finder.searched(place)
+
+
 _WAL = "pg_wal"
 _PAGE_BYTES = 8_192
 _LONG_HEADER = 2  # XLP_LONG_HEADER of access/xlog_internal.h; with it a page's header has 40 bytes, else 24.
