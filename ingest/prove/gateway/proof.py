@@ -150,7 +150,10 @@ def _search_rest(proof: Proof, where: Place) -> None:
     deadline = time.monotonic() + _REPORTED_S
     while not where.service.events and time.monotonic() < deadline:
         time.sleep(0.1)
-    proof.faults += ["the service refused what the gateway reported"] * bool(where.service.refusals)
+    if where.service.refusals:
+        proof.faults.append("the service refused what the gateway reported")
+    if not where.service.events:
+        proof.faults.append("the gateway reported nothing")
     proof.lines.append(f"events      {sum(where.service.events):,} reported")
     proof.searched += [
         search.in_pieces("events", proof.canaries, where.service.bodies),

@@ -8,12 +8,13 @@ import http.server
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import NamedTuple
 
 import msgspec
+import zstandard
 
 from ingest.knowledge.gateway import REASONS, TAG, GatewaySnapshot, GatewayTenant, GatewayToken
 from ingest.knowledge.gateway_keys import NOW_HEADER, GatewayBearer
@@ -25,8 +26,16 @@ from schema.vocabulary import UNKNOWN, Mode, Names, Vocabulary, shipped_terms
 
 TENANT_ID = 1
 KEPT_DAYS = 30
+BODY_BYTES_MAX = 4_194_304
 _ENTITY_TAG = '"1"'
 _TAG_KEY_ID, _VALUE_ID_FIRST = 1, 100
+
+
+_CODINGS: dict[str | None, Callable[[bytes], bytes]] = {
+    None: bytes,
+    "gzip": gzip.decompress,
+    "zstd": lambda body: zstandard.ZstdDecompressor().decompress(body, BODY_BYTES_MAX),
+}
 
 
 class Served(NamedTuple):
@@ -82,12 +91,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.headers["Content-Encoding"] == "gzip":
-            try:
-                body = gzip.decompress(body)
-            except (OSError, EOFError, zlib.error):
-                self._answer(HTTPStatus.BAD_REQUEST, b"")
-                return
+        try:
+            body = _CODINGS[self.headers["Content-Encoding"]](body)
+        except (KeyError, OSError, EOFError, zlib.error, zstandard.ZstdError):
+            self._answer(HTTPStatus.BAD_REQUEST, b"")
+            return
         self.server.served.bodies.append(bytes(self.headers) + body)
         bearer = self._bearer()
         if bearer is None or not bearer.is_of(self.server.keys, "events"):
