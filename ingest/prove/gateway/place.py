@@ -82,8 +82,10 @@ def _provider() -> Iterator[tuple[Provider, str]]:
             urls.append(url)
             is_ready.set()
             await ended.wait()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:  # Such as an answer that never comes.
             task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(run()), daemon=True)
     thread.start()
@@ -93,6 +95,7 @@ def _provider() -> Iterator[tuple[Provider, str]]:
     finally:
         loop.call_soon_threadsafe(ended.set)
         thread.join()
+        loop.close()
 
 
 def _free_addresses() -> tuple[str, str]:
