@@ -27,7 +27,7 @@ def where() -> Iterator[Place]:
 @pytest.fixture(scope="module")
 def proved() -> tuple[Run, list[SearchResult], list[str]]:
     """Return a proof with a sample of the passages."""
-    return proof.prove(0, 24, lambda _total: lambda _count: None)
+    return proof.prove(0, 16, lambda _total: lambda _count: None)
 
 
 def test_our_gateway_keeps_nothing(proved: tuple[Run, list[SearchResult], list[str]]) -> None:

@@ -21,7 +21,7 @@ from ingest.knowledge import keys
 from ingest.prove.gateway.service import Served, serving
 from ingest.serving import process
 
-BODY_BYTES_MAX = 67_108_864
+BODY_BYTES_MAX = 268_435_456
 STOP_S = 30.0
 
 
