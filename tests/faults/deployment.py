@@ -34,9 +34,9 @@ class Deployment:
         self.dsn = f"postgresql://postgres@/nocontent?host={quote(str(self._sockets), safe='')}&port=5432"
         self.service_starts = self.database_starts = self.database_refusals = 0
         self._checkout = checkout
-        bind, metrics_bind = (f"127.0.0.1:{port}" for port in _free_ports(2))
+        bind, metrics_bind = (f"127.0.0.1:{port}" for port in free_ports(2))
         self.bind = bind
-        self._environment = service.environment(
+        self.environment = service.environment(
             self.dsn, bind=bind, metrics_bind=metrics_bind, workers=workers, drain_s=0
         ) | {"PYTHONPATH": str(checkout), "TMPDIR": str(self.folder)}  # fmt: skip
         self._workers = workers
@@ -51,7 +51,7 @@ class Deployment:
         self._start_database()
         migrated = subprocess.run(
             [sys.executable, "-m", "ingest", "migrate"],
-            cwd=self._checkout, env=self._environment, capture_output=True, timeout=START_S_MAX, check=False,
+            cwd=self._checkout, env=self.environment, capture_output=True, timeout=START_S_MAX, check=False,
         )  # fmt: skip
         if migrated.returncode != 0:
             raise CannotStart(migrated.stderr.decode())
@@ -139,11 +139,11 @@ class Deployment:
         with self.log.open("ab") as lines:
             return subprocess.Popen(
                 [sys.executable, "-m", "ingest", *command],
-                cwd=self._checkout, env=self._environment, stdout=lines, stderr=lines,
+                cwd=self._checkout, env=self.environment, stdout=lines, stderr=lines,
             )  # fmt: skip
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     found: list[int] = []
     for port in random.SystemRandom().sample(PORTS, len(PORTS)):
         with socket.socket() as probe:

@@ -2,6 +2,10 @@
 
 import sys
 
-from ingest.gateway.companion import process
+from ingest import config
+
+config.forget_counts_that_are_gone()  # Before the first metric: a parent that ends removes the folder.
+
+from ingest.gateway.companion import process  # noqa: E402
 
 process.main(sys.argv[1:])

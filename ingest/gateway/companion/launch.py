@@ -27,6 +27,7 @@ class Companion:
         lifeline, self._held = os.pipe()
         self._files = {**files, LIFELINE: lifeline}
         self._ending = threading.Event()
+        self._turn = threading.Lock()  # To start one.
         self._process = self._spawn()
         self._watch = threading.Thread(target=self._restart, name="companion", daemon=True)
 
@@ -41,9 +42,12 @@ class Companion:
 
     def stop(self) -> None:
         """Ask the companion to report what it has and to end, and wait for it."""
-        if self._ending.is_set():
-            return
-        self._ending.set()
+        with self._turn:
+            if self._ending.is_set():
+                return
+            self._ending.set()
+            if self._process.poll() is not None:  # Killed a moment ago: somebody has to report what is left.
+                self._process = self._spawn()
         os.close(self._held)
         try:
             self._process.wait(END_S)
@@ -68,6 +72,8 @@ class Companion:
                 return
             logs.error("companion-lost")
             pause_s = _PAUSE_S_MIN if time.monotonic() - started_at > _GOOD_S else min(2 * pause_s, _PAUSE_S_MAX)
-            if self._ending.wait(pause_s):
-                return
-            self._process = self._spawn()
+            self._ending.wait(pause_s)
+            with self._turn:
+                if self._ending.is_set():
+                    return
+                self._process = self._spawn()
