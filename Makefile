@@ -2,7 +2,7 @@
 
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz fuzz-properties fuzz-coverage usage-histories prove prove-breaks api-check focus-check faults soak erasure hostile check fmt lock catalogue clean clean-data prove-gateway
+.PHONY: help run test fuzz fuzz-properties fuzz-coverage usage-histories prove prove-breaks api-check focus-check faults soak erasure hostile check fmt lock catalogue clean clean-data prove-gateway gateway-faults
 .PHONY: security-claims bench bench-console bench-full clients gateway-clients instructions plots observe console-pictures generate k8s-check image reporter sbom
 
 VENV := .venv
@@ -72,6 +72,9 @@ focus-check: $(VENV)/.dev .venv-focus/.done ## have the FinOps Foundation's vali
 
 faults: $(VENV)/.dev ## kill proxies, the service and PostgreSQL 200 times under load: nothing may be lost (KILLS=20: fewer)
 	$(BIN)/python -m tests.faults --kills $(or $(KILLS),200) $(ARGS)
+
+gateway-faults: $(VENV)/.dev ## kill a gateway, its companion, a provider and the service 200 times under load (KILLS=20: fewer)
+	$(BIN)/python -m tests.gateway.faults --kills $(or $(KILLS),200) $(ARGS)
 
 bench: $(VENV)/.run ## measure limits, ours and peers in turns, a quarter of an hour (ARGS="--rounds 1": sooner)
 	-@$(MAKE) --no-print-directory --keep-going $(PEERS)

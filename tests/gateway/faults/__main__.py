@@ -1,4 +1,7 @@
-"""`python -m tests.gateway.faults`: kill a gateway, its workers, companion, provider and service under load, have them restarted, and then compare what clients saw with what is stored. The last line says what is missing."""  # noqa: D205, D209
+"""Kills a gateway, its workers, companion, provider and service under load, and has them restarted.
+
+Then it compares what clients saw with what is stored; the last line says what is missing.
+"""
 
 # ruff: noqa: T201 (talks to a person at a terminal)
 
@@ -92,8 +95,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         verdict = _settle(deployment, customer.tenant_id, load)
         _print(deployment, load, struck, time.monotonic() - began)
     print(
-        f"{struck.total():,} kills, {verdict.finished:,} finished, {verdict.stored:,} stored, {verdict.missing:,} missing,"
-        f" {verdict.lost:,} counted as lost, {verdict.uncounted:,} uncounted, {verdict.doubled:,} doubled,"
+        f"{struck.total():,} kills, {verdict.finished:,} finished, {verdict.stored:,} stored,"
+        f" {verdict.missing:,} missing, {verdict.lost:,} counted as lost, {verdict.uncounted:,} uncounted, {verdict.doubled:,} doubled,"
         f" {verdict.refused:,} refused, {verdict.halves:,} halves shown as whole"
     )
     return 0 if verdict.is_good and struck.total() == args.kills else 1
