@@ -96,8 +96,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _print(deployment, load, struck, time.monotonic() - began)
     print(
         f"{struck.total():,} kills, {verdict.finished:,} finished, {verdict.stored:,} stored,"
-        f" {verdict.missing:,} missing, {verdict.lost:,} counted as lost, {verdict.uncounted:,} uncounted, {verdict.doubled:,} doubled,"
-        f" {verdict.refused:,} refused, {verdict.halves:,} halves shown as whole"
+        f" {verdict.missing:,} missing, {verdict.lost:,} counted as lost, {verdict.uncounted:,} uncounted,"
+        f" {verdict.doubled:,} doubled, {verdict.refused:,} refused, {verdict.halves:,} halves shown as whole"
     )
     return 0 if verdict.is_good and struck.total() == args.kills else 1
 
