@@ -21,7 +21,8 @@ from tests.support.wire import Sender
 # one that starts last.
 LONGEST = (
     "browser/test_console.py",
-    "gateway/faults/test_kills.py", "faults/test_outcomes.py", "faults/test_kills.py", "faults/test_backup.py", "serving/test_rollout.py",
+    "gateway/faults/test_kills.py",
+    "faults/test_outcomes.py", "faults/test_kills.py", "faults/test_backup.py", "serving/test_rollout.py",
     "observe/test_rules.py", "usage/processor/test_stripe_processor.py", "faults/test_cuts.py",
     "gates/test_each_gate_matters.py", "serving/test_shutdown.py", "faults/test_failover.py",
     "store/test_privileges.py",
