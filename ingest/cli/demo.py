@@ -20,9 +20,10 @@ from tqdm import tqdm
 from ingest import embedded
 from ingest.cli import processes, trace
 from ingest.cli.arguments import Subparsers
+from ingest.cli.demo_gateway import Gateway
 from ingest.cli.processes import Settings
 from ingest.cli.refusals import Bad, bad_requests
-from ingest.demo import clients, local_console, local_service, statement
+from ingest.demo import clients, local_console, local_gateway, local_service, statement
 from ingest.demo.clients import CLIENTS, Sent
 from ingest.demo.settings import DemoSettings
 from ingest.errors import CannotStart
@@ -57,14 +58,15 @@ def _demo(args: argparse.Namespace) -> int:
                 local_service.free_address(wanted.bind),
                 local_service.free_address(wanted.metrics_bind),
             )
-            settings = dataclasses.replace(wanted, dsn=dsn, bind=bind, metrics_bind=metrics_bind)
+            addressed = dataclasses.replace(wanted, dsn=dsn, bind=bind, metrics_bind=metrics_bind)
+            settings = local_gateway.prepared(addressed, folder)
             token = asyncio.run(local_service.prepare(settings, TENANT, TAGS))
             _keep_secret(folder / "token", token)
+            gateway = Gateway(settings, folder, TENANT)
             is_ours = not wanted.dsn
-            with local_service.serving(
-                _as(settings, privileges.SERVICE_LOGIN, is_ours=is_ours), folder / "serve.log"
-            ) as service:
-                _Tour(settings, token).run()
+            own = _as(settings, privileges.SERVICE_LOGIN, is_ours=is_ours)
+            with local_service.serving(own, folder / "serve.log") as service, gateway.serving():
+                _Tour(settings, token, gateway).run()
                 if not args.once:
                     with _console(settings, folder, is_ours=is_ours):
                         print("\nserving until Ctrl-C …", flush=True)
@@ -113,9 +115,9 @@ def _keep_secret(path: Path, text: str) -> None:
 class _Tour:
     """Sends everything and prints the results."""
 
-    def __init__(self, settings: DemoSettings, token: str) -> None:
+    def __init__(self, settings: DemoSettings, token: str, gateway: Gateway) -> None:
         self._settings = settings
-        self._token = token
+        self._gateway = gateway
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         self._connection = http.client.HTTPConnection(settings.bind, timeout=60)
 
@@ -136,6 +138,8 @@ class _Tour:
             sent=len(events), stored=stored["accepted"], refused=0, rules=[], bytes=stored["bytes"] / len(events)
         )
         stored_by_others = self._others(rows)
+        self._title("A gateway in front of a sample provider, with a table of routes")
+        stored_by_others += self._gateway.show()
         self._refuse(arrivals, now_ms)
         self._summarize(before, len(events) + stored_by_others)
         self._account()
@@ -225,6 +229,7 @@ class _Tour:
             f"\ncurl -sS http://{self._settings.bind}/v1/events -H \"Authorization: Bearer $(cat '{token}')\""
             f" -H 'Content-Type: application/json' -d '{body}'"
         )
+        self._gateway.print_command()
         print(f"\nthe same event stands in {sample}; metrics: http://{self._settings.metrics_bind}/metrics")
 
     async def _totals(self) -> summary.Totals:

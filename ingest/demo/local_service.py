@@ -28,6 +28,7 @@ READY_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 70.0  # Longer than the supervisor waits for its workers.
 POLL_S = 0.05
 TOKEN_DAYS = 30
+_BINDS = {"serve": "bind", "console": "console_bind", "gateway": "gateway_bind"}  # Settings.
 _OURS = (sys.executable, "-P", "-m", "ingest")  # -P: import nothing from the caller's folder.
 
 
@@ -89,20 +90,20 @@ async def as_login(dsn: str, login: str) -> str:
 
 @contextmanager
 def serving(
-    settings: DemoSettings, log: Path, command: Literal["serve", "console"] = "serve"
+    settings: DemoSettings, log: Path, command: Literal["serve", "console", "gateway"] = "serve"
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Serve until the block ends, with the log in a file."""
     own = dataclasses.replace(settings, drain_s=0)  # No load balancer to wait for.
     with own_file(log) as lines:
         child = subprocess.Popen(  # noqa: S603 (our own command)
             [*_OURS, command],
-            env=_environment(own),
+            env=environment(own),
             stdout=lines,
             stderr=lines,
             preexec_fn=process.end_with_parent,  # noqa: PLW1509 (one system call, and this process has one thread)
         )
     try:
-        wait_ready(settings.console_bind if command == "console" else settings.bind, child, log)
+        wait_ready(getattr(settings, _BINDS[command]), child, log)
         yield child
     finally:
         child.send_signal(signal.SIGTERM)
@@ -117,12 +118,13 @@ def run(settings: config.Settings, log: Path, *command: str) -> int:
     """Run a command of ours with its output at the end of a file; return its status."""
     with log.open("ab") as lines:
         done = subprocess.run(  # noqa: S603 (our own command)
-            [*_OURS, *command], env=_environment(settings), stdout=lines, stderr=lines, check=False
+            [*_OURS, *command], env=environment(settings), stdout=lines, stderr=lines, check=False
         )
     return done.returncode
 
 
-def _environment(settings: config.Settings) -> dict[str, str]:
+def environment(settings: config.Settings) -> dict[str, str]:
+    """Return the environment of a process of ours with these settings."""
     return config.environment(settings) | {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONSAFEPATH": "1"}
 
 

@@ -1,5 +1,6 @@
 """Sums up all tables, and a tenant's usage, for a person to read."""
 
+from datetime import datetime
 from typing import NamedTuple
 
 from ingest.store.connections import Connection
@@ -56,3 +57,31 @@ async def usage(connection: Connection, tenant_id: int) -> Usage:
     """Sum a tenant's usage."""
     (row,) = await connection.fetch(_USAGE, tenant_id)
     return Usage(*row.values())
+
+
+class RoutedEvent(NamedTuple):
+    """An event of a gateway."""
+
+    task_category: str
+    requested_model: str
+    routed_model: str
+    input_tokens: int
+    output_tokens: int
+    cost_nanousd: int
+    baseline_nanousd: int
+    reason: str
+
+
+_ROUTED = """
+SELECT task_category, requested_model, routed_model, input_tokens, output_tokens,
+    coalesce(cost_nanousd, 0) AS cost_nanousd, coalesce(baseline_cost_nanousd, 0) AS baseline_nanousd,
+    tags ->> 'routing_reason' AS reason
+FROM nocontent.readable_events
+WHERE tenant_id = $1 AND occurred_at >= $2 AND tags ? 'routing_reason'
+ORDER BY event_id
+"""
+
+
+async def routed(connection: Connection, tenant_id: int, since: datetime) -> list[RoutedEvent]:
+    """Return a tenant's events that gateways reported, oldest first."""
+    return [RoutedEvent(*row.values()) for row in await connection.fetch(_ROUTED, tenant_id, since)]

@@ -16,6 +16,7 @@ from uuid import UUID
 
 import pytest
 
+from ingest.demo.local_gateway import ASKS, OPUS
 from tests.support import cluster, customers, sample, service
 from tests.support.cluster import Cluster
 from tests.support.customers import CustomerSpec
@@ -25,6 +26,8 @@ from tests.support.wire import Sender
 SENDERS = 8
 TRACE_EVENTS = 28_185
 CLIENT_EVENTS = 1_200
+GATEWAY_EVENTS = len(ASKS)
+_DECISION = re.compile(r"^  (?:a|the) .* 200  ([a-z-]+) +[a-z_]+ +[0-9]+  (\S+)$", re.MULTILINE)
 _CLIENT = re.compile(r"^  (\w\S* .*\((?!rows)\S+\)) +(\S+) +(\S+) +(\S+)  (\S+) +\d", re.MULTILINE)
 
 
@@ -174,8 +177,10 @@ class _Blocked:
 
 @contextlib.contextmanager
 def _demo(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
-    names = ("bind", "metrics_bind", "console_bind", "console_metrics_bind")
-    binds = {name: f"127.0.0.1:{port}" for name, port in zip(names, service.free_ports(4), strict=True)}
+    names = (
+        "bind", "metrics_bind", "console_bind", "console_metrics_bind", "gateway_bind", "gateway_metrics_bind",
+    )  # fmt: skip
+    binds = {name: f"127.0.0.1:{port}" for name, port in zip(names, service.free_ports(len(names)), strict=True)}
     env = service.environment("", data_dir=folder, **binds)
     del env["NOCONTENT_DSN"]
     env |= {"http_proxy": "http://127.0.0.1:9", "OTEL_SDK_DISABLED": "true"}  # Of the user's own clients.
@@ -211,12 +216,13 @@ def test_a_killed_demo_leaves_nothing_running_and_its_rows_stay() -> None:
         with _demo(folder, "--once") as again:
             said, _ = again.communicate(timeout=90)
         assert again.returncode == 0, said
-        assert f"of them {TRACE_EVENTS + CLIENT_EVENTS:,} from earlier runs" in said
+        assert f"of them {TRACE_EVENTS + CLIENT_EVENTS + GATEWAY_EVENTS:,} from earlier runs" in said
         assert _CLIENT.findall(said) == [
             ("nocontent-reporter (columns)", "1,001", "1,000", "1", "secret.anthropic-key"),
             ("OpenTelemetry SDK (OTLP)", "101", "100", "1", "content.prompt"),
             ("LiteLLM (generic_api)", "101", "100", "1", "content.message"),
         ]
+        _expect_decisions(said)
         rows, columns = (int(found) for found in re.findall(r"(?:rows|columns)\).* (\d+)\n", said))
         assert columns <= 130 < rows
         assert "WRONG" not in said
@@ -224,6 +230,17 @@ def test_a_killed_demo_leaves_nothing_running_and_its_rows_stay() -> None:
         assert "no event came from the refused requests" in said
         assert re.search(r"curl -sS http://127\.0\.0\.1:\d+/v1/events", said)
         assert (folder / "token").stat().st_mode & 0o777 == 0o600
+
+
+def _expect_decisions(said: str) -> None:
+    """Check what the demo prints of its gateway."""
+    assert _DECISION.findall(said) == [
+        ("routed", "claude-haiku-4-5"), ("routed", "claude-haiku-4-5"), ("routed", "claude-sonnet-4-5"),
+        ("same-model", OPUS), ("tool-loop", OPUS), ("signed-thinking", OPUS), ("low-confidence", OPUS),
+    ]  # fmt: skip
+    stored = rf"stored +{GATEWAY_EVENTS} events, such as: summarization, {OPUS} -> claude-haiku-4-5, "
+    assert re.search(stored, said)
+    assert re.search(r"saved +0\.00\d\d USD of 0\.02\d\d, or \d\d %", said)
 
 
 def _followed(said: str) -> str:
