@@ -21,7 +21,7 @@ from schema.event import Status
 
 Note = Callable[[Decision, str, Usage, float], None]  # Remembers what is cached at a model, by its term.
 _NS_PER_MS = 1_000_000
-_ERRORS_FROM = 400
+_EVENTS = b"text/event-stream"
 
 
 class Asked(NamedTuple):
@@ -41,7 +41,17 @@ class Call:
     A block of `with` that fails reports it as what the failure says.
     """
 
-    __slots__ = ("_asked", "_delivered", "_first_ns", "_is_reported", "_meter", "_model", "_note", "_outlet")
+    __slots__ = (
+        "_asked",
+        "_delivered",
+        "_first_ns",
+        "_is_reported",
+        "_meter",
+        "_model",
+        "_note",
+        "_outlet",
+        "_streams",
+    )
 
     def __init__(self, asked: Asked, outlet: Outlet, note: Note) -> None:
         self._asked = asked
@@ -49,6 +59,7 @@ class Call:
         self._outlet = outlet
         self._delivered: Delivered | None = None
         self._model = asked.decision.model
+        self._streams = asked.streams  # Until the head of the answer says.
         self._meter = Meter.of(asked.door.shape, asked.streams)
         self._first_ns = 0
         self._is_reported = not asked.door.is_reported
@@ -68,10 +79,6 @@ class Call:
         return self._is_reported or self._meter.is_whole
 
     @property
-    def usage(self) -> Usage | None:
-        return self._meter.usage
-
-    @property
     def fields(self) -> Fields:
         """Return the fields of the answer that say what was decided."""
         return decision_fields(self._asked.decision, self._model, self._asked.tenant.mode)
@@ -80,8 +87,10 @@ class Call:
         """Note that the head of an answer has come, from this model."""
         self._delivered = delivered
         self._model = model
-        if self._asked.streams and delivered.answer.status >= _ERRORS_FROM:
-            self._meter = Meter.of(self._asked.door.shape, streams=False)  # Errors are documents.
+        is_stream = _is_stream(delivered.answer.fields)
+        if is_stream is not self._streams:  # Errors are documents, and a server may not know how to stream.
+            self._streams = is_stream
+            self._meter = Meter.of(self._asked.door.shape, is_stream)
 
     def feed(self, piece: bytes) -> None:
         """Read what a piece of the answer says about its usage."""
@@ -90,7 +99,7 @@ class Call:
         if not self._first_ns:
             self._first_ns = time.monotonic_ns()
         self._meter.feed(piece)
-        if self._asked.streams and self._meter.is_whole:
+        if self._streams and self._meter.is_whole:
             self.report()  # A client may take this piece for the end.
 
     def report(self) -> None:
@@ -128,6 +137,10 @@ class Call:
                 at_ms=time.time_ns() // _NS_PER_MS,
             )
         )
+
+
+def _is_stream(fields: Fields) -> bool:
+    return any(name == b"content-type" and value.lower().startswith(_EVENTS) for name, value in fields)
 
 
 def _status_of(kind: type[BaseException]) -> Status:

@@ -41,7 +41,7 @@ class Fields(TypedDict, total=False):
 
     request_id: str
     tenant_id: int
-    problem: str  # A type of docs/problems.md.
+    problem: str  # A type of docs/problems.md, or the id of a gateway's error in docs/gateway.md.
     rules: list[str]  # Ids of docs/rules.md.
     task: str  # A worker's task: `Task` in metrics.py of the room that starts it.
     job: str  # One of `JobName` in ingest/store/jobs.py.

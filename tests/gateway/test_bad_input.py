@@ -1,7 +1,9 @@
 """Bad requests and bad upstreams: each its error in the provider's own shape, within bounds, and never a value back."""
 
 import json
+import ssl
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ from ingest.gateway.faults import FACES
 from tests.gateway import forwarding, upstream
 from tests.gateway.forwarding import KEY, Forwarding, Reply, message, post
 from tests.gateway.upstream import Upstream
+from tests.support.certificates import Authority
 
 CANARY = "canary-7c1f9e"
 MIB = 1_048_576
@@ -169,6 +172,18 @@ async def test_an_answer_that_does_not_come_is_not_waited_for(impatient: Forward
     answer = await impatient.ask(impatient.request(message(), "x-provider: hang"))
     assert own(answer) == (504, "upstream-timed-out")
     assert (await impatient.finished()).status == "timeout"
+
+
+@pytest.mark.parametrize(("name", "status"), [("127.0.0.1", 200), ("elsewhere.example", 502)])
+async def test_a_certificate_must_be_the_upstreams_own(tmp_path: Path, name: str, status: int) -> None:
+    pair = Authority(tmp_path).issue("upstream", name)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pair.cert, pair.key)
+    with upstream.serving(context) as secure:
+        async with forwarding.forwarding(secure.url, gateway_upstream_ca_file=str(pair.root)) as gateway:
+            answer = await gateway.ask(gateway.request(message()))
+    assert (answer.status, answer.fault) == (status, "" if status == 200 else "upstream-certificate")
+    assert answer.fields.get("x-should-retry") == (None if status == 200 else "false")
 
 
 async def test_an_upstream_that_is_not_there_is_answered_for() -> None:
