@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ingest.gateway.admission import board, errors
 from ingest.gateway.admission.board import Board, BoardFile, BoardWriter
@@ -169,3 +171,23 @@ def test_a_token_whose_tenant_is_not_there_admits_nobody(gate: Gate) -> None:
     orphan = GatewayToken("0" * 12, 9, Credential("0" * 12, "A" * 43).secret_sha256)
     gate.put(msgspec.structs.replace(gate.snapshot, tokens=(orphan,)))
     assert gate.fault(token(f"nct_{'0' * 12}_{'A' * 43}"), api_key(OWN_KEY)) == "token-unknown"
+
+
+NAMES = st.sampled_from([b"x-nocontent-token", b"x-api-key", b"authorization", b"x-api-key-2"])
+
+
+@given(st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+def test_whatever_is_sent_a_credential_of_ours_never_goes_upstream(gate: Gate, data: st.DataObject) -> None:
+    own = [gate.tokens[7], gate.tokens[8], "ncg_7_" + "A" * 43, str(Credential.make())]
+    values = st.sampled_from([*own, *(f"Bearer {each}" for each in own), "sk-ant-own", "Bearer sk-own", "", "Bearer "])
+    sent = data.draw(st.lists(st.tuples(NAMES, values.map(str.encode)), max_size=4))
+    try:
+        admitted = gate.admission.admit(sent, data.draw(st.sampled_from(["anthropic", "openai"])))
+    except NotAdmitted:
+        return
+    [(name, value)] = admitted.provider_fields
+    assert name in {b"x-api-key", b"authorization"}
+    assert b"nct_" not in value
+    assert b"ncg_" not in value
+    assert (name, value) in sent or (KEPT_KEY in value and admitted.tenant.tenant_id == 8)
