@@ -108,7 +108,7 @@ def _decorated(text: str, part: Part, rng: Random) -> str:
 
 @cache
 def _words(name: str, part: Part) -> Sequence[str]:
-    return _share(_lists()[name], part)
+    return _share(lists()[name], part)
 
 
 @cache
@@ -121,7 +121,8 @@ def _share(lines: Sequence[str], part: Part) -> Sequence[str]:
 
 
 @cache
-def _lists() -> Mapping[str, Sequence[str]]:
+def lists() -> Mapping[str, Sequence[str]]:
+    """Return the lists of words that fill templates, by name."""
     found = {}
     for file in ("words.txt", "decorations.txt"):
         for line in (FOLDER / file).read_text("utf-8").splitlines():

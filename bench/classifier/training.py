@@ -16,7 +16,7 @@ from ingest.gateway.classifier import features
 from ingest.gateway.classifier.model import Model
 from ingest.gateway.classifier.weights import BUCKETS, LANES, Weights
 
-EPOCHS: Final = 12
+EPOCHS: Final = 8
 _SEED: Final = 19
 _RATE: Final = 4.0
 _KEPT: Final = 0.6  # Of the features of a prompt, each time it is seen: no few words may decide alone.

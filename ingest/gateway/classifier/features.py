@@ -19,7 +19,7 @@ SAMPLE_BYTES_MAX: Final = 4_096
 _EDGE_WORDS: Final = 24
 _END_WORDS: Final = 6
 _MIDDLE_WORDS_MAX: Final = 48
-_STEM_BYTES: Final = 5  # Survives an ending, and a typing mistake behind it.
+_STEM_BYTES: Final = 4  # Survives an ending, and a typing mistake behind it.
 
 # Lower case, and each digit as 0: a number matters by its length, not by its value.
 _FOLDED: Final = bytes(ord("0") if 48 <= byte <= 57 else byte + 32 if 65 <= byte <= 90 else byte for byte in range(256))  # noqa: PLR2004 - ASCII's digits and capitals.
