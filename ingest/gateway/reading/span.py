@@ -6,7 +6,7 @@ marker is inserted before each and msgspec says which markers are at the top. No
 
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 
 import msgspec
@@ -16,14 +16,13 @@ from ingest.gateway.reading.errors import Malformed
 CANDIDATES_MAX = 4_096
 Span = tuple[int, int]
 
-# A quote within a string follows a backslash, so that none of these can match there and be followed by a colon, unless
-# a key ends in `\"model"`; the byte before the match shows that.
+# A quote within a string follows a backslash, so that these match keys alone. One that ends in `\"model"` is matched
+# too: a marker before that quote becomes a part of the key, so it is not at the top.
 _KEY = re.compile(rb'"model"[ \t\r\n]*:[ \t\r\n]*')
 _ESCAPED_KEY = re.compile(
     rb'"(?:m|\\u006[dD])(?:o|\\u006[fF])(?:d|\\u0064)(?:e|\\u0065)(?:l|\\u006[cC])"[ \t\r\n]*:[ \t\r\n]*'
 )
 _ESCAPE = rb"\u006"  # Of every letter of "model".
-_BEFORE_KEY = b"{, \t\r\n"
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 _MARKER = secrets.token_hex(16)  # No client can guess it, and it is sent to nobody.
@@ -46,7 +45,7 @@ def find(body: bytes) -> Span:
     Raises Malformed if the object has two, and TooManyCandidates.
     """
     pattern = _ESCAPED_KEY if _ESCAPE in body else _KEY
-    keys = list(islice(_keys(pattern, body), CANDIDATES_MAX + 1))
+    keys = [match.span() for match in islice(pattern.finditer(body), CANDIDATES_MAX + 1)]
     if len(keys) > CANDIDATES_MAX:
         raise TooManyCandidates
     last = len(keys) - 1 if len(keys) == 1 else _last_at_top(body, keys)
@@ -61,13 +60,6 @@ def replaced(body: bytes, span: Span, model: str) -> tuple[memoryview, bytes, me
     """Return the body with another model, in parts; they share the memory of the body."""
     view = memoryview(body)
     return view[: span[0]], msgspec.json.encode(model), view[span[1] :]
-
-
-def _keys(pattern: "re.Pattern[bytes]", body: bytes) -> Iterator[Span]:
-    for match in pattern.finditer(body):
-        start, end = match.span()
-        if start and body[start - 1] in _BEFORE_KEY:
-            yield start, end
 
 
 def _last_at_top(body: bytes, keys: Sequence[Span]) -> int:

@@ -100,6 +100,14 @@ def test_pictures_count_as_tokens_and_not_by_their_bytes() -> None:
     assert 2 * facts.MEDIA_TOKENS < found.input_estimate < 2 * facts.MEDIA_TOKENS + 200
 
 
+def test_a_picture_in_a_tools_result_counts_too() -> None:
+    assert (
+        of("messages-tool-loop")[1].input_estimate
+        > facts.MEDIA_TOKENS
+        > of("messages-tool-loop-ended")[1].input_estimate
+    )
+
+
 def test_a_prefix_names_the_conversation_whatever_is_said_later() -> None:
     first = user("Why is the sky blue?")
     system = [{"type": "text", "text": "Be kind."}]
@@ -185,6 +193,11 @@ LARGE: dict[str, tuple[Callable[[], bytes], bool]] = {
     "models everywhere": (lambda: b'{"model":"m","messages":[%b{}]}' % (b'{"model":1},' * 2_500_000), False),
     "no JSON": (lambda: b'{"model":"m","messages":[%b1]}' % (b"NaN," * 7_000_000), False),
 }
+
+
+def test_a_large_body_that_is_no_json_is_left_to_the_provider() -> None:
+    found = facts.read(b'{"model":"m","messages":[' + b" " * facts.SMALL_BYTES_MAX, "messages")
+    assert (found.model, found.is_readable) == ("", False)
 
 
 @pytest.mark.parametrize(("make", "is_readable"), LARGE.values(), ids=LARGE)

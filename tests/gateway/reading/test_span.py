@@ -80,6 +80,7 @@ TRAPS = {
     "in an object of an array": b'{"a":[[{"model":"no"}],{"model":"no"}],"model":"yes","b":[{"model":"no"}]}',
     "as a text of its own": b'{"a":"model","model":"yes","b":["model"]}',
     "as the end of a key": b'{"x\\"model":"no","model":"yes"}',
+    "as the end of a key, after": b'{"model":"yes","x\\"model":"no","\\"model":{}}',
     "as the end of a nested key": b'{"a":{"x\\"model":"no"},"model":"yes"}',
     "with an escape": b'{"metadata":{"model":"no"},"m\\u006fdel":"yes"}',
     "all in escapes": b'{"\\u006D\\u006F\\u0064\\u0065\\u006C":"yes","model ":"no"}',

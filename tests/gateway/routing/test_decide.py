@@ -104,6 +104,10 @@ def test_fallbacks_are_allowed_models_and_at_last_the_requested_one() -> None:
 def test_the_tenants_own_rates_decide() -> None:
     free_opus = msgspec.structs.replace(TENANT, rates=(Rate("anthropic", OPUS, 1, 1, 1, 1, 1),))
     assert router().decide(free_opus, request(), "anthropic", NOW_S).reason == "too-dear"
+    equal = msgspec.structs.replace(
+        TENANT, rates=tuple(Rate("anthropic", model, 5, 5, 5, 5, 5) for model in (OPUS, HAIKU))
+    )
+    assert router().decide(equal, request(), "anthropic", NOW_S).reason == "too-dear"
     priced = msgspec.structs.replace(UNPRICED, rates=(Rate("anthropic", "our-own-model", 1, -1, -1, -1, 1),))
     decision = router().decide(priced, request(), "anthropic", NOW_S)
     assert (decision.reason, decision.model) == ("routed", "our-own-model")
