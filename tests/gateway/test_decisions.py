@@ -19,9 +19,7 @@ CACHED: Json = {
     "cache_creation": {"ephemeral_5m_input_tokens": 25_000, "ephemeral_1h_input_tokens": 0}, "output_tokens": 1,
 }  # fmt: skip
 SYSTEM = [{"type": "text", "text": "Be kind. " * 11_000, "cache_control": {"type": "ephemeral"}}]
-TENANT = GatewayTenant(
-    7, "on", 600, (Route("summarization", HAIKU, (SONNET,)),), categories=("summarization", "math")
-)
+TENANT = GatewayTenant(7, "on", 600, (Route("summarization", HAIKU, (SONNET,)),), categories=("summarization", "math"))
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +82,9 @@ async def test_a_switched_conversation_keeps_its_model_in_a_tool_loop(gateway: F
 
 @pytest.mark.parametrize("streams", [False, True])
 async def test_what_an_answer_says_is_cached_keeps_the_requested_model(
-    gateway: Forwarding, provider: Upstream, streams: bool  # noqa: FBT001 (of the table)
+    gateway: Forwarding,
+    provider: Upstream,
+    streams: bool,  # noqa: FBT001 (of the table)
 ) -> None:
     assert await decided(gateway, body(SUMMARY, system=SYSTEM)) == ("routed", HAIKU)
     provider.provider.usage = CACHED
