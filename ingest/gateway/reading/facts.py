@@ -5,7 +5,6 @@ take is forwarded as it is, with `is_readable` False: the provider says what is 
 event loop: msgspec holds the interpreter's lock, so a thread would stop the loop as well.
 """
 
-import re
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -20,15 +19,16 @@ from ingest.gateway.records import Shape
 
 BYTES_PER_TOKEN = 4
 MEDIA_TOKENS = 1_600  # Of an image or a document, whose bytes say little: Anthropic's figure for the largest image.
-# Larger bodies than this are decoded only if they have few enough objects, which take 20 times their bytes at worst.
-SMALL_BYTES_MAX = 1_048_576
-OBJECTS_MAX = 131_072
+# A body with more braces is not read: objects take 20 times their bytes, and a microsecond each. Those in texts count
+# too: minified JavaScript has some 11,000 a MiB.
+OBJECTS_MAX = 65_536
+LENIENT_BYTES_MAX = 1_048_576
 
 _messages = msgspec.json.Decoder(MessagesRequest)
 _chat = msgspec.json.Decoder(ChatRequest)
 _named = msgspec.json.Decoder(Named)
 # What Python's json and some others take, and msgspec does not: half a pair of surrogates, and numbers that are none.
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]([0-9a-fA-F]{2})")
+_SURROGATES = tuple(f"\\u{d}{second}".encode() for d in "dD" for second in "89abcdefABCDEF")
 _BOM = b"\xef\xbb\xbf"
 _NOWHERE = (0, 0)
 
@@ -65,7 +65,7 @@ def read(body: bytes, shape: Shape) -> Facts:
 
 
 def _read(body: bytes, shape: Shape) -> Facts:
-    if len(body) <= SMALL_BYTES_MAX or body.count(b"{") <= OBJECTS_MAX:
+    if body.count(b"{") <= OBJECTS_MAX:
         try:
             request = _messages.decode(body) if shape == "messages" else _chat.decode(body)
             model_span = span.find(body)
@@ -125,9 +125,11 @@ def _expect_one(body: bytes) -> None:
 
 def _leniently(body: bytes) -> Named:
     """Return what a lenient reader would find. A large body is not tried a second time, but forwarded."""
-    if len(body) > SMALL_BYTES_MAX:
+    if len(body) > LENIENT_BYTES_MAX:
         return Named("")
-    strict = _SURROGATE.sub(rb"\\u00\1", body.removeprefix(_BOM)).replace(b"NaN", b"0").replace(b"Infinity", b"0")
+    strict = body.removeprefix(_BOM).replace(b"NaN", b"0").replace(b"Infinity", b"0")
+    for beginning in _SURROGATES:
+        strict = strict.replace(beginning, rb"\u00")
     try:
         return _named.decode(strict)
     except (msgspec.MsgspecError, UnicodeDecodeError):
