@@ -3,7 +3,7 @@
 .SUFFIXES:
 .DEFAULT_GOAL := help
 .PHONY: help run test fuzz fuzz-properties fuzz-coverage usage-histories prove prove-breaks api-check focus-check faults soak erasure hostile check fmt lock catalogue clean clean-data prove-gateway gateway-faults
-.PHONY: security-claims bench bench-console bench-full clients gateway-clients instructions plots observe console-pictures generate k8s-check image reporter sbom
+.PHONY: security-claims bench bench-console bench-full bench-gateway clients gateway-clients instructions plots observe console-pictures generate k8s-check image reporter sbom
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -89,6 +89,11 @@ bench-full: $(VENV)/.run ## measure the whole matrix, growth, reads and each ste
 	$(BIN)/python -m bench.micro
 	@$(MAKE) --no-print-directory plots
 
+bench-gateway: $(VENV)/.dev ## measure the gateway beside LiteLLM's proxy and one of Starlette and httpx2, JSON, streams and memory (10 min)
+	-@$(MAKE) --no-print-directory .venv-litellm/.done
+	$(BIN)/python -m bench.gateway $(ARGS)
+	@$(BIN)/python -m bench.report
+
 bench-console: $(VENV)/.dev ## measure pages of the console with a year of rollups, and ingestion beside 50 viewers (10 min)
 	$(BIN)/python -m bench.console $(ARGS)
 	@$(BIN)/python -m bench.report
@@ -173,6 +178,7 @@ lock: $(VENV)/.dev ## pin the dependencies of pyproject.toml again (UPGRADE=1: t
 	  $(LOCK) $$name.in --output-file $$name.lock || exit 1; done
 	$(subst 3.11,3.12,$(LOCK)) tests/focus/requirements-focus.in --output-file tests/focus/requirements-focus.lock
 	$(LOCK) --no-strip-extras bench/requirements-bench.in --output-file bench/requirements-bench.lock
+	$(LOCK) --no-strip-extras bench/requirements-litellm.in --output-file bench/requirements-litellm.lock
 	$(LOCK) --no-strip-extras bench/requirements-phoenix.in --output-file bench/requirements-phoenix.lock
 
 catalogue: $(VENV)/.dev ## add the model ids of the newest public price tables, and write the price book
@@ -180,7 +186,7 @@ catalogue: $(VENV)/.dev ## add the model ids of the newest public price tables, 
 	$(BIN)/python -m ingest.catalogue.prices
 
 clean: ## remove .venv, caches and builds
-	rm -rf $(VENV) .venv-api .venv-bench .venv-clients .venv-clients-otlp .venv-focus .venv-image .venv-k8s .venv-phoenix .venv-sbom .bench .observe build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-api .venv-bench .venv-clients .venv-clients-otlp .venv-focus .venv-image .venv-k8s .venv-litellm .venv-phoenix .venv-sbom .bench .observe build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-data: ## remove the database that `make run` keeps in .nocontent

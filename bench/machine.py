@@ -26,20 +26,29 @@ def look(running: Cluster) -> Provenance:
     """Return the provenance, before the load starts."""
     rows = cluster.fetch(running.dsn, "SELECT name, setting FROM pg_settings WHERE name = ANY($1)", list(_PARAMETERS))
     return Provenance(
-        taken_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        taken_at=now(),
         commit=commit(),
-        machine=Machine(
-            processor=_processor(),
-            cores=len(os.sched_getaffinity(0)),
-            memory_gb=round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9, 1),
-            kernel=platform.release(),
-            python=platform.python_version(),
-            packages={name: metadata.version(name) for name in _PACKAGES},
-            fdatasync_us=_fdatasync_us(running.data_dir.parent),
-            load_before=round(os.getloadavg()[0], 2),
-        ),
+        machine=here(running.data_dir.parent),
         postgres={row["name"]: row["setting"] for row in rows},
     )
+
+
+def here(folder: Path) -> Machine:
+    """Return what this machine is, with the disk of a folder."""
+    return Machine(
+        processor=_processor(),
+        cores=len(os.sched_getaffinity(0)),
+        memory_gb=round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9, 1),
+        kernel=platform.release(),
+        python=platform.python_version(),
+        packages={name: metadata.version(name) for name in _PACKAGES},
+        fdatasync_us=_fdatasync_us(folder),
+        load_before=round(os.getloadavg()[0], 2),
+    )
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def commit() -> str:

@@ -8,7 +8,8 @@ from functools import partial
 from typing import NamedTuple
 
 from bench import results, sizing
-from bench.results import ROOT, Cell, Growth, Micro, Provenance, Reads, Reporting, Results, Viewing
+from bench.gateway import tables
+from bench.results import ROOT, Cell, GatewayResults, Growth, Micro, Provenance, Reads, Reporting, Results, Viewing
 from bench.scenario import NAMES
 
 PAGES = tuple(ROOT / "docs" / name for name in ("performance.md", "operations.md", "scaling.md"))
@@ -210,6 +211,16 @@ def _console() -> Iterator[str]:
     )
 
 
+def _gateway() -> Iterator[str]:
+    found = results.read("gateway", GatewayResults)
+    yield from tables.taken(found)
+    yield from _table(("", "aim", "measured", "reached"), tables.aims(found))
+    yield ""
+    yield from _table(tables.HEADS, tables.rows(found))
+    for name, why in found.skipped.items():
+        yield f"\nNot measured: {tables.NAMES[name]}, {why}."
+
+
 def _micro() -> Iterator[str]:
     micro = results.read("micro", Micro)
     yield f"`python -m bench.micro` at {micro.commit}, Python {micro.python}, {micro.rounds} rounds.\n"
@@ -237,6 +248,7 @@ _PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
     "reads": _reads,
     "plans": _plans,
     "console": _console,
+    "gateway": _gateway,
     "micro": _micro,
     "reporter": _reporter,
     "cores": partial(_sized, sizing.per_core),

@@ -202,6 +202,22 @@ class Reporting(Struct, frozen=True, kw_only=True):
     us_an_event: dict[str, Spread]
 
 
+class GatewayResults(Struct, frozen=True, kw_only=True):
+    """The contents of gateway.json. Figures of a system, by name: docs/performance.md says what they are."""
+
+    taken_at: str
+    commit: str
+    machine: Machine
+    command: str
+    rounds: int
+    seconds_each: float
+    idle_streams: int
+    systems: dict[str, dict[str, Spread]]
+    ratio_litellm: float | None  # Of JSON requests a second at 32 connections.
+    ratio_starlette: float | None
+    skipped: dict[str, str]
+
+
 def write(name: str, content: Struct) -> Path:
     """Write a file of figures."""
     FOLDER.mkdir(exist_ok=True)

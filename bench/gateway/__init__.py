@@ -1,0 +1,1 @@
+"""The gateway under load, beside the upstream alone and beside other gateways."""
