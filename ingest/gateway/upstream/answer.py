@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from ingest.gateway.upstream import http1
 from ingest.gateway.upstream.errors import (
     Abandoned,
     BadAnswer,
@@ -13,7 +12,8 @@ from ingest.gateway.upstream.errors import (
     TooLong,
     UpstreamFailure,
 )
-from ingest.gateway.upstream.http1 import Body, Endless, Fields, Head
+from ingest.gateway.upstream.http1 import Fields
+from ingest.gateway.upstream.parser import Parser
 
 HELD_BYTES_MAX = 262_144  # Received and not read; a consumer that is slower stops the upstream.
 ANSWER_BYTES_MAX = 268_435_456  # The longest outputs have 1 MB; images in base64 have some.
@@ -38,10 +38,7 @@ class Answer:
         self.when_done: Callable[[], None] | None = None  # Called once: it was read to its end, failed or was closed.
         self._source: Source | None = source  # None: the connection has no more of this answer.
         self._failure: type[UpstreamFailure] | None = None
-        self._final: Head | None = None
-        self._unparsed = bytearray()  # An incomplete head.
-        self._informational = 0
-        self._body: Body | None = None
+        self._parser = Parser()
         self._parts: list[bytes] = []
         self._held = 0
         self._total = 0
@@ -50,12 +47,14 @@ class Answer:
     @property
     def status(self) -> int:
         """Return the status; 0 until the head has come."""
-        return 0 if self._final is None else self._final.status
+        head = self._parser.head
+        return 0 if head is None else head.status
 
     @property
     def fields(self) -> Fields:
         """Return the fields in their order, names in lower case."""
-        return [] if self._final is None else self._final.fields
+        head = self._parser.head
+        return [] if head is None else head.fields
 
     @property
     def is_read(self) -> bool:
@@ -66,14 +65,9 @@ class Answer:
     def is_waited_for(self) -> bool:
         return self._reader is not None
 
-    @property
-    def has_begun(self) -> bool:
-        """Return whether any byte of an answer has come."""
-        return bool(self._final or self._unparsed or self._informational)
-
     async def begin(self) -> None:
         """Wait for the head, or raise an UpstreamFailure."""
-        while self._final is None:
+        while self._parser.head is None:
             if self._failure is not None:
                 raise self._failure
             await self._wait()
@@ -111,24 +105,34 @@ class Answer:
 
     def feed(self, data: bytes) -> None:
         """Take what the connection received."""
+        parser, source = self._parser, self._source
+        assert source is not None  # It feeds.
         try:
-            if self._body is None:
-                self._begin(data)
-            else:
-                self._more(self._body, data)
+            part = parser.feed(data)
         except BadAnswer:
             self.fail(BadAnswer)
+            return
+        if part:
+            self._parts.append(part)
+            self._held += len(part)
+            self._total += len(part)
+        if parser.is_over:
+            self._finish(may_be_kept=parser.may_follow)
+        elif self._total > ANSWER_BYTES_MAX:
+            self.fail(TooLong)
+        elif self._held > HELD_BYTES_MAX:
+            source.pause()
         self._wake()
 
     def end(self, *, is_clean: bool) -> None:
         """Note that the upstream closed the connection."""
         if self._source is None:
             return
-        if is_clean and isinstance(self._body, Endless):
+        if is_clean and self._parser.ends_with_connection:
             self._finish(may_be_kept=False)
             self._wake()
         else:
-            self.fail(CutShort if self.has_begun else NoAnswer)
+            self.fail(CutShort if self._parser.has_begun else NoAnswer)
 
     def fail(self, failure: type[UpstreamFailure]) -> None:
         """End the answer, and its connection."""
@@ -137,52 +141,6 @@ class Answer:
         if source is not None:
             source.abort()
         self._wake()
-
-    def _begin(self, data: bytes) -> None:
-        body = None
-        while body is None:
-            seen = len(self._unparsed)
-            if seen:
-                self._unparsed += data
-                data = bytes(self._unparsed)
-            found = http1.parsed(data, seen)
-            if found is None:
-                self._unparsed = bytearray(data)
-                return
-            self._unparsed = bytearray()
-            head, size = found
-            data = data[size:]
-            body = self._body = self._body_of(head)
-            if not data:
-                break
-        if body is not None and (data or body.is_over):
-            self._more(body, data)
-
-    def _body_of(self, head: Head) -> Body | None:
-        """Return what reads the body, or None for a head that another one follows."""
-        if head.is_final:
-            self._final = head
-            return http1.body_of(head)
-        self._informational += 1
-        if self._informational > http1.INFORMATIONAL_MAX:
-            raise BadAnswer
-        return None
-
-    def _more(self, body: Body, data: bytes) -> None:
-        source = self._source
-        assert source is not None  # It feeds.
-        part = body.feed(data)
-        if part:
-            self._parts.append(part)
-            self._held += len(part)
-            self._total += len(part)
-        if body.is_over:
-            assert self._final is not None
-            self._finish(may_be_kept=not body.has_more and not self._final.is_last)
-        elif self._total > ANSWER_BYTES_MAX:
-            self.fail(TooLong)
-        elif self._held > HELD_BYTES_MAX:
-            source.pause()
 
     def _finish(self, *, may_be_kept: bool) -> None:
         source, self._source = self._source, None

@@ -79,11 +79,12 @@ class Courier:
     async def deliver(self, tenant_id: int, legs: Sequence[Leg], concurrency_max: int = 0) -> Delivered:
         """Return the first answer that is good or final, or raise the UpstreamFailure of the last attempt."""
         self.limits.enter(tenant_id, concurrency_max)
+        delivered = None
         try:
             delivered = await self._deliver(legs)
-        except BaseException:
-            self.limits.leave(tenant_id)
-            raise
+        finally:
+            if delivered is None:
+                self.limits.leave(tenant_id)
         delivered.answer.when_done = lambda: self.limits.leave(tenant_id)
         return delivered
 
@@ -137,22 +138,15 @@ class Courier:
             return _Attempt(None, failure, retry.of_failure(failure))
         for circuit in circuits:
             circuit.enter()
-        answer = None
+        attempt = None
         try:
-            answer = await upstream.pool.ask(_encoded(leg.make(), leg.origin))
-            lesson = None if retry.is_final(answer.status) else retry.of_answer(answer, await _look(answer))
-        except UpstreamFailure as failure:
-            lesson = retry.of_failure(failure)
-            self._learn(leg, lesson)
-            return _Attempt(None, failure, lesson)
-        except BaseException:  # The client left.
-            for circuit in circuits:
-                circuit.leave()
-            if answer is not None:
-                answer.close()
-            raise
-        self._learn(leg, lesson)
-        return _Attempt(answer, None, lesson)
+            attempt = await _asked(upstream.pool, _encoded(leg.make(), leg.origin))
+        finally:
+            if attempt is None:  # The client left.
+                for circuit in circuits:
+                    circuit.leave()
+        self._learn(leg, attempt.lesson)
+        return attempt
 
     def _learn(self, leg: Leg, lesson: Lesson | None) -> None:
         circuit = self._upstream(leg.origin).circuit
@@ -198,6 +192,22 @@ def _encoded(outgoing: Outgoing, origin: Origin) -> list[Part]:
     head = b"\r\n".join(lines)
     assert head.count(b"\n") == len(lines), "a field with a line end would be a request of its own"
     return [head + b"\r\n\r\n", *body]
+
+
+async def _asked(pool: Pool, parts: list[Part]) -> _Attempt:
+    try:
+        answer = await pool.ask(parts)
+    except UpstreamFailure as failure:
+        return _Attempt(None, failure, retry.of_failure(failure))
+    if retry.is_final(answer.status):
+        return _Attempt(answer, None, None)
+    seen = None
+    try:
+        seen = await _look(answer)
+    finally:
+        if seen is None:
+            answer.close()
+    return _Attempt(answer, None, retry.of_answer(answer, seen))
 
 
 async def _look(answer: Answer) -> bytes:

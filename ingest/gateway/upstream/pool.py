@@ -140,7 +140,7 @@ class Pool:
 async def _begun(answer: Answer) -> Answer:
     try:
         await answer.begin()
-    except BaseException:
-        answer.close()
-        raise
+    finally:
+        if not answer.status:
+            answer.close()
     return answer

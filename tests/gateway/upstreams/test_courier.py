@@ -2,21 +2,18 @@
 
 import asyncio
 import json
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
 from ingest.gateway.upstream import circuit, courier, retry
 from ingest.gateway.upstream.circuit import FAILURES_MAX
-from ingest.gateway.upstream.courier import Courier, Delivered, Leg, Outgoing
-from ingest.gateway.upstream.errors import Busy, CircuitOpen, Kind, NoAnswer, TenantBusy, TimedOut, Unreachable
+from ingest.gateway.upstream.courier import Outgoing
+from ingest.gateway.upstream.errors import Busy, CircuitOpen, NoAnswer, TenantBusy, TimedOut, Unreachable
 from ingest.gateway.upstream.origin import Origin
-from ingest.gateway.upstream.settings import UpstreamSettings
-from tests.support.raw_upstream import Answerer, RawUpstream, answering, sending, silent, whole
-
-_BODY = b'{"model":"m"}'
+from tests.support.deliveries import BODY, delivering, with_budget
+from tests.support.raw_upstream import Answerer, sending, silent, whole
 
 
 def failing(status: int, kind: str = "api_error", *fields: bytes) -> bytes:
@@ -32,63 +29,6 @@ SPENT = [
     whole(429, b'{"error": {"message": "canary", "type": "insufficient_quota", "code": "insufficient_quota"}}'),
     failing(529, "billing_error"),
 ]
-
-
-class Deliveries:
-    """A courier to one scripted upstream, which answers with `answers` in turn and then with the last of them."""
-
-    def __init__(self, made: Courier, upstream: RawUpstream, answers: deque[bytes]) -> None:
-        self.courier = made
-        self.upstream = upstream
-        self.answers = answers
-        self.noted: list[Kind] = []
-
-    def leg(self, model: str = "m") -> Leg:
-        path = b"/v1/" + model.encode()
-        return Leg(Origin.of(self.upstream.url), model, lambda: Outgoing(b"POST", path, [(b"a", b"b")], (_BODY,)))
-
-    async def deliver(self, *models: str, tenant_id: int = 1) -> tuple[Delivered, bytes]:
-        """Return what was delivered, and the whole body."""
-        delivered = await self.courier.deliver(tenant_id, [self.leg(model) for model in models or ("m",)])
-        found = b""
-        while part := await delivered.answer.read():
-            found += part
-        return delivered, found
-
-    def paths(self) -> list[str]:
-        return [head.split(b" ")[1].decode().removeprefix("/v1/") for head in self.upstream.heads]
-
-
-@asynccontextmanager
-async def delivering(
-    *answers: bytes,
-    answer: Answerer | None = None,
-    limits: Mapping[str, int] = {},
-) -> AsyncIterator[Deliveries]:
-    left = deque(answers)
-
-    async def scripted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readexactly(len(_BODY))
-        data = left.popleft() if len(left) > 1 else left[0]
-        await sending(data)(reader, writer) if data else writer.close()
-
-    async with answering(answer or scripted) as upstream:
-        noted: list[Kind] = []
-        made = Courier(UpstreamSettings(gateway_anthropic_url=upstream.url, **limits), noted.append)  # type: ignore[arg-type]  # Numbers alone.
-        deliveries = Deliveries(made, upstream, left)
-        deliveries.noted = noted
-        try:
-            yield deliveries
-        finally:
-            assert made.limits.count == 0
-            made.close()
-            await upstream.none_is_open()
-
-
-def with_budget(deliveries: Deliveries) -> None:
-    """Let one request be sent again."""
-    for _ in range(10):
-        deliveries.courier._budget.earn()  # noqa: SLF001 (instead of ten requests)
 
 
 @pytest.fixture(autouse=True)
@@ -219,7 +159,7 @@ async def test_a_client_that_leaves_as_the_probe_lets_another_be(monkeypatch: py
     is_well = asyncio.Event()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readexactly(len(_BODY))
+        await reader.readexactly(len(BODY))
         if len(deliveries.upstream.heads) <= FAILURES_MAX:
             await sending(failing(503))(reader, writer)
         elif is_well.is_set():
@@ -328,7 +268,7 @@ async def test_a_client_that_leaves_cancels_the_delivery(phase: str, monkeypatch
 
 async def test_a_field_with_a_line_end_is_not_sent() -> None:
     async with delivering(GOOD) as deliveries:
-        smuggled = Outgoing(b"POST", b"/", [(b"a", b"b\r\nx: y")], (_BODY,))
+        smuggled = Outgoing(b"POST", b"/", [(b"a", b"b\r\nx: y")], (BODY,))
         with pytest.raises(AssertionError):
             await deliveries.courier.deliver(1, [deliveries.leg()._replace(make=lambda: smuggled)])
         assert deliveries.upstream.heads == []
