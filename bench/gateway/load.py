@@ -14,6 +14,7 @@ from msgspec import Struct
 from bench.gateway.upstream import HOLD_TOKENS
 
 BODY_BYTES = 3_600
+STALL_S, POLL_S = 60.0, 0.05
 LAST_CHUNK = b"0\r\n\r\n"
 _WORDS = "Which way is shorter, over the bridge or along the river? "
 
@@ -119,6 +120,12 @@ def _is_whole(received: bytearray) -> bool:
     return len(received) >= end + 4 + int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
 
 
+async def _until(load: Load, answers: int) -> None:
+    async with asyncio.timeout(STALL_S):
+        while len(load.latencies_s) < answers:  # noqa: ASYNC110 (it is counted elsewhere)
+            await asyncio.sleep(POLL_S)
+
+
 async def _run(plan: Plan) -> Measured | None:
     loop, load = asyncio.get_running_loop(), Load(plan)
     gc.disable()
@@ -129,11 +136,13 @@ async def _run(plan: Plan) -> Measured | None:
         print("held", flush=True)
         await loop.run_in_executor(None, sys.stdin.read)
         return None
-    await asyncio.sleep(min(1.0, plan.seconds / 4))  # Warms up.
+    await asyncio.sleep(min(1.0, plan.seconds / 4))  # Warms up; LiteLLM's first answer takes seconds.
+    await _until(load, plan.connections)
     for figures in (load.latencies_s, load.first_bytes_s):
         figures.clear()
     began_s = time.perf_counter()
     await asyncio.sleep(plan.seconds)
+    await _until(load, 1)
     spent_s = time.perf_counter() - began_s
     load.is_over = True
     latencies_s, first_bytes_s = sorted(load.latencies_s), sorted(load.first_bytes_s)
