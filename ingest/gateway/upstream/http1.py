@@ -3,6 +3,7 @@
 Pure: from bytes to types. Raises BadAnswer.
 """
 
+import functools
 import re
 from typing import NamedTuple
 
@@ -136,6 +137,12 @@ class Endless:
         return data
 
 
+@functools.lru_cache(4_096)
+def _size_of(line: bytes) -> int:
+    """Return the size that a line without extensions is, or -1."""
+    return int(line, 16) if _SIZE.fullmatch(line) else -1
+
+
 class Chunked:
     """A body in chunks: RFC 9112, section 7.1. Extensions and trailers are bounded and dropped."""
 
@@ -157,13 +164,20 @@ class Chunked:
         while at < size and not self.is_over:
             if self._left:
                 at = self._data(data, at, parts)
+                continue
+            end = data.find(_LINE_END, at, at + LINE_BYTES_MAX)
+            if end < 0:
+                self._keep(data[at : at + LINE_BYTES_MAX])
+                break
+            line = data[at:end]
+            at = end + len(_LINE_END)
+            # Most chunks come whole, and have plain sizes that came before.
+            found = -1 if self._is_last else _size_of(line)
+            if found > 0 and data.startswith(_LINE_END, at + found):
+                parts.append(data[at : at + found])
+                at += found + len(_LINE_END)
             else:
-                end = data.find(_LINE_END, at, at + LINE_BYTES_MAX)
-                if end < 0:
-                    self._keep(data[at : at + LINE_BYTES_MAX])
-                    break
-                self._line(data[at:end])
-                at = end + len(_LINE_END)
+                self._line(line)
         self.has_more = self.is_over and at < size
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
@@ -188,8 +202,8 @@ class Chunked:
     def _line(self, line: bytes) -> None:
         if self._is_last:
             self._trailer(line)
-        elif _SIZE.fullmatch(line):
-            self._size(int(line, 16))
+        elif (found := _size_of(line)) >= 0:
+            self._size(found)
         elif _EXTENSIONS.fullmatch(line):
             size = line.partition(b";")[0].strip(b"\t ")
             self._count(len(line) - len(size))
