@@ -81,8 +81,9 @@ def _measured(target: Target, seconds: float, streams: int) -> Iterator[tuple[st
     rss_mb = systems.rss_mb(target.pid)
     yield "rss_mb", max(rss_mb.values())  # Of the process that serves.
     yield "rss_all_mb", sum(rss_mb.values())
-    if streams:
-        yield "idle_streams_mb", _held_mb(target, streams)
+    held_mb = _held_mb(target, streams) if streams else None
+    if held_mb is not None:
+        yield "idle_streams_mb", held_mb
 
 
 def _load(plan: Plan) -> Measured:
@@ -93,8 +94,8 @@ def _load(plan: Plan) -> Measured:
     return msgspec.json.decode(child.stdout, type=Measured)
 
 
-def _held_mb(target: Target, streams: int) -> float:
-    """Return how much more memory this many streams take that have begun and wait."""
+def _held_mb(target: Target, streams: int) -> float | None:
+    """Return how much more memory this many streams take that have begun and wait; None if not all begin."""
     assert target.pid is not None
     before = sum(systems.rss_mb(target.pid).values())
     plan = Plan(target.port, target.path, dict(target.fields), streams, 0.0, holds=True)
@@ -109,7 +110,8 @@ def _held_mb(target: Target, streams: int) -> float:
         assert child.stdout is not None
         child.stdin.write(msgspec.json.encode(plan) + b"\n")
         child.stdin.flush()
-        assert child.stdout.readline() == b"held\n"
+        if child.stdout.readline() != b"held\n":
+            return None
         time.sleep(SETTLE_S)
         held = sum(systems.rss_mb(target.pid).values())
         child.stdin.close()

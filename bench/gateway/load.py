@@ -132,7 +132,8 @@ async def _run(plan: Plan) -> Measured | None:
     for _ in range(plan.connections):
         await loop.create_connection(lambda: Sender(load), "127.0.0.1", plan.port)
     if plan.holds:
-        await load.held.wait()
+        async with asyncio.timeout(STALL_S):
+            await load.held.wait()
         print("held", flush=True)
         await loop.run_in_executor(None, sys.stdin.read)
         return None
