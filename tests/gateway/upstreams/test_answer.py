@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.gateway.upstream import http1
@@ -23,6 +23,8 @@ WHOLE = {
         b"hello there!",
     ),
 }
+# The same examples each time, for as long as they take.
+_settings = settings(deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 _splits = st.lists(st.integers(1, 40), max_size=60)
 
 
@@ -78,6 +80,7 @@ def read(answer: Answer) -> tuple[bytes, type[UpstreamFailure] | None]:
 
 
 @pytest.mark.parametrize("name", WHOLE)
+@_settings
 @given(sizes=_splits)
 def test_any_split_reads_the_same(name: str, sizes: list[int]) -> None:
     data, body = WHOLE[name]
@@ -99,6 +102,7 @@ def test_any_beginning_is_cut_short(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WHOLE)
+@_settings
 @given(at=st.integers(0, 10_000), replacement=st.binary(max_size=12), gap=st.integers(0, 12), sizes=_splits)
 def test_a_mutation_ends_in_an_answer_or_a_failure(
     name: str, at: int, replacement: bytes, gap: int, sizes: list[int]
@@ -112,12 +116,14 @@ def test_a_mutation_ends_in_an_answer_or_a_failure(
     assert (failure is None) == (line.is_kept is not None)
 
 
+@_settings
 @given(data=st.binary(max_size=300), sizes=_splits)
 def test_garbage_is_a_failure(data: bytes, sizes: list[int]) -> None:
     answer, _line = fed(data, sizes)
     assert read(answer)[1] in {BadAnswer, CutShort, NoAnswer}
 
 
+@_settings
 @given(sizes=_splits)
 def test_a_refusal_does_not_depend_on_the_split(sizes: list[int]) -> None:
     answer, line = fed(_HEAD + b"content-length: 3\n\r\n\r\nabc", sizes)

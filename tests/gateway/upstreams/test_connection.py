@@ -62,15 +62,27 @@ async def test_each_wait_ends(phase: str, data: bytes) -> None:
             await asked(pool)
 
 
-async def test_slow_bytes_are_not_idle() -> None:
+async def test_each_byte_begins_the_wait_anew() -> None:
     async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(OK + b"content-length: 5\r\n\r\n")
-        for _ in range(5):
-            await asyncio.sleep(0.25)
-            writer.write(b"x")
+        writer.write(OK + b"content-length: 2\r\n\r\n")
+        await may_go_on.wait()
+        writer.write(b"x")
 
-    async with pooled(answer, Times(5.0, 60.0, 1.0, 60.0)) as (_upstream, pool):
-        assert await asked(pool) == b"x" * 5
+    may_go_on = asyncio.Event()
+    async with pooled(answer) as (_upstream, pool):
+        begun = await pool.ask((REQUEST,))
+        (connection,) = pool._all  # noqa: SLF001 (instead of half a minute)
+        before_s = connection.moved_s
+        may_go_on.set()
+        assert await begun.read() == b"x"
+        assert connection.moved_s > before_s
+        reading = asyncio.create_task(begun.read())
+        await asyncio.sleep(0)
+        connection.expire(connection.moved_s + TIMES.idle_s - 1, TIMES)
+        assert not reading.done()
+        connection.expire(connection.moved_s + TIMES.idle_s + 1, TIMES)
+        with pytest.raises(TimedOut):
+            await reading
 
 
 async def test_an_upstream_that_does_not_read_is_idle() -> None:

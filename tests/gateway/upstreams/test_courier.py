@@ -9,10 +9,12 @@ import pytest
 
 from ingest.gateway.upstream import circuit, courier, retry
 from ingest.gateway.upstream.circuit import FAILURES_MAX
+from ingest.gateway.upstream.connection import Times
 from ingest.gateway.upstream.courier import Outgoing
 from ingest.gateway.upstream.errors import Busy, CircuitOpen, NoAnswer, TenantBusy, TimedOut, Unreachable
 from ingest.gateway.upstream.origin import Origin
-from tests.support.deliveries import BODY, delivering, with_budget
+from ingest.gateway.upstream.settings import UpstreamSettings
+from tests.support.deliveries import BODY, Deliveries, delivering, with_budget
 from tests.support.raw_upstream import Answerer, sending, silent, whole
 
 
@@ -181,20 +183,32 @@ async def test_a_client_that_leaves_as_the_probe_lets_another_be(monkeypatch: py
         assert (await deliveries.deliver())[1] == b"good"
 
 
+async def timed_out(deliveries: Deliveries) -> None:
+    """Let the time of the request that is under way be over."""
+    await deliveries.upstream.has_heads(1)
+    (connection,) = deliveries.courier._upstreams[deliveries.leg().origin].pool._all  # noqa: SLF001 (in place of 600 s)
+    times = Times.of(UpstreamSettings())
+    connection.expire(connection.moved_s + times.first_byte_s + 1, times)
+
+
 async def test_a_time_out_before_the_first_byte_asks_the_next_model() -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await (silent if len(deliveries.upstream.heads) == 1 else sending(GOOD))(reader, writer)
 
-    async with delivering(answer=answer, limits={"gateway_first_byte_timeout_s": 1}) as deliveries:
-        delivered, body = await deliveries.deliver("one", "two")
+    async with delivering(answer=answer) as deliveries:
+        asking = asyncio.create_task(deliveries.deliver("one", "two"))
+        await timed_out(deliveries)
+        delivered, body = await asking
         assert (delivered.fallback, body) == (True, b"good")
 
 
 async def test_a_time_out_without_another_model_is_final() -> None:
-    async with delivering(answer=silent, limits={"gateway_first_byte_timeout_s": 1}) as deliveries:
+    async with delivering(answer=silent) as deliveries:
         with_budget(deliveries)
+        asking = asyncio.create_task(deliveries.deliver())
+        await timed_out(deliveries)
         with pytest.raises(TimedOut):
-            await deliveries.deliver()
+            await asking
         assert len(deliveries.upstream.heads) == 1
 
 

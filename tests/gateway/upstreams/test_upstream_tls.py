@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ingest.gateway.upstream import tls
+from ingest.gateway.upstream.connection import Times
 from ingest.gateway.upstream.errors import CertificateRefused, CutShort, Unreachable
 from ingest.gateway.upstream.origin import Origin
 from ingest.gateway.upstream.pool import Pool
@@ -27,10 +28,10 @@ def serving(authority: Authority, name: str) -> ssl.SSLContext:
     return context
 
 
-async def over_tls(server: ssl.SSLContext | None, root: Path, answer: Answerer) -> bytes:
+async def over_tls(server: ssl.SSLContext | None, root: Path, answer: Answerer, times: Times = TIMES) -> bytes:
     async with answering(answer, server) as upstream:
         origin = Origin.of(upstream.url.replace("http://", "https://"))
-        pool = Pool(origin, TIMES._replace(connect_s=1.0), tls.context(str(root)))
+        pool = Pool(origin, times, tls.context(str(root)))
         try:
             return await asked(pool)
         finally:
@@ -53,7 +54,7 @@ async def test_a_certificate_that_does_not_match_is_refused(case: str, authority
 
 async def test_an_upstream_without_tls_is_unreachable(authority: Authority) -> None:
     with pytest.raises(Unreachable):
-        await over_tls(None, authority.root, sending(whole(200, b"")))
+        await over_tls(None, authority.root, sending(whole(200, b"")), TIMES._replace(connect_s=0.5))
 
 
 async def test_a_body_may_end_with_the_close_of_tls(authority: Authority) -> None:
