@@ -45,5 +45,5 @@ class Departure:
         if self._watching is not None and not self._watching.done():
             self._watching.cancel()
             await asyncio.sleep(0)  # It has stopped reading when this returns, and the connection may read on.
-        if self._has_left and kind is asyncio.CancelledError and self._task.uncancel() <= self._cancelling:
+        if self._has_left and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise ClientGone from None
