@@ -236,3 +236,17 @@ async def test_a_snapshot_beyond_what_gateways_read_is_not_sent(
 ) -> None:
     monkeypatch.setattr(grants, "SNAPSHOT_BYTES_MAX", 10)
     assert (await worker.ask()).problem == "unavailable"
+
+
+async def test_what_a_gateway_sends_is_counted_for_the_tenant_and_no_token(
+    worker: Worker, control: Connection, owner: Connection
+) -> None:
+    tenant_id = (await customers.add(control, "user", CustomerSpec(scopes=_USE))).tenant_id
+    await known_of(worker, control)
+    assert worker.running.callers.gateway_keys is not None
+    bearer = gateway_keys.bearer(worker.running.callers.gateway_keys(), "events", tenant_id)
+    for body, status in ((sample.body(sample.event()), 200), (b"{", 400)):
+        assert (await direct.ask(worker.composed, "POST", "/v1/events", body, bearer)).status == status
+    await worker.running.traffic.flush()
+    assert await owner.fetchval("SELECT sum(requests) FROM nocontent.refusals WHERE tenant_id = $1", tenant_id) == 1
+    assert await owner.fetchval("SELECT count(*) FROM nocontent.arrivals WHERE tenant_id = $1", tenant_id) == 0
