@@ -33,7 +33,7 @@ CONNECT_S, ANSWER_S = 2.0, 4.0
 # A worker of the service may know less than another for as long as its snapshot may be old; after a restore all do.
 OLDER_MS = 10_000
 _URL = re.compile(r"(https?)://(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::([0-9]{1,5}))?/?", re.ASCII)
-_DIGEST = 32
+_DIGEST, _CLOCK_DIGITS = 32, 15
 _decoder = msgspec.json.Decoder(GatewaySnapshot)
 
 
@@ -148,7 +148,7 @@ class Poller:
             if response.length:
                 raise http.client.IncompleteRead(b"")
             is_good = response.status < HTTPStatus.BAD_REQUEST
-            service_ms = int(response.getheader(NOW_HEADER, "")) if is_good else 0
+            service_ms = _clock(response.getheader(NOW_HEADER, "")) if is_good else 0
             return _Answer(response.status, response.getheader("ETag") or "", service_ms, body)
 
     def close(self) -> None:
@@ -187,6 +187,13 @@ class _Deadline(io.RawIOBase):
     def close(self) -> None:
         self._raw.close()
         super().close()
+
+
+def _clock(given: str) -> int:
+    """Return milliseconds since 1970, with up to 15 digits, which is until the year 33658; raises ValueError."""
+    if not (given.isascii() and given.isdigit() and len(given) <= _CLOCK_DIGITS):
+        raise ValueError
+    return int(given)
 
 
 def _read(body: bytes) -> GatewaySnapshot | None:

@@ -184,6 +184,7 @@ def answering(*pieces: bytes, pause: threading.Event | None = None) -> Iterator[
 
 _HEAD = b'HTTP/1.1 200 OK\r\nETag: "a"\r\nX-Nocontent-Now-Ms: %b\r\nContent-Length: %d\r\n\r\n'
 _EMPTY = msgspec.json.encode(GatewaySnapshot(1, 1))
+_NEWER = _EMPTY[:-1] + b',"limits":[]}'  # A field that this gateway does not know may restrict somebody.
 
 
 @pytest.mark.parametrize(
@@ -191,6 +192,9 @@ _EMPTY = msgspec.json.encode(GatewaySnapshot(1, 1))
     [
         (_HEAD % (b"1", len(_EMPTY)) + _EMPTY, Outcome.CHANGED),
         (_HEAD % (b"soon", len(_EMPTY)) + _EMPTY, Outcome.DOUBTFUL),
+        (_HEAD % (b"9" * 30, len(_EMPTY)) + _EMPTY, Outcome.DOUBTFUL),
+        (_HEAD % (b"-1", len(_EMPTY)) + _EMPTY, Outcome.DOUBTFUL),
+        (_HEAD % (b"1", len(_NEWER)) + _NEWER, Outcome.DOUBTFUL),
         (_HEAD % (b"1", len(_EMPTY)) + _EMPTY[:-1] + b"x", Outcome.DOUBTFUL),
         (_HEAD % (b"1", len(_EMPTY) + 1) + _EMPTY, Outcome.UNREACHABLE),
         (_HEAD % (b"1", 1 << 40) + b" " * ((1 << 24) + 1), Outcome.DOUBTFUL),
