@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from ingest import logs
 
-LIFELINE = "lifeline"  # The file whose end tells the companion that the parent has ended.
+PARENT_PIPE = "parent"  # The file whose end tells the companion that the parent has ended.
 END_S = 15.0  # For the companion to report what it has.
 _PAUSE_S_MIN, _PAUSE_S_MAX = 0.1, 5.0
 _GOOD_S = 30.0  # A companion that lasted so long is started again without a longer pause.
@@ -24,8 +24,8 @@ class Companion:
     """The companion as its parent sees it; `files` are inherited by every one that is started."""
 
     def __init__(self, files: Mapping[str, int]) -> None:
-        lifeline, self._held = os.pipe()
-        self._files = {**files, LIFELINE: lifeline}
+        reading, self._held = os.pipe()
+        self._files = {**files, PARENT_PIPE: reading}
         self._ending = threading.Event()
         self._turn = threading.Lock()  # To start one.
         self._process = self._spawn()

@@ -13,7 +13,7 @@ from ingest.gateway import bounds
 from ingest.gateway.admission.board import Board, BoardFile, BoardWriter
 from ingest.gateway.admission.settings import AdmissionSettings
 from ingest.gateway.companion import poll
-from ingest.gateway.companion.launch import END_S, LIFELINE
+from ingest.gateway.companion.launch import END_S, PARENT_PIPE
 from ingest.gateway.companion.poll import Poller
 from ingest.gateway.companion.reports import Reports
 from ingest.gateway.telemetry.counts import CompanionCounts, CountsFile
@@ -34,7 +34,7 @@ class CompanionSettings(AdmissionSettings, TelemetrySettings):
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run until the lifeline ends."""
+    """Run until the parent has ended."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)  # A terminal signals the whole group; the parent decides.
     logs.capture()
     stdio.tolerate()
@@ -58,7 +58,7 @@ def _run(files: dict[str, int]) -> None:
     ]
     for thread in threads:
         thread.start()
-    os.read(files[LIFELINE], 1)  # Returns at its end.
+    os.read(files[PARENT_PIPE], 1)  # Returns at its end.
     ending.set()
     threading.Timer(END_S, os._exit, (1,)).start()  # Whatever hangs.
     for thread in threads:
