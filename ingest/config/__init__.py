@@ -118,13 +118,6 @@ def forget_counts_of_others() -> None:
             os.environ.pop(name, None)
 
 
-def forget_counts_that_are_gone() -> None:
-    """Unset the folder for counts if it does not exist, as metrics would raise an error."""
-    folder = counts_folder()
-    if folder is not None and not folder.is_dir():
-        forget("PROMETHEUS_MULTIPROC_DIR")
-
-
 def counts_folder() -> Path | None:
     """Return the folder for this worker's counts, or None outside a worker."""
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")

@@ -94,3 +94,17 @@ def _has_ended(pid: str) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
     except FileNotFoundError:
         return True
+
+
+@pytest.mark.usefixtures("_settings")
+def test_a_companion_starts_without_the_folder_that_an_ending_parent_has_removed(
+    service: SmallService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "removed"))
+    file, handover, before = BoardFile.make(), Handover.make(None), service.polls
+    companion = Companion({"board": file.file, **handover.files()})
+    await_fact(lambda: service.polls > before)
+    companion.stop()
+    assert not is_running(companion.pid)
+    os.close(file.file)
+    handover.close()

@@ -89,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         load = Load(deployment.port, customer.token, args.clients)
         load.start()
         try:
-            struck = _strike_all(deployment, load, _dealt(args.kills, args.kinds, random.Random(seed)))
+            struck = _strike_all(deployment, load, _dealt(args, random.Random(seed)))
         finally:
             load.stop()
         verdict = _settle(deployment, customer.tenant_id, load)
@@ -106,6 +106,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.gateway.faults", description=__doc__)
     parser.add_argument("--kills", type=int, default=200, help="how often to kill (default: 200)")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND", help=", ".join(KINDS))
+    parser.add_argument("--seconds", type=float, default=3_600, help="to go on at most (default: 3600)")
     parser.add_argument("--seed", type=int, default=None, help="of a run to repeat (default: a new one)")
     parser.add_argument("--clients", type=int, default=8, help="that ask at the same time (default: 8)")
     parser.add_argument("--workers", type=int, default=2, help="of the gateway (default: 2)")
@@ -113,11 +114,14 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _dealt(kills: int, kinds: Sequence[str], chance: random.Random) -> Iterator[tuple[str, float]]:
+def _dealt(args: argparse.Namespace, chance: random.Random) -> Iterator[tuple[str, float]]:
     """Deal the kinds like cards, a new pack when one is used up, each with how long to wait before it."""
     pack: list[str] = []
-    for _ in range(kills):
-        pack = pack or chance.sample(sorted(kinds), len(kinds))
+    ends_at = time.monotonic() + args.seconds
+    for _ in range(args.kills):
+        if time.monotonic() > ends_at:
+            return
+        pack = pack or chance.sample(sorted(args.kinds), len(args.kinds))
         yield pack.pop(), chance.uniform(0, DELAY_S_MAX)
 
 
