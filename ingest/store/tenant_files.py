@@ -41,7 +41,8 @@ TENANT_FILES = (
         "how PostgreSQL stores rows", clocks.VACUUM, Erased.KEEP, "PostgreSQL frees space before it overwrites it",
     ),
     TenantFile(
-        "reporters' spools", "batches that the server has not stored, on the machines of the tenant",
-        "to lose no event while the server is away", clocks.SPOOL, Erased.KEEP, "they are on the tenant's machines",
+        "reporters' spools", "batches that the server has not stored, on the machines of the tenant and of gateways",
+        "to lose no event while the server is away", clocks.SPOOL, Erased.KEEP,
+        "their events are not stored again after an erasure, and leave the spool with the answer",
     ),
 )  # fmt: skip
