@@ -10,10 +10,10 @@ from typing import TypedDict
 from ingest.cli import acts
 from ingest.cli.arguments import Subparsers
 from ingest.errors import CannotStart
-from ingest.knowledge.gateway import CONFIDENCE_MAX, FALLBACKS_MAX, MODES
+from ingest.knowledge.gateway import CATEGORIES, CONFIDENCE_MAX, FALLBACKS_MAX, MODES
 from ingest.routes import sentences, view
 from ingest.routes.suggest import Suggestion
-from ingest.routes.view import View
+from ingest.routes.view import Obstacle, View
 from ingest.store import read_connections, tenants
 from ingest.store.connections import Connection, Role
 from ingest.store.gateway import acts as table
@@ -53,7 +53,7 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     mode.add_argument("--confidence", type=_share, metavar="SHARE", help="from 0 to 1, such as 0.7")
     mode.add_argument("--concurrency", type=_count, metavar="REQUESTS", help="at once; 0 for the gateway's own bound")
     for command in (new, unset, explain):
-        command.add_argument("category")
+        command.add_argument("category", help=f"a gateway names {', '.join(CATEGORIES)}")
     new.add_argument("model")
     new.add_argument("--fallback", action="append", default=[], metavar="MODEL", help=f"up to {FALLBACKS_MAX}")
     for command in (allow, disallow):
@@ -139,7 +139,7 @@ async def _read(connection: Connection, tenant_id: int) -> View:
 class _Route(TypedDict):
     category: str
     models: list[str]
-    in_force: bool
+    obstacle: Obstacle | None
 
 
 async def _list(connection: Connection, args: argparse.Namespace) -> int:
@@ -149,7 +149,7 @@ async def _list(connection: Connection, args: argparse.Namespace) -> int:
         _Route(
             category=found.category(category_id),
             models=[found.model(model) for model in models],
-            in_force=found.in_force(category_id),
+            obstacle=found.obstacle(category_id),
         )
         for category_id, models in found.table.routes.items()
     ]
@@ -163,7 +163,7 @@ async def _list(connection: Connection, args: argparse.Namespace) -> int:
     print(f"mode {settings.mode}, from a confidence of {settings.confidence_min / CONFIDENCE_MAX:.3f} on")
     print(f"allowed: {', '.join(allowed) or 'the models of the routes'}")
     for route in routes:
-        state = "" if route["in_force"] else "  (not in force: retired or not allowed)"
+        state = "" if route["obstacle"] is None else f"  (not in force: {sentences.OBSTACLES[route['obstacle']]})"
         print(f"{route['category']:28} {' then '.join(route['models'])}{state}")
     return 0
 
@@ -193,8 +193,9 @@ async def _explain(connection: Connection, args: argparse.Namespace) -> int:
         print("no route: its requests go to the model that they name, with the reason no-route")
     else:
         print(f"routed to {' then '.join(found.model(model) for model in models)}, in mode {found.table.settings.mode}")
-        if not found.in_force(category_id):
-            print("not in force: the category or the model is retired, or the model is not allowed")
+        obstacle = found.obstacle(category_id)
+        if obstacle is not None:
+            print(f"not in force: {sentences.OBSTACLES[obstacle]}")
     for each in found.suggestions:
         if each.category_id == category_id:
             print("\n".join(_lines(found, each)))

@@ -35,6 +35,14 @@ Reason = Literal[
 REASONS: tuple[Reason, ...] = get_args(Reason)
 TAG = "routing_reason"  # The tag key of an event; enabling a tenant's routing declares it, with REASONS as its values.
 
+# What a gateway's classifier names, of the shared catalogue; a route of another category is never followed. A test
+# compares it with the weights.
+CATEGORIES = (
+    "chat", "classification", "code_explanation", "code_generation", "creative_writing", "data_analysis", "debugging",
+    "email", "extraction", "math", "question_answering", "reasoning", "rewriting", "sql_generation", "summarization",
+    "translation",
+)  # fmt: skip
+
 Permille = Annotated[int, Meta(ge=0, le=CONFIDENCE_MAX)]
 
 
@@ -66,7 +74,7 @@ class GatewayTenant(Struct, frozen=True, forbid_unknown_fields=True):
     confidence_min: Permille = CONFIDENCE_MAX
     routes: tuple[Route, ...] = ()
     models: tuple[str, ...] = ()  # Those that it allows as the target of a switch; empty: those of its routes.
-    categories: tuple[str, ...] = ()  # Terms of the tenant that a classifier may name.
+    categories: tuple[str, ...] = ()  # Those of CATEGORIES that are terms of the tenant.
     rates: tuple[Rate, ...] = ()
     concurrency_max: int = 0  # 0: the gateway's own bound.
     tags: tuple[str, ...] = ()  # Declared tag keys; a reason is reported only if TAG is one of them.

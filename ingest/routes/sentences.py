@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from ingest.knowledge.gateway import FALLBACKS_MAX
 from ingest.routes.quality import MARGIN, REQUESTS_MIN, Rate
 from ingest.routes.suggest import Against, Record, Refusal, Why
+from ingest.routes.view import Obstacle
 from ingest.store.gateway.acts import ALLOWED_MAX
 from ingest.store.gateway.errors import NotAllowed, RouteError, TermUnknown, TooManyFallbacks, TooManyModels
 from ingest.store.gateway.evidence import DAYS
@@ -35,6 +36,11 @@ _RATES: Mapping[Against, Callable[[Record], Rate]] = {
     "fails-more": lambda record: record.failed,
     "retried-more": lambda record: record.retried,
     "replaced-more": lambda record: record.replaced,
+}
+OBSTACLES: Mapping[Obstacle, str] = {
+    "retired": "category or model retired",
+    "not-named": "no gateway names this category",
+    "not-allowed": "model not allowed",
 }
 _REFUSED: Mapping[type[RouteError], str] = {
     TermUnknown: "There is no such category or model in your vocabulary or the catalogue.",

@@ -2,14 +2,19 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
+from ingest.knowledge.gateway import CATEGORIES
 from ingest.routes import suggest
 from ingest.routes.suggest import DryRun, Suggestion
 from ingest.store.connections import Connection
 from ingest.store.gateway import evidence, own
 from ingest.store.gateway.own import Table, Words
 from schema.event import Kind
+
+# Why a route is not followed.
+Obstacle = Literal["retired", "not-named", "not-allowed"]
+OBSTACLES: tuple[Obstacle, ...] = get_args(Obstacle)
 
 
 class View(NamedTuple):
@@ -27,11 +32,18 @@ class View(NamedTuple):
     def model(self, model_id: int) -> str:
         return self.words.models.get(model_id, "(erased)")
 
-    def in_force(self, category_id: int) -> bool:
-        """Return whether requests of a category go by its route, as far as the table decides."""
+    def obstacle(self, category_id: int) -> Obstacle | None:
+        """Return why no request of a category goes by its route, as far as the table decides."""
         target = self.table.routes[category_id][0]
-        is_allowed = not self.table.allowed or target in self.table.allowed
-        return is_allowed and not {(Kind.TASK_CATEGORY, category_id), (Kind.MODEL, target)} & self.words.retired
+        if {(Kind.TASK_CATEGORY, category_id), (Kind.MODEL, target)} & self.words.retired:
+            return "retired"
+        if not self.is_named(category_id):
+            return "not-named"
+        return "not-allowed" if self.table.allowed and target not in self.table.allowed else None
+
+    def is_named(self, category_id: int) -> bool:
+        """Return whether a gateway names a category."""
+        return self.category(category_id) in CATEGORIES
 
 
 async def read(connection: Connection, tenant_id: int) -> View:

@@ -50,12 +50,12 @@ def test_a_table_is_set_listed_and_unset(run: Run) -> None:
     assert listed == {
         "mode": "dry-run", "confidence_min": 850, "concurrency_max": 30, "allowed": [_SONNET],
         "routes": [
-            {"category": "debugging", "models": [_HAIKU, _SONNET], "in_force": False},
-            {"category": "translation", "models": [_SONNET], "in_force": True},
+            {"category": "debugging", "models": [_HAIKU, _SONNET], "obstacle": "not-allowed"},
+            {"category": "translation", "models": [_SONNET], "obstacle": None},
         ],
     }  # fmt: skip
     _, said = run("route", "list", "globex")
-    assert f"debugging                    {_HAIKU} then {_SONNET}  (not in force: retired or not allowed)" in said
+    assert f"debugging                    {_HAIKU} then {_SONNET}  (not in force: model not allowed)" in said
     assert run("route", "unset", "globex", "debugging")[0] == 0
     assert run("route", "unset", "globex", "debugging")[0] == 1
     assert run("route", "disallow", "globex", _SONNET)[0] == 0
@@ -86,8 +86,17 @@ def test_a_route_to_a_retired_model_is_not_in_force(run: Run) -> None:
     assert run("route", "set", "globex", "email", "our-router-small", "--fallback", _HAIKU)[0] == 0
     assert "in force" not in run("route", "explain", "globex", "email")[1]
     run("vocabulary", "remove", "globex", "model", "our-router-small")
-    assert "not in force" in run("route", "explain", "globex", "email")[1]
+    assert "not in force: category or model retired" in run("route", "explain", "globex", "email")[1]
     assert run("route", "unset", "globex", "email")[0] == 0
+
+
+def test_a_route_of_a_category_that_no_gateway_names_is_not_in_force(run: Run) -> None:
+    assert run("route", "set", "globex", "roleplay", _HAIKU)[0] == 0
+    assert (
+        "roleplay                     claude-haiku-4-5  (not in force: no gateway names"
+        in run("route", "list", "globex")[1]
+    )
+    assert run("route", "unset", "globex", "roleplay")[0] == 0
 
 
 def test_suggestions_name_the_cheapest_that_passes_and_say_what_speaks_against_others(run: Run) -> None:

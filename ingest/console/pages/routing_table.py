@@ -11,7 +11,7 @@ from ingest.accounts.roles import Role
 from ingest.console.page import MANAGERS, Page
 from ingest.console.tables import Cell, Column, Table
 from ingest.console.visit import Visit
-from ingest.knowledge.gateway import FALLBACKS_MAX, MODES, SCOPE
+from ingest.knowledge.gateway import CATEGORIES, FALLBACKS_MAX, MODES, SCOPE
 from ingest.routes import sentences, view
 from ingest.routes.suggest import Suggestion
 from ingest.routes.view import View
@@ -81,13 +81,15 @@ async def _page(visit: Visit, status: HTTPStatus, error: str) -> Response:
         reasons=Table("reasons", f"What gateways decided, {DAYS} days", _REASONS, sorted(found.reasons.items())),
         dry_runs=Table("dry-runs", f"Dry-run by the table as it is now, {DAYS} days", _DRY_RUNS, _dry_runs(found)),
         may_write=visit.person.role in MANAGERS,
+        categories=[(name, name) for name in CATEGORIES],
         fallbacks_max=FALLBACKS_MAX, honest=sentences.HONEST, scope=SCOPE, error=error,
     )  # fmt: skip
 
 
 def _row(found: View, category_id: int, suggestion: Suggestion | None) -> Sequence[Cell]:
     models = [found.model(model) for model in found.table.routes.get(category_id, ())]
-    state = "no route" if not models else "in force" if found.in_force(category_id) else "not allowed, or retired"
+    obstacle = found.obstacle(category_id) if models else None
+    state = "no route" if not models else "in force" if obstacle is None else sentences.OBSTACLES[obstacle]
     requests = 0 if suggestion is None else suggestion.events
     suggested = None if suggestion is None or suggestion.model_id is None else found.model(suggestion.model_id)
     return found.category(category_id), ", then ".join(models) or None, state, requests, suggested
@@ -109,7 +111,7 @@ def _offers(found: View) -> Mapping[str, tuple[str, str]]:
     offers = {}
     for each in found.suggestions:
         known = found.table.routes.get(each.category_id, ())
-        if each.model_id is not None and each.model_id not in known[:1]:
+        if each.model_id is not None and each.model_id not in known[:1] and found.is_named(each.category_id):
             fallbacks = [found.model(model) for model in known[1:] if model != each.model_id]
             offers[found.category(each.category_id)] = (found.model(each.model_id), ", ".join(fallbacks))
     return offers

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from ingest.knowledge.gateway import MODES, GatewayTenant, Rate, Route
+from ingest.knowledge.gateway import CATEGORIES, MODES, GatewayTenant, Rate, Route
 from ingest.store.connections import Connection
 from schema.event import Kind
 
@@ -30,11 +30,12 @@ SELECT its_tenant, its_provider, its_model, its_input, its_cache_read, its_cache
     its_output
 FROM nocontent.gateway_rates()
 """
-# Every category and tag key that a tenant may send, and the models and providers that its table names.
+# The categories that may be named, every tag key that a tenant may send, and what its table names.
 _TERMS = """
 SELECT tenant_id, kind, term_id, term FROM nocontent.vocabulary
 WHERE tenant_id = ANY ($1::integer[]) AND retired_at IS NULL
-    AND (kind IN (1, 4) OR kind = 2 AND term_id = ANY ($2::smallint[]) OR kind = 3 AND term_id = ANY ($3::smallint[]))
+    AND (kind = 4 OR kind = 1 AND term = ANY ($4::text[])
+        OR kind = 2 AND term_id = ANY ($2::smallint[]) OR kind = 3 AND term_id = ANY ($3::smallint[]))
 ORDER BY tenant_id, kind, term_id
 """
 
@@ -83,7 +84,7 @@ class _Words(NamedTuple):
     """Terms that are not retired, by tenant, kind and id; those of the catalogue are everybody's."""
 
     terms: Mapping[int, Mapping[tuple[int, int], str]]
-    categories: tuple[str, ...]  # Of the catalogue: one tuple for all tenants.
+    categories: tuple[str, ...]  # They are of the catalogue.
 
     def term(self, tenant_id: int, kind: int, term_id: int) -> str | None:
         key = (kind, term_id)
@@ -100,7 +101,7 @@ async def _words(
     models |= {row["its_model"] for rows in rates.values() for row in rows}
     providers = {row["its_provider"] for rows in rates.values() for row in rows}
     found: dict[int, dict[tuple[int, int], str]] = defaultdict(dict)
-    for row in await connection.fetch(_TERMS, [_CATALOGUE, *tenant_ids], sorted(providers), sorted(models)):
+    for row in await connection.fetch(_TERMS, [_CATALOGUE, *tenant_ids], sorted(providers), sorted(models), CATEGORIES):
         found[row["tenant_id"]][row["kind"], row["term_id"]] = row["term"]
     shipped = tuple(term for (kind, _), term in found[_CATALOGUE].items() if kind == _CATEGORY)
     return _Words(found, shipped)
@@ -120,7 +121,7 @@ def _tenant(settings: asyncpg.Record, words: _Words, parts: _Parts) -> GatewayTe
         # An empty list allows the models of all routes, so one of retired models alone must not come out as empty.
         () if allowed and not models else _routes(own, words, routes),
         models,
-        words.categories + words.own(own, _CATEGORY),
+        words.categories,
         tuple(rate for row in rates if (rate := _rate(own, words, row))),
         settings["concurrency_max"],
         words.own(own, _TAG_KEY),

@@ -55,7 +55,7 @@ def test_a_table_is_set_shown_and_unset(owner: Visitor, emptied: Console) -> Non
     page = text(owner.get(f"{_PATH}?notice=route-set"))
     assert "The table is saved." in page
     assert "from 72.5 % on" in page
-    assert f"debugging {_HAIKU}, then {_SONNET}, then {_OPUS} not allowed, or retired" in page
+    assert f"debugging {_HAIKU}, then {_SONNET}, then {_OPUS} model not allowed" in page
     assert owner.post(f"{_PATH}/disallow", {"model": _SONNET}).status == HTTPStatus.SEE_OTHER
     assert f"then {_OPUS} in force" in text(owner.get(_PATH))
     assert _rows(emptied, _ROUTES) == [("debugging", _HAIKU), ("debugging", _SONNET), ("debugging", _OPUS)]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingest.knowledge.gateway import REASONS, TAG, GatewayTenant, Route
+from ingest.knowledge.gateway import CATEGORIES, REASONS, TAG, GatewayTenant, Route
 from ingest.store import connections, tenants, vocabulary
 from ingest.store.connections import Connection
 from ingest.store.gateway import acts, tables
@@ -48,7 +48,8 @@ async def test_a_table_is_read_as_words_with_the_categories_and_tags_of_its_tena
     await vocabulary.add(owner, acme, Candidate(Kind.MODEL, 0, "our-router-small"))
     await vocabulary.add(owner, acme, Candidate(Kind.TASK_CATEGORY, 0, "our-triage"))
     own, shipped = await _model(owner, acme, "our-router-small"), await _model(owner, acme, "claude-haiku-4-5")
-    await acts.set_route(owner, acme, await _category(owner, acme, "our-triage"), [own, shipped])
+    await acts.set_route(owner, acme, await _category(owner, acme, "our-triage"), [own])  # No gateway names it.
+    await acts.set_route(owner, acme, await _category(owner, acme, "email"), [own, shipped])
     await acts.set_route(owner, acme, await _category(owner, acme, "debugging"), [shipped])
     await acts.allow(owner, acme, [own, shipped])
     await acts.set_confidence(owner, acme, 850)
@@ -58,14 +59,14 @@ async def test_a_table_is_read_as_words_with_the_categories_and_tags_of_its_tena
     found = await _table(database, acme)
     assert (found.mode, found.confidence_min, found.concurrency_max) == ("dry-run", 850, 40)
     assert set(found.routes) == {
-        Route("our-triage", "our-router-small", ("claude-haiku-4-5",)), Route("debugging", "claude-haiku-4-5"),
+        Route("email", "our-router-small", ("claude-haiku-4-5",)), Route("debugging", "claude-haiku-4-5"),
     }  # fmt: skip
     assert set(found.models) == {"our-router-small", "claude-haiku-4-5"}
-    assert {"our-triage", "debugging", "summarization"} <= set(found.categories)
+    assert found.categories == tuple(sorted(CATEGORIES))
     assert found.tags == (TAG,)
     other = await _table(database, globex)
     assert (other.mode, other.routes, other.models) == ("on", (), ())
-    assert "our-triage" not in other.categories
+    assert other.categories == found.categories
 
 
 async def test_routing_declares_every_reason_once(owner: Connection) -> None:
