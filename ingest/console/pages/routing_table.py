@@ -11,11 +11,12 @@ from ingest.accounts.roles import Role
 from ingest.console.page import MANAGERS, Page
 from ingest.console.tables import Cell, Column, Table
 from ingest.console.visit import Visit
-from ingest.knowledge.gateway import CATEGORIES, FALLBACKS_MAX, MODES, SCOPE
+from ingest.knowledge.gateway import CATEGORIES, FALLBACKS_MAX, MODES, SCOPE, TAG
 from ingest.routes import sentences, view
 from ingest.routes.suggest import Suggestion
 from ingest.routes.view import View
 from ingest.store.connections import Connection
+from ingest.store.errors import VocabularyFull
 from ingest.store.gateway import acts
 from ingest.store.gateway.errors import RouteError
 from ingest.store.gateway.evidence import DAYS
@@ -53,6 +54,7 @@ _PERCENT = re.compile(r"([0-9]{1,3}([.][0-9])?) ?%?", re.ASCII)
 _REQUESTS = re.compile(r"[0-9]{1,6}", re.ASCII)
 _BAD_MODE = "A mode is off, dry-run or on."
 _BAD_CONFIDENCE = "A confidence is a number of percent from 0 to 100, with at most one decimal."
+_NO_TAG = f"There is no id left for the tag {TAG}, in which a gateway reports why it decided as it did."
 _BAD_CONCURRENCY = f"Requests at once are a whole number up to {acts.CONCURRENCY_MAX:,}, or 0."
 
 
@@ -147,10 +149,13 @@ async def set_mode(visit: Visit) -> Response:
         return await _refused(visit, _BAD_CONFIDENCE)
     if requests is None or int(requests[0]) > acts.CONCURRENCY_MAX:
         return await _refused(visit, _BAD_CONCURRENCY)
-    async with visit.act() as connection:
-        await acts.set_confidence(connection, tenant_id, int(Decimal(confidence[1]) * 10))
-        await acts.set_concurrency(connection, tenant_id, int(requests[0]))
-        await acts.set_mode(connection, tenant_id, mode)
+    try:
+        async with visit.act() as connection:
+            await acts.set_confidence(connection, tenant_id, int(Decimal(confidence[1]) * 10))
+            await acts.set_concurrency(connection, tenant_id, int(requests[0]))
+            await acts.set_mode(connection, tenant_id, mode)
+    except VocabularyFull:
+        return await _refused(visit, _NO_TAG)
     return visit.redirect(PATH, "route-set")
 
 

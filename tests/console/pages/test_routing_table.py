@@ -95,6 +95,21 @@ def test_what_is_refused_is_said_in_a_sentence(
     assert _rows(emptied, _SETTINGS) == _rows(emptied, _ROUTES) == []
 
 
+def test_without_an_id_for_the_tag_nothing_is_set(emptied: Console) -> None:
+    last = """
+    INSERT INTO vocabulary (tenant_id, kind, term_id, parent_id, term, learned, revision)
+    VALUES (2, 4, 255, 0, 'the-last', false, 0)
+    """
+    cluster.run(emptied.dsn, last)
+    with emptied.visitor("owner", "globex") as owner:
+        refused = owner.post(f"{_PATH}/mode", _MODE)
+        assert refused.status == HTTPStatus.UNPROCESSABLE_ENTITY
+        assert "There is no id left for the tag routing_reason" in text(refused)
+        assert owner.post(f"{_PATH}/mode", _MODE | {"mode": "off"}).status == HTTPStatus.SEE_OTHER
+    assert _rows(emptied, "SELECT mode, confidence_min FROM gateway_settings") == [(0, 725)]
+    cluster.run(emptied.dsn, "DELETE FROM vocabulary WHERE tenant_id = 2 AND kind = 4 AND term = 'the-last'")
+
+
 def test_others_read_and_the_table_of_another_tenant_stays(owner: Visitor, emptied: Console) -> None:
     owner.post(f"{_PATH}/set", {"category": "debugging", "model": _HAIKU})
     with emptied.visitor("analyst") as analyst, emptied.visitor("owner", "globex") as other:
