@@ -161,10 +161,10 @@ async def set_mode(visit: Visit) -> Response:
 
 async def set_route(visit: Visit) -> Response:
     """Set the model of a category with its fallbacks, or take over a suggestion."""
-    named = [visit.form.text("model"), *re.split(r"[,\s]+", visit.form.text("fallbacks"))]
+    fallbacks = [name for name in re.split(r"[,\s]+", visit.form.text("fallbacks")) if name]
     try:
         async with visit.act() as connection:
-            category, models = await _found(connection, visit, [name for name in named if name])
+            category, models = await _found(connection, visit, [visit.form.text("model"), *fallbacks])
             await acts.set_route(connection, visit.person.tenant_id, category, models)
     except RouteError as refused:
         return await _refused(visit, sentences.refused(refused))

@@ -78,7 +78,7 @@ def test_a_table_is_set_shown_and_unset(owner: Visitor, emptied: Console) -> Non
         ("mode", _MODE | {"concurrency": "100001"}, "a whole number up to 100,000"),
         ("set", {"category": "debugging", "model": "no-such-model"}, "no such category or model"),
         ("set", {"category": "no-such-category", "model": _HAIKU}, "no such category or model"),
-        ("set", {"category": "debugging"}, "A route has one model"),
+        ("set", {"category": "debugging", "fallbacks": _HAIKU}, "no such category or model"),
         ("set", {"category": "debugging", "model": _HAIKU, "fallbacks": _HAIKU}, "each of them once"),
         ("set", {"category": "debugging", "model": _HAIKU, "fallbacks": "gpt-5 " * 900}, "A route has one model"),
         ("unset", {"category": "unknown"}, "no such category or model"),
