@@ -3,7 +3,8 @@
 .SUFFIXES:
 .DEFAULT_GOAL := help
 .PHONY: help run test fuzz fuzz-properties fuzz-coverage usage-histories prove prove-breaks api-check focus-check faults soak erasure hostile check fmt lock catalogue clean clean-data prove-gateway gateway-faults
-.PHONY: security-claims bench bench-console bench-full bench-gateway clients gateway-clients instructions plots observe console-pictures generate k8s-check image reporter sbom
+.PHONY: security-claims bench bench-console bench-full bench-gateway clients gateway-clients instructions plots observe console-pictures generate k8s-check image reporter sbom classifier classifier-check classifier-labels
+.PHONY: 
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -100,6 +101,17 @@ bench-console: $(VENV)/.dev ## measure pages of the console with a year of rollu
 
 instructions: $(VENV)/.run ## count the instructions of the hot path (valgrind), and fail if a step grew by a tenth
 	$(BIN)/python -m bench.instructions $(ARGS)
+
+classifier: $(VENV)/.dev ## train the gateway's classifier, and write its weights (2 min)
+	$(BIN)/python -m bench.classifier
+
+classifier-check: $(VENV)/.dev ## evaluate the classifier, and fill docs/routing.md (2 min; ARGS="--public FOLDER": public sets too)
+	$(BIN)/python -m bench.classifier.check $(ARGS)
+	@$(BIN)/python -m bench.report
+
+classifier-labels: $(VENV)/.dev ## evaluate routing on public labels (FOLDER=with CSVs in the layout of RouteLLM's evals)
+	$(BIN)/python -m bench.classifier.labels $(FOLDER)
+	@$(BIN)/python -m bench.report
 
 plots: $(VENV)/.run .venv-bench/.done ## draw docs/img and fill pages of docs from bench/results
 	@.venv-bench/bin/python -m bench.plots

@@ -10,9 +10,10 @@ from typing import NamedTuple
 from bench import results, sizing
 from bench.gateway import tables
 from bench.results import ROOT, Cell, GatewayResults, Growth, Micro, Provenance, Reads, Reporting, Results, Viewing
+from bench.classifier.tables import TABLES
 from bench.scenario import NAMES
 
-PAGES = tuple(ROOT / "docs" / name for name in ("performance.md", "operations.md", "scaling.md"))
+PAGES = tuple(ROOT / "docs" / name for name in ("performance.md", "operations.md", "routing.md", "scaling.md"))
 _MARK = re.compile(r"(<!-- figures: ([a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -254,6 +255,7 @@ _PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
     "cores": partial(_sized, sizing.per_core),
     "rates": partial(_sized, sizing.rates),
     "million": partial(_sized, sizing.million),
+    **TABLES,
 }
 
 

@@ -18,14 +18,14 @@ from bench import machine, results
 from bench.classifier import figures
 from bench.classifier.disturbances import DISTURBANCES
 from bench.classifier.figures import Figures, Prediction, Robustness, Source, Speed
-from bench.classifier.prompts import CATEGORIES, FOLDER, FOLDS, Part, Prompt, prompts
+from bench.classifier.prompts import CATEGORIES, FOLDER, FOLDS, Part, Prompt, by_hand, prompts
 from bench.classifier.public import Question, questions
 from bench.classifier.training import Scored, fitted, loss_temperature, scored, shares
 from ingest.gateway.classifier.model import shipped
 from ingest.gateway.classifier.weights import SHIPPED, load
 
 _TAKEN_PERMILLE: Final = 700
-_ROUNDS, _CALLS = 30, 100
+_ROUNDS, _CALLS = 150, 20  # Short rounds: on a shared machine some are not interrupted.
 
 
 class Folds(NamedTuple):
@@ -40,10 +40,13 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.classifier.check", description=__doc__)
     parser.add_argument("--public", type=Path, metavar="FOLDER", help="a folder with public sets")
     public = parser.parse_args(arguments).public
-    known = {} if public is None else _public(list(questions(public)))
-    if public is None and (results.FOLDER / "classifier.json").exists():
-        known = results.read("classifier", Figures).public
-    found = _figures(_folds(), known)
+    folds = _folds()
+    asked = [Question(text, "by hand", frozenset({category})) for text, category in by_hand()]
+    if public is None:
+        known = results.read("classifier", Figures).public | _public(asked)
+    else:
+        known = _public([*asked, *questions(public)])
+    found = _figures(folds, known)
     results.write("classifier", found)
     print(f"macro-F1 {found.macro_f1:.3f}, ECE {found.ece:.3f}; {found.speed[0].us:.0f} µs")
     return 0
@@ -115,12 +118,15 @@ def _public(asked: Sequence[Question]) -> dict[str, Source]:
         label = model.classify(question.text.encode())
         # Where several categories are right, the one that was named counts as meant.
         meant = label.category if label.category in question.right else min(question.right)
-        for source in (question.source, question.source.split()[0]):
-            held = by_source.setdefault(source, [])
-            held.append(Prediction(meant, label.category, label.confidence / 1_000))
-            if source == question.source.split()[0] == question.source:
-                break
+        prediction = Prediction(meant, label.category, label.confidence / 1_000)
+        for source in {question.source, _whole(question.source)}:
+            by_source.setdefault(source, []).append(prediction)
     return {name: _source(held) for name, held in sorted(by_source.items())}
+
+
+def _whole(source: str) -> str:
+    """Return the set that a part belongs to."""
+    return source.split(maxsplit=1)[0] if source.startswith(("MT-bench ", "MMLU ")) else source
 
 
 def _source(held: Sequence[Prediction]) -> Source:

@@ -9,6 +9,10 @@ from bench.classifier.prompts import lists
 
 _WORD: Final = re.compile(r"[^\W\d_]{4,}")
 _TYPO_SHARE: Final = 0.1
+# Of nobody's list of sentences for training.
+_SYSTEM_PROMPT: Final = (
+    "You support the staff of a hospital. Stay factual, cite the page of the handbook, and hand over when asked."
+)
 _NAMED: Final = ("person", "surname", "company", "city", "country", "product", "fruit", "animal")
 
 
@@ -39,9 +43,14 @@ def _renamed(text: str) -> str:
     return known.sub(lambda found: others[found[0]], text)
 
 
+def _with_system_prompt(text: str) -> str:
+    return f"{text}\n{_SYSTEM_PROMPT}"
+
+
 DISTURBANCES: Final[Mapping[str, Callable[[str], str]]] = {
     "upper case": str.upper,
     "lower case": str.lower,
     "a typing mistake in one of ten words": _typed,
     "other names and things": _renamed,
+    "with a system prompt behind it": _with_system_prompt,
 }

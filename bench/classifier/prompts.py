@@ -25,6 +25,7 @@ _SENTENCES_MAX: Final = 9
 _LINES: Final = frozenset({"dialogue", "log"})
 _LONG: Final = _LINES | {"prose", "prose_de", "prose_fr", "prose_es", "prose_zh", "review"}
 _DECORATED: Final = 0.3
+_SYSTEM_SENTENCES_MAX: Final = 5
 
 _CHOICE: Final = re.compile(r"\[([^\[\]]*\|[^\[\]]*)\]")
 _SLOT: Final = re.compile(r"\{([a-z_]+)\}")
@@ -58,6 +59,13 @@ class Prompt(NamedTuple):
 def prompts(part: Part) -> tuple[Prompt, ...]:
     """Return the prompts of a part, always the same."""
     return tuple(_prompts(part))
+
+
+def by_hand() -> list[Prompt]:
+    """Return the prompts that were written one by one, after the model and without regard to templates."""
+    lines = (FOLDER / "by_hand.txt").read_text("utf-8").splitlines()
+    pairs = (line.split(": ", 1) for line in lines)
+    return [Prompt(text.replace("\\n", "\n"), category) for category, text in pairs]
 
 
 def digest(part: Part) -> bytes:
@@ -99,10 +107,16 @@ def _value(name: str, part: Part, rng: Random) -> str:
 
 def _decorated(text: str, part: Part, rng: Random) -> str:
     """Put before or after it what many prompts have, whatever they ask for."""
+
+    def one_of(name: str) -> str:
+        return _filled(rng.choice(_words(name, part)), part, rng)
+
     if rng.random() < _DECORATED:
-        text = f"{_filled(rng.choice(_words('before', part)), part, rng)}{rng.choice((' ', chr(10)))}{text}"
+        text = f"{one_of('before')}{rng.choice((' ', chr(10)))}{text}"
     if rng.random() < _DECORATED:
-        text = f"{text}{rng.choice((' ', chr(10)))}{_filled(rng.choice(_words('after', part)), part, rng)}"
+        text = f"{text}{rng.choice((' ', chr(10)))}{one_of('after')}"
+    if rng.random() < _DECORATED:  # A sample ends with the beginning of the system prompt.
+        text += "\n" + " ".join(one_of("system") for _ in range(rng.randint(1, _SYSTEM_SENTENCES_MAX)))
     return text
 
 

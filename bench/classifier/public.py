@@ -1,7 +1,7 @@
 """Public prompts with labels, from a folder that holds their files; no row of them is part of this project.
 
-What is read if it is there: `question.jsonl` (MT-bench of FastChat, Apache-2.0), `HumanEval.jsonl.gz` (MIT), and
-RouteLLM's evals (Apache-2.0): `gsm8k_responses.csv` (questions of GSM8K, MIT) and `mmlu/*.csv` (of MMLU, MIT).
+What is read if it is there: `question.jsonl` (MT-bench of FastChat, Apache-2.0), `HumanEval.jsonl.gz` (MIT), and the
+evals of RouteLLM (Apache-2.0): `gsm8k_responses.csv` (GSM8K's questions, MIT) and `mmlu/*.csv` (MMLU's questions, MIT).
 """
 
 import csv
