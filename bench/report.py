@@ -8,9 +8,9 @@ from functools import partial
 from typing import NamedTuple
 
 from bench import results, sizing
+from bench.classifier.tables import TABLES
 from bench.gateway import tables
 from bench.results import ROOT, Cell, GatewayResults, Growth, Micro, Provenance, Reads, Reporting, Results, Viewing
-from bench.classifier.tables import TABLES
 from bench.scenario import NAMES
 
 PAGES = tuple(ROOT / "docs" / name for name in ("performance.md", "operations.md", "routing.md", "scaling.md"))
