@@ -2,9 +2,8 @@
 
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz fuzz-properties fuzz-coverage usage-histories prove prove-breaks api-check focus-check faults soak erasure hostile check fmt lock catalogue clean clean-data prove-gateway gateway-faults
-.PHONY: security-claims bench bench-console bench-full bench-gateway clients gateway-clients instructions plots observe console-pictures generate k8s-check image reporter sbom classifier classifier-check classifier-labels
-.PHONY: 
+.PHONY: help run test fuzz fuzz-properties fuzz-coverage usage-histories prove prove-gateway prove-breaks api-check focus-check faults gateway-faults soak erasure hostile check fmt lock catalogue clean clean-data
+.PHONY: security-claims bench bench-console bench-full bench-gateway classifier classifier-check classifier-labels clients gateway-clients instructions plots observe console-pictures generate k8s-check image reporter sbom
 
 VENV := .venv
 BIN := $(VENV)/bin
