@@ -74,6 +74,10 @@ class Call:
             self._report(_status_of(kind))
 
     @property
+    def decision(self) -> Decision:
+        return self._asked.decision
+
+    @property
     def is_whole(self) -> bool:
         """Return whether the answer has said that it is complete, as far as that is read."""
         return self._is_reported or self._meter.is_whole

@@ -80,6 +80,8 @@ class Forwarder:
                 del body
                 with call:
                     delivered = await parts.courier.deliver(tenant.tenant_id, legs, tenant.concurrency_max)
+            if delivered.was_refused:
+                parts.router.note_refusal(call.decision, time.time())
             call.begin(delivered, legs[delivered.leg_index].model)
             legs.clear()  # They have the body.
             try:
@@ -108,7 +110,8 @@ class Forwarder:
         call = Call(
             Asked(door, tenant, model, streams, made, request.began_ns), self._parts.outlet, self._parts.router.note
         )
-        return call, self._legs(request, admitted, made, _maker(body, facts))
+        legs = self._legs(request, admitted, made, _maker(body, facts))
+        return call, [leg._replace(is_switched=leg.model != model) for leg in legs]
 
     def _legs(self, request: Request, admitted: Admitted, made: Decision, body_for: BodyFor) -> list[Leg]:
         door, scope = request.door, request.scope

@@ -25,6 +25,7 @@ Reason = Literal[
     "low-confidence",
     "unknown-model",  # The requested model is none of the tenant's terms, or has no price.
     "not-allowed",  # The table's model is none of those that the tenant allows.
+    "refused-before",  # The table's model has refused a request of this conversation.
     "tool-loop",  # The last message answers a tool.
     "signed-thinking",  # It has thinking blocks, or asks for them: their signatures bind a conversation to its model.
     "warm-cache",  # The provider has the prefix cached, and switching would cost more than it saves.

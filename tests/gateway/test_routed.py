@@ -83,3 +83,18 @@ async def test_a_body_that_routing_cannot_read_passes(provider: Upstream) -> Non
         answer = await gateway.ask(gateway.request(body))
     assert provider.provider.received[-1].body == body
     assert answer.fields["x-nocontent-reason"] == "unreadable"
+
+
+async def test_what_the_tables_model_refuses_the_requested_one_answers(provider: Upstream) -> None:
+    provider.provider.received.clear()
+    provider.provider.script.append("status;400")
+    async with forwarding.forwarding(provider.url, TABLE) as gateway:
+        answer = await gateway.ask(gateway.request(ASKED))
+        finished = await gateway.finished()
+        again = await gateway.ask(gateway.request(ASKED))
+    asked = [json.loads(received.body)["model"] for received in provider.provider.received]
+    assert asked == [HAIKU, OPUS, OPUS]
+    assert provider.provider.received[1].body == ASKED
+    assert (answer.status, answer.fields["x-nocontent-model"]) == (200, OPUS)
+    assert (finished.reason, finished.fallback, finished.status) == ("routed", True, "ok")
+    assert again.fields["x-nocontent-reason"] == "refused-before"

@@ -8,8 +8,9 @@ requested one, and whatever keeps the current model has the reason `routed` if i
 
 4. `tool-loop`, 5. `signed-thinking` (also if the request asks for thinking: the answer would be signed by the other
 model, and the next turn may reach a worker that knows nothing of a switch), 6. `low-confidence`, 7. `no-route`,
-8. `same-model`, 9. `not-allowed`: the current model is kept. 10. `warm-cache`: the table's model would be cheaper, were
-the current one's cache not warm. 11. `too-dear`: it is not cheaper, or has no price. 12. `dry-run`, or `routed`.
+8. `same-model`, 9. `not-allowed`, 10. `refused-before`: the current model is kept. 11. `warm-cache`: the table's model
+would be cheaper, were the current one's cache not warm. 12. `too-dear`: it is not cheaper, or has no price.
+13. `dry-run`, or `routed`.
 
 `count-only` is for requests that nobody decides about.
 """
@@ -87,7 +88,7 @@ class Router:
         prices = Prices(tenant, provider, facts.input_estimate, now_s)
         if case.term == UNKNOWN or prices.of(case.term) is None:
             return case.decided("unknown-model", facts.model)
-        reason = _holds(case) or self._dear(case, prices, now_s)
+        reason = _holds(case) or self._refused(case, now_s) or self._dear(case, prices, now_s)
         return _switched(case) if reason is None else case.kept(reason)
 
     def unrouted(self, tenant: GatewayTenant, facts: Facts, reason: Reason) -> Decision:
@@ -101,6 +102,15 @@ class Router:
         ttl_s = self._warm.note(decision.prefixes, model, usage, now_s)
         is_switched = decision.reason == "routed" and model != decision.term
         self._warm.note_switch(decision.prefixes, model if is_switched else None, now_s + ttl_s)
+
+    def note_refusal(self, decision: Decision, now_s: float) -> None:
+        """Remember that the model of a switch refused what the requested one answered."""
+        if decision.prefixes is not None:
+            self._warm.note_refusal(decision.prefixes, decision.model, now_s)
+
+    def _refused(self, case: _Case, now_s: float) -> Reason | None:
+        assert case.route is not None
+        return "refused-before" if self._warm.was_refused(case.prefixes, case.route.model, now_s) else None
 
     def _case(self, tenant: GatewayTenant, facts: Facts, now_s: float) -> _Case:
         label = self._classify(facts.sample.expose())

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ingest.gateway.reading.facts import Facts
 from ingest.gateway.records import Prefixes, Usage
 
-ENTRIES_MAX = 16_384  # Some 250 bytes each, twice.
+ENTRIES_MAX = 16_384  # Some 250 bytes each, three times.
 TTL_S = 300  # A provider's, from the last use on,
 TTL_1H_S = 3_600  # or what a client pays more for.
 SHARED_TOKENS_MIN = 512  # No provider caches less.
@@ -35,9 +35,10 @@ class WarmPrefixes:
         self._entries_max = entries_max
         self._cached: OrderedDict[tuple[bytes, str], Warmth] = OrderedDict()
         self._switched: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
+        self._refused: OrderedDict[tuple[bytes, str], float] = OrderedDict()
 
     def __len__(self) -> int:
-        return max(len(self._cached), len(self._switched))
+        return max(len(self._cached), len(self._switched), len(self._refused))
 
     def prefixes(self, tenant_id: int, facts: Facts) -> Prefixes:
         """Digest how a request begins. Tenants never share a digest, as providers share no cache between keys."""
@@ -79,6 +80,18 @@ class WarmPrefixes:
             self._switched[prefixes.conversation] = (model, until_s)
         while len(self._switched) > self._entries_max:
             self._switched.popitem(last=False)
+
+    def note_refusal(self, prefixes: Prefixes, model: str, now_s: float) -> None:
+        """Remember that a model refused a request of a conversation; what it lacks, later ones will need, too."""
+        self._switched.pop(prefixes.conversation, None)
+        self._refused[prefixes.conversation, model] = now_s + TTL_1H_S
+        self._refused.move_to_end((prefixes.conversation, model))
+        while len(self._refused) > self._entries_max:
+            self._refused.popitem(last=False)
+
+    def was_refused(self, prefixes: Prefixes, model: str, now_s: float) -> bool:
+        """Return whether a model has refused a request of the conversation within an hour."""
+        return self._refused.get((prefixes.conversation, model), 0.0) > now_s
 
     def _digest(self, tenant_id: int, kind: bytes, prefix: bytes) -> bytes:
         return hmac.digest(self._key, b"%d %b %b" % (tenant_id, kind, prefix), "sha256")[:_DIGEST_BYTES]

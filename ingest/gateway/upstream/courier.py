@@ -38,6 +38,7 @@ class Leg(NamedTuple):
     origin: Origin
     model: str
     make: Callable[[], Outgoing]
+    is_switched: bool = False  # The client asked for another model; that one's leg comes later.
 
 
 class Delivered(NamedTuple):
@@ -47,6 +48,7 @@ class Delivered(NamedTuple):
     leg_index: int
     retried: bool
     fallback: bool
+    was_refused: bool = False  # By a model that the client did not ask for, before the one that it did answered.
 
 
 class _Upstream(NamedTuple):
@@ -102,7 +104,7 @@ class Courier:
     async def _deliver(self, legs: Sequence[Leg]) -> Delivered:
         self._budget.earn()
         at = self._first(legs)
-        is_fallback, retried = at > 0, False
+        is_fallback, retried, was_refused = at > 0, False, False
         while True:
             has_next = at + 1 < len(legs)
             attempt = await self._attempt(legs[at], has_next=has_next)
@@ -110,14 +112,15 @@ class Courier:
             if lesson is not None:
                 self._note(lesson.kind)
                 if lesson.may_fall_back and has_next:
-                    at, is_fallback, wait_s = at + 1, True, 0.0
+                    was_refused = was_refused or lesson.kind == "refused"
+                    at, is_fallback, wait_s = _next(legs, at, lesson), True, 0.0
                 elif lesson.may_retry and not retried:
                     wait_s = self._wait_s(lesson)
                     retried = wait_s is not None
             if wait_s is None:
                 if attempt.answer is None:
                     raise attempt.failure or AssertionError
-                return Delivered(attempt.answer, at, retried, is_fallback)
+                return Delivered(attempt.answer, at, retried, is_fallback, was_refused)
             if attempt.answer is not None:
                 attempt.answer.close()
             await asyncio.sleep(wait_s)
@@ -140,7 +143,8 @@ class Courier:
             circuit.enter()
         attempt = None
         try:
-            attempt = await _asked(upstream.pool, _encoded(leg.make(), leg.origin))
+            is_switched = leg.is_switched and has_next
+            attempt = await _asked(upstream.pool, _encoded(leg.make(), leg.origin), is_switched=is_switched)
         finally:
             if attempt is None:  # The client left.
                 for circuit in circuits:
@@ -194,12 +198,20 @@ def _encoded(outgoing: Outgoing, origin: Origin) -> list[Part]:
     return [head + b"\r\n\r\n", *body]
 
 
-async def _asked(pool: Pool, parts: list[Part]) -> _Attempt:
+def _next(legs: Sequence[Leg], at: int, lesson: Lesson) -> int:
+    """Return the leg after a failed one; after a refusal that of the model that the client asked for."""
+    later = range(at + 1, len(legs))
+    if lesson.kind == "refused":
+        return next((each for each in later if not legs[each].is_switched), at + 1)
+    return at + 1
+
+
+async def _asked(pool: Pool, parts: list[Part], *, is_switched: bool) -> _Attempt:
     try:
         answer = await pool.ask(parts)
     except UpstreamFailure as failure:
         return _Attempt(None, failure, retry.of_failure(failure))
-    if retry.is_final(answer.status):
+    if retry.is_final(answer.status, is_switched=is_switched):
         return _Attempt(answer, None, None)
     seen = None
     try:
@@ -207,7 +219,7 @@ async def _asked(pool: Pool, parts: list[Part]) -> _Attempt:
     finally:
         if seen is None:
             answer.close()
-    return _Attempt(answer, None, retry.of_answer(answer, seen))
+    return _Attempt(answer, None, retry.of_answer(answer, seen, is_switched=is_switched))
 
 
 async def _look(answer: Answer) -> bytes:

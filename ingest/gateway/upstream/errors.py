@@ -32,6 +32,7 @@ Kind = Literal[
     "overloaded",
     "server-error",
     "rate-limited",
+    "refused",  # By a model that the client had not asked for.
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 

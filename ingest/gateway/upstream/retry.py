@@ -16,6 +16,8 @@ RETRY_AFTER_MAX_S = 3  # An upstream that asks for more is answered for: the cli
 OVERLOADED = 529
 RATE_LIMITED = 429
 SERVER_ERRORS = (500, 502, 503, 504)
+# A model that the client did not ask for may lack what a request needs: a longer context, a parameter, being there.
+REFUSALS = frozenset({400, 404, 413, 422})
 # A type or code, as a JSON string, of an error that sending again, or to another model, would only repeat: somebody
 # has to pay first. Quotes within a message are escaped, so what a message says does not match.
 _SPENT = re.compile(
@@ -75,9 +77,11 @@ def of_failure(failure: UpstreamFailure) -> Lesson:
     return Lesson(kind, may_retry=False, may_fall_back=False, blames_upstream=True)
 
 
-def of_answer(answer: Answer, body: bytes) -> Lesson | None:
+def of_answer(answer: Answer, body: bytes, *, is_switched: bool = False) -> Lesson | None:
     """Return what may follow on an answer with this beginning of its body; None: the client gets it."""
     status, fields = answer.status, dict(answer.fields)
+    if is_switched and status in REFUSALS:
+        return None if _SPENT.search(body) else Lesson("refused", may_retry=False, may_fall_back=True)
     kind = _kind(status)
     if kind is None or fields.get(b"x-should-retry") == b"false" or _SPENT.search(body):
         return None
@@ -91,9 +95,9 @@ def of_answer(answer: Answer, body: bytes) -> Lesson | None:
     )
 
 
-def is_final(status: int) -> bool:
+def is_final(status: int, *, is_switched: bool = False) -> bool:
     """Return whether the client gets this answer, whatever its body says."""
-    return _kind(status) is None
+    return _kind(status) is None and not (is_switched and status in REFUSALS)
 
 
 def delay_s(lesson: Lesson) -> float | None:

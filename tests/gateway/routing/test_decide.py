@@ -69,8 +69,9 @@ def test_a_request_is_decided_by_the_first_rule_that_applies(
     assert decision.model == (HAIKU if reason == "routed" else asked.model)
 
 
-def test_a_warm_cache_is_the_only_other_reason_of_the_list() -> None:
-    assert set(REASONS) - {reason for _, _, reason in CASES.values()} == {"warm-cache", "count-only"}
+def test_what_answers_said_gives_the_other_reasons_of_the_list() -> None:
+    others = {"warm-cache", "refused-before", "count-only"}
+    assert set(REASONS) - {reason for _, _, reason in CASES.values()} == others
 
 
 def test_what_is_decided_without_acting_names_what_would_be_done() -> None:
@@ -240,3 +241,15 @@ def test_any_outcome_has_a_reason_and_only_routed_ones_another_model(
         assert set(decision.fallbacks) <= {*targets(tenant), asked.model} - {decision.model}
         assert decision.category in {*tenant.categories, "unknown"}
         routing.note(decision, decision.sent_term, Usage(9, 0, 20_000 if asked.caches else 0, 0, 9), now_s)
+
+
+def test_a_conversation_goes_no_more_to_a_model_that_refused_it() -> None:
+    routing = router()
+    first = routing.decide(TENANT, request(), "anthropic", NOW_S)
+    routing.note(first, HAIKU, USED, NOW_S)
+    routing.note_refusal(first, NOW_S)
+    later = request("summarization: x", answer(), user("summarization: y"))
+    decision = routing.decide(TENANT, later, "anthropic", NOW_S + 3_599)
+    assert (decision.reason, decision.model) == ("refused-before", OPUS)
+    assert routing.decide(TENANT, request("summarization: z"), "anthropic", NOW_S).reason == "routed"
+    assert routing.decide(TENANT, later, "anthropic", NOW_S + 3_601).reason == "routed"
