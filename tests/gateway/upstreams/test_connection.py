@@ -9,7 +9,8 @@ import pytest
 from ingest.gateway.upstream.connection import Times
 from ingest.gateway.upstream.errors import CutShort, NoAnswer, TimedOut, Unreachable
 from ingest.gateway.upstream.origin import Origin
-from ingest.gateway.upstream.pool import Pool
+from ingest.gateway.upstream.pool import KEPT_S, Pool
+from ingest.gateway.upstream.retry import Budget
 from tests.support.pooled import CHUNKED, OK, REQUEST, TIMES, asked, parts_of, pooled
 from tests.support.raw_upstream import Answerer, answering, resetting, sending, sending_last, silent, whole
 
@@ -72,7 +73,7 @@ async def test_each_byte_begins_the_wait_anew() -> None:
     async with pooled(answer) as (_upstream, pool):
         begun = await pool.ask((REQUEST,))
         (connection,) = pool._all  # noqa: SLF001 (instead of half a minute)
-        before_s = connection.moved_s
+        connection.moved_s = before_s = connection.moved_s - 9  # The loop's clock counts milliseconds.
         may_go_on.set()
         assert await begun.read() == b"x"
         assert connection.moved_s > before_s
@@ -200,6 +201,29 @@ async def test_a_request_on_a_kept_connection_that_dies_is_sent_again() -> None:
     async with pooled(answer) as (upstream, pool):
         assert [await asked(pool) for _ in range(2)] == [b"abc", b"abc"]
         assert (upstream.connections, len(upstream.heads)) == (2, 3)
+
+
+async def test_requests_on_kept_connections_that_all_die_are_not_all_sent_again() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        is_odd = len(upstream.heads) % 2
+        await reader.readexactly(2)
+        await (sending(whole(200, b"abc")) if is_odd else resetting)(reader, writer)
+
+    async with pooled(answer) as (upstream, pool):
+        pool._resends = Budget.empty()  # noqa: SLF001 (as after ten of them)
+        assert await asked(pool) == b"abc"
+        with pytest.raises(NoAnswer):
+            await asked(pool)
+        assert len(upstream.heads) == 2
+
+
+async def test_a_connection_that_nobody_needs_is_closed() -> None:
+    async with pooled(sending(whole(200, b"abc"))) as (upstream, pool):
+        await asked(pool)
+        (connection,) = pool._all  # noqa: SLF001 (instead of a minute)
+        connection.moved_s -= KEPT_S + 1
+        pool._expire(asyncio.get_running_loop())  # noqa: SLF001 (the same)
+        await upstream.none_is_open()
 
 
 async def test_bytes_on_an_idle_connection_end_it() -> None:
