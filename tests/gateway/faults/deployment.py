@@ -23,7 +23,9 @@ class Deployment:
         self.port, metrics_port, self._provider_port = deployment.free_ports(3)
         key_file = self.behind.folder / "gateway-keys"
         keygen = [sys.executable, "-m", "ingest", "gateway", "keygen", str(key_file)]
-        subprocess.run(keygen, cwd=ROOT, env=self.behind.environment, check=True, timeout=START_S_MAX)
+        subprocess.run(
+            keygen, cwd=ROOT, env=self.behind.environment, check=True, timeout=START_S_MAX, capture_output=True
+        )
         self.behind.environment["NOCONTENT_GATEWAY_KEY_FILE"] = str(key_file)
         settings: dict[str, object] = {
             "gateway_bind": f"127.0.0.1:{self.port}", "gateway_metrics_bind": f"127.0.0.1:{metrics_port}",
