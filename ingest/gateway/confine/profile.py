@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _ROOTS = Path(__file__).parents[3]  # Holds our packages.
-_PACKAGES = ("ingest", "schema", "reporter/src")
+_PACKAGES = ("ingest", "schema", "nocontent_reporter", "reporter/src")  # The last in a checkout alone.
 # For what the C library loads when it is first needed, and what a look-up of a host reads.
 _SYSTEM = (
     "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/etc/nsswitch.conf",
