@@ -45,7 +45,7 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
         "--local", action="store_true", help="start PostgreSQL and the service here, and search everything"
     )
     command.add_argument(
-        "--gateway", action="store_true", help="prove a hosted gateway instead: started here, then searched (Linux)"
+        "--gateway", action="store_true", help="prove a gateway instead: that of --url, or one started here (Linux)"
     )
     _add_bounds(command)
     _add_places(command)
@@ -75,7 +75,10 @@ def _add_places(command: argparse.ArgumentParser) -> None:
 
 def _prove(args: argparse.Namespace) -> int:
     if args.gateway:
-        return prove_gateway.prove(args, _progress("passages"))
+        return prove_gateway.prove(
+            args, _progress("passages"),
+            lambda run: [*asyncio.run(_search_live(args, run)), *_search_files(args, run)],
+        )  # fmt: skip
     try:
         finished, searched = _locally(args) if args.local else _remotely(args)
     except ValueError:

@@ -46,6 +46,13 @@ def test_content_did_pass_and_was_in_memory(proved: tuple[Run, list[SearchResult
     assert any(line.startswith("provider") and " 0 canaries" not in line for line in lines)
 
 
+def test_a_gateway_elsewhere_refuses_what_it_should(where: Place) -> None:
+    with place.gateway(where):
+        run = proof.prove_remote(where.address, where.service.token, 0, 30, lambda _total: lambda _count: None)
+    assert {outcome.fault for outcome in run.outcomes} == {""}
+    assert {outcome.planned.family for outcome in run.outcomes} >= {"success", "refused"}
+
+
 def test_what_a_confined_process_may_not_do_others_may(where: Place) -> None:
     confined = attempts.attempts(where.environment, where.folder)
     assert (confined.possible, confined.dumps) == ([], False)

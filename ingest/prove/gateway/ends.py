@@ -33,7 +33,7 @@ async def end(where: Place, running: Gateway, how: End, canaries: Canaries) -> O
     received = len(where.provider.received)
     if how == "out of memory":
         _take_memory(running.worker)
-    sent = asyncio.create_task(sending.send(passage, where.bind, where.service.token))
+    sent = asyncio.create_task(sending.send(passage, where.address, where.service.token))
     if how != "out of memory":
         deadline = time.monotonic() + _ARRIVES_S
         while len(where.provider.received) == received and time.monotonic() < deadline:  # noqa: ASYNC110 (of a thread)

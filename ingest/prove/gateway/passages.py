@@ -54,6 +54,11 @@ def passages(canaries: Canaries) -> Iterator[Passage]:
     yield from _refusals(canaries)
 
 
+def asks_provider(passage: Passage) -> bool:
+    """Return whether a passage needs the provider of a proof, which does as it is asked."""
+    return b"x-provider: " in passage.case.request.wire
+
+
 def _successes(canaries: Canaries) -> Iterator[Passage]:
     for name, body in _bodies(canaries):
         for is_streamed in (False, True):
@@ -160,7 +165,7 @@ def _unfit(canaries: Canaries) -> Iterator[tuple[str, Case]]:
 
 def _misbehaving(canaries: Canaries, family: str, asks: str, *, is_streamed: bool) -> Passage:
     word = canaries.make()
-    asked = request({**_body(word), "stream": is_streamed}, fields=((b"x-provider", asks.encode()),))
+    asked = request({**_body(word), "stream": is_streamed}, fields=((b"x-provider", asks.encode()),) if asks else ())
     name = f"{asks}, {'streamed' if is_streamed else 'whole'}"
     return Passage(family, _case(name, word, asked, Expected.BROKEN))
 

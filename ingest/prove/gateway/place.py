@@ -18,6 +18,7 @@ from ingest.demo.provider import server
 from ingest.demo.provider.server import Provider
 from ingest.errors import CannotStart
 from ingest.knowledge import keys
+from ingest.prove.client import Address, address
 from ingest.prove.gateway.service import Served, serving
 from ingest.serving import process
 
@@ -34,6 +35,10 @@ class Place(NamedTuple):
     metrics_bind: str
     provider: Provider
     service: Served
+
+    @property
+    def address(self) -> Address:
+        return address(f"http://{self.bind}")
 
     @property
     def log(self) -> Path:

@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ingest import logs
+from ingest.errors import CannotStart
 from ingest.prove import search
 from ingest.prove.canaries import Canaries
 from ingest.prove.case import Expected
-from ingest.prove.client import address
+from ingest.prove.client import Address, address
 from ingest.prove.gateway import attempts, ends, place, sending, tracing
 from ingest.prove.gateway.ends import ENDS
-from ingest.prove.gateway.passages import Passage, passages
+from ingest.prove.gateway.passages import Passage, asks_provider, passages
 from ingest.prove.gateway.place import Gateway, Place
 from ingest.prove.gateway.tracing import Trace
 from ingest.prove.kit import Kit, Policy
@@ -62,6 +63,25 @@ def prove(seed: int, cases_max: int | None, progress: Progress) -> tuple[Run, li
     return run, proof.searched, proof.lines
 
 
+def prove_remote(to: Address, token: str, seed: int, cases_max: int | None, progress: Progress) -> Run:
+    """Send a gateway elsewhere what asks nothing of its provider; whoever runs it searches. Raises CannotStart."""
+    started_at, began, kit = time.time(), time.monotonic(), _kit(seed)
+    possible = [_anyhow(passage) for passage in passages(kit.canaries) if not asks_provider(passage)]
+    every = sample(possible, cases_max)
+    try:
+        outcomes = asyncio.run(_send(every, to, token, progress(len(every))))
+    except* OSError:
+        raise CannotStart("The gateway cannot be reached.") from None
+    planned = [outcome.planned for outcome in outcomes]
+    return Run(kit, planned, outcomes, started_at, time.monotonic() - began, [], VERSION)
+
+
+def _anyhow(passage: Passage) -> Passage:
+    """Return a passage that may be answered in any way if it is good: the provider will refuse its key."""
+    is_good = passage.case.expected is Expected.ACCEPTED
+    return passage._replace(case=passage.case._replace(expected=Expected.BROKEN)) if is_good else passage
+
+
 def _kit(seed: int) -> Kit:
     """Return a kit for canaries; a gateway has no policy of its own."""
     terms = {kind: list(shipped_terms(of)) for kind, of in _TERMS.items()}
@@ -83,20 +103,20 @@ def _pass_through(proof: Proof, where: Place, every: list[Passage], progress: Pr
     """Send every passage through one gateway under strace, and search what is there while it runs."""
     with place.gateway(where) as running:
         with tracing.traced(running.worker, where.folder / "strace") as traces:
-            proof.outcomes += asyncio.run(_send(every, where, progress(len(every))))
+            proof.outcomes += asyncio.run(_send(every, where.address, where.service.token, progress(len(every))))
         _judge_trace(proof, traces[0])
         _require_arrival(proof, where, every)
         metrics = asyncio.run(search.in_metrics(proof.canaries, address(f"http://{where.metrics_bind}"), "/metrics"))
         proof.searched += [*metrics, _in_memory(proof, running)]
 
 
-async def _send(every: Sequence[Passage], where: Place, count: Callable[[int], object]) -> list[Outcome]:
+async def _send(every: Sequence[Passage], to: Address, token: str, count: Callable[[int], object]) -> list[Outcome]:
     waiting = iter(every)
     outcomes: list[Outcome] = []
 
     async def work() -> None:
         for passage in waiting:
-            outcomes.append(await sending.send(passage, where.bind, where.service.token))
+            outcomes.append(await sending.send(passage, to, token))
             count(1)
 
     async with asyncio.TaskGroup() as workers:

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 
 from ingest.prove.case import Expected
+from ingest.prove.client import Address
 from ingest.prove.families import Planned
 from ingest.prove.gateway.passages import Passage
 from ingest.prove.run import Outcome
@@ -16,12 +17,12 @@ _SHUN_WAITS_S = (1.0, 2.0, 4.0, 8.0)
 _TO_ANSWER_S = 0.1  # For a request to arrive before its client leaves.
 
 
-async def send(passage: Passage, bind: str, token: str) -> Outcome:
+async def send(passage: Passage, to: Address, token: str) -> Outcome:
     """Send a passage's request; wait while the gateway shuns the provider for what passages before it did."""
-    wire = passage.case.request.encoded(bind.encode(), token.encode())
+    wire = passage.case.request.encoded(to.authority, token.encode())
     answer = b""
     for wait_s in (*_SHUN_WAITS_S, 0.0):
-        answer = await _ask(passage, bind, wire)
+        answer = await _ask(passage, to, wire)
         if _SHUN not in answer.lower():
             break
         await asyncio.sleep(wait_s)
@@ -29,9 +30,8 @@ async def send(passage: Passage, bind: str, token: str) -> Outcome:
     return Outcome(Planned(passage.family, passage.case), status, _fault(passage, status))
 
 
-async def _ask(passage: Passage, bind: str, wire: bytes) -> bytes:
-    host, _, port = bind.rpartition(":")
-    reader, writer = await asyncio.open_connection(host, int(port), limit=PIECE)
+async def _ask(passage: Passage, to: Address, wire: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection(to.host, to.port, ssl=to.tls, limit=PIECE)
     try:
         return await _talk(passage, wire, reader, writer)
     except (OSError, TimeoutError):
