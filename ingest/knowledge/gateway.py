@@ -56,7 +56,7 @@ class Route(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Rate(Struct, frozen=True, forbid_unknown_fields=True):
-    """A tenant's own price of a model, in pico-USD a token; -1 where the book's counts."""
+    """A tenant's own price of a model, in pico-USD a token; -1 where it is not known."""
 
     provider: str
     model: str

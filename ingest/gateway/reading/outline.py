@@ -11,7 +11,6 @@ from ingest.gateway.reading.excerpt import beginning
 from ingest.gateway.reading.shapes import ABSENT, ChatRequest, Message, MessagesRequest, Part
 
 SAMPLE_BYTES_MAX = 4_096
-_SYSTEM_SAMPLE_BYTES = 1_024
 # Of what names a conversation: the beginnings of tools, system and first message, 64 KiB in all.
 _TOOLS_BYTES = _SYSTEM_BYTES = 16_384
 _FIRST_BYTES = 32_768
@@ -63,11 +62,13 @@ class Outline:
         return sum(len(memoryview(raw)) for raw in (self.tools, self.system) if not _is_empty(raw))
 
     def sample(self) -> bytes:
-        """Return the text of the user's last message that has one, then the beginning of the system's."""
+        """Return the text of the user's last message that has one; the system's only if there is none.
+
+        A system prompt behind a user's text changed a third of the labels (docs/routing.md).
+        """
         said = (each.content for each in reversed(self.messages) if each.role == "user")
-        users = (_text(content, SAMPLE_BYTES_MAX - _SYSTEM_SAMPLE_BYTES) for content in said)
-        system = _text(self.system, _SYSTEM_SAMPLE_BYTES - 1)
-        return next(filter(None, users), b"") + (b"\n" + system if system else b"")
+        users = (_text(content, SAMPLE_BYTES_MAX) for content in said)
+        return next(filter(None, users), b"") or _text(self.system, SAMPLE_BYTES_MAX)
 
     def prefix(self) -> tuple[bytes, int]:
         """Return the bytes that name the conversation, and how many of them are of tools and system."""

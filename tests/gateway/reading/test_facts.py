@@ -38,12 +38,10 @@ EXPECTED: dict[str, dict[str, object]] = {
 FLAGS = ("streams", "has_tools", "is_tool_loop", "has_signed_thinking", "asks_thinking", "caches", "caches_1h")
 SAMPLES = {
     "messages-plain": b"Why is the sky blue?",
-    "messages-stream-system-list": (
-        b"<reminder>Be short.</reminder>\nRename the function.\nYou are a careful engineer.\nAnswer in German."
-    ),
+    "messages-stream-system-list": (b"<reminder>Be short.</reminder>\nRename the function."),
     "messages-tool-loop": b"Find me a car.",
     "messages-tool-loop-ended": b"Thanks. And a bicycle?",
-    "chat-developer-and-parts": b"What is on this picture?\nAnswer briefly.",
+    "chat-developer-and-parts": b"What is on this picture?",
 }
 
 
@@ -81,7 +79,7 @@ def test_real_shapes_are_read(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_a_sample_is_the_users_last_text_and_the_systems_beginning(name: str) -> None:
+def test_a_sample_is_the_users_last_text(name: str) -> None:
     assert of(name)[1].sample.expose() == SAMPLES[name]
 
 
@@ -91,7 +89,12 @@ def test_a_sample_is_bounded_and_prefers_what_was_written_last() -> None:
     )
     sample = facts.read(body, "messages").sample.expose().decode()
     assert len(sample.encode()) <= 4_096
-    assert sample.endswith("a\n" + "é" * 600 + "\n" + "s" * 1_023)
+    assert sample.endswith("a\n" + "é" * 600)
+
+
+def test_without_a_text_of_the_user_the_systems_is_the_sample() -> None:
+    body = messages(user([{"type": "image", "source": {"type": "url", "url": "u"}}]), system="s" * 9_000)
+    assert facts.read(body, "messages").sample.expose() == b"s" * 4_096
 
 
 def test_pictures_count_as_tokens_and_not_by_their_bytes() -> None:
