@@ -18,7 +18,7 @@ def add(commands: "Subparsers[argparse.ArgumentParser]") -> None:
         commands, "gateway", "forward requests to LLM providers until SIGTERM; SIGHUP replaces the workers", _check
     )
     says = "make the file of keys that gateways and the service share, or put a new key before the first"
-    keygen = gateway.add_subparsers(metavar="keygen").add_parser("keygen", help=says, description=says)
+    keygen = gateway.add_subparsers(metavar="[keygen]").add_parser("keygen", help=says, description=says)
     keygen.add_argument("file", help="the one that NOCONTENT_GATEWAY_KEY_FILE names")
     keygen.set_defaults(run=_keygen)
 

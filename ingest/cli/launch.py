@@ -30,7 +30,7 @@ Check = Callable[[Settings, Process, argparse.Namespace], None]
 def add(commands: "Subparsers[argparse.ArgumentParser]", name: str, says: str, check: Check) -> argparse.ArgumentParser:
     """Declare the command of a process; `check` raises CannotStart after the settings were read."""
     serve = commands.add_parser(
-        name, help=says, description=says, epilog=_settings_help(), formatter_class=RawDescriptionHelpFormatter
+        name, help=says, description=says, epilog=_settings_help(name), formatter_class=RawDescriptionHelpFormatter
     )
     serve.set_defaults(run=lambda args: _run(PROCESSES[name], check, args))
     serve.add_argument(
@@ -39,8 +39,12 @@ def add(commands: "Subparsers[argparse.ArgumentParser]", name: str, says: str, c
     return serve
 
 
-def _settings_help() -> str:
-    lines = [f"  {name:31} {meaning} (default: {default!r})" for name, meaning, default in config.describe(Settings)]
+def _settings_help(name: str) -> str:
+    served = PROCESSES[name]
+    described = config.describe(served.reads)
+    lines = [f"  {setting:31} {meaning} (default: {default!r})" for setting, meaning, default in described]
+    if served.role is None:
+        lines.append(f"{config.PREFIX}DSN and {config.PREFIX}DSN_FILE must not be set: it has no database.")
     return "\n".join(["settings, from the environment:", *lines])
 
 

@@ -16,7 +16,7 @@ from ingest.alerts.mail.settings import MailSettings
 from ingest.alerts.webhooks.settings import WebhookSettings
 from ingest.console.settings import ConsoleSettings
 from ingest.demo.settings import DemoSettings
-from ingest.gateway.settings import GatewaySettings
+from ingest.gateway.settings import GatewaySettings, ProcessSettings
 from ingest.intake.settings import IntakeSettings
 from ingest.legal.settings import LegalSettings
 from ingest.rights.erasing.settings import ErasingSettings
@@ -65,7 +65,8 @@ class Process(NamedTuple):
     """A kind of process; `role` is the PostgreSQL role of its connections, or None if it has no database.
 
     Without a role of `more` some of its paths answer 503. `addresses` are the settings that name where it listens,
-    and `ending` the one that bounds, in seconds, the requests under way at a stop; none: GRACEFUL_TIMEOUT_S.
+    and `ending` the one that bounds, in seconds, the requests under way at a stop; none: GRACEFUL_TIMEOUT_S. `reads`
+    are the settings that its help lists.
     """
 
     application: str  # module:name
@@ -73,6 +74,7 @@ class Process(NamedTuple):
     more: tuple[Role, ...] = ()
     addresses: tuple[str, str] = ("bind", "metrics_bind")
     ending: str = ""
+    reads: type[config.Settings] = Settings
 
     def ending_s(self, settings: Settings) -> float:
         """Return how long requests under way may take after a stop."""
@@ -95,5 +97,6 @@ PROCESSES = {
         None,
         addresses=("gateway_bind", "gateway_metrics_bind"),
         ending="gateway_drain_s",
+        reads=ProcessSettings,
     ),
 }

@@ -1,38 +1,31 @@
 """What the kernel leaves to each process of a gateway: the files and ports that its settings name."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from ingest import config
 from ingest.gateway.confine import layers
 from ingest.gateway.confine.profile import profile
-from ingest.gateway.settings import GatewaySettings
+from ingest.gateway.settings import ProcessSettings
 from ingest.gateway.upstream.origin import Origin
-from ingest.serving.settings import ServingSettings
 
 _PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, kw_only=True)
-class BoundSettings(GatewaySettings, ServingSettings):
-    """Every setting that names a file or a port of a gateway."""
-
-
 def require() -> None:
     """Raise CannotStart if this machine lacks a layer that the settings ask for."""
-    layers.require(config.load_own(BoundSettings))
+    layers.require(config.load_own(ProcessSettings))
 
 
 def hold_parent() -> None:
     """Hide the memory of the parent, which starts all others."""
-    layers.prepare(config.load_own(BoundSettings))
+    layers.prepare(config.load_own(ProcessSettings))
 
 
 def hold_worker() -> None:
     """Leave to a worker the providers' ports, and the files that it reads again when they change."""
-    given = config.load_own(BoundSettings)
+    given = config.load_own(ProcessSettings)
     urls = (given.gateway_anthropic_url, given.gateway_openai_url)
     ports = [Origin.of(url).port for url in urls if url]
     reads = _paths(given.tls_cert_file, given.tls_key_file, given.gateway_upstream_ca_file, given.gateway_provider_keys)
@@ -41,7 +34,7 @@ def hold_worker() -> None:
 
 def hold_companion() -> None:
     """Leave to the companion the service's port, its keys, and the folder in which it keeps metadata."""
-    given = config.load_own(BoundSettings)
+    given = config.load_own(ProcessSettings)
     service = urlsplit(given.gateway_service_url)
     reads = _paths(given.gateway_key_file, given.gateway_service_ca_file)
     writes = _paths(given.gateway_spool)

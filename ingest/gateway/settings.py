@@ -10,6 +10,7 @@ from ingest.gateway.admission.settings import AdmissionSettings
 from ingest.gateway.confine.settings import ConfineSettings
 from ingest.gateway.telemetry.settings import TelemetrySettings
 from ingest.gateway.upstream.settings import UpstreamSettings
+from ingest.serving.settings import WorkerSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,4 +31,9 @@ class DoorSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class GatewaySettings(DoorSettings, AdmissionSettings, ConfineSettings, TelemetrySettings, UpstreamSettings):
-    """What a gateway reads, parent and workers."""
+    """Those of a gateway alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessSettings(GatewaySettings, WorkerSettings):
+    """What a gateway's processes read."""

@@ -11,15 +11,9 @@ from ingest.errors import CannotStart
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServingSettings(Settings):
-    """Addresses, TLS, number of workers and time-outs."""
+class WorkerSettings(Settings):
+    """TLS, number of workers and time-outs, of every kind of process."""
 
-    bind: Annotated[Address, Meta(description="where the API listens, host:port, IPv6 as [::1]:8080")] = (
-        "127.0.0.1:8080"
-    )
-    metrics_bind: Annotated[Address, Meta(description="where /metrics listens, host:port, IPv6 as [::1]:9464")] = (
-        "127.0.0.1:9464"
-    )
     tls_cert_file: Annotated[str, Meta(description="the API's certificate chain, PEM; none: plain HTTP")] = ""
     tls_key_file: Annotated[str, Meta(description="its key, PEM, not encrypted")] = ""
     keep_alive_s: Annotated[
@@ -33,3 +27,15 @@ class ServingSettings(Settings):
         for one, other in itertools.permutations(("tls_cert_file", "tls_key_file")):
             if getattr(self, one) and not getattr(self, other):
                 raise CannotStart(f"{PREFIX}{one.upper()} is set, so {PREFIX}{other.upper()} must be too.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServingSettings(WorkerSettings):
+    """Those of `serve`, with its addresses."""
+
+    bind: Annotated[Address, Meta(description="where the API listens, host:port, IPv6 as [::1]:8080")] = (
+        "127.0.0.1:8080"
+    )
+    metrics_bind: Annotated[Address, Meta(description="where /metrics listens, host:port, IPv6 as [::1]:9464")] = (
+        "127.0.0.1:9464"
+    )

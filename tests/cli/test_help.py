@@ -1,5 +1,6 @@
 """Every command has help, and a mistake is answered with one helpful line."""
 
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -9,6 +10,7 @@ import pytest
 from ingest.__main__ import FAMILIES, main
 from ingest.cli import processes
 from ingest.cli.arguments import Parser
+from ingest.gateway.settings import ProcessSettings
 from ingest.intake.openapi import VERSION
 from tests.support.service import ROOT
 
@@ -62,6 +64,19 @@ def test_the_help_of_serve_names_every_setting(capsys: pytest.CaptureFixture[str
         main(["serve", "--help"])
     said = capsys.readouterr().out
     assert all(name in said for name, _, _ in config.describe(processes.Settings))
+
+
+def test_the_help_of_a_gateway_names_its_own_settings_and_says_that_it_has_no_database(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from ingest import config  # noqa: PLC0415 (one test's)
+
+    with pytest.raises(SystemExit):
+        main(["gateway", "--help"])
+    said = capsys.readouterr().out
+    named = set(re.findall(r"^  (NOCONTENT_[A-Z_]+) ", said, re.MULTILINE))
+    assert named == {name for name, _, _ in config.describe(ProcessSettings)}
+    assert "NOCONTENT_DSN and NOCONTENT_DSN_FILE must not be set" in said
 
 
 @pytest.mark.parametrize("family", FAMILIES)
