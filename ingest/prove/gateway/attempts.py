@@ -80,7 +80,7 @@ def _fork() -> None:
 
 
 _MINE = f"nocontent-attempt-{os.getpid()}"
-_ATTEMPTS: dict[str, Callable[[], object]] = {
+ATTEMPTS: dict[str, Callable[[], object]] = {
     "write to the working directory": lambda: _write(Path(_MINE)),
     "write to the folder for temporary files": lambda: _write(Path(tempfile.gettempdir(), _MINE)),
     "write to shared memory": lambda: _write(Path("/dev", "shm", _MINE)),
@@ -110,7 +110,7 @@ def _main(words: list[str]) -> None:
         bounds.hold_worker()
     if _CRASH in words:
         os.kill(os.getpid(), signal.SIGSEGV)
-    sys.stdout.buffer.write(msgspec.json.encode({name: _is_refused(act) for name, act in _ATTEMPTS.items()}))
+    sys.stdout.buffer.write(msgspec.json.encode({name: _is_refused(act) for name, act in ATTEMPTS.items()}))
 
 
 if __name__ == "__main__":

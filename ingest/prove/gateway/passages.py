@@ -15,7 +15,7 @@ EVENTS = len(shapes.message_events({}, shapes.USAGE))  # Of a streamed answer.
 OVERSIZE = 33_554_432 + 1
 DEPTH = 20_000
 _FAULTS = (400, 401, 403, 404, 413, 429, 500, 503, 529)
-_BROKEN = (
+BROKEN = (
     "hang", "stall;3", "cut-json;10", "too-long;9", "flood;3", "long-head", "garbage", "redirect", "http10",
     "two-lengths", "bad-chunk", "reset", "close-after",
 )  # fmt: skip
@@ -108,7 +108,7 @@ def _faults(canaries: Canaries) -> Iterator[Passage]:
 
 
 def _broken(canaries: Canaries) -> Iterator[Passage]:
-    for asks in _BROKEN:
+    for asks in BROKEN:
         yield _misbehaving(canaries, "broken provider", asks, is_streamed=asks.startswith("stall"))
 
 
