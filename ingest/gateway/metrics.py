@@ -13,7 +13,7 @@ Outcome = Literal[
     "ok",  # The answer is whole, and the provider's.
     "error",  # It is an error of the provider's, whole.
     "refused",  # By the gateway.
-    "failed",  # By the upstream, before the first byte of an answer.
+    "failed",  # No answer has begun: by the upstream, or by a bug of ours.
     "cut",  # By the upstream, after it.
     "cancelled",  # By the client.
 ]
@@ -29,7 +29,7 @@ grants_age_seconds = Gauge(
     "ingest_gateway_grants_age_seconds", "Time since the service said who may.", multiprocess_mode="livemax"
 )
 decision_seconds = Histogram(
-    "ingest_gateway_decision_seconds", "From the last byte of a request's body to the decision.", buckets=OVERHEADS
+    "ingest_gateway_decision_seconds", "Time to decide, once a body has been read into facts.", buckets=OVERHEADS
 )
 
 for _door in get_args(DoorName):
