@@ -1,6 +1,8 @@
 """Composes a worker: what the rooms of the gateway need, from the settings and from what the parent shares."""
 
 import gc
+import time
+from functools import partial
 
 from starlette.types import Receive, Send
 
@@ -59,7 +61,7 @@ class Lifespan:
             b"/livez": lambda: tuple(sorted(tasks.broken)),
             b"/readyz": lambda: (*(["stopping"] if tasks.is_stopping else []), *self._failing(), *sorted(tasks.broken)),
         }
-        tasks.start("pulse", Heartbeat(tasks.broken, self._report).run)
+        tasks.start("pulse", Heartbeat(tasks.broken, partial(self._beat, parts.router)).run)
         gc.collect()
         gc.freeze()
         logs.info("started")
@@ -82,7 +84,8 @@ class Lifespan:
             failing.append("upstream")
         return failing
 
-    def _report(self) -> None:
+    def _beat(self, router: Router) -> None:
+        router.forget(time.time())
         metrics.body_bytes.set(self._memory.bytes)
         metrics.grants_age_seconds.set(self._admission.age_s)
 

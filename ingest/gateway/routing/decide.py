@@ -108,6 +108,10 @@ class Router:
         if decision.prefixes is not None:
             self._warm.note_refusal(decision.prefixes, decision.model, now_s)
 
+    def forget(self, now_s: float) -> None:
+        """Forget conversations that have not been used for an hour."""
+        self._warm.forget(now_s)
+
     def _refused(self, case: _Case, now_s: float) -> Reason | None:
         assert case.route is not None
         return "refused-before" if self._warm.was_refused(case.prefixes, case.route.model, now_s) else None

@@ -28,7 +28,7 @@ class Warmth(NamedTuple):
 
 
 class WarmPrefixes:
-    """What this worker saw in the answers of the last minutes; the least recently used is forgotten first."""
+    """What this worker saw in the answers of the last hour; the least recently used is forgotten first."""
 
     def __init__(self, entries_max: int = ENTRIES_MAX) -> None:
         self._key = secrets.token_bytes(32)
@@ -92,6 +92,15 @@ class WarmPrefixes:
     def was_refused(self, prefixes: Prefixes, model: str, now_s: float) -> bool:
         """Return whether a model has refused a request of the conversation within an hour."""
         return self._refused.get((prefixes.conversation, model), 0.0) > now_s
+
+    def forget(self, now_s: float) -> None:
+        """Drop what was last used over an hour ago: each is in the order of its last use."""
+        while self._cached and next(iter(self._cached.values())).until_s <= now_s:
+            self._cached.popitem(last=False)
+        while self._switched and next(iter(self._switched.values()))[1] <= now_s:
+            self._switched.popitem(last=False)
+        while self._refused and next(iter(self._refused.values())) <= now_s:
+            self._refused.popitem(last=False)
 
     def _digest(self, tenant_id: int, kind: bytes, prefix: bytes) -> bytes:
         return hmac.digest(self._key, b"%d %b %b" % (tenant_id, kind, prefix), "sha256")[:_DIGEST_BYTES]

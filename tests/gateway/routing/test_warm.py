@@ -28,6 +28,19 @@ def test_a_use_keeps_them_warm_for_as_long_as_was_paid_for() -> None:
         assert warm.note(prefixes, OPUS, READ, NOW_S + 3 * ttl_s) == TTL_S  # It was cold; who paid is not known.
 
 
+def test_nothing_is_remembered_an_hour_after_its_last_use() -> None:
+    warm = WarmPrefixes()
+    for at_s, tenant_id, used in ((0, 7, WRITTEN_1H), (10, 8, WRITTEN), (20, 7, READ)):
+        prefixes = warm.prefixes(tenant_id, ASKED)
+        warm.note(prefixes, OPUS, used, NOW_S + at_s)
+        warm.note_refusal(prefixes, HAIKU, NOW_S + at_s)
+        warm.note_switch(prefixes, HAIKU, NOW_S + at_s + TTL_S)
+    warm.forget(NOW_S + TTL_1H_S + 19)
+    assert len(warm) > 0
+    warm.forget(NOW_S + TTL_1H_S + 20)
+    assert len(warm) == 0
+
+
 def test_an_answer_without_cached_tokens_leaves_nothing() -> None:
     warm = WarmPrefixes()
     warm.note(warm.prefixes(7, ASKED), OPUS, Usage(input_tokens=9_000, output_tokens=9), NOW_S)
