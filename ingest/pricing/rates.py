@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from operator import mul
 from typing import NamedTuple
 
 from schema import limits
@@ -87,16 +88,22 @@ def find(schedules: Sequence[Iterable[Rates]], at: datetime, size: int) -> Rates
     """Return the rates for a request: of the first schedule with any at that time (a tenant's own before the book)."""
     for schedule in schedules:
         if tiers := at_time(schedule, at):
-            return next((rates for rates in tiers if rates.applies_to(size)), None)
+            return of_size(tiers, size)
     return None
+
+
+def of_size(tiers: Iterable[Rates], size: int) -> Rates | None:
+    """Return the tier of a request."""
+    return next((rates for rates in tiers if rates.applies_to(size)), None)
 
 
 def cost_picousd(rates: Rates, tokens: Tokens) -> int | None:
     """Return the cost of a usage, or None if a part of it has no known rate. A part without tokens needs none."""
-    parts = [(count, rate) for count, rate in zip(tokens, rates.picousd, strict=True) if count]
-    if any(rate == UNKNOWN for _, rate in parts):
+    picousd = rates.picousd
+    if UNKNOWN in picousd and any(count and rate == UNKNOWN for count, rate in zip(tokens, picousd, strict=True)):
         return None
-    return sum(count * rate for count, rate in parts)
+    cost: int = sum(map(mul, tokens, picousd))
+    return cost
 
 
 def nanousd(picousd: int) -> int:
@@ -106,6 +113,14 @@ def nanousd(picousd: int) -> int:
 
 def price(schedules: Sequence[Iterable[Rates]], at: datetime, tokens: Tokens) -> int | None:
     """Return the price of a usage in nanousd, or None: no rates, or none for a part of it."""
-    rates = find(schedules, at, tokens.size)
+    return _price(find(schedules, at, tokens.size), tokens)
+
+
+def price_by(tiers: Iterable[Rates], tokens: Tokens) -> int | None:
+    """Return the price of a usage in nanousd at the tiers that apply at its time, or None as `price` does."""
+    return _price(of_size(tiers, tokens.size), tokens)
+
+
+def _price(rates: Rates | None, tokens: Tokens) -> int | None:
     cost = None if rates is None else cost_picousd(rates, tokens)
     return None if cost is None else nanousd(cost)
