@@ -8,19 +8,23 @@ import select
 import socket
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Final
 
 from ingest.gateway.companion import metrics
 from ingest.gateway.telemetry.counts import OTHERS, CompanionCounts
 from ingest.gateway.telemetry.event import Translator
-from ingest.gateway.telemetry.finished import PARCEL_BYTES_MAX, Parcel
+from ingest.gateway.telemetry.finished import PARCEL_BYTES_MAX, Finished, Parcel
 from ingest.gateway.telemetry.reporters import Account, Reporters
 from ingest.knowledge.gateway import GatewayTenant
 from nocontent_reporter import Reporter
 
-BATCH_MAX: Final = 1_000  # Between two looks at the clock.
+ROUND_MAX: Final = 256  # Requests that are taken at once.
+# Between rounds, for as many as come meanwhile to be taken at once: the kernel keeps them, whoever is killed, and has
+# room for some 500. To wake up for each would cost more than what is done with it.
+PAUSE_S: Final = 0.02
 TICK_S: Final = 0.25
 METER_S: Final = 1.0
 TIDY_S: Final = 30.0
@@ -68,7 +72,8 @@ class Reports:
         """Receive for a while, and settle."""
         ends_at = time.monotonic() + timeout_s
         while (left_s := ends_at - time.monotonic()) > 0:
-            self._receive(left_s)
+            if 0 < self._receive(left_s) < ROUND_MAX:
+                time.sleep(PAUSE_S)
         self.settle()
 
     def settle(self) -> None:
@@ -104,33 +109,38 @@ class Reports:
         """Wait for requests, and take those that are there; return how many there were."""
         if not select.select([self._socket], [], [], timeout_s)[0]:
             return 0
-        for received in range(BATCH_MAX):
-            try:
-                message = self._socket.recv(PARCEL_BYTES_MAX, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                return received
-            if not message:  # All that could send have ended.
-                time.sleep(timeout_s)
-                return received
-            self._take(message)
-        return BATCH_MAX
-
-    def _take(self, message: bytes) -> None:
+        messages: list[bytes] = []
         try:
-            parcel = Parcel.decode(message)
-        except ValueError:  # Its number will be missed.
-            return
-        metrics.reports.labels("received").inc()
-        tenant_id = parcel.finished.tenant_id
-        if skipped := self._counts.skipped(parcel.place, parcel.slot, parcel.number):
-            self._miss(0 if parcel.slot == OTHERS else tenant_id, skipped)
-        has_room = self._counts.take(tenant_id, 1)
-        self._counts.arrive(parcel.place, parcel.slot, parcel.number)
-        reporter = self._reporters.of(tenant_id) if has_room else None
-        if reporter is not None:
-            reporter.report(self._translator(tenant_id).event(parcel.finished))
-        else:
-            self._lose(tenant_id if has_room else 0, 1)
+            while len(messages) < ROUND_MAX:
+                if not (message := self._socket.recv(PARCEL_BYTES_MAX, socket.MSG_DONTWAIT)):
+                    time.sleep(timeout_s)  # All that could send have ended.
+                    break
+                messages.append(message)
+        except BlockingIOError:
+            pass
+        self._take(messages)
+        return len(messages)
+
+    def _take(self, messages: list[bytes]) -> None:
+        """Count all as taken before the first is reported: a kill must not lose one that is not counted."""
+        parcels = list(_parcels(messages))
+        metrics.reports.labels("received").inc(len(parcels))
+        by_tenant: defaultdict[int, list[Finished]] = defaultdict(list)
+        for parcel in parcels:
+            by_tenant[parcel.finished.tenant_id].append(parcel.finished)
+        have_room = {tenant_id for tenant_id, taken in by_tenant.items() if self._counts.take(tenant_id, len(taken))}
+        for place, slot, number, finished in parcels:
+            if skipped := self._counts.skipped(place, slot, number):
+                self._miss(0 if slot == OTHERS else finished.tenant_id, skipped)
+            self._counts.arrive(place, slot, number)
+        for tenant_id, taken in by_tenant.items():
+            reporter = self._reporters.of(tenant_id) if tenant_id in have_room else None
+            if reporter is None:
+                self._lose(tenant_id if tenant_id in have_room else 0, len(taken))
+                continue
+            event_of = self._translator(tenant_id).event
+            for finished in taken:
+                reporter.report(event_of(finished))
 
     def _miss(self, tenant_id: int, events: int) -> None:
         """Take requests that never arrived as lost."""
@@ -164,3 +174,10 @@ class Reports:
         for outcome in now:
             metrics.reports.labels(outcome).inc(max(0, now[outcome] - before[outcome]))
         self._metered[tenant_id] = now
+
+
+def _parcels(messages: Iterable[bytes]) -> Iterator[Parcel]:
+    """Yield what workers have sent; the number of anything else will be missed."""
+    for message in messages:
+        with suppress(ValueError):
+            yield Parcel.decode(message)
