@@ -22,7 +22,7 @@ _RULE_OF_NAME = {name: rule for rule, names in contract.NAMES.items() for name i
 _UUIDV7 = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}\Z")
 _STATUSES: frozenset[str | None] = frozenset(contract.STATUSES)
 _STOP_REASONS: frozenset[str | None] = frozenset([*contract.STOP_REASONS, None])
-_INTEGERS = list(contract.INTEGERS.items())
+_LOWEST, _HIGHEST, _ = zip(*contract.INTEGERS.values(), strict=True)
 _integers_of = attrgetter(*contract.INTEGERS)
 _booleans_of = attrgetter(*contract.BOOLEANS)
 _TAG_PARTS = 2  # A pair of key and value.
@@ -71,7 +71,7 @@ class Checker:
     def _fault_of_tags(self, tags: object) -> Fault | None:
         if tags == ():
             return None
-        if not isinstance(tags, tuple) or not all(isinstance(tag, tuple) and len(tag) == _TAG_PARTS for tag in tags):
+        if not isinstance(tags, tuple) or not all(map(_is_pair, tags)):
             return Fault("shape.wrong-type", "tags")
         if len(tags) > contract.TAGS_MAX:
             return Fault("size.too-many-tags", "tags")
@@ -80,6 +80,10 @@ class Checker:
             if (rule := keys.fault(key) or values.fault(value)) is not None:
                 return Fault(rule, "tags")
         return Fault("shape.duplicate-key", "tags") if len({key for key, _ in tags}) < len(tags) else None
+
+
+def _is_pair(tag: object) -> bool:
+    return isinstance(tag, tuple) and len(tag) == _TAG_PARTS
 
 
 class Terms:
@@ -120,12 +124,12 @@ def _secrets(value: str) -> Iterator[str]:
 
 
 def _fault_of_integers(event: Event) -> Fault | None:
-    for value, (field, (lowest, highest, is_nullable)) in zip(_integers_of(event), _INTEGERS, strict=True):
-        if isinstance(value, int) and value.__class__ is not bool:
-            if not lowest <= value <= highest:
-                return Fault("shape.out-of-range", field)
-        elif value is not None or not is_nullable:
-            return Fault("shape.wrong-type", field)
+    values = _integers_of(event)
+    for place, (value, lowest, highest) in enumerate(zip(values, _LOWEST, _HIGHEST, strict=True)):
+        if type(value) is int and lowest <= value <= highest:
+            continue  # Nearly always.
+        if (fault := _fault_of_integer(value, tuple(contract.INTEGERS)[place])) is not None:
+            return fault
     if event.reasoning_tokens > event.output_tokens:
         return Fault("shape.inconsistent", "reasoning_tokens")
     if event.ttft_ms is not None and event.ttft_ms > event.latency_ms:
@@ -133,10 +137,20 @@ def _fault_of_integers(event: Event) -> Fault | None:
     return None
 
 
+def _fault_of_integer(value: object, field: str) -> Fault | None:
+    lowest, highest, is_nullable = contract.INTEGERS[field]
+    if isinstance(value, int) and value.__class__ is not bool:
+        return None if lowest <= value <= highest else Fault("shape.out-of-range", field)
+    return None if value is None and is_nullable else Fault("shape.wrong-type", field)
+
+
 def _fault_of_words(event: Event) -> Fault | None:
-    for value, field in zip(_booleans_of(event), contract.BOOLEANS, strict=True):
-        if value.__class__ is not bool:
-            return Fault("shape.wrong-type", field)
+    values = _booleans_of(event)
+    if {*map(type, values)} != {bool}:
+        return Fault(
+            "shape.wrong-type",
+            next(field for value, field in zip(values, contract.BOOLEANS, strict=True) if type(value) is not bool),
+        )
     if not _is_among(event.status, _STATUSES):
         return Fault("shape.unknown-value", "status")
     if not _is_among(event.stop_reason, _STOP_REASONS):
@@ -147,4 +161,4 @@ def _fault_of_words(event: Event) -> Fault | None:
 
 
 def _is_among(word: object, words: frozenset[str | None]) -> bool:
-    return word.__class__ in {str, type(None)} and word in words  # Of another type, it may not be hashable.
+    return (word is None or type(word) is str) and word in words  # Of another type, it may not be hashable.
