@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from ingest.demo.provider import upstream
+from ingest.demo.provider.upstream import Upstream
 from ingest.knowledge.gateway import GatewayTenant
-from tests.gateway import upstream
 from tests.gateway.service import SmallService, grant, small_service
-from tests.gateway.upstream import Upstream
 from tests.support.service import ROOT, WAIT_S, environment, free_ports, wait_until
 
 

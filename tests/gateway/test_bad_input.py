@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from ingest.demo.provider import upstream
+from ingest.demo.provider.upstream import Upstream
 from ingest.gateway import body
 from ingest.gateway.faults import FACES
-from tests.gateway import forwarding, upstream
+from tests.gateway import forwarding
 from tests.gateway.forwarding import KEY, Forwarding, Reply, message, post
-from tests.gateway.upstream import Upstream
 from tests.support.certificates import Authority
 
 CANARY = "canary-7c1f9e"

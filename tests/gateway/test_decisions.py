@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from ingest.demo.provider import shapes
+from ingest.demo.provider import shapes, upstream
 from ingest.demo.provider.shapes import Json
+from ingest.demo.provider.upstream import Upstream
 from ingest.knowledge.gateway import GatewayTenant, Route
-from tests.gateway import forwarding, upstream
+from tests.gateway import forwarding
 from tests.gateway.forwarding import OPUS, Forwarding
-from tests.gateway.upstream import Upstream
 
 HAIKU, SONNET = "claude-haiku-4-5", "claude-sonnet-4-5"
 SUMMARY, PROOF = "Summarise the following meeting notes in three bullet points.", "Prove that 7 is a prime number."

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from ingest.demo.provider import shapes
-from tests.gateway import forwarding, upstream
+from ingest.demo.provider import shapes, upstream
+from ingest.demo.provider.upstream import Upstream
+from tests.gateway import forwarding
 from tests.gateway.forwarding import Forwarding, message
-from tests.gateway.upstream import Upstream
 
 EVENTS = shapes.message_events(json.loads(message(stream=True)), shapes.USAGE)
 

@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from ingest.demo.provider import shapes
+from ingest.demo.provider import shapes, upstream
+from ingest.demo.provider.upstream import Upstream
 from ingest.gateway.records import Usage
 from ingest.knowledge.gateway import GatewayTenant
-from tests.gateway import forwarding, upstream
+from tests.gateway import forwarding
 from tests.gateway.forwarding import KEY, OPUS, Forwarding, message
-from tests.gateway.upstream import Upstream
 
 PRETTY = (
     b'{ "model" : "claude-opus-4-5-20251101",\n "max_tokens":5, "unknown": [1.0e2, "\\u00e9\xc3\xa9"], "messages":[] }'

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from ingest import logs
-from ingest.demo.provider import shapes
+from ingest.demo.provider import shapes, upstream
 from ingest.gateway import fields
 from ingest.knowledge.gateway import GatewayTenant
-from tests.gateway import forwarding, upstream
+from tests.gateway import forwarding
 from tests.gateway.forwarding import KEY, message
 from tests.gateway.running import Running, running
 from tests.serving.test_imports import loaded

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from ingest.demo.provider import shapes
+from ingest.demo.provider import shapes, upstream
+from ingest.demo.provider.upstream import Upstream
 from ingest.knowledge.gateway import GatewayTenant, Mode, Route
-from tests.gateway import forwarding, upstream
+from tests.gateway import forwarding
 from tests.gateway.forwarding import OPUS, message
-from tests.gateway.upstream import Upstream
 
 HAIKU, SONNET = "claude-haiku-4-5", "claude-sonnet-4-5"
 TABLE = GatewayTenant(

@@ -7,9 +7,9 @@ from contextlib import closing
 
 import pytest
 
+from ingest.demo.provider import upstream
 from ingest.demo.provider.misbehaviours import MISBEHAVIOURS
-from tests.gateway import upstream
-from tests.gateway.upstream import Upstream
+from ingest.demo.provider.upstream import Upstream
 
 _BODY = json.dumps({"model": "claude-opus-4-5", "max_tokens": 9, "messages": [{"role": "user", "content": "?"}]})
 

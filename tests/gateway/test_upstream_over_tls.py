@@ -8,8 +8,8 @@ from contextlib import closing
 
 import pytest
 
+from ingest.demo.provider import upstream
 from ingest.knowledge.gateway import GatewayTenant
-from tests.gateway import upstream
 from tests.gateway.running import Running, running
 from tests.support.certificates import Authority
 

@@ -10,14 +10,15 @@ from typing import NamedTuple
 
 import pytest
 
+from ingest.demo.provider import upstream
+from ingest.demo.provider.upstream import Upstream
 from ingest.knowledge import keys
 from ingest.routes import view
 from ingest.store import connections
 from ingest.store.gateway import acts
 from schema.event import Kind
-from tests.gateway import running, upstream
+from tests.gateway import running
 from tests.gateway.running import Started
-from tests.gateway.upstream import Upstream
 from tests.support import customers, service
 from tests.support.cluster import Cluster
 from tests.support.customers import Customer, CustomerSpec

@@ -1,12 +1,10 @@
 """Starts what is proved: a provider and a service in this process, and a gateway as customers run it."""
 
-import asyncio
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ingest.demo import local_service
-from ingest.demo.provider import server
+from ingest.demo.provider import upstream
 from ingest.demo.provider.server import Provider
 from ingest.errors import CannotStart
 from ingest.knowledge import keys
@@ -57,7 +55,7 @@ def place() -> Iterator[Place]:
     (folder / "keys").mkdir(mode=0o700)
     own = keys.write(folder / "keys" / "gateway-keys")
     try:
-        with serving(own) as service, _provider() as (provider, url):
+        with serving(own) as service, upstream.serving() as (url, provider):
             bind, metrics_bind = _free_addresses()
             settings = {
                 "GATEWAY_BIND": bind, "GATEWAY_METRICS_BIND": metrics_bind, "GATEWAY_SERVICE_URL": service.url,
@@ -74,33 +72,6 @@ def _environment(folder: Path, settings: dict[str, str]) -> dict[str, str]:
     root = str(Path(__file__).parents[3])
     inherited = {"PATH": "/usr/bin:/bin", "PYTHONPATH": root, "PYTHONSAFEPATH": "1", "TMPDIR": str(folder / "tmp")}
     return inherited | {f"NOCONTENT_{name}": value for name, value in settings.items()}
-
-
-@contextmanager
-def _provider() -> Iterator[tuple[Provider, str]]:
-    provider, loop, is_ready = Provider(), asyncio.new_event_loop(), threading.Event()
-    urls: list[str] = []
-    ended = asyncio.Event()
-
-    async def run() -> None:
-        async with server.listening(provider) as url:
-            urls.append(url)
-            is_ready.set()
-            await ended.wait()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:  # Such as an answer that never comes.
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(run()), daemon=True)
-    thread.start()
-    is_ready.wait()
-    try:
-        yield provider, urls[0]
-    finally:
-        loop.call_soon_threadsafe(ended.set)
-        thread.join()
-        loop.close()
 
 
 def _free_addresses() -> tuple[str, str]:
