@@ -84,7 +84,9 @@ class Call:
 
     @property
     def fields(self) -> Fields:
-        """Return the fields of the answer that say what was decided."""
+        """Return the fields of the answer that say what was decided; a request without a body names no model."""
+        if not self._asked.door.has_body:
+            return []
         return decision_fields(self._asked.decision, self._model, self._asked.tenant.mode)
 
     def begin(self, delivered: Delivered, model: str) -> None:

@@ -85,7 +85,9 @@ FACES: Mapping[type[Exception], Face] = {
         "token-as-provider-key", "A gateway token is in place of the provider's key, and none is kept for the tenant."
     ),
     admission.ProviderKeyMissing: _key("provider-key-missing", "Send the provider's key; none is kept for the tenant."),
-    admission.ProviderKeyMalformed: _key("provider-key-malformed", "The provider's key is not one."),
+    admission.ProviderKeyMalformed: _key(
+        "provider-key-malformed", "The provider's key is empty, has characters that no key has, or is not a Bearer's."
+    ),
     admission.ProviderKeysRepeated: _key(
         "provider-keys-repeated", "Send one provider's key: x-api-key or Authorization.", HTTPStatus.BAD_REQUEST
     ),
@@ -94,7 +96,7 @@ FACES: Mapping[type[Exception], Face] = {
     ),
     admission.BoardStale: Face(
         HTTPStatus.SERVICE_UNAVAILABLE, "overloaded_error", "grants-stale",
-        "The gateway has not learnt for too long who may use it.", 5,
+        "The gateway has had no answer for too long about who may use it.", 5,
     ),
     # What was sent.
     BadRequest: _request(HTTPStatus.BAD_REQUEST, "bad-request", "The request is not HTTP/1.1 (RFC 9112)."),
@@ -106,7 +108,9 @@ FACES: Mapping[type[Exception], Face] = {
         HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "version-unsupported", "Send HTTP/1.1; HTTP/2 is not supported."
     ),
     NotFound: Face(HTTPStatus.NOT_FOUND, "not_found_error", "not-found", "The gateway has no such path."),
-    MethodNotAllowed: _request(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", "The path has another method."),
+    MethodNotAllowed: _request(
+        HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", "The path takes another method: see Allow."
+    ),
     SlowBody: Face(HTTPStatus.REQUEST_TIMEOUT, "timeout_error", "slow-body", "The body did not arrive in time."),
     WireTooLarge: Face(_TOO_LARGE, "request_too_large", "request-too-large", "The body has more than 32 MiB."),
     EncodingUnsupported: _request(
@@ -120,13 +124,16 @@ FACES: Mapping[type[Exception], Face] = {
         HTTPStatus.TOO_MANY_REQUESTS, "rate_limit_error", "tenant-busy", "The tenant has too many requests at once.", 1
     ),
     upstream.CircuitOpen: Face(
-        OVERLOADED, "overloaded_error", "circuit-open", "The provider fails, and is left alone for a while.", 5
+        OVERLOADED, "overloaded_error", "circuit-open",
+        "The provider has failed repeatedly, and is left alone for some seconds.", 5,
     ),
     upstream.Unreachable: _upstream("upstream-unreachable", "The provider cannot be reached.", 1),
-    upstream.CertificateRefused: _upstream("upstream-certificate", "The provider's certificate is not its own."),
+    upstream.CertificateRefused: _upstream(
+        "upstream-certificate", "The provider's certificate is not trusted, or is another host's."
+    ),
     upstream.NoAnswer: _upstream("upstream-no-answer", "The provider closed the connection without an answer.", 1),
     upstream.CutShort: _upstream("upstream-cut-short", "The provider's answer ended too early.", 1),
-    upstream.Abandoned: _upstream("upstream-abandoned", "The request was given up.", 1),
+    upstream.Abandoned: _upstream("upstream-abandoned", "The gateway gave the request up before its answer ended.", 1),
     upstream.BadAnswer: _upstream("upstream-bad-answer", "The provider's answer is not HTTP/1.1."),
     upstream.TooLong: _upstream("upstream-too-long", "The provider's answer has too many bytes."),
     Redirected: _upstream("upstream-redirect", "The provider answered with a redirect, which is not followed."),

@@ -112,6 +112,7 @@ async def test_models_are_the_providers(gateway: Forwarding, provider: Upstream,
     assert answer.status == 200
     assert b"claude-haiku-4-5" in answer.body
     assert provider.provider.received[-1].target == path
+    assert not [name for name in answer.fields if name.startswith("x-nocontent-")]  # Nothing was decided.
     assert not gateway.has_finished()
 
 
