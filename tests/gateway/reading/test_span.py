@@ -1,6 +1,7 @@
 """Only the top-level model is replaced, and no other byte: by properties of any request, and by traps."""
 
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -104,3 +105,15 @@ def test_a_thousand_models_below_the_top_are_told_apart() -> None:
 def test_more_than_are_compared_are_not_guessed_about() -> None:
     with pytest.raises(span.TooManyCandidates):
         span.find(b'{"a":[%b{}],"model":"m"}' % (b'{"model":1},' * span.CANDIDATES_MAX))
+
+
+def test_a_name_of_escapes_takes_no_more_memory_than_the_body() -> None:
+    name = b"\\n" * 2_000_000
+    body = b'{"model": "' + name + b'", "messages": []}'
+    tracemalloc.start()
+    try:
+        assert span.find(body) == (10, 12 + len(name))
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < len(body)
