@@ -38,13 +38,13 @@ class Pool:
         if kept is not None:
             self._resends.earn()
             try:
-                return await _begun(kept.send(parts))
+                return await begun(kept.send(parts))
             except NoAnswer:
                 # The upstream closed the connection just when we used it. Others that it kept as long will fail alike.
                 if not self._resends.spend():
                     raise
         connection = await self._connect()
-        return await _begun(connection.send(parts))
+        return await begun(connection.send(parts))
 
     @property
     def open_count(self) -> int:
@@ -137,10 +137,13 @@ class Pool:
             self._arm(loop)
 
 
-async def _begun(answer: Answer) -> Answer:
+async def begun(answer: Answer) -> Answer:
+    """Return an answer once its head has come, or close it."""
+    has_begun = False
     try:
         await answer.begin()
+        has_begun = True
     finally:
-        if not answer.status:
+        if not has_begun:  # Also of one whose head came just when the client left.
             answer.close()
     return answer

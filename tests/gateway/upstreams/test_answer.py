@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ingest.gateway.upstream import http1
 from ingest.gateway.upstream.answer import HELD_BYTES_MAX, Answer
 from ingest.gateway.upstream.errors import Abandoned, BadAnswer, CutShort, NoAnswer, UpstreamFailure
+from ingest.gateway.upstream.pool import begun
 
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Two:  a  \r\nx-two: b\r\n"
 _FIELDS = [(b"content-type", b"text/event-stream"), (b"x-two", b"a"), (b"x-two", b"b")]
@@ -174,3 +175,15 @@ def test_a_head_has_bounds() -> None:
     ):
         with pytest.raises(BadAnswer):
             http1.parsed(data, 0)
+
+
+async def test_a_client_that_leaves_just_when_the_head_comes_ends_the_connection() -> None:
+    line = Line()
+    answer = Answer(line)
+    waiting = asyncio.create_task(begun(answer))
+    await asyncio.sleep(0)
+    answer.feed(_CHUNKED)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert line.is_aborted
