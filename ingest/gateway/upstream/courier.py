@@ -159,13 +159,15 @@ class Courier:
         else:
             circuit.succeed()
         key = (leg.origin, leg.model)
-        if lesson is None:
-            if key in self._models:
-                self._models[key].succeed()
-        elif lesson.blames_model:
-            if key not in self._models and len(self._models) >= MODELS_MAX:
+        known = self._models.get(key)
+        if lesson is not None and lesson.blames_model:
+            if known is None and len(self._models) >= MODELS_MAX:
                 del self._models[next(iter(self._models))]
             self._models.setdefault(key, Circuit(time.monotonic)).fail()
+        elif known is not None and lesson is None:
+            known.succeed()
+        elif known is not None:  # A probe that says nothing of the model is none.
+            known.leave()
 
     def _wait_s(self, lesson: Lesson) -> float | None:
         """Return how long to wait before a retry, or None if there is none."""

@@ -156,6 +156,18 @@ async def test_an_overloaded_model_is_left_alone_if_another_may_do() -> None:
         assert (await deliveries.deliver("one"))[0].answer.status == 200  # With no other, it is asked.
 
 
+async def test_a_probe_of_a_model_that_says_nothing_of_it_lets_another_be() -> None:
+    answers = [*[OVERLOADED, GOOD] * FAILURES_MAX, RATE_LIMITED, GOOD]
+    async with delivering(*answers) as deliveries:
+        for _ in range(FAILURES_MAX):
+            assert (await deliveries.deliver("one", "two"))[0].fallback
+        model = deliveries.courier._models[deliveries.leg().origin, "one"]  # noqa: SLF001 (in place of a second)
+        model._opens_until_s = 0.0  # noqa: SLF001 (the same)
+        assert (await deliveries.deliver("one", "two"))[0].fallback  # By the rate limit.
+        delivered, _ = await deliveries.deliver("one", "two")
+        assert (delivered.fallback, deliveries.paths()[-1]) == (False, "one")
+
+
 async def test_a_client_that_leaves_as_the_probe_lets_another_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(circuit, "OPEN_S", 0.0)
     is_well = asyncio.Event()
