@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from ingest.gateway.confine import landlock
 from ingest.knowledge.keys import Keys
 from tests.support import service
 
@@ -36,3 +39,16 @@ def test_a_gateway_without_a_key_does_not_start() -> None:
     assert ended.returncode != 0
     [line] = ended.stderr.splitlines()  # Nothing was started.
     assert b"NOCONTENT_GATEWAY_KEY_FILE must name a file" in line
+
+
+@pytest.mark.skipif(landlock.abi() < landlock.ABI_NET, reason="Without Landlock it says so first.")
+@pytest.mark.parametrize("setting", ["gateway_key_file", "gateway_spool"])
+def test_what_is_the_companions_alone_is_in_no_folder_of_the_workers(tmp_path: Path, setting: str) -> None:
+    given = {"gateway_key_file": tmp_path / "keys", "gateway_provider_keys": tmp_path / "kept"}
+    (tmp_path / "kept").mkdir()
+    given[setting] = tmp_path / "kept" / "own"
+    env = service.environment("", **given)
+    del env["NOCONTENT_DSN"]
+    ended = service.command("gateway", env=env)
+    assert ended.returncode != 0
+    assert f"NOCONTENT_{setting.upper()} is in a folder that workers may read" in ended.stderr.decode()

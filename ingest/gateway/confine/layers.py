@@ -80,6 +80,11 @@ def prepare(wanted: ConfineSettings) -> None:
         memory.overwrite_on_free()
 
 
+def keeps_files(wanted: ConfineSettings) -> bool:
+    """Return whether the kernel keeps a process to the files of its profile."""
+    return wanted.gateway_confine != "off" and "landlock-fs" in _wanted(wanted)
+
+
 def _wanted(wanted: ConfineSettings) -> frozenset[str]:
     return frozenset(RELAXABLE) - wanted.relaxed
 
