@@ -126,6 +126,13 @@ async def test_chat_completions_pass_byte_by_byte(gateway: Forwarding, provider:
     assert (await gateway.finished()).provider == "openai"
 
 
+async def test_a_path_that_goes_up_is_no_model(gateway: Forwarding, provider: Upstream) -> None:
+    provider.provider.received.clear()
+    request = gateway.request(b"").replace(b"POST /v1/messages", b"GET /v1/models/..")
+    assert (await gateway.ask(request)).fault == "not-found"
+    assert not provider.provider.received
+
+
 async def test_without_an_upstream_a_door_is_shut(provider: Upstream) -> None:
     async with forwarding.forwarding(provider.url, gateway_openai_url="") as gateway:
         answer = await gateway.ask(gateway.request(b"{}", path="/v1/chat/completions"))
