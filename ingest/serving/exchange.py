@@ -111,8 +111,11 @@ class Exchange:
         assert start is not None, "an answer without a start"
         fields = self._complete(start["headers"])
         if has_more:
-            # HTTP/1.0 has no chunks: the end of the connection is that of the answer, cut short or not.
-            is_chunked = self._head.reads_chunks and not any(name == _LENGTH for name, _ in fields)
+            # HTTP/1.0 has no chunks: a close of the connection is the end of the answer, a reset is none.
+            has_length = any(name == _LENGTH for name, _ in fields)
+            is_chunked = self._head.reads_chunks and not has_length
+            if not (is_chunked or has_length):
+                self._wire.reset_at_close()  # Also if this process is killed.
             self._frame = _chunk if is_chunked and self._head.method != "HEAD" else _same
             head = _encoded(start["status"], [*fields, _CHUNKED] if is_chunked else fields)
             await self._write(head, self._frame(body, False))  # noqa: FBT003 (of a function's type)
@@ -121,6 +124,8 @@ class Exchange:
             if self._head.method != "HEAD" and start["status"] not in _BODILESS:
                 own = (_LENGTH, str(len(body)).encode())
                 fields = [*(field for field in fields if field[0] != own[0]), own]
+            elif start["status"] == HTTPStatus.NO_CONTENT:  # A length would have some readers wait for a body.
+                fields = [field for field in fields if field[0] != _LENGTH]
             await self._write(_encoded(start["status"], fields), body)
 
     async def _stream(self, data: bytes, *, has_more: bool) -> None:
@@ -130,6 +135,7 @@ class Exchange:
         self._require_open()
         if not has_more:
             self._frame = None
+            self._wire.end_at_close()
 
     def _require_open(self) -> None:
         if self.is_broken:

@@ -1,6 +1,9 @@
 """Reads and writes a connection; every wait for the sender is bounded."""
 
 import asyncio
+import os
+import socket
+import struct
 from contextlib import suppress
 
 ANSWER_S = 20.0  # For sending an answer to a slow reader.
@@ -11,6 +14,8 @@ RECEIVE_BYTES = 1_048_576
 AHEAD_BYTES_MAX = 16_384  # Half of the bytes buffered ahead, such as of pipelined requests.
 PIECE_BYTES = 32_768  # Of an answer, written at once:
 UNSENT_BYTES_MAX = 16_384  # a sender that does not read costs the memory of both.
+# Of SO_LINGER, which the kernel also follows when a process was killed: for no time, and off.
+_RESETS, _ENDS = struct.pack("ii", 1, 0), struct.pack("ii", 0, 0)
 
 
 class Wire:
@@ -19,6 +24,7 @@ class Wire:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self._resets = False
         self.is_secure = writer.get_extra_info("ssl_object") is not None
         peer = writer.get_extra_info("peername")
         self.peer = (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) else None  # Of a Unix socket none.
@@ -59,6 +65,22 @@ class Wire:
     def cut(self) -> None:
         """Close at once, and drop unsent bytes."""
         self._writer.transport.abort()
+
+    def reset_at_close(self) -> None:
+        """Have any close reset the connection, until `end_at_close`: no reader takes that for the end of an answer."""
+        self._linger(_RESETS)
+        self._resets = True
+
+    def end_at_close(self) -> None:
+        """Have a close end the connection properly, as it does unless `reset_at_close` was called."""
+        if self._resets:
+            self._linger(_ENDS)
+            self._resets = False
+
+    def _linger(self, how: bytes) -> None:
+        transport = self._writer.transport.get_extra_info("socket")
+        with suppress(OSError), socket.socket(fileno=os.dup(transport.fileno())) as own:
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, how)
 
     async def close(self) -> None:
         """Close once written bytes are sent, or after CLOSE_S."""

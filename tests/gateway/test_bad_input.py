@@ -14,6 +14,7 @@ from ingest.gateway.faults import FACES
 from tests.gateway import forwarding
 from tests.gateway.forwarding import KEY, Forwarding, Reply, message, post
 from tests.support.certificates import Authority
+from tests.support.raw_upstream import answering, sending_last
 
 CANARY = "canary-7c1f9e"
 MIB = 1_048_576
@@ -210,6 +211,27 @@ async def test_a_stream_that_never_ends_ends_with_its_reader(gateway: Forwarding
         await client.head()
         await client.reader.readexactly(MIB)
     assert (await gateway.finished()).status == "cancelled"
+
+
+async def test_an_answer_without_a_body_announces_none() -> None:
+    empty = sending_last(b"HTTP/1.1 204 No Content\r\ncontent-length: 7\r\n\r\n")
+    async with (
+        answering(empty) as provider,
+        forwarding.forwarding(provider.url) as gateway,
+        gateway.client() as client,
+    ):
+        await client.send(gateway.request(message()))
+        status, fields = await client.head()
+    assert (status, fields.get("content-length")) == (204, None)
+
+
+async def test_http_1_0_sees_that_a_stream_was_cut(gateway: Forwarding) -> None:
+    request = gateway.request(message(stream=True), "x-provider: cut;3").replace(b"HTTP/1.1", b"HTTP/1.0", 1)
+    async with gateway.client() as client:
+        await client.send(request)
+        await client.head()
+        with pytest.raises(ConnectionResetError):
+            await client.reader.read()
 
 
 async def test_a_wrong_length_is_no_whole_answer(gateway: Forwarding) -> None:

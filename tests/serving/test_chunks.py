@@ -141,3 +141,10 @@ async def _ask_and(bind: str, wait: Callable[[], Awaitable[object]]) -> None:
     with socket.create_connection((host, int(port))) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         await wait()
+
+
+@pytest.mark.parametrize("failure", [Overloaded(), ValueError()])
+async def test_http_1_0_sees_that_an_answer_was_cut(failure: Exception) -> None:
+    async with _serving(_Answers(2, failure)) as bind:
+        with pytest.raises(ConnectionResetError):
+            await asyncio.to_thread(raw, bind, b"GET / HTTP/1.0\r\n\r\n")
