@@ -5,6 +5,7 @@ companion that is killed while it writes has changed nothing. A digest finds the
 overtaken.
 """
 
+import fcntl
 import hashlib
 import mmap
 import os
@@ -44,6 +45,9 @@ class BoardFile:
         """Make a board, open for writing."""
         file = os.memfd_create("nocontent-board", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(file, _SIZE)  # Memory is taken as it is written.
+        # Workers have it too, and Landlock would let them open it again: none may write it, or end all others with it.
+        fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+        os.fchmod(file, 0o400)
         return cls(file)
 
     def readable(self) -> "BoardFile":

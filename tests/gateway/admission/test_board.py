@@ -36,6 +36,13 @@ def test_a_board_without_a_snapshot_is_empty_and_old(file: BoardFile) -> None:
     assert read.age_ms() > 1 << 40
 
 
+def test_nobody_opens_it_again_to_write_or_makes_it_shorter(file: BoardFile) -> None:
+    assert os.fstat(file.file).st_mode & 0o777 == 0o400
+    for size in (0, os.fstat(file.file).st_size + 1):  # A reader of what is gone would be ended by SIGBUS.
+        with pytest.raises(PermissionError):
+            os.ftruncate(file.file, size)
+
+
 def test_each_snapshot_replaces_the_one_before(file: BoardFile) -> None:
     writer, read = BoardWriter(file), Board(file.readable())
     for revision in (1, 2, 3):
