@@ -25,6 +25,9 @@ _SPENT = re.compile(
     rb"(?:spend(?:ing)?_limit|billing|credit_balance|insufficient_(?:quota|funds|credits?))"
     rb'[a-z0-9_.-]{0,64}"'
 )
+# Anthropic's refusals of a model's request, which have the type of any bad one. If a message quotes this from a prompt,
+# the client gets the refusal.
+_SPENT_SAYS = re.compile(rb"credit balance is too low|(?:usage|spend(?:ing)?) limit")
 _SECONDS = re.compile(rb"[0-9]{1,6}")
 
 
@@ -81,7 +84,9 @@ def of_answer(answer: Answer, body: bytes, *, is_switched: bool = False) -> Less
     """Return what may follow on an answer with this beginning of its body; None: the client gets it."""
     status, fields = answer.status, dict(answer.fields)
     if is_switched and status in REFUSALS:
-        return None if _SPENT.search(body) else Lesson("refused", may_retry=False, may_fall_back=True)
+        if _SPENT.search(body) or _SPENT_SAYS.search(body):
+            return None
+        return Lesson("refused", may_retry=False, may_fall_back=True)
     kind = _kind(status)
     if kind is None or fields.get(b"x-should-retry") == b"false" or _SPENT.search(body):
         return None

@@ -6,6 +6,7 @@ from ingest.gateway.upstream import retry
 from ingest.gateway.upstream.courier import Delivered
 from tests.gateway.upstreams.test_courier import GOOD, OVERLOADED, SPENT, failing
 from tests.support.deliveries import Deliveries, delivering
+from tests.support.raw_upstream import whole
 
 
 async def deliver(deliveries: Deliveries, *models: str) -> tuple[Delivered, bytes]:
@@ -42,8 +43,15 @@ async def test_another_error_is_the_clients(status: int) -> None:
         assert (delivered.answer.status, deliveries.paths()) == (status, ["small"])
 
 
-async def test_a_spend_limit_is_no_refusal() -> None:
-    spent = SPENT[0].replace(b" 429 ", b" 400 ")
+@pytest.mark.parametrize(
+    "spent",
+    [
+        SPENT[0].replace(b" 429 ", b" 400 "),
+        whole(400, b'{"error":{"type":"invalid_request_error","message":"Your credit balance is too low."}}'),
+        whole(400, b'{"error":{"type":"invalid_request_error","message":"You have reached your API usage limits."}}'),
+    ],
+)
+async def test_a_spend_limit_is_no_refusal(spent: bytes) -> None:
     async with delivering(spent) as deliveries:
         delivered, _ = await deliver(deliveries, "small", "asked")
         assert (delivered.answer.status, deliveries.paths()) == (400, ["small"])
