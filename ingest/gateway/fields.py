@@ -11,8 +11,9 @@ _HOPS = frozenset({
 })  # fmt: skip
 _TO_UPSTREAM_NEVER = _HOPS | {
     b"accept-encoding", b"authorization", b"content-encoding", b"content-length", b"cookie", b"expect", b"forwarded",
-    b"host", b"via", b"x-api-key", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip",
+    b"host", b"via", b"x-api-key", b"x-real-ip",
 }  # fmt: skip
+_FAMILIES = (_OWN, b"x-forwarded-")  # What a proxy in front says of the client is not the provider's business.
 # What a provider says of itself as a server would be taken for the gateway's.
 _TO_CLIENT_NEVER = _HOPS | {b"alt-svc", b"server", b"set-cookie", b"strict-transport-security"}
 # What is compressed cannot be counted, and other codings might not be the client's.
@@ -23,7 +24,7 @@ CLOSE = (b"connection", b"close")
 def upstream(given: Fields, credentials: Fields) -> Fields:
     """Return the fields of a request to the upstream."""
     named = _named(given)
-    passing = [field for field in given if field[0] not in _TO_UPSTREAM_NEVER and not field[0].startswith(_OWN)]
+    passing = [field for field in given if field[0] not in _TO_UPSTREAM_NEVER and not field[0].startswith(_FAMILIES)]
     if named:
         passing = [field for field in passing if field[0] not in named]
     return [*passing, *credentials, _IDENTITY]

@@ -73,6 +73,7 @@ async def test_fields_pass_but_for_those_of_a_connection_and_of_ours(gateway: Fo
     dropped = {
         "connection": "keep-alive, x-hop", "x-hop": "1", "cookie": "a=b", "accept-encoding": "gzip, br",
         "te": "trailers", "x-forwarded-for": "10.1.2.3", "x-nocontent-mode": "on", "keep-alive": "timeout=5",
+        "x-forwarded-port": "443", "x-real-ip": "10.1.2.3", "via": "1.1 front", "forwarded": "for=10.1.2.3",
     }  # fmt: skip
     await gateway.ask(gateway.request(message(), *(f"{name}: {value}" for name, value in (passing | dropped).items())))
     received = dict(provider.provider.received[-1].fields)
