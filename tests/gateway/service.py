@@ -3,9 +3,7 @@
 Bearers, snapshots and events are checked by the real code; terms are the shipped ones and those of `admit`.
 """
 
-import gzip
 import hashlib
-import http.server
 import json
 import secrets
 import ssl
@@ -18,13 +16,13 @@ from http import HTTPStatus
 from pathlib import Path
 
 import msgspec
-import zstandard
 
 from ingest.knowledge import keys
 from ingest.knowledge.gateway import REASONS, TAG, GatewaySnapshot, GatewayTenant, GatewayToken
-from ingest.knowledge.gateway_keys import NOW_HEADER, GatewayBearer
+from ingest.knowledge.gateway_keys import NOW_HEADER
 from ingest.knowledge.keys import Keys
 from ingest.knowledge.tokens import Credential
+from ingest.prove.gateway.service import GatewayHandler, QuietServer
 from schema.decode import Refused, decode
 from schema.event import STRINGS, Kind
 from schema.vocabulary import Mode, Vocabulary
@@ -77,7 +75,7 @@ def small_service(snapshot: GatewaySnapshot, folder: Path, pair: Pair | None = N
     """Yield a service that listens until the block ends, over TLS if there is a pair; its key is in the folder."""
     key_file = folder / f"gateway-keys-{secrets.token_hex(4)}"
     service = SmallService(snapshot, key_file, keys.write(key_file))
-    with _Server(("127.0.0.1", 0), _Handler) as server:
+    with QuietServer(("127.0.0.1", 0), _Handler) as server:
         server.service = service  # type: ignore[attr-defined]  # For the handlers.
         if pair is not None:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -89,26 +87,17 @@ def small_service(snapshot: GatewaySnapshot, folder: Path, pair: Pair | None = N
         server.shutdown()
 
 
-class _Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of a sender that went away."""
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        service, bearer = self._service(), self._bearer()
+class _Handler(GatewayHandler):
+    def get(self) -> None:
+        service, bearer = self._service(), self.bearer()
         if self.path != "/v1/gateway/snapshot":
-            self._answer(HTTPStatus.NOT_FOUND, b"")
+            self.answer(HTTPStatus.NOT_FOUND, b"")
             return
         service.polls += 1
         if service.is_away:
-            self._answer(HTTPStatus.SERVICE_UNAVAILABLE, b"")
+            self.answer(HTTPStatus.SERVICE_UNAVAILABLE, b"")
         elif bearer is None or not bearer.is_of(service.key, "snapshot"):
-            self._answer(HTTPStatus.UNAUTHORIZED, b"")
+            self.answer(HTTPStatus.UNAUTHORIZED, b"")
         else:
             self._answer_with_snapshot(service)
 
@@ -117,48 +106,25 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         tag = f'"{hashlib.sha256(msgspec.json.encode((snapshot.tokens, snapshot.tenants))).hexdigest()[:32]}"'
         headers = {"ETag": tag, NOW_HEADER: str(now_ms)}
         if self.headers["If-None-Match"] == tag:
-            self._answer(HTTPStatus.NOT_MODIFIED, b"", headers)
+            self.answer(HTTPStatus.NOT_MODIFIED, b"", headers)
         else:
             body = msgspec.json.encode(msgspec.structs.replace(snapshot, now_ms=now_ms))
-            self._answer(HTTPStatus.OK, body, headers)
+            self.answer(HTTPStatus.OK, body, headers)
 
-    def do_POST(self) -> None:
-        service, bearer = self._service(), self._bearer()
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        body = _plain(body, self.headers["Content-Encoding"])
+    def post(self) -> None:
+        service, bearer, body = self._service(), self.bearer(), self.body()
+        assert body is not None
         if service.is_away:
-            self._answer(HTTPStatus.SERVICE_UNAVAILABLE, b"")
+            self.answer(HTTPStatus.SERVICE_UNAVAILABLE, b"")
         elif bearer is None or not bearer.is_of(service.key, "events"):
-            self._answer(HTTPStatus.UNAUTHORIZED, _problem("bad-token"))
+            self.answer(HTTPStatus.UNAUTHORIZED, _problem("bad-token"))
         else:
-            self._answer(*_store(service, bearer.tenant_id, body))
+            self.answer(*_store(service, bearer.tenant_id, body))
 
     def _service(self) -> SmallService:
         service = self.server.service  # type: ignore[attr-defined]  # Set by small_service.
         assert isinstance(service, SmallService)
         return service
-
-    def _bearer(self) -> GatewayBearer | None:
-        return GatewayBearer.parse((self.headers["Authorization"] or "").removeprefix("Bearer "))
-
-    def _answer(self, status: HTTPStatus, body: bytes, headers: dict[str, str] | None = None) -> None:
-        self.send_response(status)
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.send_header("Content-Type", "application/json" if status < 400 else "application/problem+json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if status != HTTPStatus.NOT_MODIFIED:
-            self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the standard library's name.
-        """Log nothing."""
-
-
-def _plain(body: bytes, coding: str | None) -> bytes:
-    if coding == "gzip":
-        return gzip.decompress(body)
-    return zstandard.ZstdDecompressor().decompressobj().decompress(body) if coding == "zstd" else body
 
 
 def _store(service: SmallService, tenant_id: int, body: bytes) -> tuple[HTTPStatus, bytes]:

@@ -66,54 +66,46 @@ def serving(keys: Keys) -> Iterator[Served]:
         server.shutdown()
 
 
-class _Server(http.server.ThreadingHTTPServer):
+class QuietServer(http.server.ThreadingHTTPServer):
+    """Ends with its process, and says nothing of a gateway that was killed."""
+
     daemon_threads = True
-    keys: Keys
-    snapshot: GatewaySnapshot
-    served: Served
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of a gateway that was killed."""
+        """Say nothing."""
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
+class GatewayHandler(http.server.BaseHTTPRequestHandler):
+    """What any service for gateways reads and writes."""
+
     protocol_version = "HTTP/1.1"
-    server: _Server
 
     def do_GET(self) -> None:
-        bearer = self._bearer()
-        if bearer is None or not bearer.is_of(self.server.keys, "snapshot"):
-            self._answer(HTTPStatus.UNAUTHORIZED, b"")
-            return
-        now_ms = time.time_ns() // 1_000_000
-        body = msgspec.json.encode(msgspec.structs.replace(self.server.snapshot, now_ms=now_ms))
-        self._answer(HTTPStatus.OK, body, {"ETag": _ENTITY_TAG, NOW_HEADER: str(now_ms)})
+        self.get()
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        try:
-            body = _CODINGS[self.headers["Content-Encoding"]](body)
-        except (KeyError, OSError, EOFError, zlib.error, zstandard.ZstdError):
-            self._answer(HTTPStatus.BAD_REQUEST, b"")
-            return
-        self.server.served.bodies.append(bytes(self.headers) + body)
-        bearer = self._bearer()
-        if bearer is None or not bearer.is_of(self.server.keys, "events"):
-            self._answer(HTTPStatus.UNAUTHORIZED, b"")
-            return
-        try:
-            count = len(decode(body, _vocabulary(), Window.at(time.time_ns() // 1_000_000, KEPT_DAYS)).event_ids) // 16
-        except Refused:
-            self.server.served.refusals.append(1)
-            self._answer(HTTPStatus.UNPROCESSABLE_ENTITY, b'{"type":"urn:nocontent:problem:rejected"}')
-            return
-        self.server.served.events.append(count)
-        self._answer(HTTPStatus.OK, msgspec.json.encode({"accepted": count, "duplicates": 0}))
+        self.post()
 
-    def _bearer(self) -> GatewayBearer | None:
+    def get(self) -> None:
+        """Answer a question about who may."""
+        raise NotImplementedError
+
+    def post(self) -> None:
+        """Take a report."""
+        raise NotImplementedError
+
+    def bearer(self) -> GatewayBearer | None:
         return GatewayBearer.parse((self.headers["Authorization"] or "").removeprefix("Bearer "))
 
-    def _answer(self, status: HTTPStatus, body: bytes, headers: dict[str, str] | None = None) -> None:
+    def body(self) -> bytes | None:
+        """Return the body, decompressed; None if that cannot be done."""
+        wire = self.rfile.read(int(self.headers["Content-Length"]))
+        try:
+            return _CODINGS[self.headers["Content-Encoding"]](wire)
+        except (KeyError, OSError, EOFError, zlib.error, zstandard.ZstdError):
+            return None
+
+    def answer(self, status: HTTPStatus, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
         kind = "application/json" if status < HTTPStatus.BAD_REQUEST else "application/problem+json"
         for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **(headers or {})}.items():
@@ -123,6 +115,43 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the standard library's name)
         """Log nothing."""
+
+
+class _Server(QuietServer):
+    keys: Keys
+    snapshot: GatewaySnapshot
+    served: Served
+
+
+class _Handler(GatewayHandler):
+    server: _Server
+
+    def get(self) -> None:
+        bearer = self.bearer()
+        if bearer is None or not bearer.is_of(self.server.keys, "snapshot"):
+            self.answer(HTTPStatus.UNAUTHORIZED, b"")
+            return
+        now_ms = time.time_ns() // 1_000_000
+        body = msgspec.json.encode(msgspec.structs.replace(self.server.snapshot, now_ms=now_ms))
+        self.answer(HTTPStatus.OK, body, {"ETag": _ENTITY_TAG, NOW_HEADER: str(now_ms)})
+
+    def post(self) -> None:
+        body, bearer = self.body(), self.bearer()
+        if body is None:
+            self.answer(HTTPStatus.BAD_REQUEST, b"")
+            return
+        self.server.served.bodies.append(bytes(self.headers) + body)
+        if bearer is None or not bearer.is_of(self.server.keys, "events"):
+            self.answer(HTTPStatus.UNAUTHORIZED, b"")
+            return
+        try:
+            count = len(decode(body, _vocabulary(), Window.at(time.time_ns() // 1_000_000, KEPT_DAYS)).event_ids) // 16
+        except Refused:
+            self.server.served.refusals.append(1)
+            self.answer(HTTPStatus.UNPROCESSABLE_ENTITY, b'{"type":"urn:nocontent:problem:rejected"}')
+            return
+        self.server.served.events.append(count)
+        self.answer(HTTPStatus.OK, msgspec.json.encode({"accepted": count, "duplicates": 0}))
 
 
 def _vocabulary() -> Vocabulary:
