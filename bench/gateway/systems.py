@@ -29,8 +29,8 @@ TENANT = GatewayTenant(
     tenant_id=1,
     mode="on",
     confidence_min=1,
-    categories=("chat", "coding", "math", "summarization"),
-    routes=tuple(Route(category, "claude-haiku-4-5") for category in ("coding", "math", "summarization")),
+    categories=("chat", "code_generation", "math", "summarization"),
+    routes=tuple(Route(category, "claude-haiku-4-5") for category in ("code_generation", "math", "summarization")),
     concurrency_max=4_000,
     tags=(TAG,),
 )

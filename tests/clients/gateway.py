@@ -28,7 +28,7 @@ CLAUDE_CODE = ROOT / ".venv-clients/claude-code"
 CANARY = "CANARY-PROMPT"
 KEY = f"sk-ant-api03-{'canarykey' * 8}"
 _BEGIN, _END = "<!-- made by `make gateway-clients` -->\n", "<!-- end of gateway-clients -->\n"
-_CATEGORIES = ("chat", "question_answering", "reasoning", "planning")
+_CATEGORIES = ("chat", "question_answering", "reasoning")
 # Routes for whatever the classifier says, so that every request that may be switched is.
 TENANT = GatewayTenant(
     7, mode="on", confidence_min=0, categories=_CATEGORIES, models=("claude-haiku-4-5", "gpt-5-nano"), tags=(TAG,),

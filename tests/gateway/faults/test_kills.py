@@ -16,7 +16,7 @@ GOOD = Verdict(finished=10, stored=9, missing=2, lost=2, doubled=0, refused=0, h
 @pytest.mark.timeout(300)
 def test_every_finished_request_is_stored_once_or_counted(capsys: pytest.CaptureFixture[str]) -> None:
     kinds = ["companion-killed", "provider-killed", "worker-killed"]
-    status = faults.main(["--kills", "3", "--workers", "1", "--kinds", *kinds])
+    status = faults.main(["--kills", "3", "--workers", "1", "--clients", "4", "--seed", "1", "--kinds", *kinds])
     printed = capsys.readouterr().out
     assert status == 0, printed
     numbers = [int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*(?= )", printed.splitlines()[-1])]
