@@ -17,7 +17,7 @@ from tests.support.certificates import Authority
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("gateway")
-    authority = Authority(folder)
+    authority = Authority(tmp_path_factory.mktemp("authority"))  # Workers may read its folder, and no key of ours.
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     server.load_cert_chain(*authority.issue("upstream", "localhost").files)
     with upstream.serving(server) as provider:
