@@ -1,9 +1,12 @@
 """Which fields of a head pass, to the upstream and to the client: all but those of a connection and of ours."""
 
+import re
+
 from ingest.gateway.records import Decision
 
 Fields = list[tuple[bytes, bytes]]
 _OWN = b"x-nocontent-"
+_TOKEN = re.compile(rb"nct_[0-9a-f]{12}_")
 # Of one connection, or of the way there (RFC 9110, section 7.6.1).
 _HOPS = frozenset({
     b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te", b"trailer",
@@ -24,7 +27,11 @@ CLOSE = (b"connection", b"close")
 def upstream(given: Fields, credentials: Fields) -> Fields:
     """Return the fields of a request to the upstream."""
     named = _named(given)
-    passing = [field for field in given if field[0] not in _TO_UPSTREAM_NEVER and not field[0].startswith(_FAMILIES)]
+    passing = [
+        field
+        for field in given
+        if field[0] not in _TO_UPSTREAM_NEVER and not field[0].startswith(_FAMILIES) and not _has_token(field[1])
+    ]
     if named:
         passing = [field for field in passing if field[0] not in named]
     return [*passing, *credentials, _IDENTITY]
@@ -46,6 +53,11 @@ def decision(made: Decision, model: str, mode: str) -> Fields:
         (b"x-nocontent-confidence", b"%d" % made.confidence),
         (b"x-nocontent-mode", mode.encode("ascii")),
     ]
+
+
+def _has_token(value: bytes) -> bool:
+    """Return whether a field has a gateway token, as a client that also speaks to other servers may send it."""
+    return b"nct_" in value and _TOKEN.search(value) is not None
 
 
 def _shown(name: str) -> bytes:

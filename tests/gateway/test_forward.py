@@ -127,6 +127,15 @@ async def test_chat_completions_pass_byte_by_byte(gateway: Forwarding, provider:
     assert (await gateway.finished()).provider == "openai"
 
 
+async def test_a_gateway_token_goes_upstream_in_no_field(gateway: Forwarding, provider: Upstream) -> None:
+    provider.provider.received.clear()
+    own = [f"api-key: {gateway.token}", f"x-other: Bearer {gateway.token}", "x-note: nct_"]
+    assert (await gateway.ask(gateway.request(message(), *own))).status == 200
+    (received,) = provider.provider.received
+    assert gateway.token not in str(received)
+    assert "nct_" in str(received)
+
+
 async def test_a_path_that_goes_up_is_no_model(gateway: Forwarding, provider: Upstream) -> None:
     provider.provider.received.clear()
     request = gateway.request(b"").replace(b"POST /v1/messages", b"GET /v1/models/..")
