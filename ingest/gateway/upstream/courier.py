@@ -19,6 +19,7 @@ from ingest.gateway.upstream.retry import Budget, Lesson
 from ingest.gateway.upstream.settings import UpstreamSettings
 
 MODELS_MAX = 256  # Of which failures are remembered.
+MODEL_CHARS_MAX = 192
 LOOK_BYTES_MAX = 16_384
 LOOK_S = 2.0  # For the beginning of an error's body.
 
@@ -158,7 +159,7 @@ class Courier:
             circuit.fail()
         else:
             circuit.succeed()
-        key = (leg.origin, leg.model)
+        key = _key(leg)
         known = self._models.get(key)
         if lesson is not None and lesson.blames_model:
             if known is None and len(self._models) >= MODELS_MAX:
@@ -183,9 +184,14 @@ class Courier:
 
     def _circuits(self, leg: Leg) -> list[Circuit]:
         """Return the circuits of the upstream and, if it failed before, of the model there."""
-        model = self._models.get((leg.origin, leg.model))
+        model = self._models.get(_key(leg))
         upstream = self._upstream(leg.origin).circuit
         return [upstream] if model is None else [upstream, model]
+
+
+def _key(leg: Leg) -> tuple[Origin, str]:
+    """Return what a model's circuit is known by; a client may ask for a model of any name, of any length."""
+    return leg.origin, leg.model if len(leg.model) <= MODEL_CHARS_MAX else ""
 
 
 def _encoded(outgoing: Outgoing, origin: Origin) -> list[Part]:

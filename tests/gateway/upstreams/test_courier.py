@@ -156,6 +156,13 @@ async def test_an_overloaded_model_is_left_alone_if_another_may_do() -> None:
         assert (await deliveries.deliver("one"))[0].answer.status == 200  # With no other, it is asked.
 
 
+async def test_no_name_of_any_length_is_remembered() -> None:
+    async with delivering(OVERLOADED, GOOD) as deliveries:
+        long = deliveries.leg()._replace(model="canary" * 1_000)
+        (await deliveries.courier.deliver(1, [long, deliveries.leg()])).answer.close()
+        assert [name for _, name in deliveries.courier._models] == [""]  # noqa: SLF001 (nothing else shows it)
+
+
 async def test_a_probe_of_a_model_that_says_nothing_of_it_lets_another_be() -> None:
     answers = [*[OVERLOADED, GOOD] * FAILURES_MAX, RATE_LIMITED, GOOD]
     async with delivering(*answers) as deliveries:
