@@ -2,6 +2,7 @@
 
 import http.client
 import io
+import ipaddress
 import random
 import re
 import socket
@@ -221,9 +222,18 @@ def _connector(settings: AdmissionSettings) -> Callable[[], http.client.HTTPConn
         raise CannotStart(f"{PREFIX}GATEWAY_SERVICE_URL must be https://host or http://host, with a port if need be.")
     host, port = found[2].strip("[]"), int(found[3]) if found[3] else None
     if found[1] == "http":
+        if not _is_here(host):  # Whoever is on the way could admit himself.
+            raise CannotStart(f"{PREFIX}GATEWAY_SERVICE_URL must be https://: http:// is for this machine alone.")
         return lambda: http.client.HTTPConnection(host, port, timeout=CONNECT_S)
     context = trust(settings)
     return lambda: http.client.HTTPSConnection(host, port, timeout=CONNECT_S, context=context)
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def trust(settings: AdmissionSettings) -> ssl.SSLContext:

@@ -4,7 +4,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
@@ -234,6 +234,18 @@ def test_an_answer_that_never_ends_is_given_up(make: Make, monkeypatch: pytest.M
 )
 def test_a_url_that_is_none_stops_the_start(url: str) -> None:
     with pytest.raises(CannotStart):
+        poll.check(AdmissionSettings(gateway_service_url=url))
+
+
+@pytest.mark.parametrize(
+    ("url", "may"),
+    [
+        ("http://127.0.0.1:8080", True), ("http://[::1]:8080", True), ("http://localhost", True), ("https://a", True),
+        ("http://service", False), ("http://10.0.0.1", False), ("http://ingest.example", False),
+    ],
+)  # fmt: skip
+def test_who_may_is_told_without_tls_on_this_machine_alone(url: str, may: bool) -> None:  # noqa: FBT001 - a case.
+    with nullcontext() if may else pytest.raises(CannotStart, match="must be https://"):
         poll.check(AdmissionSettings(gateway_service_url=url))
 
 
