@@ -11,11 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from bench.results import ROOT
 from ingest import config
+from ingest.knowledge import keys
 from ingest.knowledge.gateway import TAG, GatewayTenant, Route
 from ingest.serving import process
-from tests.gateway.service import grant, small_service
+from tests.gateway.service import grant
 from tests.support.service import free_ports
 
 READY_WAIT_S = 120.0  # LiteLLM imports for long.
@@ -63,21 +66,27 @@ def direct(upstream_port: int, _folder: Path) -> Iterator[Target]:
 @contextlib.contextmanager
 def ours(upstream_port: int, folder: Path) -> Iterator[Target]:
     """Run one worker with its companion, confined, with a service that takes what is reported."""
+    port, metrics_port, service_port = free_ports(3)
     snapshot, tokens = grant(TENANT)
-    with small_service(snapshot, folder) as service:
-        port, metrics_port = free_ports(2)
-        own = {
-            "NOCONTENT_GATEWAY_BIND": f"127.0.0.1:{port}",
-            "NOCONTENT_GATEWAY_METRICS_BIND": f"127.0.0.1:{metrics_port}",
-            "NOCONTENT_GATEWAY_KEY_FILE": str(service.key_file),
-            "NOCONTENT_GATEWAY_SERVICE_URL": service.url,
-            "NOCONTENT_GATEWAY_ANTHROPIC_URL": f"http://127.0.0.1:{upstream_port}",
-            "NOCONTENT_DRAIN_S": "0",
-        }
-        fields = {"x-api-key": PROVIDER_KEY, "x-nocontent-token": tokens[1], "anthropic-version": "2023-06-01"}
-        with _served(
-            [sys.executable, "-m", "ingest", "gateway"], own, (port, "/readyz"), folder / "ours.log"
-        ) as target:
+    key_file = folder / "gateway-keys"
+    key_file.unlink(missing_ok=True)
+    keys.write(key_file)
+    own = {
+        "NOCONTENT_GATEWAY_BIND": f"127.0.0.1:{port}",
+        "NOCONTENT_GATEWAY_METRICS_BIND": f"127.0.0.1:{metrics_port}",
+        "NOCONTENT_GATEWAY_KEY_FILE": str(key_file),
+        "NOCONTENT_GATEWAY_SERVICE_URL": f"http://127.0.0.1:{service_port}",
+        "NOCONTENT_GATEWAY_ANTHROPIC_URL": f"http://127.0.0.1:{upstream_port}",
+        "NOCONTENT_DRAIN_S": "0",
+    }
+    fields = {"x-api-key": PROVIDER_KEY, "x-nocontent-token": tokens[1], "anthropic-version": "2023-06-01"}
+    asked = folder / "snapshot.json"
+    asked.write_bytes(msgspec.json.encode(snapshot))
+    service = [sys.executable, "-m", "bench.gateway.service", str(service_port), str(asked)]
+    with _started(service, {}, folder / "service.log") as taking:
+        _wait(taking, service_port, "/v1/gateway/snapshot", folder / "service.log")
+        gateway = [sys.executable, "-m", "ingest", "gateway"]
+        with _served(gateway, own, (port, "/readyz"), folder / "ours.log") as target:
             yield target._replace(fields=fields)
 
 
