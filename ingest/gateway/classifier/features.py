@@ -16,6 +16,7 @@ Kind = Literal["word", "pair", "stem", "head", "tail", "middle"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 SAMPLE_BYTES_MAX: Final = 4_096
+_END_BYTES: Final = 512  # Of a longer sample only this much at each end is split into words, which is what costs.
 _EDGE_WORDS: Final = 24
 _END_WORDS: Final = 6
 _MIDDLE_WORDS_MAX: Final = 48
@@ -71,7 +72,10 @@ def named(sample: bytes) -> Iterator[Feature]:
 
 def _edges(sample: bytes) -> tuple[list[bytes], list[bytes]]:
     """Return the words at the beginning and at the end, and of those between them some at equal distances."""
-    words = _WORD.findall(sample[:SAMPLE_BYTES_MAX].translate(_FOLDED))
+    sample = sample[:SAMPLE_BYTES_MAX]
+    if len(sample) > 2 * _END_BYTES:
+        sample = sample[:_END_BYTES] + b" " + sample[-_END_BYTES:]
+    words = _WORD.findall(sample.translate(_FOLDED))
     if len(words) <= 2 * _EDGE_WORDS:
         return words, []
     middle = words[_EDGE_WORDS:-_EDGE_WORDS]

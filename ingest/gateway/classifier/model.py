@@ -49,7 +49,7 @@ class Model:
         self._rows = _packed(weights.rows)
 
     def classify(self, sample: bytes) -> Label:
-        """Return the category of a text, of which the first 4 KiB count."""
+        """Return the category of a text: of its first 4 KiB, both ends count."""
         scores = self.scores(sample)
         if not scores:
             return Label(UNKNOWN, 0)
