@@ -145,13 +145,13 @@ class Connection:
         began = bool(self._buffer)
         try:
             async with asyncio.timeout(HEAD_S if began else self._connections.keep_alive_s) as limit:
-                while (head := http1.take_head(self._buffer)) is None:
+                while not self._buffer or (head := http1.take_head(self._buffer)) is None:
+                    if self._buffer and not began:
+                        began = True
+                        limit.reschedule(loop.time() + HEAD_S)
                     data = await self._wire.receive(http1.HEAD_BYTES_MAX)
                     if not data:
                         return None
-                    if not began:
-                        began = True
-                        limit.reschedule(loop.time() + HEAD_S)
                     self._buffer += data
         except TimeoutError:
             if began:

@@ -34,6 +34,7 @@ _CHUNK = re.compile(
 )
 
 Fields = list[tuple[bytes, bytes]]
+_OF_FRAMING = frozenset({b"connection", b"content-length", b"expect", b"host", b"transfer-encoding"})
 
 
 class Head(NamedTuple):
@@ -50,7 +51,8 @@ class Head(NamedTuple):
 
     @property
     def path(self) -> str:
-        return unquote(self.raw_path.decode("ascii"))
+        path = self.raw_path.decode("ascii")
+        return unquote(path) if "%" in path else path
 
 
 def take_head(buffer: bytearray) -> Head | None:
@@ -61,7 +63,8 @@ def take_head(buffer: bytearray) -> Head | None:
         raise BadRequest
     end = buffer.find(b"\r\n\r\n", start)
     size = (end + 4 if end >= 0 else len(buffer)) - start
-    if _NEVER.search(buffer, start, start + size):
+    # A whole head of good size is matched by a stricter pattern.
+    if (end < 0 or size > HEAD_BYTES_MAX) and _NEVER.search(buffer, start, start + size):
         raise BadRequest
     if size > HEAD_BYTES_MAX:
         raise HeadTooLarge
@@ -80,18 +83,20 @@ def _head(whole: bytes) -> Head:
     if version not in {b"1.0", b"1.1"}:
         raise VersionUnsupported
     fields = _fields(lines)
-    hosts = _all(fields, b"host")
+    of_framing = [field for field in fields if field[0] in _OF_FRAMING]
+    hosts = _all(of_framing, b"host")
     if len(hosts) > 1 or (version == b"1.1" and not hosts) or not all(_HOST.fullmatch(host) for host in hosts):
         raise BadRequest
     path, query = _path(method, target)
-    options = {each.strip().lower() for value in _all(fields, b"connection") for each in value.split(b",")}
+    options = {each.strip().lower() for value in _all(of_framing, b"connection") for each in value.split(b",")}
     return Head(
         method=method.decode("ascii"),
         raw_path=path,
         query=query,
         fields=fields,
-        length=_length(fields, version),
-        expects_continue=version == b"1.1" and b"100-continue" in {each.lower() for each in _all(fields, b"expect")},
+        length=_length(of_framing, version),
+        expects_continue=version == b"1.1"
+        and b"100-continue" in {each.lower() for each in _all(of_framing, b"expect")},
         is_last=version == b"1.0" or b"close" in options or method == b"CONNECT",
         reads_chunks=version == b"1.1",
     )

@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import time
 
 from hypercorn.config import Config, Sockets
 
@@ -21,6 +22,8 @@ class Listener(Config):
     certificate: Certificate | None = None
     connections: Connections
     headers: Headers = API_HEADERS  # Of every answer; an application with pages sets its own.
+    _made_s = -1
+    _made: Headers = API_HEADERS
 
     def create_sockets(self) -> Sockets:
         """Bound the kernel's send buffers, which fill if a sender does not read; connections inherit the bound."""
@@ -30,7 +33,11 @@ class Listener(Config):
         return made
 
     def response_headers(self, protocol: str) -> Headers:
-        return super().response_headers(protocol) + self.headers + (_HSTS if self.ssl_enabled else [])
+        now_s = int(time.time())
+        if now_s != self._made_s:  # The date has a second as its unit, and takes longer than all else here.
+            made = super().response_headers(protocol) + self.headers + (_HSTS if self.ssl_enabled else [])
+            self._made_s, self._made = now_s, made
+        return self._made
 
     def create_ssl_context(self) -> ssl.SSLContext:
         assert self.certificate is not None  # Without a context Hypercorn would serve plain HTTP.

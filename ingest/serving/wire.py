@@ -37,13 +37,20 @@ class Wire:
 
     async def write(self, head: bytes, body: bytes) -> None:
         """Write all within ANSWER_S, or raise OSError; a large body is not copied."""
-        parts = [head + body] if len(body) <= PIECE_BYTES else [head, body]
+        if len(body) <= PIECE_BYTES and not self._writer.transport.is_closing():
+            self._writer.write(head + body)
+            if self._writer.transport.get_write_buffer_size() <= UNSENT_BYTES_MAX:
+                return  # Nothing to wait for, which is how nearly every answer ends.
+            parts = []
+        else:
+            parts = [head, body]
         async with asyncio.timeout(ANSWER_S):
             for part in parts:
                 view = memoryview(part)
                 for at in range(0, len(view), PIECE_BYTES):
                     self._writer.write(view[at : at + PIECE_BYTES])
                     await self._writer.drain()
+            await self._writer.drain()
 
     async def linger(self) -> None:
         """Read and drop the rest: closing with unread bytes resets the connection, and the answer is lost.
