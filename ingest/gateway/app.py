@@ -38,20 +38,27 @@ class Gateway:
         self.state.tasks = Tasks()
         self.forwarder: Forwarder | None = None  # From the start of the lifespan on.
         self.probes: Mapping[bytes, Probe] = {}
+        self.under_way = 0  # Requests.
         self._live = live
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._live(self, receive, send)
             return
-        reply = Reply(send, self.state)
-        self.state.rebalancer.enter()
-        metrics.under_way.inc()
+        rebalancer = self.state.rebalancer
+        reply = Reply(send, self._closes)
+        rebalancer.enter()
+        self.under_way += 1
         try:
             await self._answer(scope, receive, reply)
         finally:
-            metrics.under_way.dec()
-            self.state.rebalancer.leave()
+            self.under_way -= 1
+            rebalancer.leave()
+
+    def _closes(self) -> bool:
+        is_stopping: bool = self.state.tasks.is_stopping
+        sends_away: bool = not is_stopping and self.state.rebalancer.sends_away()
+        return is_stopping or sends_away
 
     async def _answer(self, scope: Scope, receive: Receive, reply: Reply) -> None:
         path = scope["raw_path"]
@@ -76,7 +83,7 @@ class Gateway:
                 await _refuse("messages" if door is None else door.shape, Bug(), reply)
         finally:
             if door is not None:
-                metrics.requests.labels(door.name, outcome).inc()
+                metrics.of_requests[door.name, outcome].inc()
 
     async def _forward(self, door: Door | None, scope: Scope, receive: Receive, reply: Reply) -> metrics.Outcome:
         if "fault" in scope["state"]:

@@ -105,15 +105,13 @@ class Forwarder:
                 began_ns = time.monotonic_ns()
                 made = self._parts.router.decide(tenant, facts, door.provider, time.time())
                 metrics.decision_seconds.observe((time.monotonic_ns() - began_ns) / 1e9)
-            metrics.decisions.labels(made.reason).inc()
+            metrics.of_decisions[made.reason].inc()
         model, streams = (made.model, False) if facts is None else (facts.model, facts.streams)
-        call = Call(
-            Asked(door, tenant, model, streams, made, request.began_ns), self._parts.outlet, self._parts.router.note
-        )
-        legs = self._legs(request, admitted, made, _maker(body, facts))
-        return call, [leg._replace(is_switched=leg.model != model) for leg in legs]
+        asked = Asked(door, tenant, model, streams, made, request.began_ns)
+        legs = self._legs(request, admitted, asked, _maker(body, facts))
+        return Call(asked, self._parts.outlet, self._parts.router.note), legs
 
-    def _legs(self, request: Request, admitted: Admitted, made: Decision, body_for: BodyFor) -> list[Leg]:
+    def _legs(self, request: Request, admitted: Admitted, asked: Asked, body_for: BodyFor) -> list[Leg]:
         door, scope = request.door, request.scope
         origin = self._parts.origins[door.provider]
         query = scope["query_string"]
@@ -124,7 +122,8 @@ class Forwarder:
         def outgoing(model: str) -> Outgoing:
             return Outgoing(method, path, head, body_for(model))
 
-        return [Leg(origin, model, partial(outgoing, model)) for model in (made.model, *made.fallbacks)]
+        models = (asked.decision.model, *asked.decision.fallbacks)
+        return [Leg(origin, model, partial(outgoing, model), model != asked.model) for model in models]
 
 
 def _maker(body: bytes, facts: Facts | None) -> BodyFor:

@@ -1,6 +1,7 @@
 """The answer to a client: its head with the first bytes, then pieces, then an end."""
 
-from starlette.datastructures import State
+from collections.abc import Callable
+
 from starlette.types import Send
 
 from ingest.gateway.fields import CLOSE, Fields
@@ -9,11 +10,11 @@ from ingest.gateway.fields import CLOSE, Fields
 class Reply:
     """Sends an answer; one that has begun and is not ended is cut by the connection, never presented as whole."""
 
-    __slots__ = ("_send", "_state", "has_begun")
+    __slots__ = ("_closes", "_send", "has_begun")
 
-    def __init__(self, send: Send, state: State) -> None:
+    def __init__(self, send: Send, closes: Callable[[], bool]) -> None:
         self._send = send
-        self._state = state
+        self._closes = closes  # Whether this answer shall be the last of its connection.
         self.has_begun = False
 
     async def whole(self, status: int, fields: Fields, body: bytes) -> None:
@@ -35,6 +36,6 @@ class Reply:
         await self._send({"type": "http.response.body", "body": piece})
 
     async def _start(self, status: int, fields: Fields) -> None:
-        if self._state.tasks.is_stopping or self._state.rebalancer.sends_away():
+        if self._closes():
             fields = [*fields, CLOSE]
         await self._send({"type": "http.response.start", "status": status, "headers": fields})

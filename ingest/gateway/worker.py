@@ -61,7 +61,7 @@ class Lifespan:
             b"/livez": lambda: tuple(sorted(tasks.broken)),
             b"/readyz": lambda: (*(["stopping"] if tasks.is_stopping else []), *self._failing(), *sorted(tasks.broken)),
         }
-        tasks.start("pulse", Heartbeat(tasks.broken, partial(self._beat, parts.router)).run)
+        tasks.start("pulse", Heartbeat(tasks.broken, partial(self._beat, gateway, parts.router)).run)
         gc.collect()
         gc.freeze()
         logs.info("started")
@@ -84,8 +84,9 @@ class Lifespan:
             failing.append("upstream")
         return failing
 
-    def _beat(self, router: Router) -> None:
+    def _beat(self, gateway: Gateway, router: Router) -> None:
         router.forget(time.time())
+        metrics.under_way.set(gateway.under_way)
         metrics.body_bytes.set(self._memory.bytes)
         metrics.grants_age_seconds.set(self._admission.age_s)
 

@@ -11,6 +11,8 @@ def beginning(raw: memoryview, bytes_max: int) -> bytes:
     if not raw or raw[0] != _QUOTE:
         return b""
     inner = raw[1 : min(len(raw) - 1, 1 + bytes_max)].tobytes()
+    if inner.isascii() and b"\\" not in inner:  # It stands for itself.
+        return inner
     if len(inner) < len(raw) - 2:
         inner = inner[: _whole(inner)]
     # json accepts half a pair of surrogates, which the cut may have made; the half is dropped with other wrong bytes.

@@ -55,9 +55,15 @@ class Prices:
         self._provider = provider
         self._size = size
         self._at = datetime.fromtimestamp(now_s, UTC)
+        self._found: dict[str, PartRates | None] = {}
 
     def of(self, model: str) -> PartRates | None:
         """Return the rates of a model by its term, or None if input or output has no price."""
+        if model not in self._found:
+            self._found[model] = self._of(model)
+        return self._found[model]
+
+    def _of(self, model: str) -> PartRates | None:
         found = rates.find([book.shipped().schedule(self._provider, model)], self._at, self._size)
         listed = PartRates(*[UNKNOWN] * 5) if found is None else found.picousd
         merged = _over(self._own, self._provider, model, listed)

@@ -1,12 +1,12 @@
 """Remembers which conversations a provider has cached, at which model, and which of them were switched.
 
-A conversation is the HMAC of how it begins, under a key that this process made and that nobody else has. Nothing is
-written, and nothing can be read back. Another worker, or another gateway, knows nothing of it.
+A conversation is the keyed BLAKE2b of how it begins, under a key that this process made and that nobody else has.
+Nothing is written, and nothing can be read back. Another worker, or another gateway, knows nothing of it.
 """
 
-import hmac
 import secrets
 from collections import OrderedDict
+from hashlib import blake2b
 from typing import NamedTuple
 
 from ingest.gateway.reading.facts import Facts
@@ -103,4 +103,6 @@ class WarmPrefixes:
             self._refused.popitem(last=False)
 
     def _digest(self, tenant_id: int, kind: bytes, prefix: bytes) -> bytes:
-        return hmac.digest(self._key, b"%d %b %b" % (tenant_id, kind, prefix), "sha256")[:_DIGEST_BYTES]
+        mac = blake2b(b"%d %b " % (tenant_id, kind), digest_size=_DIGEST_BYTES, key=self._key)
+        mac.update(prefix)
+        return mac.digest()
