@@ -69,7 +69,9 @@ def _measured(target: Target, seconds: float, streams: int) -> Iterator[tuple[st
         ("json_32", 32, False), ("json_10", 10, False), ("json_1", 1, False),
         ("stream_32", 32, True), ("stream_1", 1, True),
     ):  # fmt: skip
+        before_s = systems.cpu_s(target.pid or 0)
         found = _load(Plan(target.port, target.path, dict(target.fields), connections, seconds, is_stream))
+        yield from _cpu(figure, before_s, systems.cpu_s(target.pid or 0), found.answered)
         yield f"{figure}_requests_s", found.requests_s
         yield f"{figure}_p50_ms", found.p50_ms
         yield f"{figure}_p99_ms", found.p99_ms
@@ -84,6 +86,16 @@ def _measured(target: Target, seconds: float, streams: int) -> Iterator[tuple[st
     held_mb = _held_mb(target, streams) if streams else None
     if held_mb is not None:
         yield "idle_streams_mb", held_mb
+
+
+def _cpu(
+    figure: str, before_s: Mapping[int, float], after_s: Mapping[int, float], requests: int
+) -> Iterator[tuple[str, float]]:
+    """Yield the CPU time of a request: of the process that serves, and of the others of its system."""
+    spent_s = sorted(now_s - before_s.get(pid, 0.0) for pid, now_s in after_s.items())
+    if spent_s and requests:
+        yield f"{figure}_cpu_us", spent_s[-1] / requests * 1e6
+        yield f"{figure}_others_cpu_us", sum(spent_s[:-1]) / requests * 1e6
 
 
 def _load(plan: Plan) -> Measured:

@@ -40,6 +40,7 @@ class Measured(Struct, frozen=True):
     p99_ms: float
     first_byte_p50_ms: float
     failed: int
+    answered: int  # With those before and after the measurement.
 
 
 def request(plan: Plan) -> bytes:
@@ -153,6 +154,7 @@ async def _run(plan: Plan) -> Measured | None:
         p50_ms=latencies_s[count // 2] * 1e3,
         p99_ms=latencies_s[count * 99 // 100] * 1e3,
         first_byte_p50_ms=first_bytes_s[len(first_bytes_s) // 2] * 1e3,
+        answered=load.statuses.total(),
         failed=load.lost + sum(count for status, count in load.statuses.items() if status != 200),
     )
 

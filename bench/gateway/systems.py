@@ -139,7 +139,9 @@ def _served(command: Sequence[str], own: Mapping[str, str], ready: tuple[int, st
 
 @contextlib.contextmanager
 def _started(command: Sequence[str], own: Mapping[str, str], log: Path) -> "Iterator[subprocess.Popen[bytes]]":
-    others = {name: value for name, value in os.environ.items() if not name.startswith(config.PREFIX)}
+    # A start that has to compile all of its source is none that a deployment has.
+    ours = (config.PREFIX, "PYTHONDONTWRITEBYTECODE")
+    others = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     with log.open("wb") as lines:
         child = subprocess.Popen(
             command,
@@ -180,12 +182,28 @@ def _answers(port: int, path: str) -> bool:
 def rss_mb(pid: int) -> dict[int, float]:
     """Return the memory of a process and of all below it, in MB."""
     found: dict[int, float] = {}
-    todo = [pid]
-    while todo:
-        each = todo.pop()
+    for each in _family(pid):
         with contextlib.suppress(OSError):
             status = Path(f"/proc/{each}/status").read_text("ascii")
             found[each] = int(status.partition("VmRSS:")[2].split()[0]) / 1_024
+    return found
+
+
+def cpu_s(pid: int) -> dict[int, float]:
+    """Return the CPU time of a process and of all below it, in seconds."""
+    found: dict[int, float] = {}
+    for each in _family(pid):
+        with contextlib.suppress(OSError):
+            fields = Path(f"/proc/{each}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
+            found[each] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # proc_pid_stat(5).
+    return found
+
+
+def _family(pid: int) -> Iterator[int]:
+    todo = [pid]
+    while todo:
+        each = todo.pop()
+        yield each
+        with contextlib.suppress(OSError):
             for children in Path(f"/proc/{each}/task").glob("*/children"):
                 todo += [int(child) for child in children.read_text("ascii").split()]
-    return found

@@ -13,7 +13,8 @@ NAMES = {
     "litellm": "LiteLLM proxy",
 }
 HEADS = (
-    "1 worker", "JSON/s, 32 connections", "lowest – highest", "p50 ms, 10 connections", "streams/s, 32 connections",
+    "1 worker", "JSON/s, 32 connections", "lowest – highest", "p50 ms, 10 connections", "CPU µs a request",
+    "of its other processes", "streams/s, 32 connections",
     "added to the first byte ms: JSON", "stream", "RSS MB", "with its other processes", "1,000 idle streams, MB more",
     "start s",
 )  # fmt: skip
@@ -81,6 +82,8 @@ def _row(name: str, figures: Mapping[str, Spread]) -> Sequence[str]:
         f"{speed.median:,.0f}",
         f"{speed.min:,.0f} – {speed.max:,.0f}",
         median("json_10_p50_ms", ".2f"),
+        median("json_32_cpu_us", ".0f"),
+        median("json_32_others_cpu_us", ".0f"),
         median("stream_32_requests_s", ",.0f"),
         median("json_1_added_ms", ".2f"),
         median("stream_1_added_ms", ".2f"),
