@@ -87,7 +87,8 @@ class Reports:
         for tenant_id in [each for each in self._owed if self._reporters.of(each) is not None]:
             self._lose(tenant_id, self._owed.pop(tenant_id))
         for tenant_id, reporter in self._reporters:
-            self._counts.settle(tenant_id, reporter.at_risk())
+            if self._counts.unsettled(tenant_id):
+                self._counts.settle(tenant_id, reporter.at_risk())
         self._do_what_is_due(time.monotonic())
 
     def _do_what_is_due(self, now_s: float) -> None:

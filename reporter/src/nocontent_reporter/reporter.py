@@ -94,10 +94,8 @@ class Reporter:
 
     def at_risk(self) -> int:
         """Return the events and losses that a kill of this process would lose: those not yet in a spool's file."""
-        pipeline = self._pipeline
-        if pipeline is None:
-            return self._buffer.unkept()
-        return self._buffer.unkept() + pipeline.storage.in_memory() + pipeline.storage.memory.owed()
+        unkept, pipeline = self._buffer.unkept(), self._pipeline  # In this order: what moves meanwhile counts twice.
+        return unkept if pipeline is None else unkept + pipeline.storage.memory.held()
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until the server has answered for all that was reported before; return whether it has.

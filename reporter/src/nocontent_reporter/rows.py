@@ -130,11 +130,15 @@ def take_losses(db: Db) -> dict[str, int]:
     return {reason: min(events, contract.DROPPED_MAX) for reason, events in found}
 
 
-def owed(db: Db) -> int:
-    """Return the lost events that the server has not been told of."""
-    batch = fixed(db)
-    (waiting,) = db.execute("SELECT coalesce(sum(events), 0) FROM losses").fetchone()
-    return int(waiting) + (sum(batch.dropped.values()) if batch is not None else 0)
+def held(db: Db) -> int:
+    """Return the events, and the lost events that the server has not been told of."""
+    events, lost, dropped = db.execute(
+        """
+        SELECT (SELECT coalesce(sum(events), 0) FROM batches), (SELECT coalesce(sum(events), 0) FROM losses),
+               (SELECT dropped FROM batches WHERE sequence IS NOT NULL)
+        """
+    ).fetchone()
+    return int(events + lost) + (sum(json.loads(dropped).values()) if dropped is not None else 0)
 
 
 def fixed(db: Db) -> Batch | None:

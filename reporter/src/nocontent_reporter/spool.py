@@ -115,10 +115,10 @@ class Spool:
     def has_parked(self) -> bool:
         return bool(self.database.row(f"SELECT EXISTS (SELECT 1 FROM batches WHERE NOT ({WAITING}))")[0])
 
-    def owed(self) -> int:
-        """Return the lost events that the server has not been told of."""
+    def held(self) -> int:
+        """Return the events, and the lost events that the server has not been told of."""
         with self.database.connected() as db:
-            return rows.owed(db)
+            return rows.held(db)
 
     def depth(self) -> Depth:
         """Return how much the spool holds."""
