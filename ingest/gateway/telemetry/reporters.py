@@ -12,7 +12,10 @@ from nocontent_reporter import Options, Reporter, Stats
 REPORTERS_MAX: Final = 256
 IDLE_S: Final = 300.0  # After which a reporter with nothing left is closed.
 CLOSE_S: Final = 0.2  # Of one that has nothing to send.
-INTERVAL_S: Final = 0.2  # Between writes to a spool: what a kill of the companion may lose, and counts.
+# Between writes of a tenant's events: what a kill of the companion may lose, and counts. A write and its request take a
+# millisecond or two, so a reporter waits longer for each other one that was opened before it.
+INTERVAL_S_MIN, INTERVAL_S_MAX = 0.2, 1.0
+FOR_EACH_S: Final = 0.05
 _FILE = re.compile(r"([1-9][0-9]{0,9})\.spool")
 
 
@@ -42,7 +45,6 @@ class Reporters:
     def __init__(self, account: Account, gone: Callable[[int, Reporter], None]) -> None:
         """Open none yet; `gone` is called for each that was closed."""
         self._account = account
-        self._options = Options(interval_s=INTERVAL_S, trust=account.trust)
         self._gone = gone
         self._open: dict[int, _Open] = {}
 
@@ -91,7 +93,8 @@ class Reporters:
         folder = self._account.folder
         spool = None if folder is None else folder / f"{tenant_id}.spool"
         bearer = self._account.bearer_of(tenant_id)
-        return _Open(Reporter(self._account.url, bearer, spool, self._options), bearer)
+        options = Options(interval_s=interval_s(len(self._open)), trust=self._account.trust)
+        return _Open(Reporter(self._account.url, bearer, spool, options), bearer)
 
     def _close(self, tenant_id: int, timeout_s: float) -> None:
         opened = self._open.pop(tenant_id)
@@ -101,3 +104,8 @@ class Reporters:
 
 def _has_nothing(stats: Stats) -> bool:
     return not (stats.buffered or stats.waiting or stats.parked)
+
+
+def interval_s(others: int) -> float:
+    """Return the seconds between writes of a reporter that is opened after so many others."""
+    return min(max(INTERVAL_S_MIN, others * FOR_EACH_S), INTERVAL_S_MAX)

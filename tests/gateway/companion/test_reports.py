@@ -20,7 +20,7 @@ from ingest.gateway.telemetry import outlet
 from ingest.gateway.telemetry.counts import PLACES, SLOTS, CompanionCounts, CountsFile
 from ingest.gateway.telemetry.handover import Handover
 from ingest.gateway.telemetry.outlet import Outlet
-from ingest.gateway.telemetry.reporters import Account
+from ingest.gateway.telemetry.reporters import Account, interval_s
 from ingest.knowledge.gateway import TAG, GatewayTenant
 from tests.gateway.telemetry.requests import finished
 from tests.reporter.scripted import Reply, Scripted, scripted
@@ -230,6 +230,10 @@ def test_more_tenants_than_slots_are_reported_too(server: Scripted, monkeypatch:
         for tenant_id in range(1, 6):
             put(made, 2, tenant_id)
         wait_for(lambda: len(server.stored) + sum(server.dropped.values()) == 10)
+
+
+def test_reporters_of_many_tenants_write_less_often() -> None:
+    assert [interval_s(others) for others in (0, 4, 10, 20, 255)] == [0.2, 0.2, 0.5, 1.0, 1.0]
 
 
 def test_tenants_beyond_the_slots_share_one() -> None:
