@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from enum import StrEnum
+from functools import cache
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -225,7 +226,7 @@ def _connector(settings: AdmissionSettings) -> Callable[[], http.client.HTTPConn
         if not _is_here(host):  # Whoever is on the way could admit himself.
             raise CannotStart(f"{PREFIX}GATEWAY_SERVICE_URL must be https://: http:// is for this machine alone.")
         return lambda: http.client.HTTPConnection(host, port, timeout=CONNECT_S)
-    context = trust(settings)
+    context = _context(settings.gateway_service_ca_file)
     return lambda: http.client.HTTPSConnection(host, port, timeout=CONNECT_S, context=context)
 
 
@@ -236,9 +237,15 @@ def _is_here(host: str) -> bool:
         return host == "localhost"
 
 
-def trust(settings: AdmissionSettings) -> ssl.SSLContext:
-    """Return what verifies the service's certificate; raises CannotStart."""
+def trust(settings: AdmissionSettings) -> ssl.SSLContext | None:
+    """Return what verifies the service's certificate, None if it needs none; raises CannotStart."""
+    return _context(settings.gateway_service_ca_file) if settings.gateway_service_url.startswith("https:") else None
+
+
+@cache
+def _context(ca_file: str) -> ssl.SSLContext:
+    """Make one for the process: it takes 30 ms, and some megabytes for the system's certificates."""
     try:
-        return ssl.create_default_context(cafile=settings.gateway_service_ca_file or None)
+        return ssl.create_default_context(cafile=ca_file or None)
     except OSError:
         raise CannotStart(f"{PREFIX}GATEWAY_SERVICE_CA_FILE names a file that has no certificates.") from None

@@ -23,7 +23,7 @@ from ingest.knowledge import gateway_keys
 from ingest.knowledge.gateway import GatewayTenant
 from ingest.knowledge.keys import Keys
 from ingest.logs import stdio
-from ingest.serving import process
+from ingest.serving import malloc, process
 
 _STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -40,6 +40,7 @@ def main(arguments: Sequence[str]) -> None:
     stdio.tolerate()
     stdio.seal()
     process.forbid_core_dumps()
+    malloc.share()  # Each tenant's reporter has two threads.
     with logs.Guard():
         files = {name: int(number) for name, _, number in (each.partition("=") for each in arguments)}
         try:
