@@ -1,4 +1,4 @@
-"""What a prompt may look like without asking for anything else: other case, typing mistakes, other names."""
+"""Changes of a prompt that leave its task as it is: other case, typing mistakes, other names."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""What predictions are worth: pure arithmetic, and the shape of bench/results/classifier.json."""
+"""Measures of predictions: pure arithmetic, and the shape of bench/results/classifier.json."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ class ByCategory(Struct, frozen=True):
 
 
 class AtThreshold(Struct, frozen=True):
-    """What is left if labels below a confidence are not taken."""
+    """The share of labels at or above a confidence, and how many of them are right."""
 
     permille: int
     coverage: float
@@ -36,7 +36,7 @@ class AtThreshold(Struct, frozen=True):
 
 
 class Robustness(Struct, frozen=True):
-    """What a disturbance does."""
+    """The effect of a disturbance on labels."""
 
     unchanged: float
     macro_f1: float

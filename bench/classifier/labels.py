@@ -38,7 +38,7 @@ class Row(NamedTuple):
 
     @property
     def gain(self) -> int:
-        """What the strong model adds."""
+        """Return how much more the strong model gets right than the weak one."""
         return self.outcome.strong - self.outcome.weak
 
 

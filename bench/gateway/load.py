@@ -20,7 +20,7 @@ _WORDS = "Which way is shorter, over the bridge or along the river? "
 
 
 class Plan(Struct, frozen=True):
-    """What to send, for how long."""
+    """A request to repeat, and for how long."""
 
     port: int
     path: str
@@ -33,7 +33,7 @@ class Plan(Struct, frozen=True):
 
 
 class Measured(Struct, frozen=True):
-    """What came of it; times in ms."""
+    """The rate and the times, in ms, of the requests of a load."""
 
     requests_s: float
     p50_ms: float

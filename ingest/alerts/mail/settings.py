@@ -66,7 +66,7 @@ class MailSettings(OriginSettings, Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class ComposerSettings(MailSettings, LetterSettings):
-    """What a process that sends letters reads."""
+    """The settings of a process that sends letters."""
 
 
 class Relay(NamedTuple):
