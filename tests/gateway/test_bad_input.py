@@ -2,7 +2,7 @@
 
 import json
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -18,12 +18,6 @@ from tests.support.raw_upstream import answering, sending_last
 
 CANARY = "canary-7c1f9e"
 MIB = 1_048_576
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Upstream]:
-    with upstream.serving() as running:
-        yield running
 
 
 @pytest.fixture

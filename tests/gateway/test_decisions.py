@@ -1,11 +1,11 @@
 """Decisions through a whole worker, by its own classifier: what is kept, and what it learns from answers."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
-from ingest.demo.provider import shapes, upstream
+from ingest.demo.provider import shapes
 from ingest.demo.provider.shapes import Json
 from ingest.demo.provider.upstream import Upstream
 from ingest.knowledge.gateway import GatewayTenant, Route
@@ -20,12 +20,6 @@ CACHED: Json = {
 }  # fmt: skip
 SYSTEM = [{"type": "text", "text": "Be kind. " * 11_000, "cache_control": {"type": "ephemeral"}}]
 TENANT = GatewayTenant(7, "on", 600, (Route("summarization", HAIKU, (SONNET,)),), categories=("summarization", "math"))
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Upstream]:
-    with upstream.serving() as running:
-        yield running
 
 
 @pytest.fixture

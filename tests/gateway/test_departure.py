@@ -2,22 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
-from ingest.demo.provider import shapes, upstream
+from ingest.demo.provider import shapes
 from ingest.demo.provider.upstream import Upstream
 from tests.gateway import forwarding
 from tests.gateway.forwarding import Forwarding, message
 
 EVENTS = shapes.message_events(json.loads(message(stream=True)), shapes.USAGE)
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Upstream]:
-    with upstream.serving() as running:
-        yield running
 
 
 @pytest.fixture

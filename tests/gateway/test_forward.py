@@ -1,11 +1,11 @@
 """What passes through a gateway: every byte of a body in both directions, and the fields that should."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
-from ingest.demo.provider import shapes, upstream
+from ingest.demo.provider import shapes
 from ingest.demo.provider.upstream import Upstream
 from ingest.gateway.records import Usage
 from ingest.knowledge.gateway import GatewayTenant
@@ -15,12 +15,6 @@ from tests.gateway.forwarding import KEY, OPUS, Forwarding, message
 PRETTY = (
     b'{ "model" : "claude-opus-4-5-20251101",\n "max_tokens":5, "unknown": [1.0e2, "\\u00e9\xc3\xa9"], "messages":[] }'
 )
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Upstream]:
-    with upstream.serving() as running:
-        yield running
 
 
 @pytest.fixture

@@ -1,12 +1,11 @@
 """A request that the table sends to another model: its name is replaced where it stands, and nothing else changes."""
 
 import json
-from collections.abc import Iterator
 
 import msgspec
 import pytest
 
-from ingest.demo.provider import shapes, upstream
+from ingest.demo.provider import shapes
 from ingest.demo.provider.upstream import Upstream
 from ingest.knowledge.gateway import GatewayTenant, Mode, Route
 from tests.gateway import forwarding
@@ -17,12 +16,6 @@ TABLE = GatewayTenant(
     7, "on", confidence_min=500, routes=(Route("code_generation", HAIKU, (SONNET,)),), categories=("code_generation",)
 )
 ASKED = message(messages=[{"role": "user", "content": "Write a Python function that reverses a list"}])
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Upstream]:
-    with upstream.serving() as running:
-        yield running
 
 
 def decided(fields: dict[str, str]) -> tuple[str, str, str]:

@@ -2,22 +2,14 @@
 
 import http.client
 import json
-from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 
-from ingest.demo.provider import upstream
 from ingest.demo.provider.misbehaviours import MISBEHAVIOURS
 from ingest.demo.provider.upstream import Upstream
 
 _BODY = json.dumps({"model": "claude-opus-4-5", "max_tokens": 9, "messages": [{"role": "user", "content": "?"}]})
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Upstream]:
-    with upstream.serving() as running:
-        yield running
 
 
 def ask(provider: Upstream, body: str, asks: str = "", path: str = "/v1/messages") -> tuple[int, bytes]:
