@@ -5,9 +5,9 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
 
 from bench import results, sizing
+from bench.aims import Aim
 from bench.classifier.tables import TABLES
 from bench.gateway import tables
 from bench.results import ROOT, Cell, GatewayResults, Growth, Micro, Provenance, Reads, Reporting, Results, Viewing
@@ -16,25 +16,8 @@ from bench.scenario import NAMES
 PAGES = tuple(ROOT / "docs" / name for name in ("performance.md", "operations.md", "routing.md", "scaling.md"))
 _MARK = re.compile(r"(<!-- figures: ([a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
-
-class Aim(NamedTuple):
-    """A performance target of the project."""
-
-    says: str
-    figure: Callable[[Results], float | None]
-    reaches: Callable[[float, float], bool]
-    bar: float
-
-    def row(self, results: Results) -> Sequence[str]:
-        found = self.figure(results)
-        sign = "≥" if self.reaches is operator.ge else "≤"
-        if found is None:
-            return self.says, f"{sign} {self.bar:,g}", "not measured", ""
-        return self.says, f"{sign} {self.bar:,g}", f"{found:,.3g}", "yes" if self.reaches(found, self.bar) else "**no**"
-
-
 _AT_LEAST, _AT_MOST = operator.ge, operator.le
-AIMS = (
+AIMS: tuple[Aim[Results], ...] = (
     Aim("1 worker, × raw asyncpg COPY", lambda found: found.ratio_raw_copy["workers_1"], _AT_LEAST, 0.6),
     Aim("2 workers, × raw asyncpg COPY", lambda found: found.ratio_raw_copy["workers_2"], _AT_LEAST, 0.75),
     Aim("× FastAPI + SQLAlchemy", lambda found: found.ratio_peers["fastapi_sqlalchemy"], _AT_LEAST, 12),

@@ -103,12 +103,7 @@ def _peer(cluster: Cluster, scenario: Scenario, log: Path) -> Iterator[Target]:
         _wait_ready(child, port, ready)
         yield Target(port, child.pid, dsn, table, table, [PEER_TOKEN])
     finally:
-        child.terminate()
-        try:
-            child.wait(STOP_WAIT_S)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+        local_service.stop(child, STOP_WAIT_S)
 
 
 def _command(name: str, port: int, dsn: str) -> tuple[list[str], Mapping[str, str]]:

@@ -9,39 +9,25 @@ import gc
 import sys
 import time
 from pathlib import Path
-from typing import cast
 
 import uvloop
 
+from bench.gateway.answering import Answering
 from ingest.knowledge.gateway_keys import NOW_HEADER
 
 _TAG = b'"of-the-benchmark"'
 _NOT_CHANGED, _SNAPSHOT, _TAKEN = "304 Not Modified", "200 OK", b'{"accepted":0,"duplicates":0}'
 
 
-class Service(asyncio.Protocol):
-    """Answers each request of a connection once its body is there."""
+class Service(Answering):
+    """Answers polls with a snapshot, and takes every batch."""
 
     def __init__(self, snapshot: bytes) -> None:
+        super().__init__()
         self._snapshot = snapshot
-        self._received = bytearray()
-        self._transport: asyncio.Transport | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        end = self._received.find(b"\r\n\r\n")
-        if end < 0:
-            return
-        head = bytes(self._received[:end]).lower()
-        size = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
-        if len(self._received) < end + 4 + size:
-            return
-        self._received.clear()
-        assert self._transport is not None
-        self._transport.write(self._answer(head))
+    def answer(self, transport: asyncio.Transport, head: bytes, _body: bytes) -> None:
+        transport.write(self._answer(head))
 
     def _answer(self, head: bytes) -> bytes:
         if head.startswith(b"post "):

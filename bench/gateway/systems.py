@@ -15,6 +15,7 @@ import msgspec
 
 from bench.results import ROOT
 from ingest import config
+from ingest.demo import local_service
 from ingest.knowledge import keys
 from ingest.knowledge.gateway import TAG, GatewayTenant, Route
 from ingest.serving import process
@@ -154,12 +155,7 @@ def _started(command: Sequence[str], own: Mapping[str, str], log: Path) -> "Iter
     try:
         yield child
     finally:
-        child.terminate()
-        try:
-            child.wait(STOP_WAIT_S)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+        local_service.stop(child, STOP_WAIT_S)
 
 
 def _wait(child: "subprocess.Popen[bytes]", port: int, path: str, log: Path) -> None:

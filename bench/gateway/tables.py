@@ -2,8 +2,8 @@
 
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
+from bench.aims import Aim
 from bench.results import GatewayResults, Spread
 
 NAMES = {
@@ -20,22 +20,6 @@ HEADS = (
 )  # fmt: skip
 
 
-class Aim(NamedTuple):
-    """A target of the gateway."""
-
-    says: str
-    figure: Callable[[GatewayResults], float | None]
-    reaches: Callable[[float, float], bool]
-    bar: float
-
-    def row(self, found: GatewayResults) -> Sequence[str]:
-        value = self.figure(found)
-        sign = "≥" if self.reaches is operator.ge else "≤"
-        if value is None:
-            return self.says, f"{sign} {self.bar:,g}", "not measured", ""
-        return self.says, f"{sign} {self.bar:,g}", f"{value:,.3g}", "yes" if self.reaches(value, self.bar) else "**no**"
-
-
 def _ours(figure: str) -> Callable[[GatewayResults], float | None]:
     def of(found: GatewayResults) -> float | None:
         spread = found.systems.get("ours", {}).get(figure)
@@ -44,7 +28,7 @@ def _ours(figure: str) -> Callable[[GatewayResults], float | None]:
     return of
 
 
-AIMS = (
+AIMS: tuple[Aim[GatewayResults], ...] = (
     Aim("JSON requests a second, 32 connections", _ours("json_32_requests_s"), operator.ge, 3_000),
     Aim("× LiteLLM's proxy", lambda found: found.ratio_litellm, operator.ge, 10),
     Aim("p50 at 10 connections, ms", _ours("json_10_p50_ms"), operator.le, 2),

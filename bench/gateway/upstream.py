@@ -8,10 +8,10 @@ import asyncio
 import gc
 import json
 import sys
-from typing import cast
 
 import uvloop
 
+from bench.gateway.answering import Answering
 from ingest.demo.provider import shapes
 
 EVENTS = 63  # Of a stream.
@@ -47,32 +47,15 @@ def _stream() -> list[bytes]:
 JSON, STREAM = _json(), _stream()
 
 
-class Answerer(asyncio.Protocol):
-    """Answers each request once its body is there."""
+class Answerer(Answering):
+    """Answers with bytes that are ready."""
 
-    def __init__(self) -> None:
-        self._received = bytearray()
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        end = self._received.find(b"\r\n\r\n")
-        if end < 0:
-            return
-        head = bytes(self._received[:end]).lower()
-        size = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
-        if len(self._received) < end + 4 + size:
-            return
-        body = bytes(self._received[end + 4 :]).replace(b" ", b"")
-        self._received.clear()
-        assert self._transport is not None
+    def answer(self, transport: asyncio.Transport, _head: bytes, body: bytes) -> None:
+        body = body.replace(b" ", b"")
         if b'"stream":true' not in body:
-            self._transport.write(JSON)
+            transport.write(JSON)
         elif b'"max_tokens":%d' % HOLD_TOKENS in body:
-            self._transport.write(STREAM[0])
+            transport.write(STREAM[0])
         else:
             self._send(0)
 

@@ -3,7 +3,6 @@
 import dataclasses
 import http.client
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -106,12 +105,17 @@ def serving(
         wait_ready(getattr(settings, _BINDS[command]), child, log)
         yield child
     finally:
-        child.send_signal(signal.SIGTERM)
-        try:
-            child.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+        stop(child, STOP_TIMEOUT_S)
+
+
+def stop(child: "subprocess.Popen[bytes]", timeout_s: float) -> None:
+    """Ask a process to end, and kill it if it has not after a while."""
+    child.terminate()
+    try:
+        child.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def run(settings: config.Settings, log: Path, *command: str) -> int:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from bench import report
-from bench.report import AIMS, PAGES, Aim
+from bench.aims import Aim
+from bench.report import AIMS, PAGES
 from bench.results import Results, Trial
 from bench.scenario import HEADLINE
 from bench.summary import summarize
@@ -28,7 +29,7 @@ def test_a_page_has_the_figures_of_the_results(page: Path) -> None:
 
 def test_an_aim_is_reached_or_not() -> None:
     results = _results(1_000.0)
-    at_least = Aim("", lambda found: found.ratio_raw_copy["workers_1"], operator.ge, 0.6)
+    at_least: Aim[Results] = Aim("", lambda found: found.ratio_raw_copy["workers_1"], operator.ge, 0.6)
     assert at_least.row(results)[-2:] == ("1", "yes")
     assert at_least._replace(bar=1.1).row(results)[-2:] == ("1", "**no**")
     assert at_least._replace(reaches=operator.le).row(results)[-1] == "**no**"

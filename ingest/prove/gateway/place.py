@@ -101,12 +101,7 @@ def gateway(where: Place) -> Iterator[Gateway]:
         local_service.wait_ready(where.bind, parent, where.log)
         yield Gateway(parent, _worker(parent.pid))
     finally:
-        parent.terminate()
-        try:
-            parent.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            parent.kill()
-            parent.wait()
+        local_service.stop(parent, STOP_S)
 
 
 def _worker(parent: int) -> int:
