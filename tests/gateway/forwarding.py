@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -153,7 +154,8 @@ async def forwarding(url: str, tenant: GatewayTenant = TENANT, **more: object) -
     writer.write(msgspec.json.encode(snapshot))
     writer.confirm(board.now_ms(), int(time.time() * 1_000))
     settings = GatewaySettings(**{"gateway_anthropic_url": url, "gateway_openai_url": url} | more)  # type: ignore[arg-type]  # By name.
-    gateway = Gateway(Lifespan(Shared(file.readable(), handover), settings).live)
+    readable = file.readable()
+    gateway = Gateway(Lifespan(Shared(readable, handover), settings).live)
     listener, stop = Listener(), asyncio.Event()
     listener.headers = HEADERS
     listener.bind = [f"127.0.0.1:{free_ports(1)[0]}"]
@@ -172,9 +174,9 @@ async def forwarding(url: str, tenant: GatewayTenant = TENANT, **more: object) -
     finally:
         stop.set()
         await serving
-        handover.sending.close()
-        assert handover.receiving is not None
-        handover.receiving.close()
+        handover.close()
+        for each in (file, readable):
+            os.close(each.file)
 
 
 def post(body: bytes, *fields: str, path: str = "/v1/messages") -> bytes:
