@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+import weakref
 from collections.abc import Callable, Collection
 from pathlib import Path
 
@@ -25,6 +26,8 @@ class Heartbeat:
         self._lost: dict[str, int] = {}
         # Opened once, because later there may be no descriptor left.
         self._statm = os.open(_STATM, os.O_RDONLY) if _STATM.exists() else None
+        if self._statm is not None:
+            weakref.finalize(self, os.close, self._statm)
 
     async def run(self) -> None:
         """Beat until cancelled."""
